@@ -1,0 +1,81 @@
+/**
+ * The contract of a durability adapter: the stable storage of one acceptor. It keeps small records
+ * atomically and must know nothing of Paxos. A single decree is a log with one slot (FIRST_SLOT),
+ * so that the same adapters serve every engine.
+ */
+import type { Ballot, NodeId } from './ballot.ts'
+
+/** The position of a value in the log: 1, 2, 3, …; 0 means "before the first". */
+export type Slot = number
+
+/** The first slot of a log, and the only one of a single decree. */
+export const FIRST_SLOT: Slot = 1
+
+/** What an acceptor accepted in one slot. `V` is bytes wherever it is stored or sent. */
+export interface AcceptedEntry<V = Uint8Array> {
+  readonly slot: Slot
+  readonly ballot: Ballot
+  readonly value: V
+}
+
+/** A node and where it listens. */
+export interface Member {
+  readonly id: NodeId
+  readonly address: string
+}
+
+/** The state that the slots up to and with `through` led to. */
+export interface Snapshot {
+  readonly through: Slot
+  readonly members: readonly Member[]
+  readonly bytes: Uint8Array
+}
+
+/** Everything that completed saves made durable. */
+export interface Saved<V = Uint8Array> {
+  readonly promised: Ballot | null
+  /** Ascending slots, above the snapshot, one entry a slot. */
+  readonly accepted: readonly AcceptedEntry<V>[]
+  readonly snapshot: Snapshot | null
+  /** Every slot up to and with this one is known to be chosen; 0 when none is. */
+  readonly chosenThrough: Slot
+}
+
+/** One atomic change. A field that is absent stays as it was. */
+export interface Change<V = Uint8Array> {
+  readonly promised?: Ballot
+  /** Each replaces the entry with the same slot. */
+  readonly accepted?: readonly AcceptedEntry<V>[]
+  readonly chosenThrough?: Slot
+  /** Entries at or below its slot may be discarded. */
+  readonly snapshot?: Snapshot
+}
+
+/** The state of an acceptor that has saved nothing. */
+export const EMPTY_SAVED: Saved<never> = {
+  promised: null,
+  accepted: [],
+  snapshot: null,
+  chosenThrough: 0,
+}
+
+/** The stable storage of one acceptor. */
+export interface Durability {
+  /**
+   * Returns everything that completed saves made durable, or the empty state; it may also hold a
+   * save that was running when the process died, whole or not at all. Rejects with
+   * CorruptionError when what was durable can no longer be read whole (never returns an older
+   * state as if it were the newest), and with LockedError when somebody else has it open. After a
+   * rejection nothing is left open.
+   */
+  open(): Promise<Saved>
+  /**
+   * Applies `change` atomically. Resolves once it would survive power loss. Calls may overlap:
+   * they take effect in call order, and the adapter syncs many of them at once. After one
+   * rejection every later save rejects: the state on disk is no longer known, and only a fresh
+   * open() may go on. The bytes in `change` are not to be modified until it resolves.
+   */
+  save(change: Change): Promise<void>
+  /** Waits for running saves, then releases everything. May be called at any time, and again. */
+  close(): Promise<void>
+}

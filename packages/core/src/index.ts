@@ -1,0 +1,13 @@
+/**
+ * What everything else is made of: ballots, messages, quorums, effects, errors, and the contracts
+ * of the adapters. The algorithms are entry points of their own: read `essential` first.
+ */
+export * from './ballot.ts'
+export * from './durability.ts'
+export * from './effects.ts'
+export * from './errors.ts'
+export * from './invariant.ts'
+export * from './limits.ts'
+export * from './message.ts'
+export * from './quorum.ts'
+export * from './transport.ts'

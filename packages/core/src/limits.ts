@@ -1,0 +1,22 @@
+/**
+ * Every limit of core, with the reason for its number. Nothing here may be read from outside: a
+ * limit that nodes of one cluster disagree about is no limit.
+ */
+
+/**
+ * Every transport carries frames up to this size. 1 MiB holds any sane command, and a queue of a
+ * few frames for a slow peer still fits in the memory of a small machine.
+ */
+export const MAX_FRAME_BYTES = 1 << 20
+
+/** Node and cluster ids, in UTF-8 bytes: 255 fits the longest host name (RFC 1035). */
+export const MAX_ID_BYTES = 255
+
+/**
+ * The largest value that every message can carry. The rest of a frame is for the envelope: the
+ * cluster id, the sender and two ballots take less than 1,200 bytes at the longest ids.
+ */
+export const MAX_VALUE_BYTES = MAX_FRAME_BYTES - 2048
+
+/** Rounds are exact in a double and in the wire format's uint64 up to here. */
+export const MAX_ROUND = Number.MAX_SAFE_INTEGER

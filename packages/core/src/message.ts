@@ -1,0 +1,105 @@
+/**
+ * The messages that nodes exchange, as plain data. `V` is whatever is to be agreed on; on the wire
+ * it is bytes. Messages carry no sender: the transport says who sent a frame.
+ *
+ * `Promise` is JavaScript's own word, so every message type ends in Message.
+ */
+import type { Ballot, NodeId } from './ballot.ts'
+
+/** Phase 1a: "may I use this ballot, and what have you accepted below it?" */
+export interface PrepareMessage {
+  readonly type: 'prepare'
+  readonly ballot: Ballot
+}
+
+/** Phase 1b: "I accept nothing below `ballot` any more; this is what I had accepted." */
+export interface PromiseMessage<V> {
+  readonly type: 'promise'
+  readonly ballot: Ballot
+  /** The highest-numbered proposal that the acceptor has accepted; `null` when none. */
+  readonly accepted: Proposal<V> | null
+}
+
+/** Phase 2a: "accept this value at this ballot." */
+export interface AcceptMessage<V> {
+  readonly type: 'accept'
+  readonly ballot: Ballot
+  readonly value: V
+}
+
+/** Phase 2b: "I have accepted this value at this ballot." Told to every learner. */
+export interface AcceptedMessage<V> {
+  readonly type: 'accepted'
+  readonly ballot: Ballot
+  readonly value: V
+}
+
+/** The refusal of a Prepare or an Accept, so that its proposer need not wait for a timeout. */
+export interface NackMessage {
+  readonly type: 'nack'
+  /** The ballot that was refused. */
+  readonly ballot: Ballot
+  /** The higher ballot that the acceptor has promised. */
+  readonly promised: Ballot
+}
+
+/** A node asks the leader to propose its value. */
+export interface ProposeMessage<V> {
+  readonly type: 'propose'
+  readonly value: V
+}
+
+/** Sent at regular intervals by a leader, so that the others leave it in peace. */
+export interface HeartbeatMessage {
+  readonly type: 'heartbeat'
+  readonly ballot: Ballot
+  /** Whether the leader knows a chosen value; who does not asks for it with Learn. */
+  readonly chosen: boolean
+}
+
+/** Sent by a new leader whose election was decided by a failure detector outside. */
+export interface ProclamationMessage {
+  readonly type: 'proclamation'
+  readonly ballot: Ballot
+  /** As in a heartbeat. */
+  readonly chosen: boolean
+}
+
+/** "Tell me what was chosen." Answered with Chosen by a node that knows, else not at all. */
+export interface LearnMessage {
+  readonly type: 'learn'
+}
+
+/** `value` was accepted by a phase 2 quorum at `ballot`. */
+export interface ChosenMessage<V> {
+  readonly type: 'chosen'
+  readonly ballot: Ballot
+  readonly value: V
+}
+
+/** Everything that can travel between two nodes. */
+export type Message<V> =
+  | PrepareMessage
+  | PromiseMessage<V>
+  | AcceptMessage<V>
+  | AcceptedMessage<V>
+  | NackMessage
+  | ProposeMessage<V>
+  | HeartbeatMessage
+  | ProclamationMessage
+  | LearnMessage
+  | ChosenMessage<V>
+
+/** A value and the ballot at which it was proposed. */
+export interface Proposal<V> {
+  readonly ballot: Ballot
+  readonly value: V
+}
+
+/** The unit of the wire format: one message, from one node of one cluster. */
+export interface Envelope<V = Uint8Array> {
+  /** Frames of other clusters are dropped by the receiver. */
+  readonly cluster: string
+  readonly from: NodeId
+  readonly message: Message<V>
+}
