@@ -7,8 +7,11 @@
  * compares null, mixed types or locales.
  */
 
+import { invariant } from './invariant.ts'
+import { MAX_ROUND } from './limits.ts'
+
 /**
- * The name of a node. Any string up to MAX_NODE_ID_BYTES, the empty one too, except 'all', which
+ * The name of a node. Any string up to MAX_ID_BYTES, the empty one too, except 'all', which
  * addresses every other node. Ids need not be numbers, nor contiguous.
  */
 export type NodeId = string
@@ -41,9 +44,11 @@ export function highestBallot(a: Ballot | null, b: Ballot | null): Ballot | null
   return compareBallots(a, b) < 0 ? b : a
 }
 
-/** The lowest ballot of `node` that is above `seen`. */
+/** A ballot of `node` that is above `seen`: the next round. */
 export function nextBallot(seen: Ballot | null, node: NodeId): Ballot {
-  return { round: (seen === null ? 0 : seen.round) + 1, node }
+  const round = (seen === null ? 0 : seen.round) + 1
+  invariant(round <= MAX_ROUND, 'the rounds are used up')
+  return { round, node }
 }
 
 /** `round.node`, for people: in logs, traces and errors. */

@@ -2,20 +2,23 @@
  * What an engine answers to every input: effects as data. The engine never calls out; the host
  * carries the effects out, and this file is the contract between the two.
  *
- * The host's duties, in order, for each record:
- *  1. Send `send`. Any of it may be dropped, delayed or repeated.
- *  2. If there is a `save`, hand `save.change` to stable storage, in the order of the inputs. Once
+ * The host's duties:
+ *  1. Call the engine's `tick(now)` before each other input, so that it knows when that came, and
+ *     when `nextTickAtMs` is reached. (`now` is in milliseconds, of a clock that never goes back.)
+ *  2. Send `send`. Any of it may be dropped, delayed or repeated.
+ *  3. If there is a `save`, hand `save.change` to stable storage, in the order of the inputs. Once
  *     it is durable, and not before, send `save.then` and call the engine's `saved()`, whose
  *     effects are carried out in the same way. Saves may overlap; `saved()` is called once for
- *     each, in order. If a save fails, stop the node: it must not go on from a state it could not
- *     store.
- *  3. Tell `events` to the application, in order.
+ *     each, in order. If a save fails, stop the node: it must not go on from a state that it could
+ *     not store.
+ *  4. Tell `events` to the application, in order.
  *
- * Safety depends on nothing else: inputs may come between a save and its `saved()`, messages may
+ * Safety depends on nothing but duty 3: inputs may come between a save and its `saved()`, messages may
  * come late, twice, or after a restart.
  */
 import type { Ballot, NodeId } from './ballot.ts'
 import type { Change } from './durability.ts'
+import { invariant } from './invariant.ts'
 import type { Message } from './message.ts'
 
 /** One message on its way out. */
@@ -53,8 +56,18 @@ export type Event<V> =
   | { readonly type: 'preempted'; readonly ballot: Ballot; readonly promised: Ballot }
   /** This node now follows another leader (which may be itself), or none. */
   | { readonly type: 'leader-changed'; readonly leader: NodeId | null }
-  /** A value is chosen, for ever. Told once in the life of an engine, after a restart again. */
+  /** A value is chosen, for ever. Told once; an engine that knows it from `saved` tells it never. */
   | { readonly type: 'chosen'; readonly ballot: Ballot; readonly value: V }
 
 /** Nothing to do. */
 export const NO_EFFECTS: Effects<never> = { send: [], events: [] }
+
+/** The effects of inputs that were given one after another, as one record. */
+export function joinEffects<V>(...parts: readonly Effects<V>[]): Effects<V> {
+  const saves = parts.flatMap(({ save }) => (save === undefined ? [] : [save]))
+  invariant(saves.length <= 1, 'one step asks for two saves')
+  const [save] = saves
+  const send = parts.flatMap((part) => part.send)
+  const events = parts.flatMap((part) => part.events)
+  return save === undefined ? { send, events } : { send, save, events }
+}
