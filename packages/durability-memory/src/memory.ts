@@ -1,0 +1,18 @@
+/**
+ * The factory with the package's natural name. What it keeps is gone with the process: it must
+ * never stand in for a disk outside tests and pages that may forget.
+ */
+import type { Durability } from '@paxos/core'
+import { memoryDisk } from './disk.ts'
+import type { MemoryDisk } from './disk.ts'
+
+/** What an adapter is made of. */
+export interface MemoryOptions {
+  /** The disk to use, which outlives the adapter. Default: one of its own. */
+  readonly disk?: MemoryDisk | undefined
+}
+
+/** A durability adapter in memory. */
+export function memory({ disk = memoryDisk() }: MemoryOptions = {}): Durability {
+  return disk.durability()
+}

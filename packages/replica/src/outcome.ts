@@ -1,0 +1,108 @@
+/**
+ * Something that happens once, and those who wait for it, each of whom may give up. It must never
+ * leave a timer, a listener or a waiter behind: waiting for years in vain costs nothing when over.
+ */
+import { InvalidArgumentError } from '@paxos/core'
+import type { Clock } from './clock.ts'
+import { TimeoutError } from './errors.ts'
+import { MAX_TIMEOUT_MS } from './limits.ts'
+
+/** How long to wait. Giving up says nothing about the outcome, and changes nothing about it. */
+export interface WaitOptions {
+  /** When it aborts, the wait rejects with its reason. */
+  readonly signal?: AbortSignal | undefined
+  /** After this many milliseconds, > 0, the wait rejects with TimeoutError. Default: for ever. */
+  readonly timeoutMs?: number | undefined
+}
+
+interface Waiter<T> {
+  readonly resolve: (value: T) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Settled<T> = { readonly value: T } | { readonly error: Error }
+
+/** A value that comes once, or an error in its place. */
+export class Outcome<T> {
+  readonly #clock: Clock
+  readonly #waiters = new Set<Waiter<T>>()
+  #settled: Settled<T> | null = null
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get isSettled(): boolean {
+    return this.#settled !== null
+  }
+
+  /** The first call of resolve or reject counts; later ones change nothing. */
+  resolve(value: T): void {
+    this.#settle({ value })
+  }
+
+  reject(error: Error): void {
+    this.#settle({ error })
+  }
+
+  /**
+   * Rejects with TimeoutError, or with the signal's reason, if those come first. Throws at once
+   * when the signal has aborted before, or the timeout is none.
+   */
+  wait({ signal, timeoutMs }: WaitOptions = {}): Promise<T> {
+    requireTimeout(timeoutMs)
+    signal?.throwIfAborted()
+    return new Promise((resolve, reject) => {
+      const settled = this.#settled
+      if (settled !== null) return answer({ resolve, reject }, settled)
+
+      const aborted = (): void => waiter.reject(signal?.reason)
+      const cancelTimer =
+        timeoutMs === undefined
+          ? null
+          : this.#clock.schedule(timeoutMs, () => waiter.reject(timedOut(timeoutMs)))
+      const forget = (): void => {
+        this.#waiters.delete(waiter)
+        cancelTimer?.()
+        signal?.removeEventListener('abort', aborted)
+      }
+      const waiter: Waiter<T> = {
+        resolve: (value) => {
+          forget()
+          resolve(value)
+        },
+        reject: (error) => {
+          forget()
+          reject(error)
+        },
+      }
+      this.#waiters.add(waiter)
+      signal?.addEventListener('abort', aborted)
+    })
+  }
+
+  #settle(settled: Settled<T>): void {
+    if (this.#settled !== null) return
+    this.#settled = settled
+    for (const waiter of this.#waiters) answer(waiter, settled)
+  }
+}
+
+function answer<T>(waiter: Waiter<T>, settled: Settled<T>): void {
+  if ('error' in settled) waiter.reject(settled.error)
+  else waiter.resolve(settled.value)
+}
+
+function timedOut(timeoutMs: number): TimeoutError {
+  return new TimeoutError(
+    `Nothing was known to be chosen within ${timeoutMs} ms; it may still be. ` +
+      `Check that a majority of the nodes runs and can be reached, then wait again.`,
+  )
+}
+
+function requireTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) return
+  throw new InvalidArgumentError(
+    `timeoutMs is ${timeoutMs}. Give a number above 0 and at most ${MAX_TIMEOUT_MS}.`,
+  )
+}
