@@ -162,9 +162,9 @@ export class Host {
   }
 
   #perform({ send, save, events }: Effects<Uint8Array>): void {
+    for (const event of events) this.#options.observe({ type: 'event', event })
     for (const outgoing of send) this.#send(outgoing)
     if (save !== undefined) this.#save(save.change, save.then)
-    for (const event of events) this.#options.observe({ type: 'event', event })
   }
 
   #save(change: Change, then: readonly Outgoing<Uint8Array>[]): void {

@@ -410,17 +410,16 @@ describe('a frame from outside never crashes a node or changes its state', () =>
 describe('the host keeps the order of its inputs', () => {
   it('a proposal made from inside observe waits for its turn', async () => {
     const world = cluster('a')
-    const inner: string[] = []
-    let synod: Synod<string> | null = null
-    synod = await world.open<string>('a', {
+    let proposal: Promise<string> | null = null
+    const synod: Synod<string> = await world.open<string>('a', {
       observe: ({ type }) => {
-        inner.push(type)
-        if (inner.length === 1) void synod.propose('from inside').catch(() => undefined)
+        if (type === 'sent' || proposal !== null) return
+        proposal = synod.propose('from inside')
       },
     })
     onTestFinished(() => synod.close())
     await world.clock.advance(3000)
-    expect(await synod.chosen).toBe('from inside')
+    expect(await proposal).toBe('from inside')
   })
 
   it('an observer that throws stops the node, rather than leaving effects half carried out', async () => {
