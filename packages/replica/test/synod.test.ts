@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { CorruptionError, InvalidArgumentError, MAX_VALUE_BYTES } from '@paxos/core'
 import type { Durability } from '@paxos/core'
@@ -185,7 +186,7 @@ describe('every wait can be given up', () => {
     expect(await alone.chosen).toBe('x')
   })
 
-  it('an aborted wait rejects with the reason of its signal, and leaves no timer behind', async () => {
+  it('an aborted wait rejects with the reason of its signal, and leaves no timer and no listener', async () => {
     const world = cluster('a', 'b', 'c')
     const alone = await openOne<string>(world, 'a')
     await settled()
@@ -193,6 +194,12 @@ describe('every wait can be given up', () => {
     const controller = new AbortController()
     const wait = alone.learn({ signal: controller.signal, timeoutMs: 60_000 })
     expect(world.clock.pending).toBe(timers + 1)
+    const timedOut = alone.learn({ signal: controller.signal, timeoutMs: 1 })
+    const refusal = expect(timedOut).rejects.toBeInstanceOf(TimeoutError)
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(2)
+    await world.clock.advance(1)
+    await refusal
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1)
     const reason = new Error('changed my mind')
     controller.abort(reason)
     expect(await outcome(wait)).toBe(reason)
