@@ -86,7 +86,7 @@ function formatEvent(event: Event<Uint8Array>): string | null {
 }
 
 /** A whole line: milliseconds since `startedAtMs`, the node, and what happened. */
-export function formatLine(startedAtMs: number, atMs: number, id: string, text: string): string {
+function formatLine(startedAtMs: number, atMs: number, id: string, text: string): string {
   const elapsed = `${Math.max(0, Math.round(atMs - startedAtMs))} ms`.padStart(9)
   return `${dim(elapsed)}  ${bold(id)}  ${text}`
 }
