@@ -93,11 +93,14 @@ async function addresses(
   return Object.fromEntries(ids.map((id, index) => [id, `udp://127.0.0.1:${ports[index]}`]))
 }
 
-/** Aborts on Ctrl-C, or when somebody asks this process to end. */
+/** Aborts on Ctrl-C, when somebody asks this process to end, or when nobody reads what it says. */
 function interrupted(): AbortSignal {
   const controller = new AbortController()
-  const reason = new UserError('Interrupted. The nodes were stopped; run the command again.')
-  for (const event of ['SIGINT', 'SIGTERM']) process.once(event, () => controller.abort(reason))
+  const abort = (): void => {
+    controller.abort(new UserError('Interrupted. The nodes were stopped; run the command again.'))
+  }
+  for (const event of ['SIGINT', 'SIGTERM']) process.once(event, abort)
+  process.stdout.on('error', abort)
   return controller.signal
 }
 

@@ -121,5 +121,7 @@ function listen(): {
     leave.signal.addEventListener('abort', () => resolve())
   })
   for (const event of ['SIGINT', 'SIGTERM', 'disconnect']) process.on(event, () => leave.abort())
+  // Nobody reads what it says.
+  process.stdout.on('error', () => leave.abort())
   return { goOn, left, signal: leave.signal }
 }

@@ -116,6 +116,18 @@ describe('the main job', { timeout: TEST_TIMEOUT_MS }, () => {
     expect(ended.stderr).toBe('Interrupted. The nodes were stopped; run the command again.\n')
     await expect(readdir(directory)).rejects.toMatchObject({ code: 'ENOENT' })
   })
+
+  it('stops in the same way when nobody reads its output any more', async () => {
+    const started = start('main', ['--loss', '0.9'])
+    const intro = await started.printed('its disk is empty')
+    started.child.stdout?.destroy()
+    const ended = await started.ended
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toMatch(/^Interrupted\..*\n$/)
+    await expect(readdir(/kept in (.*)/.exec(intro)?.[1] ?? '')).rejects.toMatchObject({
+      code: 'ENOENT',
+    })
+  })
 })
 
 describe('what it prints', { timeout: TEST_TIMEOUT_MS }, () => {
