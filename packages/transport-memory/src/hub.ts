@@ -1,0 +1,201 @@
+/**
+ * The in-process network of one test or one page. It carries copies of frames between transports,
+ * asynchronously, and mistreats them from a seed. It must never share bytes between a sender and a
+ * receiver, deliver inside a call, or keep a timer once its last transport has closed.
+ */
+import { InvalidArgumentError, TransportError } from '@paxos/core'
+import type { NodeId, Transport } from '@paxos/core'
+import { changeFaults, NO_FAULTS, rollFate } from './faults.ts'
+import type { Faults } from './faults.ts'
+import { emptyLink, enqueue, takeDue, takeFirst } from './link.ts'
+import type { Flight, Link } from './link.ts'
+import { seededRandom } from './random.ts'
+import { platformScheduler } from './scheduler.ts'
+import type { Scheduler } from './scheduler.ts'
+import { attach } from './transport.ts'
+import type { Endpoint, Network } from './transport.ts'
+
+/** How a hub is made. The faults may be changed later with setFaults. */
+export interface MemoryHubOptions extends Partial<Faults> {
+  /** An integer from 0 to 2^32 - 1. Default 1. */
+  readonly seed?: number
+  /** Where timers come from. Default: the platform's setTimeout and clearTimeout. */
+  readonly scheduler?: Scheduler
+  /** Told what becomes of every frame, as it happens. Must not throw. */
+  readonly observe?: (trace: Trace) => void
+}
+
+/** What became of a frame. */
+export interface Trace {
+  readonly from: NodeId
+  readonly to: NodeId
+  /** A copy: the observer's own. */
+  readonly frame: Uint8Array
+  readonly outcome: Outcome
+}
+
+/**
+ * 'duplicated' tells of one copy more; every copy then ends in exactly one of the others. 'dropped'
+ * is the oldest of a full queue; 'unreachable' found no such node there, or one that does not have
+ * the sender in its address book.
+ */
+export type Outcome = 'duplicated' | 'delivered' | 'lost' | 'cut' | 'dropped' | 'unreachable'
+
+/** A network, and the switches of its faults. Each may be used at any time. */
+export interface MemoryHub {
+  /** A new transport on this network: what memory({ hub }) returns. */
+  transport(): Transport
+  /**
+   * Changes the faults that are named, for frames sent from now on. Throws InvalidArgumentError
+   * for a number out of range, and then changes nothing.
+   */
+  setFaults(changes: Partial<Faults>): void
+  /**
+   * Splits the network: two nodes can talk only if one of the groups holds both, or none holds
+   * either. A node may be in several groups. Replaces an earlier partition.
+   */
+  partition(...groups: readonly (readonly NodeId[])[]): void
+  /** Cuts one direction. What is already on its way does not arrive either. */
+  cut(from: NodeId, to: NodeId): void
+  /** Ends the partition and every cut. Frames that met them stay lost. */
+  heal(): void
+  /** `node` receives nothing until it is thawed: it waits, bounded like all that is on its way. */
+  freeze(node: NodeId): void
+  /** `node` receives what waited for it, soon and in order, and what comes. */
+  thaw(node: NodeId): void
+}
+
+/** Makes a network of its own. Throws InvalidArgumentError for a number out of range. */
+export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
+  const { seed = 1, scheduler = platformScheduler, observe } = options
+  if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
+    throw new InvalidArgumentError(`The seed is ${seed}. Give an integer from 0 to 2^32 - 1.`)
+  }
+  const random = seededRandom(seed)
+  const endpoints = new Map<string, Endpoint>()
+  const links = new Map<NodeId, Map<NodeId, Link>>()
+  const frozen = new Set<NodeId>()
+  let faults = changeFaults(NO_FAULTS, options)
+  let groups: readonly ReadonlySet<NodeId>[] = []
+
+  function linkOf(from: NodeId, to: NodeId): Link {
+    let outgoing = links.get(from)
+    if (outgoing === undefined) links.set(from, (outgoing = new Map()))
+    let link = outgoing.get(to)
+    if (link === undefined) outgoing.set(to, (link = emptyLink(from, to)))
+    return link
+  }
+
+  function allLinks(): Link[] {
+    return [...links.values()].flatMap((outgoing) => [...outgoing.values()])
+  }
+
+  function trace(link: Link, frame: Uint8Array, outcome: Outcome): void {
+    observe?.({ from: link.from, to: link.to, frame: new Uint8Array(frame), outcome })
+  }
+
+  function isCut(link: Link): boolean {
+    if (link.cut) return true
+    if (groups.some((group) => group.has(link.from) && group.has(link.to))) return false
+    return groups.some((group) => group.has(link.from) || group.has(link.to))
+  }
+
+  function send(from: NodeId, to: NodeId, address: string, frame: Uint8Array): void {
+    const link = linkOf(from, to)
+    const fate = rollFate(faults, random)
+    if (isCut(link)) return trace(link, frame, 'cut')
+    if (fate.lost) return trace(link, frame, 'lost')
+    if (fate.copies.length > 1) trace(link, frame, 'duplicated')
+    for (const { delayMs, overtake } of fate.copies) {
+      // Not frame.slice(): the slice of a Buffer shares its memory.
+      const flight: Flight = { frame: new Uint8Array(frame), address, timer: null, due: false }
+      const dropped = enqueue(link, flight, overtake)
+      for (const oldest of dropped) discard(link, oldest, 'dropped')
+      if (dropped.length > 0) wakeFirst(link)
+      startTimer(link, flight, delayMs)
+    }
+  }
+
+  function startTimer(link: Link, flight: Flight, delayMs: number): void {
+    flight.due = false
+    flight.timer = scheduler.setTimeout(() => {
+      flight.due = true
+      deliverDue(link)
+    }, delayMs)
+  }
+
+  /** For when the first is due and no timer of its own will make it arrive any more. */
+  function wakeFirst(link: Link): void {
+    const first = link.flights[0]
+    if (first?.due === true && !frozen.has(link.to)) startTimer(link, first, 0)
+  }
+
+  function deliverDue(link: Link): void {
+    while (link.flights[0]?.due === true && !frozen.has(link.to)) {
+      const flight = takeFirst(link)
+      if (flight !== undefined) arrive(link, flight)
+    }
+  }
+
+  function arrive(link: Link, { frame, address }: Flight): void {
+    if (isCut(link)) return trace(link, frame, 'cut')
+    const endpoint = endpoints.get(address)
+    if (endpoint === undefined || endpoint.id !== link.to || !endpoint.knows(link.from)) {
+      return trace(link, frame, 'unreachable')
+    }
+    trace(link, frame, 'delivered')
+    endpoint.receive(link.from, frame)
+  }
+
+  function discard(link: Link, flight: Flight, outcome: Outcome): void {
+    if (!flight.due) scheduler.clearTimeout(flight.timer)
+    trace(link, flight.frame, outcome)
+  }
+
+  const network: Network = {
+    bind(endpoint) {
+      if (endpoints.has(endpoint.address)) {
+        throw new TransportError(
+          'ERR_PAXOS_ADDRESS_IN_USE',
+          `${endpoint.address} is taken on this hub. Close the transport there, or take another name.`,
+        )
+      }
+      endpoints.set(endpoint.address, endpoint)
+    },
+    unbind(endpoint) {
+      endpoints.delete(endpoint.address)
+      for (const link of allLinks()) {
+        for (const flight of takeDue(link, endpoint.address)) discard(link, flight, 'unreachable')
+        // The network outlives its nodes, so that frames can arrive after a restart; its timers
+        // do not outlive the last one.
+        if (endpoints.size > 0) wakeFirst(link)
+        else for (let f = takeFirst(link); f; f = takeFirst(link)) discard(link, f, 'unreachable')
+      }
+    },
+    send,
+  }
+
+  return {
+    transport: () => attach(network),
+    setFaults(changes) {
+      faults = changeFaults(faults, changes)
+    },
+    partition(...newGroups) {
+      groups = newGroups.map((group) => new Set(group))
+    },
+    cut(from, to) {
+      linkOf(from, to).cut = true
+    },
+    heal() {
+      groups = []
+      for (const link of allLinks()) link.cut = false
+    },
+    freeze(node) {
+      frozen.add(node)
+    },
+    thaw(node) {
+      frozen.delete(node)
+      for (const link of allLinks()) if (link.to === node) wakeFirst(link)
+    },
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * An in-process network: a hub that can lose, delay, duplicate, reorder and partition, and the
+ * transports on it.
+ */
+export type { DelayRange, Faults } from './faults.ts'
+export { memoryHub } from './hub.ts'
+export type { MemoryHub, MemoryHubOptions, Outcome, Trace } from './hub.ts'
+export { memory } from './memory.ts'
+export type { MemoryOptions } from './memory.ts'
+export type { Scheduler } from './scheduler.ts'

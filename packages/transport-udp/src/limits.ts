@@ -1,0 +1,74 @@
+/**
+ * Every limit of the datagram transport, with the reason for its number. Sizes are in bytes; what
+ * is kept is counted with the overheads below, so that many small things are bounded too.
+ */
+
+/**
+ * The default size of a datagram, header included: it fits every path of IPv6 (1,280 bytes less 48
+ * of headers), so that nothing on the way has to fragment it or lose it for its size.
+ */
+export const DEFAULT_DATAGRAM_BYTES = 1_200
+
+/** The smallest size that may be asked for: with the longest id more than 200 bytes of frame fit. */
+export const MIN_DATAGRAM_BYTES = 512
+
+/** The largest size that may be asked for: what IPv4 leaves of its 65,535 bytes. */
+export const MAX_DATAGRAM_BYTES = 65_507
+
+/** A frame in more fragments is not believed: the largest in the smallest datagrams has 4,482. */
+export const MAX_FRAGMENTS = 4_608
+
+/**
+ * How many datagrams to one peer the system may have before the next waits for one to be done:
+ * more than a burst of fragments, so that it bounds memory and not speed.
+ */
+export const MAX_DATAGRAMS_IN_FLIGHT = 64
+
+/**
+ * What may leave for one peer in a millisecond, with the overhead below. Linux gives a socket at
+ * least 208 KiB to receive, so the peer may be late by two bursts. Fragments of the default size
+ * flow at about 270 Mbit/s.
+ */
+export const BURST_BYTES = 64 << 10
+
+/** What a datagram counts in a burst beside its bytes: about what Linux takes to hold it. */
+export const DATAGRAM_OVERHEAD_BYTES = 1_024
+
+/** What may wait for one peer before the oldest frame is dropped: a few of the largest. */
+export const MAX_OUTBOX_BYTES = 8 << 20
+
+/**
+ * What a waiting frame counts beside its bytes: more than its objects take, so that a queue of
+ * empty frames stays short enough to be cheap.
+ */
+export const FRAME_OVERHEAD_BYTES = 1_024
+
+/** What half-received frames of one sender may take before its oldest is dropped. */
+export const MAX_PARTIAL_BYTES_PER_SENDER = 4 << 20
+
+/** What half-received frames of all senders may take before the oldest is dropped. */
+export const MAX_PARTIAL_BYTES = 32 << 20
+
+/** Half-received frames of one sender; a sender sends one at a time, the rest are late or lost. */
+export const MAX_PARTIAL_FRAMES_PER_SENDER = 32
+
+/** What a fragment counts beside its bytes: its header, and about what its objects take. */
+export const FRAGMENT_OVERHEAD_BYTES = 512
+
+/**
+ * How long a half-received frame is kept. A frame of 1 MiB takes a second at 10 Mbit/s; after five
+ * its sender has retransmitted it as another one.
+ */
+export const PARTIAL_LIFETIME_MS = 5_000
+
+/**
+ * The kernel's buffers that are asked for, so that several of the largest frames fit. The kernel
+ * may give less.
+ */
+export const SOCKET_BUFFER_BYTES = 4 << 20
+
+/** How long the address of a name is used before it is looked up again: peers move. */
+export const NAME_LIFETIME_MS = 30_000
+
+/** How long a name that was not found is left alone: each look-up takes a thread of the process. */
+export const NAME_RETRY_MS = 1_000

@@ -1,0 +1,371 @@
+/** What is particular to datagrams: strangers, names, IPv6, errors of the system, and an end. */
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import type * as DnsPromises from 'node:dns/promises'
+import { EventEmitter, once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
+import type { NodeId } from '@paxos/core'
+import { udp } from '@paxos/transport-udp'
+import type { UdpOptions, UdpTransport } from '@paxos/transport-udp'
+import { parseAddress } from '../src/address.ts'
+import { PARTIAL_LIFETIME_MS } from '../src/limits.ts'
+import { datagramsOf } from './datagrams.ts'
+
+/** Look-ups of names that end in .invalid, in order, to be answered by the test. */
+const lookups: { readonly host: string; readonly answer: (address: string | null) => void }[] = []
+
+vi.mock('node:dns/promises', async (importOriginal) => {
+  const original = await importOriginal<typeof DnsPromises>()
+  const lookup = (host: string, options: object): Promise<unknown> => {
+    if (!host.endsWith('.invalid')) return original.lookup(host, options)
+    return new Promise((resolve, reject) => {
+      const answer = (address: string | null): void => {
+        if (address === null)
+          reject(Object.assign(new Error('No such name'), { code: 'ENOTFOUND' }))
+        else resolve({ address, family: 4 })
+      }
+      lookups.push({ host, answer })
+    })
+  }
+  return { ...original, lookup }
+})
+
+interface TestNode {
+  readonly transport: UdpTransport
+  readonly inbox: { readonly from: NodeId; readonly frame: Uint8Array }[]
+  /** Emits 'frame'. */
+  readonly arrivals: EventEmitter
+}
+
+const opened: UdpTransport[] = []
+
+afterEach(async () => {
+  vi.useRealTimers()
+  for (const { answer } of lookups.splice(0)) answer(null)
+  for (const transport of opened.splice(0)) await transport.close()
+})
+
+async function openNode(
+  id: NodeId,
+  peers: Record<NodeId, string> = {},
+  options: UdpOptions & { readonly listen?: string } = {},
+): Promise<TestNode> {
+  const transport = udp(options)
+  opened.push(transport)
+  const inbox: TestNode['inbox'] = []
+  const arrivals = new EventEmitter()
+  await transport.open({
+    id,
+    listen: options.listen ?? 'udp://127.0.0.1:0',
+    peers: new Map(Object.entries(peers)),
+    receive(from, frame) {
+      inbox.push({ from, frame })
+      arrivals.emit('frame')
+    },
+  })
+  return { transport, inbox, arrivals }
+}
+
+/** Sends datagrams to `address` from a socket of nobody. */
+async function inject(address: string, datagrams: readonly Uint8Array[]): Promise<void> {
+  const { host, port } = parseAddress(address) ?? { host: '', port: 0 }
+  const socket = createSocket('udp4')
+  for (const datagram of datagrams) {
+    await new Promise<void>((resolve, reject) => {
+      socket.send(datagram, port, host, (error) => {
+        if (error === null) resolve()
+        else reject(error)
+      })
+    })
+  }
+  socket.close()
+}
+
+async function errorOf(promise: Promise<unknown>): Promise<TransportError> {
+  const error: unknown = await promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof TransportError) return error
+  throw new Error('It did not reject with a TransportError.')
+}
+
+const openAt = (listen: string): Promise<void> => {
+  const transport = udp()
+  opened.push(transport)
+  return transport.open({ id: 'a', listen, peers: new Map(), receive: () => {} })
+}
+
+/** The sockets of this process, once the loop has let go of those that were closed. */
+async function sockets(): Promise<number> {
+  await nextTurn()
+  await nextTurn()
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'UDPWrap').length
+}
+
+describe('datagrams', () => {
+  it('of strangers and of other protocols are dropped and counted', async () => {
+    const { transport, inbox, arrivals } = await openNode('b', { a: 'udp://127.0.0.1:9' })
+    const frame = Uint8Array.of(1)
+    const arrived = once(arrivals, 'frame')
+    await inject(transport.address, [
+      new Uint8Array(),
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+      new Uint8Array(60_000),
+      ...datagramsOf('stranger', 1n, frame),
+      ...datagramsOf('stranger', 2n, new Uint8Array(5_000)),
+      ...datagramsOf('b', 3n, frame),
+      ...datagramsOf('a', 4n, frame),
+    ])
+    await arrived
+    expect(inbox).toEqual([{ from: 'a', frame }])
+    expect(transport.stats()).toMatchObject({ malformedDatagrams: 3, strangerDatagrams: 7 })
+  })
+
+  it('that contradict one another are counted as malformed', async () => {
+    const { transport, inbox, arrivals } = await openNode('b', { a: 'udp://127.0.0.1:9' })
+    const [first = new Uint8Array(), second = new Uint8Array()] = datagramsOf(
+      'a',
+      1n,
+      new Uint8Array(2_000),
+    )
+    const [, forged = new Uint8Array()] = datagramsOf('a', 1n, new Uint8Array(1_999))
+    const arrived = once(arrivals, 'frame')
+    await inject(transport.address, [first, forged, second])
+    await arrived
+    expect(inbox).toEqual([{ from: 'a', frame: new Uint8Array(2_000) }])
+    expect(transport.stats().malformedDatagrams).toBe(1)
+  })
+
+  it('that make half a frame are given up in time, though nothing more comes', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+    const { transport, arrivals } = await openNode('b', { a: 'udp://127.0.0.1:9' })
+    const [half = new Uint8Array()] = datagramsOf('a', 1n, new Uint8Array(2_000))
+    const arrived = once(arrivals, 'frame')
+    await inject(transport.address, [half, ...datagramsOf('a', 2n, Uint8Array.of(1))])
+    await arrived
+    vi.advanceTimersByTime(PARTIAL_LIFETIME_MS)
+    expect(transport.stats().partialFrames).toBe(0)
+    vi.advanceTimersByTime(PARTIAL_LIFETIME_MS)
+    expect(transport.stats().partialFrames).toBe(1)
+  })
+
+  it('from before a peer left are not put together with those after it joined again', async () => {
+    const book = new Map([['a', 'udp://127.0.0.1:9']])
+    const { transport, inbox, arrivals } = await openNode('b', { a: 'udp://127.0.0.1:9' })
+    const [half = new Uint8Array(), rest = new Uint8Array()] = datagramsOf(
+      'a',
+      1n,
+      new Uint8Array(2_000),
+    )
+    const before = once(arrivals, 'frame')
+    await inject(transport.address, [half, ...datagramsOf('a', 2n, Uint8Array.of(2))])
+    await before
+    transport.setPeers(new Map())
+    transport.setPeers(book)
+    const after = once(arrivals, 'frame')
+    await inject(transport.address, [rest, ...datagramsOf('a', 3n, Uint8Array.of(3))])
+    await after
+    expect(inbox.map(({ frame }) => frame)).toEqual([Uint8Array.of(2), Uint8Array.of(3)])
+  })
+
+  it.each([512, 1_200, 9_000, 65_507])(
+    'of up to %i bytes carry the largest frame',
+    async (size) => {
+      const b = await openNode('b', {}, { maxDatagramBytes: size })
+      const a = await openNode('a', { b: b.transport.address }, { maxDatagramBytes: size })
+      b.transport.setPeers(new Map([['a', a.transport.address]]))
+      const frame = Uint8Array.from({ length: MAX_FRAME_BYTES }, (_, index) => index % 251)
+      const arrived = once(b.arrivals, 'frame')
+      a.transport.send('b', frame)
+      await arrived
+      expect(Buffer.compare(b.inbox[0]?.frame ?? new Uint8Array(), frame)).toBe(0)
+      expect(a.transport.stats().unsentDatagrams).toBe(0)
+    },
+  )
+
+  it.each([0, 511, 65_508, 1_200.5, NaN])('of %d bytes can never work, and are refused', (size) => {
+    expect(() => udp({ maxDatagramBytes: size })).toThrow(InvalidArgumentError)
+  })
+
+  it('that the system refuses are counted, and the next frame goes out', async () => {
+    const b = await openNode('b')
+    const broadcast = 'udp://255.255.255.255:9'
+    const a = await openNode('a', { b: b.transport.address, refused: broadcast })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    const arrived = once(b.arrivals, 'frame')
+    a.transport.send('refused', new Uint8Array(100_000))
+    a.transport.send('b', Uint8Array.of(1))
+    await arrived
+    expect(a.transport.stats().unsentDatagrams).toBeGreaterThan(0)
+  })
+
+  it('to a peer that is down come to nothing, and reach it once it is up', async () => {
+    const b = await openNode('b')
+    const { address } = b.transport
+    await b.transport.close()
+    const a = await openNode('a', { b: address })
+    for (let count = 0; count < 100; count += 1) a.transport.send('b', Uint8Array.of(1))
+    const again = await openNode('b', { a: a.transport.address }, { listen: address })
+    const arrived = once(again.arrivals, 'frame')
+    a.transport.send('b', Uint8Array.of(2))
+    await arrived
+  })
+})
+
+describe('ids', () => {
+  it.each([
+    ['longer than 255 bytes', 'ñ'.repeat(128)],
+    ['that UTF-8 cannot write', 'a\ud800'],
+  ])('%s are refused, and nothing is left open', async (_, id) => {
+    const before = await sockets()
+    const options = { id, listen: 'udp://127.0.0.1:0', peers: new Map(), receive: () => {} }
+    await expect(udp().open(options)).rejects.toThrow(InvalidArgumentError)
+    expect(await sockets()).toBe(before)
+  })
+})
+
+describe('addresses', () => {
+  it('of IPv6 work, or are unavailable where the machine has none', async () => {
+    const transport = udp()
+    opened.push(transport)
+    const peers = new Map<NodeId, string>()
+    const arrivals = new EventEmitter()
+    const arrived = once(arrivals, 'frame')
+    const receive = (): void => void arrivals.emit('frame')
+    const result = await transport
+      .open({ id: 'b', listen: 'udp://[::1]:0', peers, receive })
+      .catch((error: unknown) => error)
+    if (result instanceof TransportError) {
+      expect(result.code).toBe('ERR_PAXOS_ADDRESS_UNAVAILABLE')
+      return
+    }
+    expect(transport.address).toMatch(/^udp:\/\/\[::1\]:[1-9]\d*$/)
+    const a = await openNode('a', { b: transport.address }, { listen: 'udp://[::]:0' })
+    transport.setPeers(new Map([['a', a.transport.address]]))
+    a.transport.send('b', Uint8Array.of(1))
+    await arrived
+    // The wildcard of IPv6 reaches IPv4 as well.
+    const c = await openNode('c', { a: 'udp://127.0.0.1:9' })
+    a.transport.setPeers(new Map([['c', c.transport.address]]))
+    const arrivedAtC = once(c.arrivals, 'frame')
+    a.transport.send('c', Uint8Array.of(2))
+    await arrivedAtC
+  })
+
+  it('may be names', async () => {
+    const b = await openNode('b', { a: 'udp://localhost:9' }, { listen: 'udp://localhost:0' })
+    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const listen = b.transport.address.includes('[') ? 'udp://[::1]:0' : 'udp://127.0.0.1:0'
+    const a = await openNode('a', { b: `udp://localhost:${port}` }, { listen })
+    const arrived = once(b.arrivals, 'frame')
+    a.transport.send('b', Uint8Array.of(1))
+    await arrived
+  })
+
+  it('of another machine are unavailable, and the error says what to do', async () => {
+    const before = await sockets()
+    const error = await errorOf(openAt('udp://203.0.113.9:0'))
+    expect(error.code).toBe('ERR_PAXOS_ADDRESS_UNAVAILABLE')
+    expect(error.message).toMatch(/203\.0\.113\.9.*Take an address of this machine/)
+    expect(error.cause).toBeInstanceOf(Error)
+    expect(await sockets()).toBe(before)
+  })
+
+  it('that are taken say so, and leave nothing open', async () => {
+    const none = await sockets()
+    const { transport } = await openNode('a')
+    const before = await sockets()
+    expect(before).toBe(none + 1)
+    const error = await errorOf(openAt(transport.address))
+    expect(error.code).toBe('ERR_PAXOS_ADDRESS_IN_USE')
+    expect(await sockets()).toBe(before)
+  })
+
+  it('with a name that does not resolve are unavailable', async () => {
+    const opening = errorOf(openAt('udp://nowhere.invalid:0'))
+    lookups.shift()?.answer(null)
+    expect((await opening).code).toBe('ERR_PAXOS_ADDRESS_UNAVAILABLE')
+  })
+})
+
+describe('a peer with a name', () => {
+  it('that does not resolve neither throws nor holds up the others', async () => {
+    const b = await openNode('b')
+    const a = await openNode('a', { b: b.transport.address, n: 'udp://nowhere.invalid:7000' })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    for (let count = 0; count < 10; count += 1) a.transport.send('n', Uint8Array.of(1))
+    expect(lookups.map(({ host }) => host)).toEqual(['nowhere.invalid'])
+    lookups.shift()?.answer(null)
+    const arrived = once(b.arrivals, 'frame')
+    a.transport.send('b', Uint8Array.of(1))
+    await arrived
+    expect(a.transport.stats().unsentDatagrams).toBe(10)
+    expect(lookups).toEqual([])
+  })
+
+  it('receives what was sent while it was looked up', async () => {
+    const b = await openNode('b')
+    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const a = await openNode('a', { b: `udp://b.invalid:${port}` })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    a.transport.send('b', Uint8Array.of(1))
+    const arrived = once(b.arrivals, 'frame')
+    lookups.shift()?.answer('127.0.0.1')
+    await arrived
+  })
+
+  it('is sent nothing when it left before the look-up ended', async () => {
+    const b = await openNode('b')
+    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const a = await openNode('a', { b: `udp://b.invalid:${port}` })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    a.transport.send('b', Uint8Array.of(1))
+    a.transport.setPeers(new Map([['moved', b.transport.address]]))
+    lookups.shift()?.answer('127.0.0.1')
+    const arrived = once(b.arrivals, 'frame')
+    await nextTurn()
+    a.transport.send('moved', Uint8Array.of(2))
+    await arrived
+    expect(b.inbox.map(({ frame }) => frame)).toEqual([Uint8Array.of(2)])
+  })
+
+  it('holds up close() until its look-up ends: it cannot be cancelled', async () => {
+    const a = await openNode('a', { n: 'udp://nowhere.invalid:7000' })
+    a.transport.send('n', Uint8Array.of(1))
+    let isClosed = false
+    const closing = a.transport.close().then(() => (isClosed = true))
+    await nextTurn()
+    await nextTurn()
+    expect(isClosed).toBe(false)
+    lookups.shift()?.answer('127.0.0.1')
+    await closing
+  })
+})
+
+describe('close', () => {
+  it('frees the socket and every timer', async () => {
+    const before = await sockets()
+    const a = await openNode('a', { b: 'udp://127.0.0.1:9' })
+    expect(await sockets()).toBe(before + 1)
+    a.transport.send('b', new Uint8Array(MAX_FRAME_BYTES))
+    await a.transport.close()
+    expect(await sockets()).toBe(before)
+  })
+
+  it('lets a process that opened, sent and failed to open end by itself', async () => {
+    const script = fileURLToPath(new URL('exits-by-itself.ts', import.meta.url))
+    const flags = ['--conditions=@paxos/source', '--import', 'tsx']
+    const child = spawn(process.execPath, [...flags, script], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    const [code] = await once(child, 'close')
+    expect([code, output]).toEqual([0, 'closed\n'])
+  }, 30_000)
+})
