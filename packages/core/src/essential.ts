@@ -18,12 +18,13 @@ export class Proposer<V> {
   readonly #quorums: QuorumSystem
   /** The attempt under way: what it wants, and what its promises have revealed so far. */
   #attempt: {
+    readonly ballot: Ballot
     readonly wanted: V
     readonly promisedBy: Set<NodeId>
     highestAccepted: Proposal<V> | null
     accept: AcceptMessage<V> | null
   } | null = null
-  #ballot: Ballot | null
+  #highestSeen: Ballot | null
 
   /**
    * `seen` is the highest ballot that this proposer has ever used. A proposer that is restarted
@@ -32,7 +33,7 @@ export class Proposer<V> {
   constructor(id: NodeId, quorums: QuorumSystem, seen: Ballot | null = null) {
     this.#id = id
     this.#quorums = quorums
-    this.#ballot = seen
+    this.#highestSeen = seen
   }
 
   /**
@@ -42,9 +43,15 @@ export class Proposer<V> {
    * "the value proposed at ballot b" have one meaning.
    */
   prepare(value: V): PrepareMessage {
-    const ballot = nextBallot(this.#ballot, this.#id)
-    this.#ballot = ballot
-    this.#attempt = { wanted: value, promisedBy: new Set(), highestAccepted: null, accept: null }
+    const ballot = nextBallot(this.#highestSeen, this.#id)
+    this.#highestSeen = ballot
+    this.#attempt = {
+      ballot,
+      wanted: value,
+      promisedBy: new Set(),
+      highestAccepted: null,
+      accept: null,
+    }
     return { type: 'prepare', ballot }
   }
 
@@ -59,7 +66,7 @@ export class Proposer<V> {
    */
   receivePromise(from: NodeId, promise: PromiseMessage<V>): AcceptMessage<V> | null {
     const attempt = this.#attempt
-    if (attempt === null || !sameBallot(promise.ballot, this.#ballot)) return null
+    if (attempt === null || !sameBallot(promise.ballot, attempt.ballot)) return null
     if (attempt.accept !== null) return null
 
     attempt.promisedBy.add(from)
@@ -77,7 +84,7 @@ export class Proposer<V> {
 
   /** The next attempt goes above `ballot`, which somebody else was seen to use. */
   observe(ballot: Ballot): void {
-    this.#ballot = highestBallot(this.#ballot, ballot)
+    this.#highestSeen = highestBallot(this.#highestSeen, ballot)
   }
 }
 

@@ -19,7 +19,7 @@ export interface ExternalNodeOptions<V> extends NodeOptions<V> {
    * How often a leader repeats its proclamation, for those that missed it, in milliseconds, > 0.
    * Default: 1000.
    */
-  readonly proclamationPeriodMs?: number
+  readonly proclamationPeriodMs?: number | undefined
 }
 
 /** A Node that leads when it is told to, and proclaims it. */

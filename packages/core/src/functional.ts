@@ -20,12 +20,12 @@ import type { QuorumSystem } from './quorum.ts'
 
 export interface HeartbeatNodeOptions<V> extends NodeOptions<V> {
   /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
-  readonly heartbeatPeriodMs?: number
+  readonly heartbeatPeriodMs?: number | undefined
   /**
    * How long a leader may be silent before others take over, in milliseconds, above the heartbeat
    * period. Jitter makes it up to half as long again. Default: 1000.
    */
-  readonly livenessWindowMs?: number
+  readonly livenessWindowMs?: number | undefined
   /** A seeded source of numbers in [0, 1), for the jitter. Nodes should have different seeds. */
   readonly random: () => number
 }

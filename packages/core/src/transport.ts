@@ -11,7 +11,8 @@ import type { NodeId } from './ballot.ts'
 export interface Transport {
   /**
    * Binds `listen` and starts delivering. Rejects with TransportError when the address is taken or
-   * malformed; after a rejection nothing is left open. May be called once.
+   * malformed, or when the transport is closed meanwhile, and with InvalidArgumentError for an id
+   * that it cannot carry; after a rejection nothing is left open. May be called once.
    */
   open(options: TransportOpen): Promise<void>
   /**
@@ -19,13 +20,16 @@ export interface Transport {
    * resolved throws TransportError (ERR_PAXOS_TRANSPORT_STATE).
    */
   readonly address: string
-  /** Replaces the address book. Peers that left are disconnected. */
+  /**
+   * Replaces the address book. Peers that left are disconnected. A malformed address makes a peer
+   * that cannot be reached, not an error: the book may come from the cluster itself.
+   */
   setPeers(peers: ReadonlyMap<NodeId, string>): void
   /**
    * Best effort, never blocks, never throws for a peer that is unknown, down or slow, nor before
    * open or after close. The adapter bounds what it queues for a slow peer and drops the oldest:
-   * Paxos retransmits. Throws FrameTooLargeError above MAX_FRAME_BYTES. The frame is the caller's
-   * again when send returns: the adapter copies what it keeps.
+   * Paxos retransmits. Throws FrameTooLargeError above MAX_FRAME_BYTES, at any time. The frame is
+   * the caller's again when send returns: the adapter copies what it keeps.
    */
   send(to: NodeId, frame: Uint8Array): void
   /**
@@ -44,8 +48,9 @@ export interface TransportOpen {
   /** The address of every other node; an entry for this node itself is ignored. */
   readonly peers: ReadonlyMap<NodeId, string>
   /**
-   * `frame` belongs to the receiver from here on. Must not throw. `from` is who the sender says
-   * it is, unless the transport authenticates.
+   * `frame` belongs to the receiver from here on. Must not throw. `from` is a node of the address
+   * book, and who the sender says it is, unless the transport authenticates; frames of others are
+   * dropped.
    */
   readonly receive: (from: NodeId, frame: Uint8Array) => void
 }

@@ -21,11 +21,11 @@ export interface NodeOptions<V> {
   readonly id: NodeId
   readonly quorums: QuorumSystem
   /** What stable storage holds, from Durability.open(). Default: a node that has saved nothing. */
-  readonly saved?: Saved<V>
+  readonly saved?: Saved<V> | undefined
   /** A passive node listens, learns, and says nothing. Default: true. */
-  readonly active?: boolean
+  readonly active?: boolean | undefined
   /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
-  readonly retransmitIntervalMs?: number
+  readonly retransmitIntervalMs?: number | undefined
 }
 
 /** A save that the host is carrying out. */
@@ -175,9 +175,11 @@ export class Node<V> {
   }
 
   /**
-   * Counts by other quorums from now on. Safe only while every phase 1 quorum of the new system
-   * meets every phase 2 quorum that may have chosen under the old one (as when the acceptors grow
-   * or shrink by one majority at a time); the engine cannot check that.
+   * Counts by other quorums from now on; what was promised and accepted before counts too, as far
+   * as its acceptor is still one. The engine cannot check that a change is safe. It is if every
+   * phase 1 quorum of either system meets every phase 2 quorum of the other, as when one acceptor
+   * joins or leaves a majority, and if before the next change a quorum of the present system has
+   * accepted any value that may have been chosen under an earlier one (see `holders`).
    */
   setQuorums(quorums: QuorumSystem): Effects<V> {
     return this.#run((step) => {
@@ -231,6 +233,7 @@ export class Node<V> {
         if (this.chosen !== null) step.send(from, { type: 'chosen', ...this.chosen })
         return
       case 'chosen':
+        this.#proposer.observe(message.ballot)
         return this.#learner.learn({ ballot: message.ballot, value: message.value })
       case 'heartbeat':
       case 'proclamation':

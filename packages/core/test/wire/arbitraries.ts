@@ -1,0 +1,69 @@
+/**
+ * Every envelope that may exist, for the properties of the codec. Small rounds, ids and values come
+ * often, so that edges meet.
+ */
+import * as fc from 'fast-check'
+import { MAX_ID_BYTES, MAX_ROUND, type Ballot, type Envelope, type Message } from '@paxos/core'
+
+const utf8Length = (text: string): number => new TextEncoder().encode(text).length
+
+const longestIds = ['x', 'é', '\u{ffff}', '😀'].map((character) => {
+  const repeated = character.repeat(Math.floor(MAX_ID_BYTES / utf8Length(character)))
+  return repeated.padEnd(repeated.length + MAX_ID_BYTES - utf8Length(repeated), 'x')
+})
+
+export const anyId: fc.Arbitrary<string> = fc.oneof(
+  fc.constantFrom('', 'a', 'node-1', '0', 'null', '\0', 'é', '\u{feff}', '\u{ffff}', '😀', 'ALL'),
+  fc.constantFrom(...longestIds),
+  fc
+    .string({ unit: 'binary', maxLength: 80 })
+    .filter((text) => utf8Length(text) <= MAX_ID_BYTES && text !== 'all'),
+)
+
+export const anyRound: fc.Arbitrary<number> = fc.oneof(
+  fc.constantFrom(1, 127, 128, 2 ** 32 - 1, 2 ** 32, MAX_ROUND - 1, MAX_ROUND),
+  fc.integer({ min: 1, max: MAX_ROUND }),
+)
+
+export const anyValue: fc.Arbitrary<Uint8Array> = fc.oneof(
+  fc.constantFrom(new Uint8Array(), Uint8Array.of(0)),
+  fc.uint8Array({ maxLength: 300 }),
+)
+
+export const anyBallot: fc.Arbitrary<Ballot> = fc.record({ round: anyRound, node: anyId })
+
+const ballot = anyBallot
+const value = anyValue
+const chosen = fc.boolean()
+const type = <const Type extends string>(name: Type): fc.Arbitrary<Type> => fc.constant(name)
+
+/** One arbitrary for each type of message. */
+export const messages: {
+  readonly [Type in Message<Uint8Array>['type']]: fc.Arbitrary<
+    Extract<Message<Uint8Array>, { readonly type: Type }>
+  >
+} = {
+  prepare: fc.record({ type: type('prepare'), ballot }),
+  promise: fc.record({
+    type: type('promise'),
+    ballot,
+    accepted: fc.option(fc.record({ ballot, value })),
+  }),
+  accept: fc.record({ type: type('accept'), ballot, value }),
+  accepted: fc.record({ type: type('accepted'), ballot, value }),
+  nack: fc.record({ type: type('nack'), ballot, promised: ballot }),
+  propose: fc.record({ type: type('propose'), value }),
+  heartbeat: fc.record({ type: type('heartbeat'), ballot, chosen }),
+  proclamation: fc.record({ type: type('proclamation'), ballot, chosen }),
+  learn: fc.record({ type: type('learn') }),
+  chosen: fc.record({ type: type('chosen'), ballot, value }),
+}
+
+export const anyMessage: fc.Arbitrary<Message<Uint8Array>> = fc.oneof(...Object.values(messages))
+
+/** A cluster may be called 'all': nothing is addressed by it. */
+export const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({
+  cluster: fc.oneof(anyId, fc.constant('all')),
+  from: anyId,
+  message: anyMessage,
+})

@@ -1,0 +1,266 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  FrameTooLargeError,
+  InvalidArgumentError,
+  MAX_FRAME_BYTES,
+  MAX_ID_BYTES,
+  MAX_ROUND,
+  MAX_VALUE_BYTES,
+  type Ballot,
+  type Envelope,
+  type Message,
+} from '@paxos/core'
+import { decode, encode } from '@paxos/core/wire'
+import { anyEnvelope } from './arbitraries.ts'
+
+const ballot: Ballot = { round: 7, node: 'a' }
+const empty = new Uint8Array()
+
+const envelopeWith = (message: Message<Uint8Array>): Envelope => ({
+  cluster: 'orders',
+  from: 'a',
+  message,
+})
+const overTheWire = (message: Message<Uint8Array>): Message<Uint8Array> =>
+  decode(encode(envelopeWith(message))).message
+
+/** The same id in every place that an id may have. */
+const withId = (id: string): Record<string, Envelope> & { readonly cluster: Envelope } => ({
+  sender: { cluster: 'c', from: id, message: { type: 'learn' } },
+  'node of a ballot': {
+    cluster: 'c',
+    from: 'a',
+    message: { type: 'prepare', ballot: { round: 1, node: id } },
+  },
+  'node of an accepted ballot': {
+    cluster: 'c',
+    from: 'a',
+    message: {
+      type: 'promise',
+      ballot,
+      accepted: { ballot: { round: 1, node: id }, value: empty },
+    },
+  },
+  'node of the ballot that a nack tells of': {
+    cluster: 'c',
+    from: 'a',
+    message: { type: 'nack', ballot, promised: { round: 1, node: id } },
+  },
+  cluster: { cluster: id, from: 'a', message: { type: 'learn' } },
+})
+
+describe('what is encoded is what is decoded', () => {
+  it('for every envelope there may be', () => {
+    fc.assert(
+      fc.property(anyEnvelope, (envelope) => {
+        expect(decode(encode(envelope))).toEqual(envelope)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  it('P3: an accepted value of zero bytes is not "nothing accepted"', () => {
+    const accepted = { ballot: { round: 3, node: 'b' }, value: empty }
+    expect(overTheWire({ type: 'promise', ballot, accepted })).toEqual({
+      type: 'promise',
+      ballot,
+      accepted,
+    })
+    expect(overTheWire({ type: 'promise', ballot, accepted: null })).toEqual({
+      type: 'promise',
+      ballot,
+      accepted: null,
+    })
+  })
+
+  it('P3: a value of zero bytes is proposed, accepted and chosen like any other', () => {
+    const typesWithBallot = ['accept', 'accepted', 'chosen'] as const
+    for (const type of typesWithBallot) {
+      expect(overTheWire({ type, ballot, value: empty })).toEqual({ type, ballot, value: empty })
+    }
+    expect(overTheWire({ type: 'propose', value: empty })).toEqual({
+      type: 'propose',
+      value: empty,
+    })
+  })
+
+  it.each(['', '0', 'null', 'undefined', 'false', '\0'])(
+    'P3: %j is the id of a cluster, a sender and the node of a ballot',
+    (id) => {
+      const envelope: Envelope = {
+        cluster: id,
+        from: id,
+        message: { type: 'nack', ballot: { round: 1, node: id }, promised: { round: 2, node: id } },
+      }
+      expect(decode(encode(envelope))).toEqual(envelope)
+    },
+  )
+
+  it('P3: `chosen: false` is said, not lost', () => {
+    expect(overTheWire({ type: 'heartbeat', ballot, chosen: false })).toEqual({
+      type: 'heartbeat',
+      ballot,
+      chosen: false,
+    })
+  })
+})
+
+describe('P7: nothing that is sent or received shares memory with its frame', () => {
+  it('a value that is changed after it was encoded changes no frame', () => {
+    const value = Uint8Array.of(1, 2, 3)
+    const frame = encode(envelopeWith({ type: 'propose', value }))
+    value.fill(9)
+    expect(decode(frame).message).toEqual({ type: 'propose', value: Uint8Array.of(1, 2, 3) })
+  })
+
+  it.each([
+    ['a frame', (frame: Uint8Array) => frame],
+    // Its slice() does not copy, and small ones are views of one large pool.
+    ['a Buffer', (frame: Uint8Array) => Buffer.from(frame)],
+    [
+      'a view into the middle of a buffer',
+      (frame: Uint8Array) =>
+        Buffer.concat([Buffer.alloc(7), frame, Buffer.alloc(9)]).subarray(7, 7 + frame.length),
+    ],
+  ])('%s that is overwritten after it was decoded changes no value', (_, received) => {
+    const value = Uint8Array.of(1, 2, 3)
+    const accepted = { ballot, value }
+    for (const message of [
+      { type: 'propose', value } as const,
+      { type: 'promise', ballot, accepted } as const,
+    ]) {
+      const frame = received(encode(envelopeWith(message)))
+      const envelope = decode(frame)
+      frame.fill(0xff)
+      expect(envelope.message).toEqual(message)
+    }
+  })
+
+  it('a value of three bytes keeps three bytes alive, not the frame, and is a plain Uint8Array', () => {
+    const frame = Buffer.from(
+      encode(envelopeWith({ type: 'propose', value: Uint8Array.of(1, 2, 3) })),
+    )
+    const { message } = decode(frame)
+    if (message.type !== 'propose') throw new Error(`expected propose, got ${message.type}`)
+    expect(message.value.buffer.byteLength).toBe(3)
+    expect(Object.getPrototypeOf(message.value)).toBe(Uint8Array.prototype)
+  })
+
+  it('a frame is as large as its buffer', () => {
+    const frame = encode(envelopeWith({ type: 'propose', value: new Uint8Array(1000) }))
+    expect(frame.buffer.byteLength).toBe(frame.length)
+  })
+
+  it('a value may come as a Buffer', () => {
+    const value = Buffer.from('hello')
+    expect(encode(envelopeWith({ type: 'propose', value }))).toEqual(
+      encode(envelopeWith({ type: 'propose', value: Uint8Array.from(value) })),
+    )
+  })
+})
+
+describe('encode refuses what decode would', () => {
+  const { cluster: mayBeCalledAll, ...nodesCalledAll } = withId('all')
+
+  it.each(Object.entries(nodesCalledAll))(
+    "a %s that is 'all', which names nobody",
+    (_, envelope) => {
+      expect(() => encode(envelope)).toThrow(InvalidArgumentError)
+    },
+  )
+
+  it("a cluster may be called 'all': nothing is addressed by it", () => {
+    expect(decode(encode(mayBeCalledAll))).toEqual(mayBeCalledAll)
+  })
+
+  it.each(Object.entries(withId('a\ud83d')))(
+    'a %s with half of a surrogate pair',
+    (_, envelope) => {
+      expect(() => encode(envelope)).toThrow(InvalidArgumentError)
+    },
+  )
+
+  it.each(Object.entries(withId('é'.repeat(128))))(
+    'a %s of 256 bytes, though it has but 128 characters',
+    (_, envelope) => {
+      expect(() => encode(envelope)).toThrow(InvalidArgumentError)
+    },
+  )
+
+  it.each(Object.entries(withId('x'.repeat(MAX_ID_BYTES + 1))))(
+    'a %s that is too long',
+    (_, envelope) => {
+      expect(() => encode(envelope)).toThrow(InvalidArgumentError)
+    },
+  )
+
+  it.each([0, -1, 1.5, NaN, Infinity, MAX_ROUND + 1])('the round %d', (round) => {
+    const bad = { round, node: 'a' }
+    for (const message of [
+      { type: 'prepare', ballot: bad },
+      { type: 'nack', ballot, promised: bad },
+      { type: 'promise', ballot, accepted: { ballot: bad, value: empty } },
+    ] as const) {
+      expect(() => encode(envelopeWith(message))).toThrow(InvalidArgumentError)
+    }
+  })
+
+  it.each([
+    ['text', 'hello'],
+    ['wider integers, which would be cut to bytes', Uint16Array.of(300)],
+    ['an array', [1, 2, 3]],
+    ['an ArrayBuffer', new ArrayBuffer(3)],
+    ['null', null],
+    ['nothing at all', undefined],
+  ])('a value that is %s', (_, value) => {
+    // As a caller without types would.
+    const envelope: Envelope = envelopeWith({ type: 'propose', value: empty })
+    Object.assign(envelope.message, { value })
+    expect(() => encode(envelope)).toThrow(InvalidArgumentError)
+  })
+
+  it.each(['gossip', 'toString', '__proto__', ''])('a message of type %j', (type) => {
+    const envelope: Envelope = envelopeWith({ type: 'learn' })
+    Object.assign(envelope.message, { type })
+    expect(() => encode(envelope)).toThrow(InvalidArgumentError)
+  })
+})
+
+describe('the largest frame', () => {
+  const longest = { round: MAX_ROUND, node: 'n'.repeat(MAX_ID_BYTES) }
+  const largest = (valueBytes: number): Envelope => ({
+    cluster: 'c'.repeat(MAX_ID_BYTES),
+    from: 's'.repeat(MAX_ID_BYTES),
+    message: {
+      type: 'promise',
+      ballot: longest,
+      accepted: { ballot: longest, value: new Uint8Array(valueBytes).fill(7) },
+    },
+  })
+
+  it('a value of MAX_VALUE_BYTES fits beside the longest ids, in the message with the most ballots', () => {
+    const envelope = largest(MAX_VALUE_BYTES)
+    const frame = encode(envelope)
+    expect(frame.length).toBeLessThanOrEqual(MAX_FRAME_BYTES)
+    const { message } = decode(frame)
+    if (message.type !== 'promise') throw new Error(`expected promise, got ${message.type}`)
+    expect(message.accepted?.value).toHaveLength(MAX_VALUE_BYTES)
+    expect(message.accepted?.value.every((byte) => byte === 7)).toBe(true)
+  })
+
+  it('a frame of exactly MAX_FRAME_BYTES goes both ways; one byte more is refused', () => {
+    const overhead = encode(largest(MAX_VALUE_BYTES)).length - MAX_VALUE_BYTES
+    const frame = encode(largest(MAX_FRAME_BYTES - overhead))
+    expect(frame).toHaveLength(MAX_FRAME_BYTES)
+    expect(decode(frame).from).toBe('s'.repeat(MAX_ID_BYTES))
+    expect(() => encode(largest(MAX_FRAME_BYTES - overhead + 1))).toThrow(FrameTooLargeError)
+  })
+
+  it('a value that is larger than any frame is refused before it is copied', () => {
+    // Ten gigabytes by its own account: to copy it would throw something else.
+    const value = new Uint8Array()
+    Object.defineProperty(value, 'length', { value: 1e10 })
+    expect(() => encode(envelopeWith({ type: 'propose', value }))).toThrow(FrameTooLargeError)
+  })
+})

@@ -1,0 +1,61 @@
+/**
+ * The same envelopes by way of protobufjs and proto/paxos.proto itself: what somebody who joins
+ * from another language would send and understand.
+ */
+import { readFileSync } from 'node:fs'
+import protobuf from 'protobufjs'
+import type { Envelope } from '@paxos/core'
+
+export const protoSource = readFileSync(new URL('../../proto/paxos.proto', import.meta.url), 'utf8')
+
+/** The type `paxos.v1.Envelope` of a .proto file. */
+export function envelopeType(source: string = protoSource): protobuf.Type {
+  return protobuf.parse(source).root.lookupType('paxos.v1.Envelope')
+}
+
+/** As protobufjs wants it: presence is presence of the key, so proto3 defaults are left out. */
+export function toReference(envelope: Envelope): Record<string, unknown> {
+  const { type, ...body } = envelope.message
+  return {
+    ...withoutDefaults({ cluster: envelope.cluster, sender: envelope.from }),
+    [type]: withoutDefaults(body),
+  }
+}
+
+function withoutDefaults(fields: object): Record<string, unknown> {
+  const kept = Object.entries(fields).filter(
+    ([, value]) => value !== '' && value !== false && value !== null && !isEmptyBytes(value),
+  )
+  return Object.fromEntries(
+    kept.map(([name, value]) => [name, isMessage(value) ? withoutDefaults(value) : value]),
+  )
+}
+
+/** As our `decode` gives it, for `toEqual`. Validates nothing. */
+export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
+  const found = type.toObject(type.decode(bytes), { longs: Number, defaults: true, oneofs: true })
+  const kind: unknown = found['message']
+  if (typeof kind !== 'string') throw new Error('protobufjs found no message')
+  const body: unknown = plain(found[kind])
+  return {
+    cluster: plain(found['cluster']),
+    from: plain(found['sender']),
+    message: { type: kind, ...(isMessage(body) ? body : {}) },
+  }
+}
+
+/** Buffers are compared as what they are on the wire. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Uint8Array.from(value)
+  if (!isMessage(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]))
+}
+
+/** Whether a field of a message is itself one. */
+export function isMessage(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
+}
+
+function isEmptyBytes(value: unknown): boolean {
+  return value instanceof Uint8Array && value.length === 0
+}
