@@ -1,7 +1,9 @@
+import { fork } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FIRST_SLOT } from '@paxos/core'
 import { file } from '@paxos/durability-file'
@@ -264,5 +266,17 @@ describe('nodes started by hand', { timeout: TEST_TIMEOUT_MS }, () => {
     await Promise.all(nodes.map((node) => node.printed('chosen    "by hand"')))
     for (const { child } of nodes) child.kill('SIGINT')
     for (const { ended } of nodes) expect(await ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('a node whose parent has gone while it was starting ends by itself', async () => {
+    const members = ['--member', 'a=udp://127.0.0.1:0', '--member', 'b=udp://127.0.0.1:1']
+    const args = ['--id', 'a', ...members, '--directory', await emptyDirectory()]
+    const path = fileURLToPath(new URL('../dist/node.js', import.meta.url))
+    const child = fork(path, args, { execArgv: [] })
+    onTestFinished(() => {
+      child.kill('SIGKILL')
+    })
+    child.disconnect()
+    expect(await once(child, 'exit')).toEqual([0, null])
   })
 })
