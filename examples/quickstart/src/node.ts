@@ -121,8 +121,8 @@ function listen(): {
     leave.signal.addEventListener('abort', () => resolve())
   })
   for (const event of ['SIGINT', 'SIGTERM', 'disconnect']) process.on(event, () => leave.abort())
-  // The parent may have gone before anybody listened; without a parent it is undefined.
-  if (process.connected === false) leave.abort()
+  // The parent may have gone before anybody listened.
+  if (process.send !== undefined && !process.connected) leave.abort()
   // Nobody reads what it says.
   process.stdout.on('error', () => leave.abort())
   return { goOn, left, signal: leave.signal }
