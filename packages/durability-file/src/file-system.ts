@@ -1,0 +1,163 @@
+/**
+ * The few operations of a file system that this package stands on, and node:fs behind them. All
+ * that it knows about the machine is here and in lock.ts, so that the tests can put a disk in its
+ * place that loses, tears and refuses.
+ *
+ * What the rest of the package relies on: a write that was not synced may be on disk in part, in
+ * any order with others, or not at all; one that was synced is there; a write touches no block of
+ * BLOCK_BYTES other than those it covers; a rename is there or not, and after syncDirectory it is.
+ *
+ * Must never report a sync that failed, or a write that was done in part, as done.
+ */
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { errorCode } from './failure.ts'
+import { lockDirectory, type Lock } from './lock.ts'
+
+/** No disk in use writes larger blocks: what one write tears does not reach the next block. */
+export const BLOCK_BYTES = 4096
+
+export interface FileSystem {
+  /** With its parents. What was made is there after power loss. */
+  makeDirectory(directory: string): Promise<void>
+  list(directory: string): Promise<readonly string[]>
+  /** For reading and writing. `create` empties a file that is there. */
+  open(path: string, mode: 'existing' | 'create'): Promise<OpenFile>
+  /** Replaces what is there. */
+  rename(from: string, to: string): Promise<void>
+  remove(path: string): Promise<void>
+  /** Makes every earlier creation, renaming and removal in it durable. */
+  syncDirectory(directory: string): Promise<void>
+  /** Rejects with LockedError while somebody else holds it. */
+  lock(directory: string): Promise<Lock>
+}
+
+export interface OpenFile {
+  readonly path: string
+  size(): Promise<number>
+  /** Fewer bytes than asked for only where the file ends. */
+  read(position: number, length: number): Promise<Uint8Array>
+  write(position: number, bytes: Uint8Array): Promise<void>
+  truncate(length: number): Promise<void>
+  /** Everything written so far, and the size, survives power loss. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+export const nodeFileSystem: FileSystem = {
+  makeDirectory,
+  list: (directory) => readdir(directory),
+  async open(path, mode) {
+    const create = mode === 'create' ? constants.O_CREAT | constants.O_TRUNC : 0
+    return openFile(path, await open(path, constants.O_RDWR | create, 0o600))
+  },
+  rename,
+  remove: (path) => rm(path, { force: true }),
+  syncDirectory,
+  lock: lockDirectory,
+}
+
+/** The part of a FileHandle that writes, and may do so in part. */
+interface PartialWriter {
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }>
+}
+
+/** A system may write less than it was given (P11): the rest is written until none is left. */
+export async function writeWhole(
+  handle: PartialWriter,
+  position: number,
+  bytes: Uint8Array,
+): Promise<void> {
+  let done = 0
+  while (done < bytes.byteLength) {
+    const rest = bytes.byteLength - done
+    const { bytesWritten } = await handle.write(bytes, done, rest, position + done)
+    if (bytesWritten === 0) throw new Error('The system wrote nothing and gave no reason.')
+    done += bytesWritten
+  }
+}
+
+function openFile(path: string, handle: FileHandle): OpenFile {
+  return {
+    path,
+    size: async () => (await handle.stat()).size,
+    read: (position, length) => readWhole(handle, position, length),
+    write: (position, bytes) => writeWhole(handle, position, bytes),
+    truncate: (length) => handle.truncate(length),
+    sync: () => handle.datasync(),
+    close: () => handle.close(),
+  }
+}
+
+async function readWhole(
+  handle: FileHandle,
+  position: number,
+  length: number,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  let done = 0
+  while (done < length) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, position + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return bytes.subarray(0, done)
+}
+
+/**
+ * One level at a time, because mkdir's own recursion never returns where the system answers ENOENT
+ * although the parent is there, as /proc does.
+ */
+async function makeDirectory(directory: string): Promise<void> {
+  const path = resolve(directory)
+  const parent = dirname(path)
+  try {
+    await makeOne(path)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || parent === path) throw error
+    await makeDirectory(parent)
+    await makeOne(path)
+  }
+}
+
+/**
+ * A name that is there already may be that of a process which died before it had synced it, and so
+ * may the one above; so both are synced again, as far as this user may.
+ */
+async function makeOne(path: string): Promise<void> {
+  const parent = dirname(path)
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    // Whatever is there, listing it will say whether it is a directory.
+    if (errorCode(error) === 'EEXIST') return syncIfAllowed(parent)
+    throw error
+  }
+  await syncDirectory(parent)
+  await syncIfAllowed(dirname(parent))
+}
+
+async function syncIfAllowed(directory: string): Promise<void> {
+  try {
+    await syncDirectory(directory)
+  } catch (error) {
+    if (!['EACCES', 'EPERM'].includes(errorCode(error))) throw error
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  // Windows cannot sync a directory; NTFS journals its changes in order instead.
+  if (process.platform === 'win32') return
+  const handle = await open(directory, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,7 @@
+/**
+ * State in files: `file()` is the durability adapter of an acceptor, `DurableObject` one value that
+ * is replaced as a whole.
+ */
+export { DurableObject, type Codec, type DurableObjectOptions } from './durable-object.ts'
+export { file } from './file.ts'
+export { MAX_CHANGE_BYTES, MAX_OBJECT_BYTES, MAX_SNAPSHOT_BYTES } from './limits.ts'

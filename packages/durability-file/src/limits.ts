@@ -1,0 +1,44 @@
+/**
+ * Every limit of this package, with the reason for its number. A limit that is reached is an error
+ * that names it, never a value that was cut.
+ */
+
+/** One save of a DurableObject. Each is written whole, so 64 MiB is already a second of disk. */
+export const MAX_OBJECT_BYTES = 64 << 20
+
+/** One change without its snapshot: more than 60 values of the largest size that travels. */
+export const MAX_CHANGE_BYTES = 64 << 20
+
+/** One snapshot. It is held in memory whole when it is saved and when it is read back. */
+export const MAX_SNAPSHOT_BYTES = 1 << 30
+
+/**
+ * A group takes waiting changes until it has this many bytes. 4 MiB is written in the time of a
+ * few syncs, so that the first of a group does not wait long for the last.
+ */
+export const GROUP_TARGET_BYTES = 4 << 20
+
+/** The largest group that exists: one short of its target that took one more change. */
+export const MAX_GROUP_BYTES = GROUP_TARGET_BYTES + MAX_CHANGE_BYTES
+
+/**
+ * Saves that wait, in bytes: past it a save is refused, for its caller does not wait for any. A
+ * single save is never refused, so that the largest snapshot fits.
+ */
+export const MAX_WAITING_BYTES = 256 << 20
+
+/** Below this size a log is not worth rewriting: 4 MiB are read back in some milliseconds. */
+export const COMPACT_ABOVE_BYTES = 4 << 20
+
+/** A log is rewritten when it is this many times what is alive in it: each byte is then copied
+ *  about once more in its life, and the disk holds at most about three times the state. */
+export const COMPACT_AT_RATIO = 2
+
+/** Quiet time after which the last mark is synced. Long beside a sync, short beside a power cut. */
+export const SYNC_MARK_AFTER_MS = 100
+
+/** What a log is read in: large enough that a small group costs no call of its own. */
+export const READ_WINDOW_BYTES = 1 << 20
+
+/** Snapshots are written in pieces of this size, so that timers and sockets get their turn. */
+export const SNAPSHOT_PIECE_BYTES = 4 << 20

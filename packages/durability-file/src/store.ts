@@ -1,0 +1,253 @@
+/**
+ * The files of one acceptor, opened: the log, the snapshot that it refers to, and the order in
+ * which they are written. One save goes like this: encoded at once; with others, as one group,
+ * appended to the log and synced; answered. A snapshot is written to a file of its own before the
+ * group that refers to it, and the one before it is removed after.
+ *
+ * Must never answer a save before the sync, and never write after anything failed.
+ */
+import {
+  CorruptionError,
+  type AcceptedEntry,
+  type Change,
+  type Saved,
+  type Slot,
+} from '@paxos/core'
+import { join } from 'node:path'
+import {
+  beginCompaction,
+  LOG_NAME,
+  needsCompaction,
+  NEW_LOG_NAME,
+  type Compaction,
+  type LogAndState,
+} from './compaction.ts'
+import { asPaxosError } from './failure.ts'
+import type { FileSystem } from './file-system.ts'
+import { newId } from './frame.ts'
+import { GroupCommit } from './group-commit.ts'
+import { GROUP_TARGET_BYTES, SYNC_MARK_AFTER_MS } from './limits.ts'
+import { Log } from './log.ts'
+import { decodeRecords, encodeChange } from './record.ts'
+import { isSnapshotName, readSnapshot, snapshotName, writeSnapshot } from './snapshot-file.ts'
+import { State } from './state.ts'
+
+/** One change, ready to be written. */
+interface Encoded {
+  readonly records: Uint8Array
+  readonly snapshot: { readonly id: bigint; readonly bytes: Uint8Array } | null
+}
+
+/** Opens the files in `directory`, which exists and is locked. Makes them on the first time. */
+export async function openStore(
+  fs: FileSystem,
+  directory: string,
+): Promise<{ readonly store: Store; readonly saved: Saved }> {
+  await createMissing(fs, directory)
+  const state = new State()
+  const values = new Map<Slot, AcceptedEntry>()
+  const log = await Log.open(fs, join(directory, LOG_NAME), ({ payload, position }) => {
+    for (const record of decodeRecords(payload, `The log in ${directory}`)) {
+      state.apply(record, position)
+      if (record.type === 'snapshot') {
+        for (const slot of values.keys()) if (!state.has(slot)) values.delete(slot)
+      }
+      // A copy: the payload is a view of a window that moves on.
+      if (record.type === 'accepted' && state.has(record.entry.slot)) {
+        const { slot, ballot, value } = record.entry
+        values.set(slot, { slot, ballot, value: new Uint8Array(value) })
+      }
+    }
+  })
+  try {
+    const saved = await savedFrom(fs, directory, state, values)
+    await removeGarbage(fs, directory, state)
+    return { store: new Store(fs, directory, { log, state }), saved }
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+async function createMissing(fs: FileSystem, directory: string): Promise<void> {
+  const names = await fs.list(directory)
+  if (!names.includes(LOG_NAME)) {
+    const leftover = names.find(isSnapshotName)
+    if (leftover !== undefined) throw missingLog(directory, leftover)
+    const log = await Log.create(fs, join(directory, NEW_LOG_NAME))
+    try {
+      await log.seal()
+    } finally {
+      await log.close()
+    }
+    await fs.rename(join(directory, NEW_LOG_NAME), join(directory, LOG_NAME))
+  }
+  await fs.syncDirectory(directory)
+}
+
+async function savedFrom(
+  fs: FileSystem,
+  directory: string,
+  state: State,
+  values: ReadonlyMap<Slot, AcceptedEntry>,
+): Promise<Saved> {
+  const { promised, chosenThrough, snapshot: reference } = state
+  const accepted = [...values.values()].toSorted((a, b) => a.slot - b.slot)
+  if (reference === null) return { promised, accepted, snapshot: null, chosenThrough }
+  const { through, members } = reference
+  const bytes = await readSnapshot(fs, directory, reference)
+  return { promised, accepted, snapshot: { through, members, bytes }, chosenThrough }
+}
+
+/** What a crash left over: a log that did not get its name, snapshots that nothing refers to. */
+async function removeGarbage(fs: FileSystem, directory: string, state: State): Promise<void> {
+  const inUse = state.snapshot === null ? null : snapshotName(state.snapshot.id)
+  for (const name of await fs.list(directory)) {
+    const garbage = name === NEW_LOG_NAME || (isSnapshotName(name) && name !== inUse)
+    if (garbage) await fs.remove(join(directory, name))
+  }
+}
+
+export class Store {
+  readonly #fs: FileSystem
+  readonly #directory: string
+  readonly #commit: GroupCommit<Encoded>
+  #current: LogAndState
+  /** Snapshots that the log does not refer to any more. */
+  #superseded: bigint[] = []
+  /** Set while entries are copied, then `#ready` until a group boundary. Never rejects. */
+  #compacting: Promise<void> | null = null
+  #ready: Compaction | null = null
+  #markTimer: NodeJS.Timeout | null = null
+  #markIsOld = false
+  #closing = false
+
+  constructor(fs: FileSystem, directory: string, current: LogAndState) {
+    this.#fs = fs
+    this.#directory = directory
+    this.#current = current
+    this.#commit = new GroupCommit({
+      groupBytes: GROUP_TARGET_BYTES,
+      write: (group) => this.#attempt(() => this.#write(group)),
+      whenIdle: () => this.#attempt(() => this.#whenIdle()),
+    })
+  }
+
+  /** As in the contract. A change that cannot be stored leaves a gap, so nothing follows it. */
+  async save(change: Change): Promise<void> {
+    if (this.#commit.poisoned) throw this.#commit.poison(null)
+    let encoded: Encoded
+    try {
+      encoded = encode(change)
+    } catch (error) {
+      this.#commit.poison(error)
+      throw error
+    }
+    const bytes = encoded.records.byteLength + (encoded.snapshot?.bytes.byteLength ?? 0)
+    await this.#commit.add(encoded, bytes)
+  }
+
+  /** Waits for running saves. Everything is released, even when it rejects. */
+  async close(): Promise<void> {
+    this.#closing = true
+    if (this.#markTimer !== null) clearTimeout(this.#markTimer)
+    try {
+      await this.#compacting
+      await this.#commit.settled()
+      if (this.#commit.poisoned) return
+      await this.#current.log.mark()
+      await this.#current.log.sync()
+    } finally {
+      await this.#ready?.abandon()
+      await this.#current.log.close()
+    }
+  }
+
+  async #write(group: readonly Encoded[]): Promise<void> {
+    await this.#finishCompaction()
+    await this.#removeSuperseded()
+    for (const { snapshot } of group) {
+      if (snapshot === null) continue
+      await writeSnapshot(this.#fs, this.#directory, snapshot.id, snapshot.bytes)
+    }
+    const { log, state } = this.#current
+    const before = state.snapshot
+    const records = group.map((change) => change.records)
+    state.applyGroup(records, await log.append(records))
+    for (const id of [before?.id, ...group.map(({ snapshot }) => snapshot?.id)]) {
+      if (id !== undefined && id !== state.snapshot?.id) this.#superseded.push(id)
+    }
+    this.#compactIfWorthwhile()
+  }
+
+  async #whenIdle(): Promise<void> {
+    await this.#finishCompaction()
+    await this.#removeSuperseded()
+    const { log } = this.#current
+    if (await log.mark()) this.#startMarkTimer()
+    if (!this.#markIsOld) return
+    this.#markIsOld = false
+    await log.sync()
+  }
+
+  #startMarkTimer(): void {
+    if (this.#closing) return
+    this.#markTimer ??= setTimeout(() => {
+      this.#markIsOld = true
+      this.#commit.nudge()
+    }, SYNC_MARK_AFTER_MS).unref()
+    this.#markTimer.refresh()
+  }
+
+  async #removeSuperseded(): Promise<void> {
+    const ids = this.#superseded
+    this.#superseded = []
+    for (const id of ids) await this.#fs.remove(join(this.#directory, snapshotName(id)))
+  }
+
+  #compactIfWorthwhile(): void {
+    if (this.#closing || this.#compacting !== null || !needsCompaction(this.#current)) return
+    this.#compacting = this.#compact()
+  }
+
+  async #compact(): Promise<void> {
+    try {
+      const abandoned = () => this.#closing || this.#commit.poisoned
+      this.#ready = await beginCompaction(this.#fs, this.#directory, this.#current, abandoned)
+      this.#commit.nudge()
+    } catch (error) {
+      // The old log is sound, but a disk that is full or damaged is better heard of now.
+      this.#commit.poison(asPaxosError(error, 'save', this.#directory))
+    }
+  }
+
+  async #finishCompaction(): Promise<void> {
+    const ready = this.#ready
+    if (ready === null) return
+    this.#ready = null
+    this.#current = await ready.finish()
+    this.#compacting = null
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      throw asPaxosError(error, 'save', this.#directory)
+    }
+  }
+}
+
+function encode(change: Change): Encoded {
+  const id = change.snapshot === undefined ? 0n : newId()
+  const records = encodeChange(change, id)
+  const snapshot = change.snapshot === undefined ? null : { id, bytes: change.snapshot.bytes }
+  return { records, snapshot }
+}
+
+function missingLog(directory: string, leftover: string): CorruptionError {
+  return new CorruptionError(
+    `${directory} has ${leftover} but no log, so the log was lost. ` +
+      'Restore the disk, or replace this node by a new one.',
+  )
+}

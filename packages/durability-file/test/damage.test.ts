@@ -1,0 +1,286 @@
+/**
+ * Damage to what was durable. Whatever is changed, a state is the newest or CorruptionError: never
+ * an older one.
+ */
+import { CorruptionError, type Change } from '@paxos/core'
+import { describe, expect, it, vi } from 'vitest'
+import { fileOn } from '../src/file.ts'
+import { decodeFrame, encodeFrame, FORMAT_VERSION, FRAME_KIND } from '../src/frame.ts'
+import { openObjectFiles } from '../src/object-files.ts'
+import { encodeChange } from '../src/record.ts'
+import { after, bytes, readable } from './model.ts'
+import { SimulatedDisk, type Survival } from './simulated-disk.ts'
+
+// Many runs, or processes that have to start, on a machine that may be busy.
+vi.setConfig({ testTimeout: 120_000 })
+
+const DIRECTORY = '/node'
+const LOG = `${DIRECTORY}/log`
+
+const CHANGES: readonly Change[] = [
+  { promised: { round: 1, node: 'a' } },
+  { accepted: [{ slot: 1, ballot: { round: 1, node: 'a' }, value: bytes('old') }] },
+  {
+    snapshot: { through: 1, members: [{ id: 'a', address: 'm:a' }], bytes: bytes('state') },
+    accepted: [{ slot: 2, ballot: { round: 1, node: 'a' }, value: bytes('newer') }],
+  },
+  { promised: { round: 2, node: 'b' } },
+]
+
+/** A disk with all CHANGES saved one after the other. */
+async function savedDisk(end: 'closed' | 'killed' | 'power cut'): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk()
+  const adapter = fileOn(disk, DIRECTORY)
+  await adapter.open()
+  for (const change of CHANGES) await adapter.save(change)
+  if (end === 'closed') await adapter.close()
+  // The mark of the last group is written right after its save is answered, synced later.
+  await new Promise((resolve) => setImmediate(resolve))
+  disk.kill()
+  const survival: Survival = end === 'killed' ? 'everything' : 'nothing'
+  return disk.restarted(survival)
+}
+
+/** One object with three saves, the last one shorter than the first. */
+async function savedObject(): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk()
+  const files = await openObjectFiles(disk, DIRECTORY)
+  for (const text of ['the first', 'second', 'third']) await files.save(bytes(text))
+  await files.close()
+  return disk.restarted('nothing')
+}
+
+type Outcome = 'newest' | 'refused'
+
+async function openLog(files: ReadonlyMap<string, Uint8Array>): Promise<Outcome> {
+  const disk = new SimulatedDisk(files)
+  const adapter = fileOn(disk, DIRECTORY)
+  return outcomeOf(disk, async () => {
+    expect(readable(await adapter.open())).toBe(readable(after(CHANGES)))
+    await adapter.close()
+  })
+}
+
+async function openObject(files: ReadonlyMap<string, Uint8Array>): Promise<Outcome> {
+  const disk = new SimulatedDisk(files)
+  return outcomeOf(disk, async () => {
+    const object = await openObjectFiles(disk, DIRECTORY)
+    expect(Buffer.from(object.found ?? []).toString()).toBe('third')
+    await object.close()
+  })
+}
+
+async function outcomeOf(disk: SimulatedDisk, open: () => Promise<void>): Promise<Outcome> {
+  try {
+    await open()
+    return 'newest'
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error
+    return 'refused'
+  } finally {
+    expect(disk.openFiles).toBe(0)
+  }
+}
+
+function changed(
+  files: ReadonlyMap<string, Uint8Array>,
+  name: string,
+  change: (content: Uint8Array) => Uint8Array,
+): Map<string, Uint8Array> {
+  return new Map(files).set(name, change((files.get(name) ?? new Uint8Array(0)).slice()))
+}
+
+const SUBJECTS = [
+  ['the log after close', () => savedDisk('closed'), openLog],
+  ['the log after kill -9', () => savedDisk('killed'), openLog],
+  ['the durable object', savedObject, openObject],
+] as const
+
+describe.each(SUBJECTS)('%s', (_, make, open) => {
+  it('a flipped bit in any byte of any file never shows an older state', async () => {
+    const files = (await make()).files()
+    const outcomes = { newest: 0, refused: 0 }
+    for (const [name, content] of files) {
+      for (let position = 0; position < content.byteLength; position += 1) {
+        const flipped = changed(files, name, (copy) => {
+          copy[position] = (copy[position] ?? 0) ^ (1 << (position % 8))
+          return copy
+        })
+        outcomes[await open(flipped)] += 1
+      }
+    }
+    expect(outcomes.refused).toBeGreaterThan(50)
+    expect(outcomes.newest).toBeGreaterThan(4096 - 100)
+  })
+
+  it('a block of zeros anywhere never shows an older state', async () => {
+    const files = (await make()).files()
+    const outcomes = new Set<Outcome>()
+    for (const [name, content] of files) {
+      for (const block of [512, 4096]) {
+        for (let start = 0; start < content.byteLength; start += block) {
+          outcomes.add(
+            await open(changed(files, name, (copy) => copy.fill(0, start, start + block))),
+          )
+        }
+      }
+    }
+    expect(outcomes).toContain('refused')
+  })
+
+  it('a file cut off at any length never shows an older state', async () => {
+    const files = (await make()).files()
+    for (const [name, content] of files) {
+      for (let length = 0; length < content.byteLength; length += length < 12_000 ? 61 : 1) {
+        await open(changed(files, name, (copy) => copy.slice(0, length)))
+      }
+    }
+  })
+
+  it('any one file that is missing is refused', async () => {
+    const files = (await make()).files()
+    for (const name of files.keys()) {
+      const without = new Map(files)
+      without.delete(name)
+      expect(await open(without)).toBe('refused')
+    }
+  })
+})
+
+describe('a torn tail and a hole are told apart', () => {
+  it('a tail that was never acknowledged is dropped, and what comes next is not harmed by it', async () => {
+    const files = (await savedDisk('closed')).files()
+    const tails = [bytes('torn'), new Uint8Array(5000), files.get(LOG)?.slice(12_288)]
+    for (const tail of tails) {
+      const disk = new SimulatedDisk(
+        changed(files, LOG, (log) => Buffer.concat([log, tail ?? new Uint8Array(0)])),
+      )
+      const adapter = fileOn(disk, DIRECTORY)
+      expect(readable(await adapter.open())).toBe(readable(after(CHANGES)))
+      await adapter.save({ chosenThrough: 2 })
+      await adapter.close()
+      const saved = await fileOn(disk, DIRECTORY).open()
+      expect(readable(saved)).toBe(readable(after([...CHANGES, { chosenThrough: 2 }])))
+    }
+  })
+
+  it('P11: what was cut off never comes back, though a shorter group is written over its beginning', async () => {
+    const files = (await savedDisk('closed')).files()
+    const log = files.get(LOG) ?? new Uint8Array(0)
+    const { id } = decodeFrame(log, LOG) ?? { id: 0n }
+    const change: Change = { chosenThrough: 2 }
+    const nextGroupBytes = encodeFrame(
+      { kind: FRAME_KIND.group, id, serial: CHANGES.length + 1 },
+      encodeChange(change, 0n),
+    ).byteLength
+    // The torn group is as long as the next one will be, and a whole one follows: a remnant that
+    // would carry on the log if it were still there.
+    const remnant = encodeFrame(
+      { kind: FRAME_KIND.group, id, serial: CHANGES.length + 2 },
+      encodeChange({ promised: { round: 66, node: 'ghost' } }, 0n),
+    )
+    const torn = Buffer.concat([log, new Uint8Array(nextGroupBytes), remnant])
+    const disk = new SimulatedDisk(new Map(files).set(LOG, torn))
+    const adapter = fileOn(disk, DIRECTORY)
+    await adapter.open()
+    await adapter.save(change)
+    await adapter.close()
+    const saved = await fileOn(disk, DIRECTORY).open()
+    expect(readable(saved)).toBe(readable(after([...CHANGES, change])))
+  })
+
+  it('a whole group of another log, or out of its turn, does not carry on a log', async () => {
+    const files = (await savedDisk('closed')).files()
+    const log = files.get(LOG) ?? new Uint8Array(0)
+    const { id } = decodeFrame(log, LOG) ?? { id: 0n }
+    const records = encodeChange({ promised: { round: 66, node: 'ghost' } }, 0n)
+    const next = CHANGES.length + 1
+    for (const header of [
+      { id: id ^ 1n, serial: next },
+      { id, serial: next - 1 },
+      { id, serial: next + 1 },
+    ]) {
+      const group = encodeFrame({ kind: FRAME_KIND.group, ...header }, records)
+      const longer = new Map(files).set(LOG, Buffer.concat([log, group]))
+      expect(await openLog(longer)).toBe('newest')
+    }
+  })
+
+  it('with its newest mark damaged too, damage to any group is refused', async () => {
+    const files = (await savedDisk('closed')).files()
+    const log = files.get(LOG) ?? new Uint8Array(0)
+    const marks = [4096, 8192].map(
+      (position) => decodeFrame(log.subarray(position), LOG)?.serial ?? 0,
+    )
+    expect(marks).toContain(log.byteLength)
+    const newest = marks[0] === log.byteLength ? 4096 : 8192
+    for (let position = 12_288; position < log.byteLength; position += 1) {
+      const damaged = changed(files, LOG, (copy) => {
+        copy[newest] = 0
+        copy[position] = (copy[position] ?? 0) ^ 1
+        return copy
+      })
+      expect(await openLog(damaged)).toBe('refused')
+    }
+  })
+
+  it('a hole before later data is refused, and the message says where and what to do', async () => {
+    const files = (await savedDisk('closed')).files()
+    const opening = fileOn(
+      new SimulatedDisk(changed(files, LOG, (log) => log.fill(0, 12_324 + 40, 12_324 + 44))),
+      DIRECTORY,
+    ).open()
+    await expect(opening).rejects.toThrow(CorruptionError)
+    await expect(opening).rejects.toThrow(
+      /^\/node\/log is damaged: what was durable up to byte \d+ is whole only up to byte 12324\. .*replace this node by a new one\.$/,
+    )
+  })
+
+  it('the last acknowledged group is protected once its mark is synced, by itself when all is quiet', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const disk = new SimulatedDisk()
+      const adapter = fileOn(disk, DIRECTORY)
+      await adapter.open()
+      for (const change of CHANGES) await adapter.save(change)
+      await new Promise((resolve) => setImmediate(resolve))
+      const before = disk.count('sync')
+      await vi.advanceTimersByTimeAsync(100)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(disk.count('sync')).toBe(before + 1)
+      await vi.advanceTimersByTimeAsync(1000)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(disk.count('sync')).toBe(before + 1)
+
+      const files = disk.restarted('nothing').files()
+      const damaged = changed(files, LOG, (log) => log.fill(0, log.byteLength - 1))
+      expect(await openLog(damaged)).toBe('refused')
+      await adapter.close()
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('before that, damage to the last group looks like a torn write: the one gap, as documented', async () => {
+    const files = (await savedDisk('power cut')).files()
+    const damaged = changed(files, LOG, (log) => log.fill(0, log.byteLength - 1))
+    const saved = await fileOn(new SimulatedDisk(damaged), DIRECTORY).open()
+    expect(readable(saved)).toBe(readable(after(CHANGES.slice(0, -1))))
+  })
+})
+
+it('a file of a later format is no damage: the error says which release opens it', async () => {
+  const { crc32 } = await import('node:zlib')
+  const files = (await savedDisk('closed')).files()
+  const later = changed(files, LOG, (log) => {
+    const view = Buffer.from(log.buffer)
+    view.writeUInt16LE(FORMAT_VERSION + 1, 4)
+    view.writeUInt32LE(crc32(view.subarray(0, 28)), 28)
+    return log
+  })
+  const opening = fileOn(new SimulatedDisk(later), DIRECTORY).open()
+  await expect(opening).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_FAILED' })
+  await expect(opening).rejects.toThrow(
+    /format version 2.*the release .* that wrote it, or a later one/,
+  )
+})

@@ -1,0 +1,315 @@
+/**
+ * A disk that can lose power. It keeps apart what was written and what was synced, stops before or
+ * within any operation, and then shows what a machine could find when it comes up again: what was
+ * synced, and of the rest anything between all and nothing.
+ */
+import type { FileSystem, OpenFile } from '../src/file-system.ts'
+
+type FileChange =
+  | { readonly type: 'write'; readonly position: number; readonly bytes: Uint8Array }
+  | { readonly type: 'truncate'; readonly length: number }
+
+interface Inode {
+  synced: Uint8Array
+  pending: FileChange[]
+}
+
+/** Names to set (or, with null, to remove) in one go. */
+type NameChange = ReadonlyMap<string, Inode | null>
+
+/** Where the power goes: before operation `step`, or after `bytes` bytes of it if it is a write. */
+export interface PowerCut {
+  readonly step: number
+  readonly bytes?: number
+}
+
+export interface Operation {
+  readonly type: 'write' | 'truncate' | 'sync' | 'name' | 'sync-directory'
+  readonly path: string
+  readonly bytes: number
+}
+
+/** How much of what was not synced is there afterwards. A function draws from [0, 1). */
+export type Survival = 'everything' | 'nothing' | (() => number)
+
+const SECTOR_BYTES = 512
+
+export class SimulatedDisk implements FileSystem {
+  /** Everything that changed the disk, in order. */
+  readonly operations: Operation[] = []
+  openFiles = 0
+  locked = false
+  #names: Map<string, Inode>
+  #syncedNames: Map<string, Inode>
+  #pendingNames: NameChange[] = []
+  #powerCut: PowerCut | null = null
+  #isDown = false
+  #failure: { readonly matches: (operation: Operation) => boolean; readonly code: string } | null =
+    null
+  #gate: Promise<void> | null = null
+  #openGate: () => void = () => undefined
+
+  constructor(files: ReadonlyMap<string, Uint8Array> = new Map()) {
+    const inodes = [...files].map(([name, bytes]): [string, Inode] => [
+      name,
+      { synced: Uint8Array.from(bytes), pending: [] },
+    ])
+    this.#names = new Map(inodes)
+    this.#syncedNames = new Map(inodes)
+  }
+
+  cutPowerAt(cut: PowerCut): void {
+    this.#powerCut = cut
+  }
+
+  get isDown(): boolean {
+    return this.#isDown
+  }
+
+  /** The process is gone, between two operations. */
+  kill(): void {
+    this.#isDown = true
+  }
+
+  /** The first operation that matches, and all like it, fail as the system would. */
+  failWith(code: string, matches: (operation: Operation) => boolean): void {
+    this.#failure = { matches, code }
+  }
+
+  count(type: Operation['type']): number {
+    return this.operations.filter((operation) => operation.type === type).length
+  }
+
+  /** Syncs wait until `release`. */
+  holdSyncs(): void {
+    this.#gate = new Promise((resolve) => {
+      this.#openGate = resolve
+    })
+  }
+
+  release(): void {
+    this.#gate = null
+    this.#openGate()
+  }
+
+  /** What a running process sees. */
+  files(): Map<string, Uint8Array> {
+    return new Map([...this.#names].map(([name, inode]) => [name, contents(inode)]))
+  }
+
+  /** The disk as it is found when the machine (or, with 'everything', the process) comes up. */
+  restarted(survival: Survival): SimulatedDisk {
+    const names = new Map(this.#syncedNames)
+    for (const change of this.#pendingNames) if (survives(survival)) setNames(names, change)
+    return new SimulatedDisk(
+      new Map([...names].map(([name, inode]) => [name, contentsAfterCrash(inode, survival)])),
+    )
+  }
+
+  /** The same disk after the process died: what was not synced is visible, and still not synced. */
+  withNewProcess(): SimulatedDisk {
+    const disk = new SimulatedDisk()
+    disk.#names = new Map(
+      [...this.#names].map(([name, inode]) => [name, { ...inode, pending: [...inode.pending] }]),
+    )
+    // Names are taken for durable here: the tests of power cuts are about them.
+    disk.#syncedNames = new Map(disk.#names)
+    return disk
+  }
+
+  // --- FileSystem
+
+  async makeDirectory(): Promise<void> {
+    this.#requirePower()
+  }
+
+  async list(directory: string): Promise<readonly string[]> {
+    this.#requirePower()
+    return [...this.#names.keys()].map((name) => name.slice(directory.length + 1))
+  }
+
+  async open(path: string, mode: 'existing' | 'create'): Promise<OpenFile> {
+    this.#requirePower()
+    let inode = this.#names.get(path)
+    if (inode === undefined && mode === 'existing') throw systemError('ENOENT')
+    if (inode === undefined) {
+      const created: Inode = { synced: new Uint8Array(0), pending: [] }
+      this.#changeNames(path, new Map([[path, created]]))
+      inode = created
+    } else if (mode === 'create') {
+      this.#change(path, inode, { type: 'truncate', length: 0 })
+    }
+    this.openFiles += 1
+    return this.#openFile(path, inode)
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const inode = this.#names.get(from)
+    if (inode === undefined) throw systemError('ENOENT')
+    this.#changeNames(
+      to,
+      new Map<string, Inode | null>([
+        [from, null],
+        [to, inode],
+      ]),
+    )
+  }
+
+  async remove(path: string): Promise<void> {
+    this.#changeNames(path, new Map([[path, null]]))
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    this.#begin({ type: 'sync-directory', path: directory, bytes: 0 })
+    this.#pendingNames = []
+    this.#syncedNames = new Map(this.#names)
+  }
+
+  async lock() {
+    if (this.locked) throw new Error('The simulated disk is locked.')
+    this.locked = true
+    return {
+      release: async () => {
+        this.locked = false
+      },
+    }
+  }
+
+  #openFile(path: string, inode: Inode): OpenFile {
+    let isOpen = true
+    const requireOpen = () => {
+      if (!isOpen) throw systemError('EBADF')
+    }
+    return {
+      path,
+      size: async () => {
+        this.#requirePower()
+        return contents(inode).byteLength
+      },
+      read: async (position, length) => {
+        this.#requirePower()
+        requireOpen()
+        return contents(inode).slice(position, position + length)
+      },
+      write: async (position, bytes) => {
+        requireOpen()
+        this.#change(path, inode, { type: 'write', position, bytes: bytes.slice() })
+      },
+      truncate: async (length) => {
+        requireOpen()
+        this.#change(path, inode, { type: 'truncate', length })
+      },
+      sync: async () => {
+        requireOpen()
+        this.#begin({ type: 'sync', path, bytes: 0 })
+        if (this.#gate !== null) await this.#gate
+        this.#requirePower()
+        inode.synced = contents(inode)
+        inode.pending = []
+      },
+      close: async () => {
+        if (isOpen) this.openFiles -= 1
+        isOpen = false
+      },
+    }
+  }
+
+  #change(path: string, inode: Inode, change: FileChange): void {
+    const bytes = change.type === 'write' ? change.bytes.byteLength : 0
+    const cut = this.#powerCut
+    const isLast = this.operations.length + 1 === cut?.step
+    if (isLast && cut?.bytes !== undefined && change.type === 'write' && !this.#isDown) {
+      const part = change.bytes.slice(0, cut.bytes)
+      inode.pending.push({ type: 'write', position: change.position, bytes: part })
+    }
+    this.#begin({ type: change.type, path, bytes })
+    inode.pending.push(change)
+  }
+
+  #changeNames(path: string, change: NameChange): void {
+    this.#begin({ type: 'name', path, bytes: 0 })
+    this.#pendingNames.push(change)
+    setNames(this.#names, change)
+  }
+
+  #begin(operation: Operation): void {
+    this.#requirePower()
+    if (this.operations.length + 1 === this.#powerCut?.step) this.#isDown = true
+    this.#requirePower()
+    if (this.#failure?.matches(operation) === true) throw systemError(this.#failure.code)
+    this.operations.push(operation)
+  }
+
+  #requirePower(): void {
+    if (this.#isDown) throw new Error('The power is off.')
+  }
+}
+
+function setNames(names: Map<string, Inode>, change: NameChange): void {
+  for (const [name, inode] of change) {
+    if (inode === null) names.delete(name)
+    else names.set(name, inode)
+  }
+}
+
+function contents(inode: Inode): Uint8Array {
+  let bytes = inode.synced
+  for (const change of inode.pending) bytes = applied(bytes, change)
+  return bytes === inode.synced ? bytes.slice() : bytes
+}
+
+function contentsAfterCrash(inode: Inode, survival: Survival): Uint8Array {
+  if (survival === 'everything') return contents(inode)
+  let bytes = inode.synced
+  if (survival === 'nothing') return bytes
+  for (const change of inode.pending) {
+    for (const part of torn(change, survival)) bytes = applied(bytes, part)
+  }
+  return bytes
+}
+
+/** Sector by sector a write is there, is not, or has left garbage. */
+function torn(change: FileChange, draw: () => number): readonly FileChange[] {
+  if (change.type === 'truncate') return draw() < 0.5 ? [change] : []
+  if (draw() < 0.3) return [change]
+  const parts: FileChange[] = []
+  for (let start = 0; start < change.bytes.byteLength;) {
+    const toNextSector = SECTOR_BYTES - ((change.position + start) % SECTOR_BYTES)
+    // Now and then within a sector too.
+    const length = draw() < 0.1 ? Math.ceil(toNextSector * draw()) || 1 : toNextSector
+    const bytes = change.bytes.slice(start, start + length)
+    const fate = draw()
+    if (fate < 0.1) bytes.fill(Math.floor(draw() * 256))
+    if (fate < 0.6) parts.push({ type: 'write', position: change.position + start, bytes })
+    start += length
+  }
+  return parts
+}
+
+function applied(bytes: Uint8Array, change: FileChange): Uint8Array {
+  const end = change.type === 'write' ? change.position + change.bytes.byteLength : change.length
+  const length = change.type === 'write' ? Math.max(end, bytes.byteLength) : end
+  const result = new Uint8Array(length)
+  result.set(bytes.subarray(0, length))
+  if (change.type === 'write') result.set(change.bytes, change.position)
+  return result
+}
+
+function survives(survival: Survival): boolean {
+  return survival === 'everything' || (survival !== 'nothing' && survival() < 0.5)
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: simulated`), { code })
+}
+
+/** A reproducible sequence in [0, 1) (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
