@@ -20,17 +20,17 @@ export const anyId: fc.Arbitrary<string> = fc.oneof(
     .filter((text) => utf8Length(text) <= MAX_ID_BYTES && text !== 'all'),
 )
 
-export const anyRound: fc.Arbitrary<number> = fc.oneof(
+const anyRound: fc.Arbitrary<number> = fc.oneof(
   fc.constantFrom(1, 127, 128, 2 ** 32 - 1, 2 ** 32, MAX_ROUND - 1, MAX_ROUND),
   fc.integer({ min: 1, max: MAX_ROUND }),
 )
 
-export const anyValue: fc.Arbitrary<Uint8Array> = fc.oneof(
+const anyValue: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc.constantFrom(new Uint8Array(), Uint8Array.of(0)),
   fc.uint8Array({ maxLength: 300 }),
 )
 
-export const anyBallot: fc.Arbitrary<Ballot> = fc.record({ round: anyRound, node: anyId })
+const anyBallot: fc.Arbitrary<Ballot> = fc.record({ round: anyRound, node: anyId })
 
 const ballot = anyBallot
 const value = anyValue
@@ -59,7 +59,7 @@ export const messages: {
   chosen: fc.record({ type: type('chosen'), ballot, value }),
 }
 
-export const anyMessage: fc.Arbitrary<Message<Uint8Array>> = fc.oneof(...Object.values(messages))
+const anyMessage: fc.Arbitrary<Message<Uint8Array>> = fc.oneof(...Object.values(messages))
 
 /** A cluster may be called 'all': nothing is addressed by it. */
 export const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({
