@@ -1,0 +1,28 @@
+/**
+ * Finds what a module imports. It reads text rather than a syntax tree, and so keeps to what the
+ * formatter guarantees: a statement begins its own line. When in doubt it must find too much, so
+ * that a mistake is a failure which somebody sees.
+ */
+
+/** What stands in for the specifier of an `import(…)` that is not a plain string. */
+export const COMPUTED = '(computed)'
+
+const STATIC = /^[ \t]*(?:import|export)\b(?:[^'"`;()=]*?\bfrom)?\s*(['"])([^'"\n]+)\1/gm
+const CALL = /(?<![.\w#])(?:import|require)\s*\(\s*(?:(['"`])([^'"`\n$]+)\1\s*[,)])?/g
+
+/** The specifiers that `source` names in imports, re-exports, import types, import() and require(). */
+export function importsOf(source: string): string[] {
+  const code = source
+    .split('\n')
+    .map((line) => (/^\s*(?:\/\/|\/\*|\*)/.test(line) ? '' : line))
+    .join('\n')
+  const statements = [...code.matchAll(STATIC)].map(([, , specifier = '']) => specifier)
+  const calls = [...code.matchAll(CALL)].map(([, , specifier = COMPUTED]) => specifier)
+  return [...new Set([...statements, ...calls])]
+}
+
+/** The package that a specifier belongs to: '@paxos/core/wire' is of '@paxos/core'. */
+export function packageOf(specifier: string): string {
+  const [first = '', second = ''] = specifier.split('/')
+  return specifier.startsWith('@') ? `${first}/${second}` : first
+}

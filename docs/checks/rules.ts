@@ -1,0 +1,135 @@
+/**
+ * Which package may know which. Each rule is a function from facts to complaints, so that a test
+ * can show it an offence. Must never fetch the facts itself.
+ */
+import { COMPUTED, packageOf } from './imports.ts'
+import type { Package } from './repository.ts'
+
+/** What one package may depend on. */
+export interface Rule {
+  /** Packages of this repository that its sources may import. */
+  readonly imports: readonly string[]
+  /** Whether it takes them as peers, so that the application has one copy of each. */
+  readonly asPeers?: boolean
+  /** Libraries from outside. */
+  readonly libraries?: readonly string[]
+  /** Whether a library is a peer that the application may do without. */
+  readonly librariesAreOptional?: boolean
+  /** Whether its sources may use Node's own modules; a package that may not runs in a browser. */
+  readonly node: boolean
+  /** Packages of this repository that its tests may use, besides those. */
+  readonly testsUse?: readonly string[]
+}
+
+const core = '@paxos/core'
+const testkit = '@paxos/testkit'
+const adapter = { imports: [core], asPeers: true, testsUse: [testkit] }
+const adapters = ['transport-memory', 'transport-udp', 'durability-memory', 'durability-file']
+
+/** The table. A package that is not in it may not exist. */
+export const RULES: Readonly<Record<string, Rule>> = {
+  [core]: { imports: [], node: false },
+  '@paxos/replica': {
+    imports: [core],
+    node: false,
+    testsUse: [...adapters.map((name) => `@paxos/${name}`), testkit],
+  },
+  [testkit]: { imports: [core], node: true },
+
+  '@paxos/transport-memory': { ...adapter, node: false },
+  '@paxos/transport-udp': { ...adapter, node: true },
+  '@paxos/transport-websocket': { ...adapter, node: true, libraries: ['ws'] },
+  '@paxos/transport-grpc': { ...adapter, node: true, libraries: ['@grpc/grpc-js'] },
+
+  '@paxos/durability-memory': { ...adapter, node: false },
+  '@paxos/durability-file': { ...adapter, node: true },
+  '@paxos/durability-sqlite': {
+    ...adapter,
+    node: true,
+    libraries: ['better-sqlite3'],
+    librariesAreOptional: true,
+  },
+}
+
+/** What package.json gets wrong. */
+export function manifestProblems({ folder, manifest }: Package): string[] {
+  const { name } = manifest
+  if (name !== `@paxos/${folder.replace('packages/', '')}`) {
+    return [`${folder} holds ${name}: a folder is named as its package.`]
+  }
+  const rule = RULES[name]
+  if (rule === undefined) return [`${name} has no row in the table of rules.`]
+
+  const dependencies = manifest.dependencies ?? {}
+  const peers = manifest.peerDependencies ?? {}
+  const libraries = rule.libraries ?? []
+  const inDependencies = [
+    ...(rule.asPeers === true ? [] : rule.imports),
+    ...(rule.librariesAreOptional === true ? [] : libraries),
+  ]
+  const inPeers = [
+    ...(rule.asPeers === true ? rule.imports : []),
+    ...(rule.librariesAreOptional === true ? libraries : []),
+  ]
+  const inTests = new Set([...rule.imports, ...(rule.testsUse ?? [])])
+  const problems = [
+    ...unexpected(name, 'dependencies', dependencies, inDependencies),
+    ...unexpected(name, 'peerDependencies', peers, inPeers),
+    ...unexpected(name, 'optionalDependencies', manifest.optionalDependencies ?? {}, []),
+  ]
+  for (const other of Object.keys(manifest.devDependencies ?? {})) {
+    if (other.startsWith('@paxos/') && !inTests.has(other)) {
+      problems.push(`${name} may not have ${other} in devDependencies.`)
+    }
+  }
+  for (const [other, range] of Object.entries({ ...dependencies, ...peers })) {
+    if (other.startsWith('@paxos/') && range !== 'workspace:^') {
+      problems.push(`${name} takes ${other} as '${range}' and not as 'workspace:^'.`)
+    }
+  }
+  for (const library of rule.librariesAreOptional === true ? libraries : []) {
+    if (library in peers && manifest.peerDependenciesMeta?.[library]?.optional !== true) {
+      problems.push(`${name} does not mark ${library} as optional in peerDependenciesMeta.`)
+    }
+  }
+  return problems
+}
+
+/** What a source file of a package imports and may not. */
+export function importProblems(
+  { manifest: { name } }: Package,
+  file: string,
+  imports: readonly string[],
+): string[] {
+  const rule = RULES[name]
+  if (rule === undefined) return [`${name} has no row in the table of rules.`]
+  return imports.flatMap((specifier) => {
+    const reason = refusal(rule, specifier)
+    return reason === null ? [] : [`${file} imports ${specifier}: ${reason}.`]
+  })
+}
+
+function refusal(rule: Rule, specifier: string): string | null {
+  if (specifier.startsWith('.')) {
+    return specifier.endsWith('.ts') ? null : 'a relative import ends in .ts'
+  }
+  if (specifier === COMPUTED) return 'nobody can check what that is'
+  if (specifier.startsWith('node:')) return rule.node ? null : 'this package runs in browsers too'
+  const name = packageOf(specifier)
+  if (rule.libraries?.includes(name) === true) return null
+  if (!rule.imports.includes(name)) return 'the table of rules does not allow it'
+  // An adapter knows the contracts, not the algorithm.
+  if (rule.asPeers === true && specifier !== name) return `an adapter may import ${name} only`
+  return null
+}
+
+function unexpected(
+  name: string,
+  field: string,
+  found: Readonly<Record<string, string>>,
+  allowed: readonly string[],
+): string[] {
+  return Object.keys(found)
+    .filter((other) => !allowed.includes(other))
+    .map((other) => `${name} may not have ${other} in ${field}.`)
+}

@@ -1,0 +1,275 @@
+/**
+ * Holds the repository to its own rules: who may depend on whom, what lies where, and that the
+ * documents lead somewhere. Each rule is first shown an offence, then the repository.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import {
+  linkProblems,
+  scriptProblems,
+  tableProblems,
+  textProblems,
+  topProblems,
+} from '../checks/house.ts'
+import { COMPUTED, importsOf } from '../checks/imports.ts'
+import { anchors, links } from '../checks/markdown.ts'
+import { listFiles, listPackages, read, readManifest, ROOT } from '../checks/repository.ts'
+import type { Manifest, Package } from '../checks/repository.ts'
+import { importProblems, manifestProblems, RULES } from '../checks/rules.ts'
+
+const files = listFiles()
+const packages = listPackages()
+const packageNames = packages.map(({ manifest }) => manifest.name)
+
+const aPackage = (name: string, fields: Omit<Manifest, 'name'> = {}): Package => ({
+  folder: name.replace('@paxos/', 'packages/'),
+  manifest: { name, ...fields },
+})
+
+describe('a package depends on what the table of rules allows, and on nothing else', () => {
+  it.each(packages.map((own) => [own.manifest.name, own] as const))(
+    '%s declares nothing else',
+    (_, own) => {
+      expect(manifestProblems(own)).toEqual([])
+    },
+  )
+
+  it.each(packages.map((own) => [own.manifest.name, own] as const))(
+    '%s imports nothing else',
+    (_, own) => {
+      const sources = files.filter(
+        (file) => file.startsWith(`${own.folder}/src/`) && file.endsWith('.ts'),
+      )
+      expect(sources).not.toEqual([])
+      expect(sources.flatMap((file) => importProblems(own, file, importsOf(read(file))))).toEqual(
+        [],
+      )
+    },
+  )
+
+  const range = 'workspace:^'
+  it.each<[string, Package, RegExp]>([
+    [
+      'core depends on nothing at all',
+      aPackage('@paxos/core', { dependencies: { 'tiny-emitter': '1' } }),
+      /@paxos\/core may not have tiny-emitter in dependencies/,
+    ],
+    [
+      'core takes no peer either',
+      aPackage('@paxos/core', { peerDependencies: { ws: '8' } }),
+      /may not have ws in peerDependencies/,
+    ],
+    [
+      'replica knows no adapter',
+      aPackage('@paxos/replica', { dependencies: { '@paxos/transport-udp': range } }),
+      /may not have @paxos\/transport-udp in dependencies/,
+    ],
+    [
+      'an adapter does not bring a core of its own',
+      aPackage('@paxos/transport-udp', { dependencies: { '@paxos/core': range } }),
+      /may not have @paxos\/core in dependencies/,
+    ],
+    [
+      'an adapter brings no library but that of its medium',
+      aPackage('@paxos/transport-websocket', { dependencies: { ws: '8', lodash: '4' } }),
+      /^[^;]*may not have lodash in dependencies/,
+    ],
+    [
+      'an adapter knows no other adapter, not even in its tests',
+      aPackage('@paxos/transport-udp', { devDependencies: { '@paxos/transport-memory': '*' } }),
+      /may not have @paxos\/transport-memory in devDependencies/,
+    ],
+    [
+      'nothing is smuggled in as optional',
+      aPackage('@paxos/core', { optionalDependencies: { fsevents: '2' } }),
+      /may not have fsevents in optionalDependencies/,
+    ],
+    [
+      'a peer of this repository follows its releases',
+      aPackage('@paxos/transport-udp', { peerDependencies: { '@paxos/core': 'workspace:*' } }),
+      /takes @paxos\/core as 'workspace:\*'/,
+    ],
+    [
+      'an optional peer is marked so',
+      aPackage('@paxos/durability-sqlite', { peerDependencies: { 'better-sqlite3': '12' } }),
+      /does not mark better-sqlite3 as optional/,
+    ],
+    ['a package without a row is refused', aPackage('@paxos/new'), /@paxos\/new has no row/],
+    [
+      'a folder is named as its package',
+      { folder: 'packages/kernel', manifest: { name: '@paxos/core' } },
+      /packages\/kernel holds @paxos\/core/,
+    ],
+  ])('%s', (_, own, complaint) => {
+    expect(manifestProblems(own)).toEqual([expect.stringMatching(complaint)])
+  })
+
+  it.each([
+    ['@paxos/core', '@paxos/replica', /does not allow/],
+    ['@paxos/core', 'node:fs', /runs in browsers/],
+    ['@paxos/core', 'fs', /does not allow/],
+    ['@paxos/core', './ballot.js', /ends in \.ts/],
+    ['@paxos/core', '@paxos/core', /does not allow/],
+    ['@paxos/replica', '@paxos/transport-memory', /does not allow/],
+    ['@paxos/replica', COMPUTED, /nobody can check/],
+    ['@paxos/transport-udp', '@paxos/core/practical', /an adapter may import @paxos\/core only/],
+    ['@paxos/transport-udp', '@paxos/transport-memory', /does not allow/],
+    ['@paxos/transport-memory', 'node:events', /runs in browsers/],
+    ['@paxos/durability-file', 'ws', /does not allow/],
+    ['@paxos/new', './index.ts', /no row/],
+  ])('%s may not import %s', (name, specifier, complaint) => {
+    expect(importProblems(aPackage(name), 'src/a.ts', [specifier])).toEqual([
+      expect.stringMatching(complaint),
+    ])
+  })
+
+  it.each([
+    ['@paxos/core', './ballot.ts'],
+    ['@paxos/replica', '@paxos/core/functional'],
+    ['@paxos/transport-udp', '@paxos/core'],
+    ['@paxos/transport-udp', 'node:dgram'],
+    ['@paxos/transport-websocket', 'ws'],
+    ['@paxos/transport-grpc', '@grpc/grpc-js/build/src/call.js'],
+  ])('%s may import %s', (name, specifier) => {
+    expect(importProblems(aPackage(name), 'src/a.ts', [specifier])).toEqual([])
+  })
+
+  it('no row lets a package import an adapter', () => {
+    const imported = Object.values(RULES).flatMap(({ imports }) => imports)
+    expect(imported.filter((name) => /-/.test(name))).toEqual([])
+  })
+
+  it.each([
+    ["import a from 'one'", ['one']],
+    ["import { a, type B } from 'one'", ['one']],
+    ["import {\n  a,\n  b,\n} from 'one'\nimport 'two'", ['one', 'two']],
+    ["import type { A } from 'one'", ['one']],
+    ["import * as all from 'one'", ['one']],
+    ["export * from 'one'", ['one']],
+    ["export type { A } from 'one'", ['one']],
+    ["  const a = await import('one')", ['one']],
+    ["type A = import('one').B", ['one']],
+    ["const a = require('one')", ['one']],
+    ['import(name)', [COMPUTED]],
+    ['import(`one-${name}`)', [COMPUTED]],
+    ["import('one' + name)", [COMPUTED]],
+    ["const glob = 'src/**/*.ts'\nimport a from 'one'", ['one']],
+    ["// import a from 'one'\n/**\n * export * from 'two'\n */", []],
+    ["export const from = 'one'", []],
+    ["export function a() {\n  return 'one'\n}", []],
+    ['import.meta.url', []],
+    ["registry.import('one')", []],
+  ])('an import is found in whatever form: %j', (source, specifiers) => {
+    expect(importsOf(source)).toEqual(specifiers)
+  })
+})
+
+describe('the repository is laid out as CONTRIBUTING.md says', () => {
+  it('nothing lies at the top that does not belong there', () => {
+    expect(topProblems(files)).toEqual([])
+    expect(topProblems(['README.md', '.ci/run', 'packages/core/package.json'])).toEqual([])
+    expect(topProblems(['notes.md', 'src/a.ts', 'src/b.ts'])).toEqual([
+      'notes.md does not belong at the top of the repository.',
+      'src does not belong at the top of the repository.',
+    ])
+  })
+
+  it('every package has its examples run: the documents depend on it', () => {
+    const { devDependencies = {} } = readManifest('docs/package.json')
+    expect(Object.keys(devDependencies)).toEqual(expect.arrayContaining(packageNames))
+  })
+
+  it.each(files.filter((file) => file.endsWith('.md')))(
+    'every link in %s leads somewhere',
+    (file) => {
+      expect(linkProblems(file, files, read)).toEqual([])
+    },
+  )
+
+  it('a link that leads nowhere is caught', () => {
+    const texts: Record<string, string> = {
+      'docs/a.md': '# One\n[b](b.md) [up](../README.md) ![c](./c.png)\n[d](../packages/core/)',
+      'docs/b.md': '[a](a.md#one) [here](#two)\n\n## Two\n[web](https://example.org/x) [top](..)',
+      'docs/bad.md':
+        '[x](x.md)\n[a](a.md#two)\n\n```\n[code](y.md)\n```\n[z](/README.md)\n\n[r]: q.md',
+      'README.md': '',
+      'docs/c.png': '',
+      'packages/core/package.json': '',
+    }
+    const problems = (file: string) =>
+      linkProblems(file, Object.keys(texts), (name) => texts[name] ?? '')
+    expect(problems('docs/a.md')).toEqual([])
+    expect(problems('docs/b.md')).toEqual([])
+    expect(problems('docs/bad.md')).toEqual([
+      'docs/bad.md, line 1: x.md does not exist.',
+      'docs/bad.md, line 2: a.md#two is no heading there.',
+      'docs/bad.md, line 7: /README.md does not exist.',
+      'docs/bad.md, line 9: q.md does not exist.',
+    ])
+  })
+
+  it('links in code are no links, and headings make the anchors that hosts make', () => {
+    expect(links('`[a](b)` [c](d) ``[e](`f`)``')).toEqual([{ target: 'd', line: 1 }])
+    expect([...anchors('# A `b` (c)!\n## A b c\n```\n# no\n```\n### [x](y) — z')]).toEqual([
+      'a-b-c',
+      'a-b-c-1',
+      'x--z',
+    ])
+  })
+
+  it('the table of packages in the README has a row for each', () => {
+    expect(tableProblems(read('README.md'), packageNames)).toEqual([])
+    const table = '| [`@paxos/core`](packages/core) | see `@paxos/replica` |\n| @paxos/core-x | |'
+    expect(tableProblems(table, ['@paxos/core', '@paxos/replica'])).toEqual([
+      expect.stringMatching(/^@paxos\/replica has no row/),
+    ])
+    expect(tableProblems('| @paxos/core-x | |', ['@paxos/core'])).toHaveLength(1)
+  })
+
+  it('core cannot lose its coverage unnoticed', () => {
+    const { scripts = {} } = readManifest('packages/core/package.json')
+    expect(scripts['test:coverage']).toMatch(/--coverage\.thresholds\.branches=9[5-9]/)
+  })
+
+  it('every command of the maintainers is explained', () => {
+    const scripts = Object.keys(readManifest('package.json').scripts ?? {})
+    expect(scriptProblems(scripts, read('README.md') + read('CONTRIBUTING.md'))).toEqual([])
+    expect(scriptProblems(['lint', 'test', 'test:all'], 'pnpm run test:all, pnpm linting')).toEqual(
+      [
+        expect.stringMatching(/^pnpm lint is mentioned in neither/),
+        expect.stringMatching(/^pnpm test is mentioned in neither/),
+      ],
+    )
+  })
+})
+
+describe('what is committed is the same for everybody', () => {
+  it('no file names a registry or a path of one machine', () => {
+    const texts = files.filter((file) => !/\.(?:png|jpe?g|gif|ico|woff2?|bin|gz|wasm)$/.test(file))
+    const problems = texts.flatMap((file) =>
+      textProblems(file, readFileSync(join(ROOT, file), 'utf8')),
+    )
+    expect(problems).toEqual([])
+  })
+
+  it.each([
+    ['a.md', ['see ', 'home', 'ada', 'paxos'].join('/'), 'a path of one machine'],
+    ['a.ts', ["'", 'Users', "ada'"].join('/'), 'a path of one machine'],
+    ['a.ts', ['file(', 'work', 'main)'].join('/'), 'a path of one machine'],
+    ['a.ts', ['C:', 'Users', 'ada'].join('\\'), 'a path of one machine'],
+    ['.npmrc', ['registry=https://registry', 'npmjs', 'org'].join('.'), 'the host of a registry'],
+    ['pnpm-lock.yaml', 'tarball: https://example.org/a.tgz', 'a URL, where the lock'],
+  ])('%s with %j is caught', (file, text, what) => {
+    expect(textProblems(file, `first\n${text}\n`)).toEqual([
+      expect.stringContaining(`${file}, line 2 holds ${what}`),
+    ])
+  })
+
+  it.each([
+    ['README.md', 'https://example.org/home/ada and ./work/a and /var/lib/paxos'],
+    ['pnpm-lock.yaml', 'resolution: {integrity: sha512-abc}'],
+  ])('%s with %j is fine', (file, text) => {
+    expect(textProblems(file, text)).toEqual([])
+  })
+})
