@@ -2,9 +2,9 @@
  * Reports as lines that a person can read: when, who, and what. Colour only on a terminal that
  * wants it (NO_COLOR and pipes are respected). It must never change the order of what happened.
  */
-import colors from 'picocolors'
 import { formatBallot } from '@paxos/core'
 import type { Event, Message } from '@paxos/core'
+import { colors } from './colors.ts'
 import { nowMs } from './report.ts'
 import type { Report } from './report.ts'
 import { quote } from './values.ts'

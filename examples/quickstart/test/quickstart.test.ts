@@ -135,11 +135,15 @@ describe('the main job', { timeout: TEST_TIMEOUT_MS }, () => {
 describe('what it prints', { timeout: TEST_TIMEOUT_MS }, () => {
   const escape = String.fromCharCode(27)
 
-  it('has colours only where they are wanted', async () => {
-    expect((await run('main', [])).stdout).not.toContain(escape)
-    expect((await run('main', [], { env: { FORCE_COLOR: '1' } })).stdout).toContain(escape)
-    const no = await run('main', [], { env: { FORCE_COLOR: '1', NO_COLOR: '1' } })
-    expect(no.stdout).not.toContain(escape)
+  it.each([
+    ['a pipe', {}, false],
+    ['a pipe where CI is set', { CI: 'true' }, false],
+    ['FORCE_COLOR', { FORCE_COLOR: '1' }, true],
+    ['NO_COLOR beside FORCE_COLOR', { FORCE_COLOR: '1', NO_COLOR: '1' }, false],
+    ['an empty NO_COLOR, which is none', { FORCE_COLOR: '1', NO_COLOR: '' }, true],
+  ])('%s: colours are as wanted', async (_, env, coloured) => {
+    const { stdout } = await run('main', [], { env })
+    expect(stdout.includes(escape)).toBe(coloured)
   })
 
   it.each(['main', 'node'] as const)(
