@@ -30,8 +30,10 @@ export const MAX_WAITING_BYTES = 256 << 20
 /** Below this size a log is not worth rewriting: 4 MiB are read back in some milliseconds. */
 export const COMPACT_ABOVE_BYTES = 4 << 20
 
-/** A log is rewritten when it is this many times what is alive in it: each byte is then copied
- *  about once more in its life, and the disk holds at most about three times the state. */
+/**
+ * A log is rewritten when it is this many times what is alive in it: each byte is then copied about
+ * once more in its life, and the disk holds at most about three times the state.
+ */
 export const COMPACT_AT_RATIO = 2
 
 /** Quiet time after which the last mark is synced. Long beside a sync, short beside a power cut. */
