@@ -1,0 +1,133 @@
+/**
+ * The network of one scenario: nodes that can be opened, introduced and waited for. It must close
+ * everything that a scenario made, also when that fails, and wait for events, never for time.
+ */
+import { EventEmitter, once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import type { NodeId, Transport } from '@paxos/core'
+
+/** What a transport has to bring along to be tested. A new one is made for each scenario. */
+export interface TransportHarness {
+  /** A transport that is not open, on the network of this scenario. */
+  readonly transport: () => Transport
+  /** Where a node may listen: an address that nobody has, or one that means "a free one". */
+  readonly listen: (node: NodeId) => string
+  /** An address where nobody listens. */
+  readonly deserted: string
+  /** Addresses that can never be opened. */
+  readonly malformed: readonly string[]
+}
+
+/** An open transport and what it received. */
+export interface TestNode {
+  readonly id: NodeId
+  readonly transport: Transport
+  readonly inbox: { readonly from: NodeId; readonly frame: Uint8Array }[]
+  /** Resolves once a frame in the inbox is equal to `frame`. */
+  readonly received: (frame: Uint8Array) => Promise<void>
+}
+
+/** The network of one scenario; everything that was made in it is closed when it is over. */
+export interface World {
+  readonly harness: TransportHarness
+  /** A transport that is not open. */
+  readonly made: () => Transport
+  readonly openNode: (id: NodeId, listen?: string) => Promise<TestNode>
+  /** Open nodes that know each other. */
+  readonly openPair: () => Promise<readonly [TestNode, TestNode]>
+  readonly openThree: () => Promise<readonly [TestNode, TestNode, TestNode]>
+}
+
+export async function inWorld(
+  harness: TransportHarness,
+  body: (world: World) => Promise<void>,
+): Promise<void> {
+  const opened: Transport[] = []
+  function made(): Transport {
+    const transport = harness.transport()
+    opened.push(transport)
+    return transport
+  }
+  async function openNode(id: NodeId, listen = harness.listen(id)): Promise<TestNode> {
+    const transport = made()
+    const inbox: TestNode['inbox'] = []
+    const arrivals = new EventEmitter()
+    const receive = (from: NodeId, frame: Uint8Array): void => {
+      inbox.push({ from, frame })
+      arrivals.emit('frame')
+    }
+    await transport.open({ id, listen, peers: new Map(), receive })
+    async function received(frame: Uint8Array): Promise<void> {
+      while (!inbox.some((entry) => isEqual(entry.frame, frame))) await once(arrivals, 'frame')
+    }
+    return { id, transport, inbox, received }
+  }
+  async function openPair(): Promise<readonly [TestNode, TestNode]> {
+    const nodes = [await openNode('a'), await openNode('b')] as const
+    introduce(...nodes)
+    return nodes
+  }
+  async function openThree(): Promise<readonly [TestNode, TestNode, TestNode]> {
+    const nodes = [await openNode('a'), await openNode('b'), await openNode('c')] as const
+    introduce(...nodes)
+    return nodes
+  }
+  try {
+    await body({ harness, made, openNode, openPair, openThree })
+  } finally {
+    for (const transport of opened) await transport.close()
+  }
+}
+
+export function introduce(...nodes: TestNode[]): void {
+  const book = new Map(nodes.map((node) => [node.id, node.transport.address]))
+  for (const node of nodes) node.transport.setPeers(book)
+}
+
+let marks = 0
+
+/** Whatever `from` sent to `to` before has arrived by then, or never will. */
+export async function settle(from: TestNode, to: TestNode): Promise<void> {
+  marks += 1
+  const mark = new TextEncoder().encode(`mark ${marks}`)
+  from.transport.send(to.id, mark)
+  await to.received(mark)
+}
+
+export function bytes(...values: number[]): Uint8Array {
+  return Uint8Array.from(values)
+}
+
+export function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
+
+export function ignore(): void {
+  // For nodes that only send.
+}
+
+export function filled(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8)) & 0xff)
+}
+
+/** The code of the error that `promise` rejects with; `null` when it resolves. */
+export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise
+    return null
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error
+  }
+}
+
+/** The memory of the buffers that are in use. */
+export function retainedBytes(): number {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  if (typeof collect !== 'function') throw new Error('This runtime cannot collect on demand.')
+  // The first frees in the background, and the second waits for that.
+  collect()
+  collect()
+  return process.memoryUsage().arrayBuffers
+}
