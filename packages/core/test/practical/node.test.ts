@@ -150,6 +150,16 @@ describe('a ballot from beginning to end, at its proposer', () => {
     expect(leads.send).toEqual([to('all', accept(at(1), 'old'))])
   })
 
+  it('a leader that learns what was chosen before it has proposed proposes nothing more', () => {
+    const a = nodeA()
+    instantly(a, a.prepare())
+    instantly(a, a.receive('b', promise(at(1))))
+    instantly(a, a.receive('c', chosen(at(2, 'c'), 'x')))
+    expect(a.phase).toBe('leading')
+    expect(a.propose('y')).toEqual(NO_EFFECTS)
+    expect(a.receive('b', propose('z'))).toEqual(NO_EFFECTS)
+  })
+
   it('who knows what was chosen proposes nothing more', () => {
     const a = nodeA()
     a.propose('own')
