@@ -148,7 +148,10 @@ const windowsOf = (seed: number): number[] => {
   a.tick(0)
   for (let count = 0; count < 20; count += 1) {
     let nowMs = a.nextTickAtMs
-    while (a.tick(nowMs).save === undefined) nowMs = a.nextTickAtMs
+    for (let ticks = 0; a.tick(nowMs).save === undefined; ticks += 1) {
+      if (ticks > 100) throw new Error('it never takes over')
+      nowMs = a.nextTickAtMs
+    }
     a.saved()
     times.push(nowMs)
   }

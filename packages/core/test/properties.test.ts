@@ -14,6 +14,7 @@ const CALM_MS = 20_000
 
 const SIZES: readonly { ids: readonly NodeId[]; appointed: NodeId; runs: number }[] = [
   { ids: ['a', 'b', 'c'], appointed: 'b', runs: 400 },
+  { ids: ['a', 'b', 'c', 'd'], appointed: 'd', runs: 100 },
   { ids: ['', 'b', 'node 3', 'd', '😀'], appointed: '', runs: 250 },
 ]
 
