@@ -125,12 +125,10 @@ export class HeartbeatNode<V> {
   tick(nowMs: number): Effects<V> {
     this.#nowMs = nowMs
     if (this.#takeOverAtMs === null) this.#standBack()
-    if (this.phase === 'leading') {
-      const effects = this.#afterwards(this.#leadership.tick(nowMs))
-      return joinEffects(effects, this.#heartbeatIfDue())
-    }
     const silent = this.#takeOverAtMs !== null && nowMs >= this.#takeOverAtMs
-    return silent ? this.#takeOver() : this.#afterwards(this.#leadership.tick(nowMs))
+    return silent && this.phase !== 'leading'
+      ? this.#takeOver()
+      : this.#afterwards(this.#leadership.tick(nowMs))
   }
 
   /** A passive node neither leads nor votes, but goes on learning. */
