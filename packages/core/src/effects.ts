@@ -52,7 +52,10 @@ export type Event<V> =
   | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
   /** This node led with `ballot` and must not propose with it any more. */
   | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
-  /** An attempt to lead cannot succeed any more: a higher ballot, `promised`, is about. */
+  /**
+   * A refusal ended the attempt to lead with `ballot`: an acceptor has promised a higher one. An
+   * attempt that is given up for another leader, or for a rival, tells nothing of its own.
+   */
   | { readonly type: 'preempted'; readonly ballot: Ballot; readonly promised: Ballot }
   /** This node now follows another leader (which may be itself), or none. */
   | { readonly type: 'leader-changed'; readonly leader: NodeId | null }

@@ -53,7 +53,10 @@ export interface SynodStatus {
   readonly leader: NodeId | null
   /** Whether the chosen value is known here. */
   readonly isChosen: boolean
-  /** The nodes that are known to have the chosen value on stable storage. */
+  /**
+   * The nodes that are known to have the chosen value on stable storage, by their acceptances that
+   * were heard since this node started. There may be more.
+   */
   readonly holders: readonly NodeId[]
   /** How many frames were dropped, and why. */
   readonly dropped: Readonly<Record<DropReason, number>>

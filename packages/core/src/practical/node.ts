@@ -67,7 +67,10 @@ export class Node<V> {
     return this.#learner.chosen
   }
 
-  /** The acceptors that are known to hold the chosen value. */
+  /**
+   * The acceptors that are known to hold the chosen value, by their acceptances that this engine
+   * has heard. There may be more: who learnt it otherwise, or was heard before a restart.
+   */
   get holders(): ReadonlySet<NodeId> {
     return this.#learner.holders
   }
