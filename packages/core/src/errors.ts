@@ -35,6 +35,8 @@ export type TransportErrorCode =
   | 'ERR_PAXOS_ADDRESS_IN_USE'
   | 'ERR_PAXOS_ADDRESS_MALFORMED'
   | 'ERR_PAXOS_ADDRESS_UNAVAILABLE'
+  /** A certificate, a private key or a shared key that cannot be used. */
+  | 'ERR_PAXOS_CREDENTIALS'
   | 'ERR_PAXOS_TRANSPORT_STATE'
   | 'ERR_PAXOS_TRANSPORT_FAILED'
 
@@ -83,4 +85,9 @@ export class CorruptionError extends PaxosError {
 /** Another process has this state open. Two writers would forget each other's promises. */
 export class LockedError extends PaxosError {
   readonly code = 'ERR_PAXOS_LOCKED'
+}
+
+/** A package that was asked for is not installed, or this runtime cannot load it. */
+export class MissingPackageError extends PaxosError {
+  readonly code = 'ERR_PAXOS_PACKAGE_MISSING'
 }

@@ -10,6 +10,7 @@ import {
   LockedError,
   majority,
   MAX_ROUND,
+  MissingPackageError,
   nextBallot,
   PaxosError,
   TransportError,
@@ -27,6 +28,7 @@ describe('every error is a named PaxosError with a stable code', () => {
     [FrameTooLargeError, 'FrameTooLargeError', 'ERR_PAXOS_FRAME_TOO_LARGE'],
     [CorruptionError, 'CorruptionError', 'ERR_PAXOS_CORRUPTION'],
     [LockedError, 'LockedError', 'ERR_PAXOS_LOCKED'],
+    [MissingPackageError, 'MissingPackageError', 'ERR_PAXOS_PACKAGE_MISSING'],
   ])('%o', (Class, name, code) => {
     const error = new Class('What happened. What to do.', { cause })
     expect(error).toBeInstanceOf(PaxosError)
