@@ -5,3 +5,4 @@
 export { DurableObject, type Codec, type DurableObjectOptions } from './durable-object.ts'
 export { file } from './file.ts'
 export { MAX_CHANGE_BYTES, MAX_OBJECT_BYTES, MAX_SNAPSHOT_BYTES } from './limits.ts'
+export { fromUrl } from './url.ts'

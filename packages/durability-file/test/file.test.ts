@@ -49,24 +49,6 @@ describe('what is saved is there', () => {
     await adapter.close()
   })
 
-  it('P11: a shorter entry replaces a longer one, in any order of slots', async () => {
-    const directory = await temporaryDirectory()
-    const adapter = await opened(directory)
-    const list = [
-      accept(10, bytes('ten')),
-      accept(2, new Uint8Array(5000).fill(1)),
-      accept(2, bytes('2')),
-      accept(2 ** 40, bytes('far')),
-      accept(1, new Uint8Array(0)),
-    ]
-    for (const change of list) await adapter.save(change)
-    await adapter.close()
-    const saved = await adapter.open()
-    expect(saved).toEqual(after(list))
-    expect(saved.accepted.map(({ slot }) => slot)).toEqual([1, 2, 10, 2 ** 40])
-    await adapter.close()
-  })
-
   it('a snapshot discards the entries at or below its slot, and its file replaces the older one', async () => {
     const directory = await temporaryDirectory()
     const adapter = await opened(directory)
@@ -86,19 +68,6 @@ describe('what is saved is there', () => {
     expect(saved.accepted.map(({ slot }) => slot)).toEqual([4])
     expect(saved.snapshot?.members).toEqual([{ id: 'b', address: 'é' }])
     expect(Buffer.compare(saved.snapshot?.bytes ?? bytes(''), large)).toBe(0)
-    await adapter.close()
-  })
-
-  it('P7: bytes that are changed after the save, or after the open, change nothing stored', async () => {
-    const adapter = await opened(await temporaryDirectory())
-    const value = bytes('value')
-    await adapter.save(accept(1, value))
-    value.fill(0)
-    await adapter.close()
-    const first = await adapter.open()
-    first.accepted[0]?.value.fill(0)
-    await adapter.close()
-    expect((await adapter.open()).accepted[0]?.value).toEqual(bytes('value'))
     await adapter.close()
   })
 
@@ -200,30 +169,7 @@ describe('what is saved is there', () => {
   })
 })
 
-describe('who calls what when', () => {
-  it('save before open, or after close, is refused; close may come at any time and again', async () => {
-    const adapter = file(await temporaryDirectory())
-    const refused = { code: 'ERR_PAXOS_DURABILITY_STATE' }
-    await adapter.close()
-    await expect(adapter.save({})).rejects.toMatchObject(refused)
-    const opening = adapter.open()
-    await expect(adapter.open()).rejects.toMatchObject(refused)
-    await adapter.close()
-    await opening
-    await expect(adapter.save({})).rejects.toMatchObject(refused)
-    await adapter.open()
-    await Promise.all([adapter.close(), adapter.close()])
-  })
-
-  it('close waits for the saves that run, and they are durable', async () => {
-    const adapter = await opened(await temporaryDirectory())
-    const saves = [1, 2, 3].map((slot) => adapter.save(accept(slot, bytes(`${slot}`))))
-    await adapter.close()
-    await Promise.all(saves)
-    expect((await adapter.open()).accepted).toHaveLength(3)
-    await adapter.close()
-  })
-
+describe('close', () => {
   it.runIf(process.platform === 'linux')('once it is closed, no file of it is open', async () => {
     const directory = await temporaryDirectory()
     const adapter = await opened(directory)

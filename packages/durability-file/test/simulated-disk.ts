@@ -3,6 +3,7 @@
  * within any operation, and then shows what a machine could find when it comes up again: what was
  * synced, and of the rest anything between all and nothing.
  */
+import { LockedError } from '@paxos/core'
 import type { FileSystem, OpenFile } from '../src/file-system.ts'
 
 type FileChange =
@@ -46,6 +47,8 @@ export class SimulatedDisk implements FileSystem {
   #isDown = false
   #failure: { readonly matches: (operation: Operation) => boolean; readonly code: string } | null =
     null
+  /** Syncs that are held. */
+  waitingSyncs = 0
   #gate: Promise<void> | null = null
   #openGate: () => void = () => undefined
 
@@ -166,7 +169,7 @@ export class SimulatedDisk implements FileSystem {
   }
 
   async lock() {
-    if (this.locked) throw new Error('The simulated disk is locked.')
+    if (this.locked) throw new LockedError('The simulated disk is locked. Close what has it open.')
     this.locked = true
     return {
       release: async () => {
@@ -202,7 +205,9 @@ export class SimulatedDisk implements FileSystem {
       sync: async () => {
         requireOpen()
         this.#begin({ type: 'sync', path, bytes: 0 })
+        this.waitingSyncs += 1
         if (this.#gate !== null) await this.#gate
+        this.waitingSyncs -= 1
         this.#requirePower()
         inode.synced = contents(inode)
         inode.pending = []

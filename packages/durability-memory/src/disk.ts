@@ -2,10 +2,27 @@
  * A disk in memory that outlives the adapters on it, as a real one outlives processes. What a save
  * brings is lost in a crash until it is synced. It must never share bytes with an adapter's caller:
  * what is on the disk is a copy.
+ *
+ * How it is like a real disk: what was synced is `durable`. Behind it a crash may leave records of
+ * saves that were not synced: each with its number, and whole or torn. Nobody was told that they
+ * are saved, so open() may keep them, but only as far as they follow on one another: the first that
+ * is missing or torn, and all behind it, are dropped.
  */
-import { DurabilityError, EMPTY_SAVED, InvalidArgumentError, LockedError } from '@paxos/core'
+import {
+  CorruptionError,
+  DurabilityError,
+  EMPTY_SAVED,
+  InvalidArgumentError,
+  LockedError,
+} from '@paxos/core'
 import type { Change, Durability, Saved } from '@paxos/core'
 import { applyChange, copyChange, copySaved } from './state.ts'
+
+/**
+ * What a crash makes of a save that was not synced: 'whole' on the disk, 'torn' (there in part, so
+ * that it can be told that it is not whole), or 'lost'.
+ */
+export type Fate = 'whole' | 'torn' | 'lost'
 
 /** What a test can do with a disk. */
 export interface MemoryDisk {
@@ -16,13 +33,21 @@ export interface MemoryDisk {
   /** Syncs the `count` oldest waiting saves; without a count all of them, and holds no more. */
   release(count?: number): void
   /**
-   * Power is lost. The adapter that has the disk open is dead: its waiting saves reject, and of
-   * them only the `reached` oldest are on the disk all the same. Default 0. Holds no more.
+   * Power is lost. The adapter that has the disk open is dead: its waiting saves reject. `reached`
+   * says what became of each of them, oldest first: a number for how many are whole on the disk, or
+   * the fate of each, so that a later one may be there and an earlier one not. What it leaves out
+   * is lost. Default 0. The disk holds, and fails, no more.
    */
-  crash(reached?: number): void
+  crash(reached?: number | readonly Fate[]): void
+  /** From now on every sync fails, and what was to be synced is not on the disk. */
+  fail(): void
+  /** Syncs work again. An adapter on which one failed stays poisoned. */
+  repair(): void
+  /** Something that was synced can no longer be read: from now on no adapter opens. */
+  damage(): void
   /** How many saves wait to be synced. */
   readonly waiting: number
-  /** A copy of what is durable. */
+  /** A copy of what open() would find, were the disk not damaged. */
   readonly saved: Saved
 }
 
@@ -32,21 +57,47 @@ interface WaitingSave {
   readonly reject: (error: DurabilityError) => void
 }
 
+/** What a crash left of a save that was not synced. */
+interface LeftRecord {
+  /** 1 for the first save that was not synced. */
+  readonly number: number
+  readonly isWhole: boolean
+  readonly change: Change
+}
+
 /** A new, empty disk. */
 export function memoryDisk(): MemoryDisk {
-  let saved: Saved = EMPTY_SAVED
-  let waiting: WaitingSave[] = []
+  let durable: Saved = EMPTY_SAVED
+  let left: readonly LeftRecord[] = []
+  let damaged = false
+  let failing = false
   let holding = false
-  /** The adapter that has the disk open. */
+  let waiting: WaitingSave[] = []
+  /** The adapter that has the disk open, and whether a sync of it failed. */
   let owner: symbol | null = null
+  let poisoned = false
   let whenIdle: (() => void)[] = []
 
   function sync(count: number): void {
+    if (failing && waiting.length > 0 && count > 0) {
+      poisoned = true
+      rejectWaiting(refused())
+      return
+    }
     const synced = waiting.slice(0, count)
     waiting = waiting.slice(count)
-    for (const { change } of synced) saved = applyChange(saved, change)
+    for (const { change } of synced) durable = applyChange(durable, change)
     for (const { resolve } of synced) resolve()
-    if (waiting.length === 0) for (const resume of whenIdle.splice(0)) resume()
+    if (waiting.length === 0) becomeIdle()
+  }
+
+  function rejectWaiting(error: DurabilityError): void {
+    for (const { reject } of waiting.splice(0)) reject(error)
+    becomeIdle()
+  }
+
+  function becomeIdle(): void {
+    for (const resume of whenIdle.splice(0)) resume()
   }
 
   function write(change: Change): Promise<void> {
@@ -63,23 +114,38 @@ export function memoryDisk(): MemoryDisk {
     return new Promise((resolve) => whenIdle.push(resolve))
   }
 
+  function recover(): Saved {
+    if (damaged) throw unreadable()
+    // From here on it is durable: what one open() has shown the next one must show.
+    durable = withLeft(durable, left)
+    left = []
+    return copySaved(durable)
+  }
+
   function durability(): Durability {
     const self = Symbol('adapter')
-    let opened = false
+    /** An adapter is used once, so that a late call of a dead one can never meet a new life. */
+    let phase: 'new' | 'open' | 'closed' = 'new'
     return {
       async open() {
-        if (opened) throw stateError('This adapter was opened before. Make a new one.')
+        if (phase !== 'new') throw stateError('This adapter was opened before. Make a new one.')
         if (owner !== null) throw locked()
-        opened = true
+        const saved = recover()
+        phase = 'open'
+        poisoned = false
         owner = self
-        return copySaved(saved)
+        return saved
       },
       async save(change) {
-        if (owner !== self) throw stateError('The disk is not open here. Open a new adapter on it.')
+        if (phase !== 'open' || owner !== self) {
+          throw stateError('The disk is not open here. Open a new adapter on it.')
+        }
+        if (poisoned) throw poisonedError()
         await write(change)
       },
       async close() {
-        opened = true
+        phase = 'closed'
+        if (owner !== self) return
         await idle()
         if (owner === self) owner = null
       },
@@ -97,22 +163,52 @@ export function memoryDisk(): MemoryDisk {
       sync(count ?? waiting.length)
     },
     crash(reached = 0) {
-      requireCount(reached)
-      const lost = waiting
-      waiting = []
+      if (typeof reached === 'number') requireCount(reached)
+      // Without an adapter nothing was being saved, and what an earlier crash left is still there.
+      if (owner !== null) left = leftRecords(waiting, reached)
       holding = false
+      failing = false
       owner = null
-      for (const { change } of lost.slice(0, reached)) saved = applyChange(saved, change)
-      for (const { reject } of lost) reject(powerLost())
-      for (const resume of whenIdle.splice(0)) resume()
+      rejectWaiting(powerLost())
+    },
+    fail() {
+      failing = true
+    },
+    repair() {
+      failing = false
+    },
+    damage() {
+      damaged = true
     },
     get waiting() {
       return waiting.length
     },
     get saved() {
-      return copySaved(saved)
+      return copySaved(withLeft(durable, left))
     },
   }
+}
+
+function leftRecords(
+  waiting: readonly WaitingSave[],
+  reached: number | readonly Fate[],
+): readonly LeftRecord[] {
+  return waiting.flatMap(({ change }, index) => {
+    const fate = fateOf(index, reached)
+    return fate === 'lost' ? [] : [{ number: index + 1, isWhole: fate === 'whole', change }]
+  })
+}
+
+function fateOf(index: number, reached: number | readonly Fate[]): Fate {
+  if (typeof reached === 'number') return index < reached ? 'whole' : 'lost'
+  return reached[index] ?? 'lost'
+}
+
+/** The longest run of whole records, without a gap, counts; what is behind it does not. */
+function withLeft(durable: Saved, left: readonly LeftRecord[]): Saved {
+  const end = left.findIndex(({ number, isWhole }, index) => number !== index + 1 || !isWhole)
+  const kept = end === -1 ? left : left.slice(0, end)
+  return kept.reduce((saved, { change }) => applyChange(saved, change), durable)
 }
 
 function requireCount(count: number | undefined): void {
@@ -124,11 +220,28 @@ function stateError(message: string): DurabilityError {
   return new DurabilityError('ERR_PAXOS_DURABILITY_STATE', message)
 }
 
-function locked(): LockedError {
-  return new LockedError('Another adapter has this disk open. Close it first, or crash the disk.')
+function poisonedError(): DurabilityError {
+  const message =
+    'An earlier save failed. Close this adapter and open a new one, which shows what is on the disk.'
+  return new DurabilityError('ERR_PAXOS_DURABILITY_POISONED', message)
+}
+
+function refused(): DurabilityError {
+  const message = 'The disk was told to fail. Repair it, and open a new adapter on it.'
+  return new DurabilityError('ERR_PAXOS_DURABILITY_FAILED', message)
 }
 
 function powerLost(): DurabilityError {
   const message = 'The power was lost during this save. Open a new adapter on the disk.'
   return new DurabilityError('ERR_PAXOS_DURABILITY_FAILED', message)
+}
+
+function locked(): LockedError {
+  return new LockedError('Another adapter has this disk open. Close it first, or crash the disk.')
+}
+
+function unreadable(): CorruptionError {
+  const message =
+    'The disk was told to be damaged: what was durable can no longer be read. Use another disk.'
+  return new CorruptionError(message)
 }

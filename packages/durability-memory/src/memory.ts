@@ -1,6 +1,6 @@
 /**
- * The factory with the package's natural name. What it keeps is gone with the process: it must
- * never stand in for a disk outside tests and pages that may forget.
+ * The factory with the package's natural name, and the one that takes a URL. What they keep is gone
+ * with the process: it must never stand in for a disk outside tests and pages that may forget.
  */
 import type { Durability } from '@paxos/core'
 import { memoryDisk } from './disk.ts'
@@ -15,4 +15,12 @@ export interface MemoryOptions {
 /** A durability adapter in memory. */
 export function memory({ disk = memoryDisk() }: MemoryOptions = {}): Durability {
   return disk.durability()
+}
+
+/**
+ * As memory(options), whatever the `memory:` URL says: a place in memory has no name, so those who
+ * are to share one are handed its disk.
+ */
+export function fromUrl(_url: string, options?: MemoryOptions): Durability {
+  return memory(options)
 }

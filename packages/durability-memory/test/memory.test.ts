@@ -1,77 +1,16 @@
+/** What a MemoryDisk adds to the contract; the contract itself is in conformance.test.ts. */
 import { describe, expect, it } from 'vitest'
-import { DurabilityError, EMPTY_SAVED, InvalidArgumentError, LockedError } from '@paxos/core'
-import type { Change } from '@paxos/core'
-import { memory, memoryDisk } from '@paxos/durability-memory'
+import { CorruptionError, DurabilityError, InvalidArgumentError, LockedError } from '@paxos/core'
+import { fromUrl, memory, memoryDisk } from '@paxos/durability-memory'
+import type { Fate, MemoryDisk } from '@paxos/durability-memory'
 
 const ballot = (round: number): { round: number; node: string } => ({ round, node: 'a' })
-const entry = (slot: number, round: number, ...value: number[]) => ({
-  slot,
-  ballot: ballot(round),
-  value: new Uint8Array(value),
-})
-const snapshot = (through: number) => ({
-  through,
-  members: [{ id: '', address: 'memory://a' }],
-  bytes: new Uint8Array([7]),
-})
 
 /** All promises that nothing holds back are settled. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-describe('memory() keeps what a Durability keeps', () => {
-  it('a disk that has saved nothing is empty', async () => {
-    expect(await memory().open()).toEqual(EMPTY_SAVED)
-  })
-
-  it('P3: every field round-trips, falsy ids and empty values too', async () => {
-    const disk = memoryDisk()
-    const first = memory({ disk })
-    await first.open()
-    const change: Change = {
-      promised: { round: 1, node: '' },
-      accepted: [{ slot: 6, ballot: { round: 1, node: '' }, value: new Uint8Array() }],
-      chosenThrough: 5,
-      snapshot: snapshot(5),
-    }
-    await first.save(change)
-    await first.close()
-    expect(await memory({ disk }).open()).toEqual(change)
-  })
-
-  it.each<[string, Change, Partial<typeof EMPTY_SAVED> | object]>([
-    [
-      'an entry replaces the one in its slot',
-      { accepted: [entry(2, 9, 9)] },
-      { accepted: [entry(1, 1, 1), entry(2, 9, 9), entry(3, 1, 3)] },
-    ],
-    [
-      'entries come in ascending slots',
-      { accepted: [entry(5, 1), entry(4, 1)] },
-      { accepted: [entry(1, 1, 1), entry(2, 1, 2), entry(3, 1, 3), entry(4, 1), entry(5, 1)] },
-    ],
-    [
-      'a snapshot discards what it covers',
-      { snapshot: snapshot(2) },
-      { accepted: [entry(3, 1, 3)], snapshot: snapshot(2) },
-    ],
-    [
-      'a field that is absent stays',
-      { chosenThrough: 1 },
-      { promised: ballot(1), chosenThrough: 1 },
-    ],
-  ])('%s', async (_, change, expected) => {
-    const disk = memoryDisk()
-    const durability = memory({ disk })
-    await durability.open()
-    await durability.save({
-      promised: ballot(1),
-      accepted: [entry(1, 1, 1), entry(2, 1, 2), entry(3, 1, 3)],
-    })
-    await durability.save(change)
-    expect(disk.saved).toMatchObject(expected)
-  })
-
-  it('P7: bytes are copied in and out, so that nobody can change what is on the disk', async () => {
+describe('bytes', () => {
+  it('P7: are copied in when save is called and out when they are read, so that nobody shares them', async () => {
     const disk = memoryDisk()
     const durability = memory({ disk })
     await durability.open()
@@ -129,20 +68,106 @@ describe('a save is durable when it resolves, and not before', () => {
       expect((await memory({ disk }).open()).promised).toEqual(promised)
     },
   )
+})
 
-  it('close waits for the saves that are running', async () => {
+/** Saves that wait for their sync, with rounds from 1 on. Rejections are expected. */
+async function waitingSaves(disk: MemoryDisk, count: number): Promise<void> {
+  const durability = memory({ disk })
+  await durability.open()
+  disk.hold()
+  for (let round = 1; round <= count; round += 1) {
+    durability.save({ promised: ballot(round), chosenThrough: round }).catch(() => undefined)
+  }
+}
+
+describe('what a crash left', () => {
+  it.each<[readonly Fate[], number]>([
+    [[], 0],
+    [['lost', 'lost', 'lost'], 0],
+    [['whole', 'whole', 'whole'], 3],
+    [['whole', 'whole'], 2],
+    [['lost', 'whole', 'whole'], 0],
+    [['torn', 'whole', 'whole'], 0],
+    [['whole', 'lost', 'whole'], 1],
+    [['whole', 'torn', 'whole'], 1],
+    [['whole', 'whole', 'torn'], 2],
+    [['whole', 'whole', 'whole', 'whole'], 3],
+  ])('of three saves [%s] is kept up to the first that is not whole: %i', async (fates, kept) => {
+    const disk = memoryDisk()
+    await waitingSaves(disk, 3)
+    disk.crash(fates)
+    expect(disk.saved.chosenThrough).toBe(kept)
+    expect((await memory({ disk }).open()).promised).toEqual(kept === 0 ? null : ballot(kept))
+  })
+
+  it('never comes back once an open has dropped it, and stays once an open has shown it', async () => {
+    const disk = memoryDisk()
+    await waitingSaves(disk, 3)
+    disk.crash(['whole', 'torn', 'whole'])
+    await memory({ disk }).open()
+    disk.crash()
+    const durability = memory({ disk })
+    expect(await durability.open()).toMatchObject({ chosenThrough: 1 })
+    await durability.save({ promised: ballot(9) })
+    disk.crash()
+    expect(await memory({ disk }).open()).toMatchObject({ promised: ballot(9), chosenThrough: 1 })
+  })
+
+  it('is still there when the power goes again before anybody has looked', async () => {
+    const disk = memoryDisk()
+    await waitingSaves(disk, 2)
+    disk.crash(2)
+    disk.crash()
+    expect(await memory({ disk }).open()).toMatchObject({ chosenThrough: 2 })
+  })
+})
+
+describe('a disk that fails', () => {
+  it('loses what it was to sync, and only that; a new adapter goes on once it is repaired', async () => {
     const disk = memoryDisk()
     const durability = memory({ disk })
     await durability.open()
+    await durability.save({ promised: ballot(1) })
     disk.hold()
-    const save = durability.save({ promised: ballot(1) })
-    let closed = false
-    const close = durability.close().then(() => (closed = true))
-    await settled()
-    expect(closed).toBe(false)
+    const saves = [2, 3].map((round) => durability.save({ promised: ballot(round) }))
+    disk.fail()
     disk.release()
-    await Promise.all([save, close])
-    expect((await memory({ disk }).open()).promised).toEqual(ballot(1))
+    for (const save of saves) {
+      await expect(save).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_FAILED' })
+    }
+    disk.repair()
+    await expect(durability.save({})).rejects.toMatchObject({
+      code: 'ERR_PAXOS_DURABILITY_POISONED',
+    })
+    await durability.close()
+    const next = memory({ disk })
+    expect(await next.open()).toMatchObject({ promised: ballot(1) })
+    await next.save({ promised: ballot(4) })
+    expect(disk.saved.promised).toEqual(ballot(4))
+  })
+
+  it('fails no more after a crash, and harms nobody who saves nothing', async () => {
+    const disk = memoryDisk()
+    disk.fail()
+    disk.release()
+    const durability = memory({ disk })
+    await durability.open()
+    disk.crash()
+    const next = memory({ disk })
+    await next.open()
+    await next.save({ promised: ballot(1) })
+  })
+
+  it('that is damaged opens for nobody ever again', async () => {
+    const disk = memoryDisk()
+    const durability = memory({ disk })
+    await durability.open()
+    disk.damage()
+    await durability.save({ promised: ballot(1) })
+    await durability.close()
+    for (let count = 0; count < 2; count += 1) {
+      await expect(memory({ disk }).open()).rejects.toBeInstanceOf(CorruptionError)
+    }
   })
 })
 
@@ -163,19 +188,29 @@ describe('one adapter at a time', () => {
     await memory({ disk }).open()
   })
 
-  it('save before open and after close, and a second open, are refused', async () => {
+  it('an adapter is used once: after close it does not open again', async () => {
     const durability = memory()
-    const refused = { code: 'ERR_PAXOS_DURABILITY_STATE' }
-    await expect(durability.save({})).rejects.toMatchObject(refused)
     await durability.open()
-    await expect(durability.open()).rejects.toMatchObject(refused)
     await durability.close()
-    await expect(durability.save({})).rejects.toMatchObject(refused)
-    await expect(durability.open()).rejects.toMatchObject(refused)
+    await expect(durability.open()).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_STATE' })
   })
 
   it.each([-1, 0.5, Number.NaN])('%d is no number of saves', (count) => {
     expect(() => memoryDisk().release(count)).toThrow(InvalidArgumentError)
     expect(() => memoryDisk().crash(count)).toThrow(InvalidArgumentError)
   })
+})
+
+describe('fromUrl', () => {
+  it.each(['memory:', 'memory:a'])(
+    '%s is an adapter on the disk that is handed over, or on one of its own',
+    async (url) => {
+      const disk = memoryDisk()
+      const durability = fromUrl(url, { disk })
+      await durability.open()
+      await durability.save({ promised: ballot(1) })
+      expect(disk.saved.promised).toEqual(ballot(1))
+      expect(await fromUrl(url).open()).toMatchObject({ promised: null })
+    },
+  )
 })

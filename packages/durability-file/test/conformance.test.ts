@@ -1,0 +1,122 @@
+/**
+ * The suite of every durability adapter, twice: on a real disk, and on a simulated one, which can
+ * lose power at any moment, be held, refuse, and is damaged in every single byte.
+ */
+import { file } from '@paxos/durability-file'
+import { directoryHarness, durabilityConformance } from '@paxos/testkit'
+import type { DurabilityHarness, Found, Life } from '@paxos/testkit'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, it, vi } from 'vitest'
+import { fileOn } from '../src/file.ts'
+import { seeded, SimulatedDisk, type Survival } from './simulated-disk.ts'
+
+// Many runs on a machine that may be busy.
+vi.setConfig({ testTimeout: 120_000 })
+
+const FIXTURES = new URL('fixtures', import.meta.url)
+const DIRECTORY = '/node'
+
+describe('on a real disk', () => {
+  durabilityConformance(
+    directoryHarness({ durability: file, fixtures: FIXTURES }),
+    { describe, it },
+    {
+      hold: 'nobody can hold the syncs of a real disk',
+      fail: 'a real disk does not fail when it is asked to',
+      crashesDuring: 'power cuts are on the simulated disk, and kill.test.ts ends real processes',
+    },
+  )
+})
+
+describe('on a simulated disk', () => {
+  durabilityConformance(simulated, { describe, it })
+})
+
+const on = (disk: SimulatedDisk) => () => fileOn(disk, DIRECTORY)
+
+function simulated(): DurabilityHarness {
+  let disk = new SimulatedDisk()
+  return {
+    durability: () => fileOn(disk, DIRECTORY),
+    hold() {
+      const held = disk
+      held.holdSyncs()
+      return { waiting: () => waitingFor(held), release: () => held.release() }
+    },
+    fail() {
+      let failing = true
+      disk.failWith('EIO', () => failing)
+      return () => {
+        failing = false
+      }
+    },
+    crash() {
+      disk.kill()
+      disk = disk.restarted('nothing')
+    },
+    crashesDuring,
+    damages: () => flippedBits(disk.files()),
+    fixtures,
+  }
+}
+
+async function waitingFor(disk: SimulatedDisk): Promise<void> {
+  while (disk.waitingSyncs === 0) await turn()
+}
+
+const SURVIVALS: readonly (readonly [string, (seed: number) => Survival])[] = [
+  ['all that was written', () => 'everything'],
+  ['nothing unsynced', () => 'nothing'],
+  ['torn parts', (seed) => seeded(seed)],
+  ['other torn parts', (seed) => seeded(seed + 1_000_000)],
+]
+
+/** Before every operation on the disk, and in the middle of every write. */
+async function* crashesDuring(life: Life): AsyncGenerator<Found> {
+  const whole = new SimulatedDisk()
+  await life(fileOn(whole, DIRECTORY))
+  for (let step = 1; step <= whole.operations.length + 1; step += 1) {
+    for (const bytes of [0, 40]) {
+      const disk = new SimulatedDisk()
+      disk.cutPowerAt({ step, bytes })
+      await life(fileOn(disk, DIRECTORY))
+      // A mark that was to be written after the last save is written, or meets the power cut.
+      await turn()
+      disk.kill()
+      for (const [name, survival] of SURVIVALS) {
+        const found = disk.restarted(survival(step))
+        const what = `power loss at operation ${step}, ${bytes} bytes into it, leaving ${name}`
+        yield { what, durability: on(found) }
+      }
+    }
+  }
+}
+
+async function* flippedBits(files: ReadonlyMap<string, Uint8Array>): AsyncGenerator<Found> {
+  for (const [path, content] of files) {
+    for (const [position, byte] of content.entries()) {
+      const flipped = content.with(position, byte ^ (1 << (position % 8)))
+      const disk = new SimulatedDisk(new Map(files).set(path, flipped))
+      yield { what: `a bit of byte ${position} of ${path} was flipped`, durability: on(disk) }
+    }
+  }
+}
+
+async function* fixtures(): AsyncGenerator<Found> {
+  const folder = fileURLToPath(FIXTURES)
+  for (const release of await readdir(folder)) {
+    const files = new Map<string, Uint8Array>()
+    for (const name of await readdir(join(folder, release))) {
+      files.set(`${DIRECTORY}/${name}`, await readFile(join(folder, release, name)))
+    }
+    yield { what: `a move from ${release}`, durability: on(new SimulatedDisk(files)) }
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
