@@ -1,6 +1,20 @@
 /**
- * Suites that show whether an adapter keeps its contract.
+ * Suites that show whether an adapter keeps its contract, and a judge of histories.
  */
+export { durabilityConformance } from './durability/conformance.ts'
+export { directoryHarness } from './durability/directory.ts'
+export type { DirectoryAdapter } from './durability/directory.ts'
+export { writeFixture } from './durability/fixture.ts'
+export type {
+  Capability,
+  DurabilityHarness,
+  Found,
+  HeldSyncs,
+  Life,
+  NotApplicable,
+} from './durability/harness.ts'
+export { checkLinearizability } from './linearizability.ts'
+export type { Operation, SequentialModel, Verdict } from './linearizability.ts'
 export type { Runner } from './runner.ts'
-export { transportConformance } from './transport-conformance.ts'
-export type { TransportHarness } from './transport-world.ts'
+export { transportConformance } from './transport/conformance.ts'
+export type { TransportHarness } from './transport/world.ts'

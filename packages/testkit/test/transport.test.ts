@@ -2,9 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { transportConformance } from '@paxos/testkit'
 import { FAULTS, honestHarness } from './honest.ts'
 import type { Fault } from './honest.ts'
-
-/** Long enough for an honest scenario; one that waits for a frame that never comes has failed. */
-const PATIENCE_MS = 2000
+import { play, scenariosOf } from './play.ts'
 
 /** Every broken promise, and a scenario that must notice it. */
 const CAUGHT: Readonly<Record<Fault, RegExp>> = {
@@ -40,36 +38,11 @@ describe('the honest transport passes', () => {
 
 describe('every broken promise is caught, by the scenario that is about it', () => {
   it.each(FAULTS)('a transport that %s', async (fault) => {
-    const matching = scenarios(fault).filter(({ title }) => CAUGHT[fault].test(title))
+    const scenarios = scenariosOf((runner) =>
+      transportConformance(() => honestHarness(fault), runner),
+    )
+    const matching = scenarios.filter(({ title }) => CAUGHT[fault].test(title))
     expect(matching).toHaveLength(1)
-    for (const { body } of matching) expect(await play(body)).toBe('failed')
+    for (const scenario of matching) expect(await play(scenario)).toBe('failed')
   })
 })
-
-/** The scenarios of the suite for a transport with `fault`. */
-function scenarios(fault: Fault): { title: string; body: () => Promise<void> }[] {
-  const found: { title: string; body: () => Promise<void> }[] = []
-  transportConformance(() => honestHarness(fault), {
-    describe: (_, body) => body(),
-    it: (title, body) => found.push({ title, body }),
-  })
-  return found
-}
-
-async function play(body: () => Promise<void>): Promise<'passed' | 'failed'> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'failed'>((resolve) => {
-    timer = setTimeout(() => resolve('failed'), PATIENCE_MS)
-  })
-  try {
-    return await Promise.race([
-      late,
-      body().then(
-        () => 'passed' as const,
-        () => 'failed' as const,
-      ),
-    ])
-  } finally {
-    clearTimeout(timer)
-  }
-}

@@ -6,6 +6,7 @@ import { EventEmitter, once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { NodeId, Transport } from '@paxos/core'
+import { isEqual } from '../bytes.ts'
 
 /** What a transport has to bring along to be tested. A new one is made for each scenario. */
 export interface TransportHarness {
@@ -85,6 +86,9 @@ export function introduce(...nodes: TestNode[]): void {
   for (const node of nodes) node.transport.setPeers(book)
 }
 
+/** Often enough to wait for nothing, and not so often that a slow transport has to drop. */
+const RESEND_AFTER_MS = 20
+
 let marks = 0
 
 /** Whatever `from` sent to `to` before has arrived by then, or never will. */
@@ -95,30 +99,23 @@ export async function settle(from: TestNode, to: TestNode): Promise<void> {
   await to.received(mark)
 }
 
-export function bytes(...values: number[]): Uint8Array {
-  return Uint8Array.from(values)
-}
-
-export function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0
+/**
+ * Sends `frame` again and again until it arrives, as Paxos does: what is handed over before a
+ * transport has noticed that its peer is gone may be lost.
+ */
+export async function reach(from: TestNode, to: TestNode, frame: Uint8Array): Promise<void> {
+  const send = (): void => from.transport.send(to.id, frame)
+  const again = setInterval(send, RESEND_AFTER_MS)
+  send()
+  try {
+    await to.received(frame)
+  } finally {
+    clearInterval(again)
+  }
 }
 
 export function ignore(): void {
   // For nodes that only send.
-}
-
-export function filled(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8)) & 0xff)
-}
-
-/** The code of the error that `promise` rejects with; `null` when it resolves. */
-export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise
-    return null
-  } catch (error) {
-    return error instanceof Error && 'code' in error ? error.code : error
-  }
 }
 
 /** The memory of the buffers that are in use. */

@@ -7,19 +7,11 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
-import type { Runner } from './runner.ts'
-import {
-  bytes,
-  codeOf,
-  filled,
-  ignore,
-  introduce,
-  inWorld,
-  isEqual,
-  retainedBytes,
-  settle,
-} from './transport-world.ts'
-import type { TransportHarness, World } from './transport-world.ts'
+import { bytes, filled, isEqual } from '../bytes.ts'
+import { codeOf } from '../code-of.ts'
+import type { Runner } from '../runner.ts'
+import { ignore, introduce, inWorld, reach, retainedBytes, settle } from './world.ts'
+import type { TransportHarness, World } from './world.ts'
 
 const IDS = [
   ['', 'the empty string'],
@@ -350,10 +342,8 @@ export function transportConformance(
         a.transport.send('b', bytes(1))
         const restarted = await openNode('b', address)
         restarted.transport.setPeers(new Map([['a', a.transport.address]]))
-        a.transport.send('b', bytes(2))
-        await restarted.received(bytes(2))
-        restarted.transport.send('a', bytes(3))
-        await a.received(bytes(3))
+        await reach(a, restarted, bytes(2))
+        await reach(restarted, a, bytes(3))
       },
     )
   })

@@ -1,0 +1,61 @@
+/**
+ * What every durability adapter promises, as a suite that any adapter can run under any test
+ * runner. Each scenario is a sentence of the contract in core's durability.ts. It must know nothing
+ * of an adapter but what its harness says, and imports no runner.
+ */
+import assert from 'node:assert/strict'
+import type { Runner } from '../runner.ts'
+import { callScenarios } from './calls.ts'
+import { contentScenarios } from './contents.ts'
+import { has } from './harness.ts'
+import type { Capability, DurabilityHarness, Having, NotApplicable } from './harness.ts'
+import { survivalScenarios } from './survival.ts'
+import { inWorld } from './world.ts'
+import type { World } from './world.ts'
+
+/** What the parts of the suite are defined with. */
+export interface Definer {
+  readonly describe: Runner['describe']
+  readonly scenario: (title: string, body: (world: World) => Promise<void>) => void
+  /** A scenario that needs a capability. Without it, its title says why it does not apply. */
+  readonly scenarioWith: <Name extends Capability>(
+    name: Name,
+    title: string,
+    body: (world: World<Having<Name>>) => Promise<void>,
+  ) => void
+}
+
+/**
+ * Defines the suite: one `describe` for each part of the contract, one `it` for each promise.
+ * `makeHarness` is called at the beginning of each scenario. Every capability that its harnesses
+ * lack is to be named in `notApplicable` with the reason: a scenario fails when its capability is
+ * missing without one, and when there is a reason and the capability too.
+ */
+export function durabilityConformance(
+  makeHarness: () => DurabilityHarness | Promise<DurabilityHarness>,
+  { describe, it }: Runner,
+  notApplicable: NotApplicable = {},
+): void {
+  const definer: Definer = {
+    describe,
+    scenario(title, body) {
+      it(title, async () => inWorld(await makeHarness(), body))
+    },
+    scenarioWith(name, title, body) {
+      const reason = notApplicable[name]
+      if (reason !== undefined) {
+        definer.scenario(`${title} (not applicable: ${reason})`, async ({ harness }) => {
+          assert.ok(!has(harness, name), `The harness has ${name}. Remove the reason why not.`)
+        })
+        return
+      }
+      definer.scenario(title, async ({ harness, ...world }) => {
+        assert.ok(has(harness, name), `The harness lacks ${name}. Give it one, or the reason.`)
+        await body({ harness, ...world })
+      })
+    },
+  }
+  contentScenarios(definer)
+  survivalScenarios(definer)
+  callScenarios(definer)
+}

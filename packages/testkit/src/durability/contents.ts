@@ -1,0 +1,222 @@
+/**
+ * The part of the suite about what is stored: every field of a change, what one change makes of
+ * another, and whose bytes they are. Must not depend on how an adapter keeps them.
+ */
+import assert from 'node:assert/strict'
+import { MAX_ROUND } from '@paxos/core'
+import type { AcceptedEntry, Change } from '@paxos/core'
+import { bytes, filled } from '../bytes.ts'
+import type { Definer } from './conformance.ts'
+import { after, shown } from './model.ts'
+
+const BALLOT = { round: 1, node: 'a' }
+
+const entry = (slot: number, value: Uint8Array, round = 1): AcceptedEntry => ({
+  slot,
+  ballot: { round, node: 'a' },
+  value,
+})
+
+const accept = (slot: number, value: Uint8Array): Change => ({ accepted: [entry(slot, value)] })
+
+const IDS = [
+  ['', 'the empty string'],
+  ['ñ😀', 'any string'],
+  ['x'.repeat(255), 'a string of 255 bytes'],
+] as const
+
+/** Every field, with the values at which adapters err. */
+const FIELDS: readonly (readonly [title: string, change: Change])[] = [
+  ['an empty change', {}],
+  ['a promise', { promised: { round: 7, node: 'a' } }],
+  ...IDS.map(([id, name]) => [`P3: an id that is ${name}`, withId(id)] as const),
+  ['P18: a round of MAX_ROUND', withRound(MAX_ROUND)],
+  ['a round of 32 bits and one more', withRound(2 ** 32 + 1)],
+  ['P3: an entry of no bytes', accept(1, bytes())],
+  ['an entry of 1 MiB', accept(1, filled(1 << 20))],
+  ['an entry in slot 2^40', accept(2 ** 40, bytes(1))],
+  ['an entry in the largest slot', accept(Number.MAX_SAFE_INTEGER, bytes(1))],
+  ['an empty list of entries', { accepted: [] }],
+  ['several entries', { accepted: [entry(1, bytes(1)), entry(2, bytes(2)), entry(4, bytes())] }],
+  ['what is known to be chosen', { chosenThrough: Number.MAX_SAFE_INTEGER }],
+  ['P3: a snapshot without members and bytes', snapshot(1, bytes())],
+  [
+    'a snapshot with members',
+    snapshot(2 ** 40, bytes(0, 255), ['', 'udp://10.0.0.1:7000'], ['ñ😀', '']),
+  ],
+  ['a snapshot of 3 MiB', snapshot(3, filled(3 << 20))],
+  ['all at once', everything()],
+]
+
+/** A state with every field set, and a change that leaves all but one of them alone. */
+const FULL = everything()
+const SINGLE_FIELDS: readonly (readonly [title: string, change: Change])[] = [
+  ['a promise', { promised: { round: 9, node: 'z' } }],
+  ['an entry', accept(9, bytes(9))],
+  ['chosenThrough', { chosenThrough: 9 }],
+  ['a snapshot', snapshot(5, bytes(5))],
+  ['nothing', {}],
+]
+
+/** What a later change makes of earlier ones. */
+const SEQUENCES: readonly (readonly [title: string, changes: readonly Change[]])[] = [
+  [
+    'P11: an entry replaces the one in its slot, a shorter one a longer one too',
+    [accept(1, filled(5000)), accept(2, bytes(2)), accept(1, bytes(1)), accept(2, filled(300))],
+  ],
+  [
+    'of two entries for one slot in one change the last counts',
+    [{ accepted: [entry(1, bytes(1, 1), 1), entry(1, bytes(2), 2)] }],
+  ],
+  [
+    'entries come in ascending slots, as numbers',
+    [accept(10, bytes(10)), accept(2, bytes(2)), { accepted: [300, 1, 20].map(numbered) }],
+  ],
+  [
+    'a snapshot discards the entries that it covers, and those above it stay',
+    [{ accepted: [1, 2, 3, 4].map(numbered) }, snapshot(2, bytes(2))],
+  ],
+  [
+    'a later snapshot replaces the earlier one, a shorter one a longer one too',
+    [snapshot(1, filled(5000), ['a', 'm:a']), accept(3, bytes(3)), snapshot(2, bytes(2))],
+  ],
+  [
+    'entries at or below a snapshot are not shown, whichever came first',
+    [snapshot(2, bytes(2)), { accepted: [1, 2, 3].map(numbered) }],
+  ],
+  [
+    'a snapshot covers entries of its own change',
+    [{ ...snapshot(2, bytes(2)), accepted: [1, 2, 3].map(numbered) }],
+  ],
+  [
+    'P3: 0 is a value of chosenThrough, and no absent field',
+    [{ chosenThrough: 5 }, { chosenThrough: 0 }],
+  ],
+  [
+    'what a change says is stored, though it be lower than before',
+    [{ promised: { round: 2, node: 'b' } }, { promised: { round: 1, node: 'a' } }],
+  ],
+]
+
+export function contentScenarios({ describe, scenario }: Definer): void {
+  describe('what was saved is there', () => {
+    scenario('a new location opens empty, again and again', async ({ read }) => {
+      for (let count = 0; count < 3; count += 1) assert.deepEqual(await read(), after())
+    })
+
+    for (const [title, change] of FIELDS) {
+      scenario(`${title} comes back as it was`, async ({ save, read }) => {
+        await save(change)
+        assert.deepEqual(shown(await read()), shown(after(change)))
+      })
+    }
+
+    for (const [title, change] of SINGLE_FIELDS) {
+      scenario(`a change of ${title} leaves the other fields as they were`, async (world) => {
+        await world.save(FULL, change)
+        assert.deepEqual(shown(await world.read()), shown(after(FULL, change)))
+      })
+    }
+
+    for (const [title, changes] of SEQUENCES) {
+      scenario(title, async ({ save, read }) => {
+        await save(...changes)
+        assert.deepEqual(shown(await read()), shown(after(...changes)))
+      })
+    }
+
+    scenario('is there again and again, and more can be saved between', async (world) => {
+      const changes = [1, 2, 3, 4].map((slot) => ({
+        ...accept(slot + 1, filled(slot)),
+        ...snapshot(slot, bytes(slot)),
+      }))
+      for (const [index, change] of changes.entries()) {
+        await world.save(change)
+        for (let count = 0; count < 2; count += 1) {
+          assert.deepEqual(shown(await world.read()), shown(after(...changes.slice(0, index + 1))))
+        }
+      }
+    })
+  })
+
+  describe('bytes', () => {
+    scenario('P7: are the caller’s again when the save has resolved', async ({ opened, read }) => {
+      const durability = await opened()
+      const value = bytes(1, 2, 3)
+      const snapshotBytes = bytes(4, 5, 6)
+      await durability.save({ ...accept(2, value), ...snapshot(1, snapshotBytes) })
+      value.fill(9)
+      snapshotBytes.fill(9)
+      await durability.save({ chosenThrough: 1 })
+      await durability.close()
+      const saved = await read()
+      assert.deepEqual(saved.accepted[0]?.value, bytes(1, 2, 3))
+      assert.deepEqual(saved.snapshot?.bytes, bytes(4, 5, 6))
+    })
+
+    scenario('P7: belong to who opened, and to nobody else', async ({ save, made, read }) => {
+      await save({ ...accept(2, bytes(1, 2, 3)), ...snapshot(1, bytes(4, 5, 6)) })
+      const durability = made()
+      const mine = await durability.open()
+      mine.accepted[0]?.value.fill(9)
+      mine.snapshot?.bytes.fill(9)
+      await durability.save({ chosenThrough: 1 })
+      await durability.close()
+      const saved = await read()
+      assert.deepEqual(saved.accepted[0]?.value, bytes(1, 2, 3))
+      assert.deepEqual(saved.snapshot?.bytes, bytes(4, 5, 6))
+    })
+
+    scenario('P7: come back as plain bytes, whatever was saved', async ({ save, read }) => {
+      await save({ ...accept(2, Buffer.from([1])), ...snapshot(1, Buffer.from([2])) })
+      const saved = await read()
+      for (const found of [saved.accepted[0]?.value, saved.snapshot?.bytes]) {
+        assert.equal(Object.getPrototypeOf(found), Uint8Array.prototype)
+      }
+    })
+
+    scenario('of a view are those that it shows, not its whole buffer', async (world) => {
+      const view = bytes(1, 2, 3, 4).subarray(1, 3)
+      await world.save({ ...accept(2, view), ...snapshot(1, view) })
+      const saved = await world.read()
+      assert.deepEqual(saved.accepted[0]?.value, bytes(2, 3))
+      assert.deepEqual(saved.snapshot?.bytes, bytes(2, 3))
+    })
+  })
+}
+
+function numbered(slot: number): AcceptedEntry {
+  return entry(slot, bytes(slot & 0xff))
+}
+
+function snapshot(
+  through: number,
+  content: Uint8Array,
+  ...members: readonly (readonly [id: string, address: string])[]
+): Change {
+  const named = members.map(([id, address]) => ({ id, address }))
+  return { snapshot: { through, members: named, bytes: content } }
+}
+
+function withId(node: string): Change {
+  const ballot = { round: 1, node }
+  return {
+    promised: ballot,
+    accepted: [{ slot: 2, ballot, value: bytes(1) }],
+    ...snapshot(1, bytes(1), [node, 'm:a']),
+  }
+}
+
+function withRound(round: number): Change {
+  const ballot = { round, node: 'a' }
+  return { promised: ballot, accepted: [{ slot: 1, ballot, value: bytes(1) }] }
+}
+
+function everything(): Change {
+  return {
+    promised: BALLOT,
+    accepted: [4, 6, 7].map(numbered),
+    chosenThrough: 4,
+    ...snapshot(3, bytes(1, 2), ['a', 'm:a'], ['b', 'm:b']),
+  }
+}

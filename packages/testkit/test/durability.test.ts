@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest'
+import { durabilityConformance } from '@paxos/testkit'
+import type { DurabilityHarness, Found, NotApplicable } from '@paxos/testkit'
+import { DURABILITY_FAULTS, honestDurability } from './honest-durability.ts'
+import type { DurabilityFault } from './honest-durability.ts'
+import { play, scenariosOf } from './play.ts'
+
+/** Every broken promise, and the scenario that must notice it. */
+const CAUGHT: Readonly<Record<DurabilityFault, RegExp>> = {
+  'cuts ids at 100 bytes': /a string of 255 bytes comes back/,
+  'keeps rounds in 32 bits': /a round of 32 bits and one more comes back/,
+  'keeps slots in 32 bits': /an entry in slot 2\^40 comes back/,
+  'loses empty entries': /an entry of no bytes comes back/,
+  'cuts long entries': /an entry of 1 MiB comes back/,
+  'cuts long snapshots': /a snapshot of 3 MiB comes back/,
+  'loses members': /a snapshot with members comes back/,
+  'takes 0 for an absent field': /0 is a value of chosenThrough/,
+  'stores the buffer of a view': /not its whole buffer/,
+  'takes the empty id for none': /the empty string comes back/,
+  'forgets the fields that a change leaves out': /a change of an entry leaves the other fields/,
+  'keeps the end of a longer entry': /an entry replaces the one in its slot/,
+  'keeps the first of two entries for one slot': /two entries for one slot/,
+  'keeps the first snapshot': /a later snapshot replaces/,
+  'shows entries that a snapshot covers': /discards the entries that it covers/,
+  'discards all entries with a snapshot': /discards the entries that it covers/,
+  'keeps the highest promise': /though it be lower than before/,
+  'shows a promise that nobody made': /a new location opens empty/,
+  'sorts slots as text': /ascending slots, as numbers/,
+  'shows Buffers': /plain bytes/,
+  'forgets all at the third opening': /again and again, and more can be saved/,
+  'keeps the bytes of the caller': /the caller’s again/,
+  'shows its own bytes': /belong to who opened/,
+  'resolves before the sync': /none resolves before/,
+  'never syncs': /survives the end of its process/,
+  'lets a later save overtake': /took effect after those that were called before/,
+  'writes a change in two parts': /the ballot and the entries of one change together/,
+  'removes an entry before it writes the next': /keeps a longer entry whole/,
+  'removes entries before it writes what a snapshot leaves': /keeps the entries above a snapshot/,
+  'keeps what comes behind a gap': /of overlapping saves keeps the first ones/,
+  'appends behind what a crash left': /of overlapping saves keeps the first ones/,
+  'goes on after a failed save': /every later one rejects/,
+  'keeps half of a failed save': /finds what was acknowledged/,
+  'shows an older state for a damaged one': /no other state is ever shown/,
+  'has no checksums': /no other state is ever shown/,
+  'raises an error of its own for damage': /is a CorruptionError, or harmless/,
+  'keeps the location when damage is refused': /leaves nothing open when it is refused/,
+  'cannot read the release before': /an earlier release wrote/,
+  'opens one location twice': /a second adapter is refused/,
+  'is freed by an adapter that was refused': /an adapter that was refused frees nothing/,
+  'is freed by a late close': /another adapter has opened since/,
+  'opens twice': /rejects a second time/,
+  'saves before it is open': /rejects before open/,
+  'saves while it closes': /rejects as soon as close is called/,
+  'saves after it closed': /rejects after close/,
+  'does not wait for saves': /waits for the saves that run/,
+  'gives up running saves': /saves running: they resolve/,
+  'closes only once': /twice at once, and again/,
+  'opens though it was closed': /while it is opening/,
+}
+
+const NOTHING: NotApplicable = {
+  hold: 'reason 1',
+  fail: 'reason 2',
+  crash: 'reason 3',
+  crashesDuring: 'reason 4',
+  damages: 'reason 5',
+  fixtures: 'reason 6',
+}
+
+/** A harness that can do nothing but make adapters. */
+function simple(): DurabilityHarness {
+  return { durability: honestDurability().durability }
+}
+
+async function* none(): AsyncGenerator<Found> {
+  // Nothing to yield.
+}
+
+describe('the honest adapter passes', () => {
+  durabilityConformance(() => honestDurability(), { describe, it })
+})
+
+describe('every broken promise is caught, by the scenario that is about it', () => {
+  it.each(DURABILITY_FAULTS)('an adapter that %s', async (fault) => {
+    const scenarios = scenariosOf((runner) =>
+      durabilityConformance(() => honestDurability(fault), runner),
+    )
+    const matching = scenarios.filter(({ title }) => CAUGHT[fault].test(title))
+    expect(matching).toHaveLength(1)
+    for (const scenario of matching) expect(await play(scenario)).toBe('failed')
+  })
+})
+
+describe('what a harness cannot do', () => {
+  it('is in the titles of the scenarios that need it, with the reason, and they pass', async () => {
+    const scenarios = scenariosOf((runner) => durabilityConformance(simple, runner, NOTHING))
+    const left = scenarios.filter(({ title }) => title.includes('not applicable'))
+    for (const reason of Object.values(NOTHING)) {
+      expect(left.some(({ title }) => title.endsWith(`(not applicable: ${reason})`))).toBe(true)
+    }
+    for (const scenario of scenarios) expect(await play(scenario), scenario.title).toBe('passed')
+  })
+
+  it.each(Object.keys(NOTHING))('%s: without a reason its scenarios fail', async (name) => {
+    const without = { ...honestDurability(), [name]: undefined }
+    const reasons = { ...NOTHING, [name]: undefined }
+    const complete = scenariosOf((runner) => durabilityConformance(simple, runner, NOTHING))
+    const scenarios = scenariosOf((runner) => durabilityConformance(() => without, runner, reasons))
+    const concerned = scenarios.filter((_, index) =>
+      complete[index]?.title.endsWith(`(not applicable: ${Reflect.get(NOTHING, name)})`),
+    )
+    expect(concerned.length).toBeGreaterThan(0)
+    for (const scenario of concerned) expect(await play(scenario)).toBe('failed')
+  })
+
+  it('is no excuse for what it can do: a reason beside the capability fails', async () => {
+    const scenarios = scenariosOf((runner) =>
+      durabilityConformance(() => honestDurability(), runner, { crash: 'no power switch' }),
+    )
+    const [scenario, ...others] = scenarios.filter(({ title }) => title.includes('no power switch'))
+    expect(others).toEqual([])
+    expect(scenario && (await play(scenario))).toBe('failed')
+  })
+
+  it('may not be nothing: a harness whose crashes, damages or fixtures are none fails', async () => {
+    const idle = { crashesDuring: none, damages: none, fixtures: none }
+    const scenarios = scenariosOf((runner) =>
+      durabilityConformance(() => ({ ...honestDurability(), ...idle }), runner),
+    )
+    const concerned = scenarios.filter(({ title }) =>
+      /^power loss|^damage|^what an earlier/.test(title),
+    )
+    expect(concerned).toHaveLength(7)
+    for (const scenario of concerned) expect(await play(scenario), scenario.title).toBe('failed')
+  })
+})

@@ -1,0 +1,285 @@
+/**
+ * A durability adapter that keeps the contract in the simplest way, and can be told to break one
+ * promise of it. The suite must pass the honest one, and catch every broken one.
+ */
+import { CorruptionError, DurabilityError, EMPTY_SAVED, LockedError } from '@paxos/core'
+import type { Change, Durability, Saved } from '@paxos/core'
+import { writeFixture } from '@paxos/testkit'
+import type { DurabilityHarness, Found, Life } from '@paxos/testkit'
+import { APPLYING, apply, CONTENT_FAULTS, copyOf, SHOWING, STORING } from './faulty-contents.ts'
+import { SimpleDisk, turn } from './simple-disk.ts'
+import type { DiskRecord } from './simple-disk.ts'
+
+/** Promises that can be broken, one at a time. */
+export const DURABILITY_FAULTS = [
+  ...CONTENT_FAULTS,
+  'forgets all at the third opening',
+  'keeps the bytes of the caller',
+  'shows its own bytes',
+  'resolves before the sync',
+  'never syncs',
+  'lets a later save overtake',
+  'writes a change in two parts',
+  'removes an entry before it writes the next',
+  'removes entries before it writes what a snapshot leaves',
+  'keeps what comes behind a gap',
+  'appends behind what a crash left',
+  'goes on after a failed save',
+  'keeps half of a failed save',
+  'shows an older state for a damaged one',
+  'has no checksums',
+  'raises an error of its own for damage',
+  'keeps the location when damage is refused',
+  'cannot read the release before',
+  'opens one location twice',
+  'is freed by an adapter that was refused',
+  'is freed by a late close',
+  'opens twice',
+  'saves before it is open',
+  'saves while it closes',
+  'saves after it closed',
+  'does not wait for saves',
+  'gives up running saves',
+  'closes only once',
+  'opens though it was closed',
+] as const
+
+export type DurabilityFault = (typeof DURABILITY_FAULTS)[number]
+type Fault = DurabilityFault | null
+
+/** A location of its own, whose adapters have `fault`, or none. */
+export function honestDurability(fault: Fault = null): DurabilityHarness {
+  let disk = new SimpleDisk()
+  return {
+    durability: () => makeAdapter(disk, fault),
+    hold() {
+      const held = disk
+      return { waiting: () => waitingFor(held), release: held.hold() }
+    },
+    fail() {
+      disk.isFailing = true
+      return () => {
+        disk.isFailing = false
+      }
+    },
+    crash() {
+      disk.isDown = true
+      disk = new SimpleDisk(disk.synced, disk.mark)
+    },
+    crashesDuring: (life) => crashesDuring(life, fault),
+    damages: () => damagesTo(disk, fault),
+    async *fixtures() {
+      const written = new SimpleDisk()
+      await writeFixture(makeAdapter(written, null))
+      yield { what: 'an upgrade', durability: () => makeAdapter(written, fault) }
+    },
+  }
+}
+
+async function waitingFor(disk: SimpleDisk): Promise<void> {
+  while (disk.waiting === 0) await turn()
+}
+
+async function* crashesDuring(life: Life, fault: Fault): AsyncGenerator<Found> {
+  const whole = new SimpleDisk()
+  await life(makeAdapter(whole, fault))
+  for (let step = 1; step <= whole.steps + 1; step += 1) {
+    const disk = new SimpleDisk()
+    disk.powerCutAt = step
+    await life(makeAdapter(disk, fault))
+    const { written } = disk
+    const torn = written.map((record) => ({ ...record, isWhole: false }))
+    for (const left of [written, [], torn, written.slice(1), written.slice(0, 1)]) {
+      const found = new SimpleDisk([...disk.synced, ...left], disk.mark)
+      const what = `power loss at step ${step}, leaving ${left.length} records`
+      yield { what, durability: () => makeAdapter(found, fault) }
+    }
+  }
+}
+
+async function* damagesTo(disk: SimpleDisk, fault: Fault): AsyncGenerator<Found> {
+  for (const [index, record] of disk.records.entries()) {
+    const change = { ...record.change, promised: { round: 77, node: 'damaged' } }
+    const records = disk.records.with(index, { ...record, change, isWhole: false })
+    const found = new SimpleDisk(records, disk.mark)
+    yield { what: `damage to record ${index}`, durability: () => makeAdapter(found, fault) }
+  }
+}
+
+interface Waiting {
+  readonly change: Change
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
+  const self = Symbol('adapter')
+  let phase: 'new' | 'opening' | 'open' | 'closed' = 'new'
+  let number = 0
+  let poison: DurabilityError | null = null
+  let waiting: Waiting[] = []
+  let running: Promise<void> | null = null
+  let closings = 0
+
+  async function open(): Promise<Saved> {
+    if (phase !== 'new' && fault !== 'opens twice') throw stateError()
+    phase = 'opening'
+    await turn()
+    const isTaken = disk.owner !== null && disk.owner !== self
+    if (isTaken && fault !== 'opens one location twice') {
+      phase = 'closed'
+      throw new LockedError('Somebody has it open. Close that one first.')
+    }
+    if (wasClosed() && fault !== 'opens though it was closed') throw stateError()
+    disk.owner = self
+    disk.openings += 1
+    try {
+      const saved = recover()
+      phase = 'open'
+      return saved
+    } catch (error) {
+      phase = 'closed'
+      if (fault !== 'keeps the location when damage is refused') disk.owner = null
+      throw error
+    }
+  }
+
+  /** Asked anew: close() may have come while open() waited. */
+  function wasClosed(): boolean {
+    return phase === 'closed'
+  }
+
+  function recover(): Saved {
+    const records = recovered(disk, fault)
+    disk.synced = fault === 'appends behind what a crash left' ? disk.records : records
+    disk.written = []
+    disk.mark = records.length
+    number = records.length
+    let saved: Saved = EMPTY_SAVED
+    for (const { change } of records) {
+      saved = applied(saved, keepsBytes(fault) ? change : copyOf(change), fault)
+    }
+    return SHOWING[fault ?? '']?.(saved) ?? saved
+  }
+
+  async function save(change: Change): Promise<void> {
+    if (!maySave()) throw stateError()
+    if (poison !== null && fault !== 'goes on after a failed save') throw poison
+    const stored = STORING[fault ?? '']?.(change) ?? change
+    const copy = keepsBytes(fault) ? stored : copyOf(stored)
+    const saved = new Promise<void>((resolve, reject) => {
+      waiting.push({ change: copy, resolve, reject })
+      running ??= run()
+    })
+    if (fault === 'resolves before the sync') saved.catch(() => undefined)
+    else await saved
+  }
+
+  function maySave(): boolean {
+    if (phase === 'open') return true
+    if (phase === 'new') return fault === 'saves before it is open'
+    if (phase !== 'closed') return false
+    const isClosing = disk.owner === self
+    return fault === (isClosing ? 'saves while it closes' : 'saves after it closed')
+  }
+
+  async function run(): Promise<void> {
+    await turn()
+    while (waiting.length > 0) await runGroup(waiting.splice(0))
+    running = null
+  }
+
+  async function runGroup(group: readonly Waiting[]): Promise<void> {
+    const inOrder = fault === 'lets a later save overtake' ? group.toReversed() : group
+    try {
+      for (const { change } of inOrder) await write(change)
+      if (fault !== 'never syncs') await disk.sync()
+      for (const { resolve } of group) resolve()
+    } catch (cause) {
+      poison ??= failure('ERR_PAXOS_DURABILITY_POISONED', cause)
+      for (const { reject } of [...group, ...waiting.splice(0)]) {
+        reject(failure('ERR_PAXOS_DURABILITY_FAILED', cause))
+      }
+    }
+  }
+
+  async function write(change: Change): Promise<void> {
+    const { promised, ...rest } = change
+    if (fault === 'writes a change in two parts' && promised !== undefined) {
+      await append({ promised })
+      await append(rest)
+      return
+    }
+    const rewrites =
+      (fault === 'removes an entry before it writes the next' && change.accepted?.length === 1) ||
+      (fault === 'removes entries before it writes what a snapshot leaves' && change.snapshot)
+    if (rewrites) {
+      const { records } = disk
+      await disk.clear()
+      for (const record of records) await disk.write(record)
+    }
+    if (fault === 'keeps half of a failed save' && disk.isFailing) {
+      disk.synced = [...disk.synced, { number: (number += 1), change: rest, isWhole: true }]
+    }
+    await append(change)
+  }
+
+  async function append(change: Change): Promise<void> {
+    number += 1
+    await disk.write({ number, change, isWhole: true })
+  }
+
+  async function close(): Promise<void> {
+    closings += 1
+    if (closings > 1 && fault === 'closes only once') throw new Error('It is closed.')
+    const freesAll =
+      (closings === 1 && fault === 'is freed by an adapter that was refused') ||
+      (closings === 2 && fault === 'is freed by a late close')
+    phase = 'closed'
+    if (fault === 'gives up running saves') {
+      for (const { reject } of waiting.splice(0)) reject(stateError())
+    }
+    if (fault !== 'does not wait for saves') await running
+    if (disk.owner === self || freesAll) disk.owner = null
+  }
+
+  return { open, save, close }
+}
+
+/** The records that count: as far as they are whole and follow on one another. */
+function recovered({ records, mark, openings }: SimpleDisk, fault: Fault): readonly DiskRecord[] {
+  if (fault === 'forgets all at the third opening' && openings > 2) return []
+  if (fault === 'has no checksums') return records
+  if (fault === 'keeps what comes behind a gap') return records.filter(({ isWhole }) => isWhole)
+  if (fault === 'cannot read the release before' && isFixture(records)) throw damaged()
+  const end = records.findIndex(({ number, isWhole }, index) => number !== index + 1 || !isWhole)
+  const whole = end === -1 ? records : records.slice(0, end)
+  if (whole.length >= mark || fault === 'shows an older state for a damaged one') return whole
+  if (fault !== 'raises an error of its own for damage') throw damaged()
+  throw failure('ERR_PAXOS_DURABILITY_FAILED', null)
+}
+
+function applied(before: Saved, change: Change, fault: Fault): Saved {
+  const after = apply(before, change)
+  return APPLYING[fault ?? '']?.(before, change, after) ?? after
+}
+
+function keepsBytes(fault: Fault): boolean {
+  return fault === 'keeps the bytes of the caller' || fault === 'shows its own bytes'
+}
+
+function isFixture(records: readonly DiskRecord[]): boolean {
+  return records.some(({ change }) => change.accepted?.some(({ slot }) => slot === 2 ** 40))
+}
+
+function stateError(): DurabilityError {
+  return new DurabilityError('ERR_PAXOS_DURABILITY_STATE', 'Not now. Make a new adapter.')
+}
+
+function failure(code: DurabilityError['code'], cause: unknown): DurabilityError {
+  return new DurabilityError(code, 'The disk refused. Open it afresh.', { cause })
+}
+
+function damaged(): CorruptionError {
+  return new CorruptionError('What was durable cannot be read. Restore the disk.')
+}
