@@ -5,6 +5,6 @@
 export type { DelayRange, Faults } from './faults.ts'
 export { memoryHub } from './hub.ts'
 export type { MemoryHub, MemoryHubOptions, Outcome, Trace } from './hub.ts'
-export { memory } from './memory.ts'
+export { fromUrl, memory } from './memory.ts'
 export type { MemoryOptions } from './memory.ts'
 export type { Scheduler } from './scheduler.ts'

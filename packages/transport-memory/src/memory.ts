@@ -1,6 +1,6 @@
 /**
- * The factory with the package's natural name. Must never keep a hub of its own: which nodes can
- * talk is decided by who holds the hub.
+ * The two ways to a transport: by the package's natural name, and from a URL as with every other
+ * transport. Must never keep a hub of its own: which nodes can talk is decided by who holds the hub.
  */
 import { InvalidArgumentError } from '@paxos/core'
 import type { Transport } from '@paxos/core'
@@ -14,10 +14,21 @@ export interface MemoryOptions {
 
 /** A transport on the network of `hub`. Throws InvalidArgumentError without one. */
 export function memory(options: MemoryOptions): Transport {
-  // Callers without types may have left it out.
-  const hub: MemoryHub | undefined = (options as Partial<MemoryOptions> | undefined)?.hub
-  if (hub !== undefined) return hub.transport()
+  return transportOn(options)
+}
+
+/**
+ * As memory(options), whatever the `memory:` URL says: open() is given the name to listen on. For
+ * who makes a transport from an address and does not know which package it is in.
+ */
+export function fromUrl(_url: string, options?: MemoryOptions): Transport {
+  return transportOn(options)
+}
+
+/** Callers without types may have left the hub out, too. */
+function transportOn(options: Partial<MemoryOptions> | undefined): Transport {
+  if (options?.hub !== undefined) return options.hub.transport()
   throw new InvalidArgumentError(
-    'memory() needs a hub. Make one with memoryHub() and give memory({ hub }) to every node.',
+    'A transport in memory needs a hub. Make one with memoryHub() and give { hub } to every node.',
   )
 }

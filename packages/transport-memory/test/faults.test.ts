@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { InvalidArgumentError, MAX_FRAME_BYTES } from '@paxos/core'
-import { memory, memoryHub } from '@paxos/transport-memory'
+import { fromUrl, memory, memoryHub } from '@paxos/transport-memory'
 import type { Faults, MemoryHubOptions, Trace } from '@paxos/transport-memory'
 import { openNetwork, valuesOf } from './network.ts'
 import type { Network } from './network.ts'
@@ -435,6 +435,26 @@ describe('arguments', () => {
   it('memory() without a hub says what to do', () => {
     expect(() => withoutTypes()).toThrow(/memoryHub\(\)/)
     expect(() => withoutTypes({})).toThrow(InvalidArgumentError)
+  })
+
+  it('fromUrl() makes what memory() makes, wherever the URL points, and needs a hub as well', async () => {
+    const hub = memoryHub()
+    const [a, b] = [fromUrl('memory://elsewhere', { hub }), memory({ hub })]
+    const peers = new Map([
+      ['a', 'memory://a'],
+      ['b', 'memory://b'],
+    ])
+    const received = new Promise<unknown[]>((resolve) => {
+      const receive = (from: string, frame: Uint8Array): void => resolve([from, ...frame])
+      void b.open({ id: 'b', listen: 'memory://b', peers, receive })
+    })
+    await a.open({ id: 'a', listen: 'memory://a', peers, receive: () => {} })
+    a.send('b', Uint8Array.of(7))
+    expect(await received).toEqual(['a', 7])
+    expect(a.address).toBe('memory://a')
+    await Promise.all([a.close(), b.close()])
+    expect(() => fromUrl('memory://a')).toThrow(InvalidArgumentError)
+    expect(() => fromUrl('memory://a')).toThrow(/memoryHub\(\)/)
   })
 })
 

@@ -1,38 +1,78 @@
 /**
- * What is in a datagram: a header of ours, then one fragment of a frame. All numbers are big-endian.
+ * What is in a datagram: a header of ours, then small frames that travel together or one fragment
+ * of a larger frame, then a tag where datagrams are authenticated. All numbers are big-endian.
  *
  *     offset  bytes  field
  *     0       4      magic: "PxUD"
  *     4       1      version: 1
- *     5       1      flags: 0
+ *     5       1      flags: 1 authenticated, 2 a fragment; a datagram with another one is dropped
  *     6       1      n, the length of the sender's id
  *     7       n      the sender's id, in UTF-8
- *     7 + n   8      message id: the fragments of one frame share it, and no other frame of the
+ *     7 + n   …      whole frames, or a fragment
+ *     -16     16     if authenticated: the tag, see authentication.ts
+ *
+ * Whole frames are their number and then each of them, with nothing behind the last:
+ *
+ *     0       1      the number of frames, from 1
+ *     1       2      the length of the first
+ *     3       …      the first
+ *     …              its length and itself for each of the others
+ *
+ * A fragment is
+ *
+ *     0       8      message id: the fragments of one frame share it, and no other frame of the
  *                    sender, before or after a restart, has it
- *     15 + n  4      the length of the whole frame
- *     19 + n  2      the number of fragments
- *     21 + n  2      the index of this fragment, from 0
- *     23 + n  …      the fragment
+ *     8       4      the length of the whole frame
+ *     12      2      the number of fragments, from 2
+ *     14      2      the index of this fragment, from 0
+ *     16      …      the fragment
  *
  * A frame is cut into fragments of equal size, only the last is shorter; so the length and the
- * number of fragments say how long each one is, and a datagram that disagrees is not ours. Flags
- * are for extensions that a reader must understand (authentication, several frames in a datagram):
- * a datagram with one that it does not know is dropped.
+ * number of fragments say how long each one is, and a datagram that disagrees is not ours.
  *
  * Must never throw for bytes from the network.
  */
 import { Buffer } from 'node:buffer'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
-import { MAX_FRAGMENTS } from './limits.ts'
+import { MAX_FRAGMENTS, MAX_FRAMES_PER_DATAGRAM } from './limits.ts'
 
 const MAGIC = 0x50785544
 const VERSION = 1
-const NO_FLAGS = 0
-const FIXED_HEADER_BYTES = 23
+const AUTHENTICATED = 1
+const FRAGMENT = 2
+const HEADER_BYTES = 7
+const COUNT_BYTES = 1
+const LENGTH_BYTES = 2
+const FRAGMENT_HEADER_BYTES = 16
+
+/**
+ * The tag is HMAC-SHA-256 cut to its first half: RFC 2104, section 5, advises against less than
+ * half, and it is a guess in 2^128 that costs a datagram each.
+ */
+export const TAG_BYTES = 16
+
+/** What the datagrams of one node have in common. */
+export interface Head {
+  /** The id of the node, in UTF-8. */
+  readonly sender: Uint8Array
+  /** Whether they end in a tag. */
+  readonly isAuthenticated: boolean
+}
+
+/** What was in a datagram; the bytes share its memory. */
+export type Datagram = Frames | Fragment
+
+/** Frames that travelled together, in the order in which they were sent. */
+export interface Frames {
+  readonly type: 'frames'
+  readonly sender: NodeId
+  readonly frames: readonly Uint8Array[]
+}
 
 /** One fragment of a frame, and what the header says of it. */
 export interface Fragment {
+  readonly type: 'fragment'
   readonly sender: NodeId
   /** An unsigned number of 64 bits. */
   readonly messageId: bigint
@@ -49,57 +89,149 @@ export interface Cut {
   readonly fragmentBytes: number
 }
 
-/** How to cut a frame so that each datagram of `sender` has at most `datagramBytes`. */
-export function cutFrame(frameBytes: number, senderBytes: number, datagramBytes: number): Cut {
-  const room = datagramBytes - FIXED_HEADER_BYTES - senderBytes
-  const count = Math.max(1, Math.ceil(frameBytes / room))
+/** How many of `frames`, from the first, fit into one datagram; 0 when the first has to be cut. */
+export function countFitting(
+  head: Head,
+  frames: readonly Uint8Array[],
+  datagramBytes: number,
+): number {
+  let room = roomFor(head, datagramBytes) - COUNT_BYTES
+  let count = 0
+  for (const frame of frames) {
+    room -= LENGTH_BYTES + frame.byteLength
+    if (room < 0 || count === MAX_FRAMES_PER_DATAGRAM) break
+    count += 1
+  }
+  return count
+}
+
+/** How to cut a frame that does not fit, so that each datagram has at most `datagramBytes`. */
+export function cutFrame(head: Head, frameBytes: number, datagramBytes: number): Cut {
+  const room = roomFor(head, datagramBytes) - FRAGMENT_HEADER_BYTES
+  const count = Math.ceil(frameBytes / room)
   return { count, fragmentBytes: Math.ceil(frameBytes / count) }
 }
 
-/** The header of `fragment`; `sender` is its id in UTF-8. */
-export function encodeHeader(sender: Uint8Array, fragment: Omit<Fragment, 'sender'>): Buffer {
-  const header = Buffer.alloc(FIXED_HEADER_BYTES + sender.byteLength)
-  header.writeUInt32BE(MAGIC, 0)
-  header.writeUInt8(VERSION, 4)
-  header.writeUInt8(NO_FLAGS, 5)
-  header.writeUInt8(sender.byteLength, 6)
-  header.set(sender, 7)
-  const rest = 7 + sender.byteLength
-  header.writeBigUInt64BE(fragment.messageId, rest)
-  header.writeUInt32BE(fragment.frameBytes, rest + 8)
-  header.writeUInt16BE(fragment.count, rest + 12)
-  header.writeUInt16BE(fragment.index, rest + 14)
-  return header
+/** A datagram of whole frames, with room for the tag: 1 to MAX_FRAMES_PER_DATAGRAM of them. */
+export function encodeFrames(head: Head, frames: readonly Uint8Array[]): Buffer {
+  const bytes = frames.reduce((sum, frame) => sum + LENGTH_BYTES + frame.byteLength, COUNT_BYTES)
+  const { datagram, start } = startDatagram(head, 0, bytes)
+  datagram.writeUInt8(frames.length, start)
+  let offset = start + COUNT_BYTES
+  for (const frame of frames) {
+    datagram.writeUInt16BE(frame.byteLength, offset)
+    datagram.set(frame, offset + LENGTH_BYTES)
+    offset += LENGTH_BYTES + frame.byteLength
+  }
+  return datagram
 }
 
-/** The fragment in `datagram`, whose payload shares its memory; `null` when it is not ours. */
-export function decodeDatagram(datagram: Uint8Array): Fragment | null {
-  const { buffer, byteOffset, byteLength } = datagram
-  if (byteLength < FIXED_HEADER_BYTES) return null
-  const view = new DataView(buffer, byteOffset, byteLength)
-  const rest = 7 + view.getUint8(6)
-  if (view.getUint32(0) !== MAGIC || view.getUint8(4) !== VERSION) return null
-  if (view.getUint8(5) !== NO_FLAGS || byteLength < rest + 16) return null
-  const sender = decodeUtf8(datagram.subarray(7, rest))
-  const payload = datagram.subarray(rest + 16)
+/** A datagram of one fragment, with room for the tag. */
+export function encodeFragment(head: Head, fragment: Omit<Fragment, 'type' | 'sender'>): Buffer {
+  const bytes = FRAGMENT_HEADER_BYTES + fragment.payload.byteLength
+  const { datagram, start } = startDatagram(head, FRAGMENT, bytes)
+  datagram.writeBigUInt64BE(fragment.messageId, start)
+  datagram.writeUInt32BE(fragment.frameBytes, start + 8)
+  datagram.writeUInt16BE(fragment.count, start + 12)
+  datagram.writeUInt16BE(fragment.index, start + 14)
+  datagram.set(fragment.payload, start + FRAGMENT_HEADER_BYTES)
+  return datagram
+}
+
+/** Whether `datagram` begins as ours do. */
+export function isOurs(datagram: Uint8Array): boolean {
+  if (datagram.byteLength < HEADER_BYTES) return false
+  const view = viewOf(datagram)
+  const flags = view.getUint8(5)
+  return (
+    view.getUint32(0) === MAGIC &&
+    view.getUint8(4) === VERSION &&
+    (flags & ~(AUTHENTICATED | FRAGMENT)) === 0
+  )
+}
+
+/** Whether a datagram of ours says that it ends in a tag. */
+export function hasTag(datagram: Uint8Array): boolean {
+  return ((datagram[5] ?? 0) & AUTHENTICATED) !== 0
+}
+
+/** What is in `datagram`; `null` when it is not ours. Looks at no tag: verify it before. */
+export function decodeDatagram(datagram: Uint8Array): Datagram | null {
+  if (!isOurs(datagram)) return null
+  const end = datagram.byteLength - (hasTag(datagram) ? TAG_BYTES : 0)
+  const start = HEADER_BYTES + (datagram[6] ?? 0)
+  if (start > end) return null
+  const sender = decodeUtf8(datagram.subarray(HEADER_BYTES, start))
   if (sender === null) return null
-  const messageId = view.getBigUint64(rest)
-  const frameBytes = view.getUint32(rest + 8)
-  const count = view.getUint16(rest + 12)
-  const index = view.getUint16(rest + 14)
-  const fragment = { sender, messageId, frameBytes, count, index, payload }
+  const content = datagram.subarray(start, end)
+  const isFragment = ((datagram[5] ?? 0) & FRAGMENT) !== 0
+  return isFragment ? decodeFragment(sender, content) : decodeFrames(sender, content)
+}
+
+function decodeFrames(sender: NodeId, content: Uint8Array): Frames | null {
+  const view = viewOf(content)
+  const count = content[0] ?? 0
+  const frames: Uint8Array[] = []
+  let offset = COUNT_BYTES
+  while (frames.length < count) {
+    const start = offset + LENGTH_BYTES
+    if (start > content.byteLength) return null
+    // One that goes beyond the end leaves the offset behind it, and is refused below.
+    offset = start + view.getUint16(offset)
+    frames.push(content.subarray(start, offset))
+  }
+  return count > 0 && offset === content.byteLength ? { type: 'frames', sender, frames } : null
+}
+
+function decodeFragment(sender: NodeId, content: Uint8Array): Fragment | null {
+  if (content.byteLength < FRAGMENT_HEADER_BYTES) return null
+  const view = viewOf(content)
+  const fragment: Fragment = {
+    type: 'fragment',
+    sender,
+    messageId: view.getBigUint64(0),
+    frameBytes: view.getUint32(8),
+    count: view.getUint16(12),
+    index: view.getUint16(14),
+    payload: content.subarray(FRAGMENT_HEADER_BYTES),
+  }
   return isConsistent(fragment) ? fragment : null
 }
 
 /** Whether the numbers are those of a frame that was cut as cutFrame cuts. */
 function isConsistent({ frameBytes, count, index, payload }: Fragment): boolean {
-  if (frameBytes > MAX_FRAME_BYTES || count > MAX_FRAGMENTS || index >= count) return false
-  if (frameBytes === 0) return count === 1 && payload.byteLength === 0
+  if (frameBytes > MAX_FRAME_BYTES || count > MAX_FRAGMENTS) return false
+  if (count < 2 || index >= count || frameBytes < count) return false
   const fragmentBytes = Math.ceil(frameBytes / count)
   const before = index * fragmentBytes
   const isLast = index === count - 1
   const expected = isLast ? frameBytes - before : fragmentBytes
   return Math.ceil(frameBytes / fragmentBytes) === count && payload.byteLength === expected
+}
+
+/** What a datagram of so many bytes has for its content. */
+function roomFor({ sender, isAuthenticated }: Head, datagramBytes: number): number {
+  return datagramBytes - HEADER_BYTES - sender.byteLength - (isAuthenticated ? TAG_BYTES : 0)
+}
+
+/** A datagram for content of so many bytes, and where that starts. */
+function startDatagram(
+  { sender, isAuthenticated }: Head,
+  flags: number,
+  contentBytes: number,
+): { readonly datagram: Buffer; readonly start: number } {
+  const start = HEADER_BYTES + sender.byteLength
+  const datagram = Buffer.alloc(start + contentBytes + (isAuthenticated ? TAG_BYTES : 0))
+  datagram.writeUInt32BE(MAGIC, 0)
+  datagram.writeUInt8(VERSION, 4)
+  datagram.writeUInt8(isAuthenticated ? flags | AUTHENTICATED : flags, 5)
+  datagram.writeUInt8(sender.byteLength, 6)
+  datagram.set(sender, HEADER_BYTES)
+  return { datagram, start }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

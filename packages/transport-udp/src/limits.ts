@@ -9,14 +9,29 @@
  */
 export const DEFAULT_DATAGRAM_BYTES = 1_200
 
-/** The smallest size that may be asked for: with the longest id more than 200 bytes of frame fit. */
+/** The smallest size that may be asked for: with the longest id and a tag 218 bytes of frame fit. */
 export const MIN_DATAGRAM_BYTES = 512
 
 /** The largest size that may be asked for: what IPv4 leaves of its 65,535 bytes. */
 export const MAX_DATAGRAM_BYTES = 65_507
 
-/** A frame in more fragments is not believed: the largest in the smallest datagrams has 4,482. */
-export const MAX_FRAGMENTS = 4_608
+/** A frame in more fragments is not believed: the largest in the smallest datagrams has 4,810. */
+export const MAX_FRAGMENTS = 4_864
+
+/**
+ * Frames in one datagram: what the byte that counts them can say. Empty frames could fill the
+ * largest datagram with 32,000, and the receiver has work with each.
+ */
+export const MAX_FRAMES_PER_DATAGRAM = 255
+
+/** The least bytes of a key: as many as the hash has, below which RFC 2104, section 3, warns. */
+export const MIN_KEY_BYTES = 32
+
+/**
+ * Keys that are accepted, the one that signs included: a rotation needs two. Each is one more tag
+ * to compute for a datagram that is forged.
+ */
+export const MAX_KEYS = 4
 
 /**
  * How many datagrams to one peer the system may have before the next waits for one to be done:

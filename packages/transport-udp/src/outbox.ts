@@ -1,43 +1,37 @@
 /**
- * The frames that wait for one peer, and their way into datagrams. Datagrams leave at a pace that
- * does not flood the peer, and a few at a time are with the system. Must never keep more than
- * MAX_OUTBOX_BYTES, nor the caller's bytes.
+ * The frames that wait for one peer, and their way into datagrams. Those that are handed over in
+ * one turn of the event loop, or wait for any other reason, travel together as far as they fit.
+ * Datagrams leave at a pace that does not flood the peer, and a few at a time are with the system.
+ * Must never keep more than MAX_OUTBOX_BYTES, nor the caller's bytes.
  */
-import { cutFrame, encodeHeader } from './datagram.ts'
-import type { Cut } from './datagram.ts'
+import type { Clock } from './clock.ts'
+import { countFitting, cutFrame, encodeFragment, encodeFrames } from './datagram.ts'
+import type { Cut, Head } from './datagram.ts'
 import { FRAME_OVERHEAD_BYTES, MAX_DATAGRAMS_IN_FLIGHT, MAX_OUTBOX_BYTES } from './limits.ts'
 import { pace } from './pace.ts'
 
 /** The frames that wait for one peer. */
 export interface Outbox {
-  /** Copies `frame` and sends it as soon as its turn comes. */
+  /** Copies `frame` and sends it at the end of this turn, or as soon as its turn comes. */
   push(frame: Uint8Array): void
-  /** Drops what waits; what is pushed from now on is dropped too. */
+  /** Sends what may leave now, then drops what waits, and what is pushed from now on. */
   discard(): void
 }
 
 /** What an outbox needs. */
 export interface OutboxOptions {
-  /** The id of this node, in UTF-8. */
-  readonly sender: Uint8Array
+  readonly head: Head
   readonly datagramBytes: number
   /** A number that no other frame of this node has. */
   readonly nextMessageId: () => bigint
   /** Hands one datagram to the system and calls `done` once, now or later. Must not throw. */
-  readonly transmit: (datagram: readonly Uint8Array[], done: (sent: boolean) => void) => void
+  readonly transmit: (datagram: Uint8Array, done: (sent: boolean) => void) => void
   readonly clock: Clock
   /** Called for each frame that is dropped unsent to make room. */
   readonly onDropped: () => void
 }
 
-/** Time, in milliseconds. */
-export interface Clock {
-  /** Monotonic. */
-  readonly now: () => number
-  /** Calls `callback` once, later, unless the function that it returns is called before. */
-  readonly after: (delayMs: number, callback: () => void) => () => void
-}
-
+/** A frame that is being sent in fragments. */
 interface Outgoing extends Cut {
   readonly frame: Uint8Array
   readonly messageId: bigint
@@ -47,43 +41,51 @@ interface Outgoing extends Cut {
 
 /** An outbox with nothing in it. */
 export function outbox(options: OutboxOptions): Outbox {
-  const { sender, datagramBytes, nextMessageId, transmit, clock, onDropped } = options
+  const { head, datagramBytes, nextMessageId, transmit, clock, onDropped } = options
   const speed = pace(clock.now)
-  const waiting: Outgoing[] = []
+  const waiting: Uint8Array[] = []
   let waitingBytes = 0
   let current: Outgoing | null = null
   let inFlight = 0
   let pumping = false
   let discarded = false
+  /** While one of them waits, nothing is sent: more may come to travel with it. */
+  let stopTurn: (() => void) | null = null
   let stopTimer: (() => void) | null = null
 
   function push(frame: Uint8Array): void {
     if (discarded) return
-    const cut = cutFrame(frame.byteLength, sender.byteLength, datagramBytes)
     // Not frame.slice(): the slice of a Buffer shares its memory.
-    waiting.push({ ...cut, frame: new Uint8Array(frame), messageId: nextMessageId(), next: 0 })
+    waiting.push(new Uint8Array(frame))
     waitingBytes += frame.byteLength + FRAME_OVERHEAD_BYTES
-    pump()
     while (waitingBytes > MAX_OUTBOX_BYTES && takeWaiting() !== null) onDropped()
+    stopTurn ??= clock.atEndOfTurn(() => {
+      stopTurn = null
+      pump()
+    })
   }
 
-  function takeWaiting(): Outgoing | null {
-    const outgoing = waiting.shift() ?? null
-    if (outgoing !== null) waitingBytes -= outgoing.frame.byteLength + FRAME_OVERHEAD_BYTES
-    return outgoing
+  function takeWaiting(): Uint8Array | null {
+    const frame = waiting.shift() ?? null
+    if (frame !== null) waitingBytes -= frame.byteLength + FRAME_OVERHEAD_BYTES
+    return frame
   }
 
   /** A loop and not a recursion: `transmit` may call `done` at once. */
   function pump(): void {
     if (pumping) return
     pumping = true
-    while (inFlight < MAX_DATAGRAMS_IN_FLIGHT && stopTimer === null) {
-      current ??= takeWaiting()
-      if (current === null) break
-      if (speed.ready()) transmitNext(current)
-      else stopTimer = clock.after(1, resume)
-    }
+    while (mayTransmit()) transmitNext()
     pumping = false
+  }
+
+  /** Whether the next datagram may leave now; when only the pace is against it, it waits for that. */
+  function mayTransmit(): boolean {
+    if (inFlight >= MAX_DATAGRAMS_IN_FLIGHT || stopTurn !== null || stopTimer !== null) return false
+    if (current === null && waiting.length === 0) return false
+    if (speed.ready()) return true
+    stopTimer = clock.after(1, resume)
+    return false
   }
 
   function resume(): void {
@@ -91,19 +93,45 @@ export function outbox(options: OutboxOptions): Outbox {
     pump()
   }
 
-  function transmitNext(outgoing: Outgoing): void {
+  function transmitNext(): void {
+    if (current !== null) return transmitFragment(current)
+    const fitting = countFitting(head, waiting, datagramBytes)
+    const frame = takeWaiting()
+    if (frame === null) return
+    if (fitting > 0) return transmitFrames(frame, fitting)
+    const cut = cutFrame(head, frame.byteLength, datagramBytes)
+    current = { ...cut, frame, messageId: nextMessageId(), next: 0 }
+    transmitFragment(current)
+  }
+
+  function transmitFrames(first: Uint8Array, count: number): void {
+    const frames = [first]
+    while (frames.length < count) {
+      const frame = takeWaiting()
+      if (frame === null) break
+      frames.push(frame)
+    }
+    handOver(encodeFrames(head, frames), () => {})
+  }
+
+  function transmitFragment(outgoing: Outgoing): void {
     const { frame, messageId, count, fragmentBytes, next: index } = outgoing
     const payload = frame.subarray(index * fragmentBytes, (index + 1) * fragmentBytes)
     const fragment = { messageId, frameBytes: frame.byteLength, count, index, payload }
     outgoing.next += 1
     if (outgoing.next === count) current = null
-    inFlight += 1
-    const header = encodeHeader(sender, fragment)
-    speed.spend(header.byteLength + payload.byteLength)
-    transmit([header, payload], (sent) => {
-      inFlight -= 1
+    handOver(encodeFragment(head, fragment), () => {
       // Without one fragment the others are of no use.
-      if (!sent && current === outgoing) current = null
+      if (current === outgoing) current = null
+    })
+  }
+
+  function handOver(datagram: Uint8Array, onFailed: () => void): void {
+    inFlight += 1
+    speed.spend(datagram.byteLength)
+    transmit(datagram, (sent) => {
+      inFlight -= 1
+      if (!sent) onFailed()
       pump()
     })
   }
@@ -111,6 +139,9 @@ export function outbox(options: OutboxOptions): Outbox {
   return {
     push,
     discard() {
+      stopTurn?.()
+      stopTurn = null
+      pump()
       discarded = true
       waiting.length = 0
       waitingBytes = 0

@@ -1,7 +1,7 @@
 /**
  * Puts frames together from fragments that come late, twice, in any order or never. Bytes are kept
  * as they come and never reserved on the word of a header. Must never hold more than its limits,
- * whatever comes, and never deliver a frame that its sender did not send.
+ * whatever comes, and never mix fragments of two frames.
  */
 import type { NodeId } from '@paxos/core'
 import type { Fragment } from './datagram.ts'
@@ -57,7 +57,6 @@ export function reassembly(): Reassembly {
 
   function accept(fragment: Fragment, nowMs: number): Accepted {
     const { frameBytes, count, index, payload, messageId } = fragment
-    if (count === 1) return { type: 'complete', frame: new Uint8Array(payload) }
     const sender = senderOf(fragment.sender)
     const partial = sender.partials.get(messageId) ?? start(sender, fragment, nowMs)
     if (partial.frameBytes !== frameBytes || partial.count !== count) {

@@ -1,11 +1,12 @@
 /**
- * The transport: one socket, an outbox for each peer, one reassembly for all. Must never let a
- * datagram, a peer or an error of the system throw into the node, and never listen after close.
+ * The transport: one socket, an outbox for each peer, one inbox for all. Must never let a datagram,
+ * a peer or an error of the system throw into the node, and never listen after close.
  */
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:dgram'
 import { V4MAPPED } from 'node:dns'
 import { lookup } from 'node:dns/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   FrameTooLargeError,
   InvalidArgumentError,
@@ -15,8 +16,13 @@ import {
 } from '@paxos/core'
 import type { NodeId, Transport, TransportOpen } from '@paxos/core'
 import { parseAddress, requireAddress } from './address.ts'
+import { authentication } from './authentication.ts'
+import type { UdpAuthentication } from './authentication.ts'
 import { bind, closeSocket } from './bind.ts'
-import { decodeDatagram } from './datagram.ts'
+import { platformClock } from './clock.ts'
+import type { Head } from './datagram.ts'
+import { inbox } from './inbox.ts'
+import type { InboxStats } from './inbox.ts'
 import {
   DEFAULT_DATAGRAM_BYTES,
   MAX_DATAGRAM_BYTES,
@@ -25,8 +31,7 @@ import {
 } from './limits.ts'
 import { nameOf } from './name.ts'
 import { outbox } from './outbox.ts'
-import type { Clock, Outbox } from './outbox.ts'
-import { reassembly } from './reassembly.ts'
+import type { Outbox } from './outbox.ts'
 
 /** How a transport is made. */
 export interface UdpOptions {
@@ -35,6 +40,11 @@ export interface UdpOptions {
    * carries whole. Nodes of one cluster may differ.
    */
   readonly maxDatagramBytes?: number
+  /**
+   * The keys that datagrams are signed and verified with. They are copied, and may be overwritten
+   * when udp() returns. Default none: then nothing is signed, and what is signed is dropped.
+   */
+  readonly authentication?: UdpAuthentication
 }
 
 /** A transport, and what it counted. */
@@ -44,17 +54,11 @@ export interface UdpTransport extends Transport {
 }
 
 /** What has been dropped since the transport was made. */
-export interface UdpStats {
-  /** Datagrams that are none of ours, or contradict one that came before. */
-  readonly malformedDatagrams: number
-  /** Datagrams whose sender is not in the address book. */
-  readonly strangerDatagrams: number
+export interface UdpStats extends InboxStats {
   /** Datagrams that the system did not take, or whose peer has no IP address. */
   readonly unsentDatagrams: number
   /** Frames that made room for newer ones to a slow peer. */
   readonly droppedFrames: number
-  /** Frames of which only a part came. */
-  readonly partialFrames: number
 }
 
 interface Peer {
@@ -65,24 +69,22 @@ interface Peer {
 /** What there is between open and close. */
 interface Session {
   readonly id: NodeId
-  /** The id in UTF-8. */
-  readonly sender: Uint8Array
+  readonly receive: TransportOpen['receive']
+  readonly head: Head
   readonly socket: Socket
   readonly family: 4 | 6
   readonly address: string
   readonly sweep: NodeJS.Timeout
 }
 
-/** A transport that is not open yet. Throws InvalidArgumentError for a size out of range. */
+/**
+ * A transport that is not open yet. Throws InvalidArgumentError for a size out of range and for
+ * keys that cannot be used.
+ */
 export function udp(options: UdpOptions = {}): UdpTransport {
   const datagramBytes = requireDatagramBytes(options.maxDatagramBytes ?? DEFAULT_DATAGRAM_BYTES)
-  const counters = {
-    malformedDatagrams: 0,
-    strangerDatagrams: 0,
-    unsentDatagrams: 0,
-    droppedFrames: 0,
-  }
-  const partials = reassembly()
+  const { isOn: isAuthenticated, sign, verify } = authentication(options.authentication)
+  const counters = { unsentDatagrams: 0, droppedFrames: 0 }
   const peers = new Map<NodeId, Peer>()
   const lookups = new Set<Promise<unknown>>()
   const nextMessageId = messageIds()
@@ -91,22 +93,28 @@ export function udp(options: UdpOptions = {}): UdpTransport {
   let opening: Promise<void> | null = null
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
+  const arrivals = inbox({
+    verify: (datagram) => session !== null && verify(session.head.sender, datagram),
+    knows: (sender) => state === 'open' && peers.has(sender),
+    deliver: (from, frame) => session?.receive(from, frame),
+    now: platformClock.now,
+  })
 
   async function start(open: TransportOpen): Promise<void> {
     try {
-      const sender = encodeId(open.id)
+      const head: Head = { sender: encodeId(open.id), isAuthenticated }
       const bound = await bind(requireAddress(open.listen))
       if (isClosed()) {
         await closeSocket(bound.socket)
         throw stateError('It was closed while it opened. Make another one.')
       }
-      const sweep = setInterval(() => partials.expire(clock.now()), PARTIAL_LIFETIME_MS)
-      session = { id: open.id, sender, sweep, ...bound }
+      const sweep = setInterval(() => arrivals.expire(), PARTIAL_LIFETIME_MS)
+      session = { id: open.id, receive: open.receive, head, sweep, ...bound }
       boundAddress = bound.address
       state = 'open'
       setPeers(open.peers)
       bound.socket.on('message', (datagram) => {
-        receiveDatagram(datagram, open.receive)
+        if (!isClosed()) arrivals.accept(datagram)
       })
     } catch (error) {
       state = 'closed'
@@ -119,21 +127,6 @@ export function udp(options: UdpOptions = {}): UdpTransport {
     return state === 'closed'
   }
 
-  function receiveDatagram(datagram: Uint8Array, receive: TransportOpen['receive']): void {
-    const fragment = decodeDatagram(datagram)
-    if (fragment === null) {
-      counters.malformedDatagrams += 1
-      return
-    }
-    if (!peers.has(fragment.sender)) {
-      counters.strangerDatagrams += 1
-      return
-    }
-    const accepted = partials.accept(fragment, clock.now())
-    if (accepted.type === 'contradiction') counters.malformedDatagrams += 1
-    if (accepted.type === 'complete') receive(fragment.sender, accepted.frame)
-  }
-
   function setPeers(book: ReadonlyMap<NodeId, string>): void {
     if (session === null) return
     for (const [id, peer] of peers) {
@@ -142,7 +135,7 @@ export function udp(options: UdpOptions = {}): UdpTransport {
     for (const [id, address] of book) {
       if (id !== session.id && !peers.has(id)) addPeer(session, id, address)
     }
-    partials.retain(peers)
+    arrivals.retain(peers)
   }
 
   function forget(id: NodeId, peer: Peer): void {
@@ -154,24 +147,26 @@ export function udp(options: UdpOptions = {}): UdpTransport {
    * An address that is malformed makes a peer that cannot be reached, not an error: the address
    * book may come from the other nodes.
    */
-  function addPeer({ socket, sender, family }: Session, id: NodeId, address: string): void {
+  function addPeer({ socket, head, family }: Session, id: NodeId, address: string): void {
     const parsed = parseAddress(address)
     if (parsed === null || parsed.port === 0) return
     const { host, port } = parsed
-    const name = nameOf({ host, family, lookup: lookUp, now: clock.now })
+    const name = nameOf({ host, family, lookup: lookUp, now: platformClock.now })
+    const receiver = Buffer.from(id, 'utf8')
     const peer: Peer = {
       address,
       outbox: outbox({
-        sender,
+        head,
         datagramBytes,
         nextMessageId,
         transmit(datagram, done) {
+          sign(receiver, datagram)
           name.resolve((ip) => {
             if (ip === null || peers.get(id) !== peer) finish(false, done)
             else sendDatagram(socket, datagram, port, ip, done)
           })
         },
-        clock,
+        clock: platformClock,
         onDropped() {
           counters.droppedFrames += 1
         },
@@ -182,7 +177,7 @@ export function udp(options: UdpOptions = {}): UdpTransport {
 
   function sendDatagram(
     socket: Socket,
-    datagram: readonly Uint8Array[],
+    datagram: Uint8Array,
     port: number,
     ip: string,
     done: (sent: boolean) => void,
@@ -216,12 +211,14 @@ export function udp(options: UdpOptions = {}): UdpTransport {
   async function shut(): Promise<void> {
     state = 'closed'
     await opening?.catch(() => {})
+    for (const [id, peer] of peers) forget(id, peer)
+    arrivals.retain(peers)
     const closed = session
     session = null
-    for (const [id, peer] of peers) forget(id, peer)
-    partials.retain(peers)
     if (closed !== null) {
       clearInterval(closed.sweep)
+      // A socket takes what it is given in the course of a turn, and forgets it when it is closed.
+      await nextTurn()
       await closeSocket(closed.socket)
     }
     await Promise.allSettled(lookups)
@@ -251,18 +248,8 @@ export function udp(options: UdpOptions = {}): UdpTransport {
       closing ??= shut()
       return closing
     },
-    stats: () => ({ ...counters, partialFrames: partials.dropped }),
+    stats: () => ({ ...arrivals.stats(), ...counters }),
   }
-}
-
-const clock: Clock = {
-  now: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs)
-    return () => {
-      clearTimeout(timer)
-    }
-  },
 }
 
 function requireDatagramBytes(bytes: number): number {

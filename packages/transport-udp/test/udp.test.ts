@@ -1,6 +1,5 @@
 /** What is particular to datagrams: strangers, names, IPv6, errors of the system, and an end. */
 import { spawn } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import type * as DnsPromises from 'node:dns/promises'
 import { EventEmitter, once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -8,11 +7,11 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
-import { udp } from '@paxos/transport-udp'
-import type { UdpOptions, UdpTransport } from '@paxos/transport-udp'
+import { fromUrl, udp } from '@paxos/transport-udp'
 import { parseAddress } from '../src/address.ts'
 import { PARTIAL_LIFETIME_MS } from '../src/limits.ts'
 import { datagramsOf } from './datagrams.ts'
+import { closeNodes, inject, makeTransport, openNode } from './nodes.ts'
 
 /** Look-ups of names that end in .invalid, in order, to be answered by the test. */
 const lookups: { readonly host: string; readonly answer: (address: string | null) => void }[] = []
@@ -33,56 +32,11 @@ vi.mock('node:dns/promises', async (importOriginal) => {
   return { ...original, lookup }
 })
 
-interface TestNode {
-  readonly transport: UdpTransport
-  readonly inbox: { readonly from: NodeId; readonly frame: Uint8Array }[]
-  /** Emits 'frame'. */
-  readonly arrivals: EventEmitter
-}
-
-const opened: UdpTransport[] = []
-
 afterEach(async () => {
   vi.useRealTimers()
   for (const { answer } of lookups.splice(0)) answer(null)
-  for (const transport of opened.splice(0)) await transport.close()
+  await closeNodes()
 })
-
-async function openNode(
-  id: NodeId,
-  peers: Record<NodeId, string> = {},
-  options: UdpOptions & { readonly listen?: string } = {},
-): Promise<TestNode> {
-  const transport = udp(options)
-  opened.push(transport)
-  const inbox: TestNode['inbox'] = []
-  const arrivals = new EventEmitter()
-  await transport.open({
-    id,
-    listen: options.listen ?? 'udp://127.0.0.1:0',
-    peers: new Map(Object.entries(peers)),
-    receive(from, frame) {
-      inbox.push({ from, frame })
-      arrivals.emit('frame')
-    },
-  })
-  return { transport, inbox, arrivals }
-}
-
-/** Sends datagrams to `address` from a socket of nobody. */
-async function inject(address: string, datagrams: readonly Uint8Array[]): Promise<void> {
-  const { host, port } = parseAddress(address) ?? { host: '', port: 0 }
-  const socket = createSocket('udp4')
-  for (const datagram of datagrams) {
-    await new Promise<void>((resolve, reject) => {
-      socket.send(datagram, port, host, (error) => {
-        if (error === null) resolve()
-        else reject(error)
-      })
-    })
-  }
-  socket.close()
-}
 
 async function errorOf(promise: Promise<unknown>): Promise<TransportError> {
   const error: unknown = await promise.then(
@@ -93,11 +47,8 @@ async function errorOf(promise: Promise<unknown>): Promise<TransportError> {
   throw new Error('It did not reject with a TransportError.')
 }
 
-const openAt = (listen: string): Promise<void> => {
-  const transport = udp()
-  opened.push(transport)
-  return transport.open({ id: 'a', listen, peers: new Map(), receive: () => {} })
-}
+const openAt = (listen: string): Promise<void> =>
+  makeTransport().open({ id: 'a', listen, peers: new Map(), receive: () => {} })
 
 /** The sockets of this process, once the loop has let go of those that were closed. */
 async function sockets(): Promise<number> {
@@ -216,6 +167,36 @@ describe('datagrams', () => {
   })
 })
 
+describe('frames to a slow peer', () => {
+  it('above the bound are dropped, and counted', async () => {
+    const a = await openNode('a', { b: 'udp://127.0.0.1:9' })
+    const frame = new Uint8Array(MAX_FRAME_BYTES)
+    for (let count = 0; count < 9; count += 1) a.transport.send('b', frame)
+    // With their overheads, seven fit into 8 MiB.
+    expect(a.transport.stats().droppedFrames).toBe(2)
+  })
+})
+
+describe('a transport from a URL', () => {
+  it('is one from udp(): its options are kept, and open() says where it listens', async () => {
+    const b = await openNode('b')
+    const a = fromUrl(b.transport.address, { maxDatagramBytes: 512 })
+    const peers = new Map([['b', b.transport.address]])
+    await a.open({ id: 'a', listen: 'udp://127.0.0.1:0', peers, receive: () => {} })
+    b.transport.setPeers(new Map([['a', a.address]]))
+    const arrived = once(b.arrivals, 'frame')
+    a.send('b', Uint8Array.of(1))
+    await arrived
+    await a.close()
+    expect(a.address).not.toBe(b.transport.address)
+    expect(() => fromUrl('udp:', { maxDatagramBytes: 1 })).toThrow(InvalidArgumentError)
+  })
+
+  it('needs no options', async () => {
+    await fromUrl('udp://127.0.0.1:7000').close()
+  })
+})
+
 describe('ids', () => {
   it.each([
     ['longer than 255 bytes', 'ñ'.repeat(128)],
@@ -230,8 +211,7 @@ describe('ids', () => {
 
 describe('addresses', () => {
   it('of IPv6 work, or are unavailable where the machine has none', async () => {
-    const transport = udp()
-    opened.push(transport)
+    const transport = makeTransport()
     const peers = new Map<NodeId, string>()
     const arrivals = new EventEmitter()
     const arrived = once(arrivals, 'frame')
@@ -297,7 +277,10 @@ describe('a peer with a name', () => {
     const b = await openNode('b')
     const a = await openNode('a', { b: b.transport.address, n: 'udp://nowhere.invalid:7000' })
     b.transport.setPeers(new Map([['a', a.transport.address]]))
-    for (let count = 0; count < 10; count += 1) a.transport.send('n', Uint8Array.of(1))
+    for (let count = 0; count < 10; count += 1) {
+      a.transport.send('n', new Uint8Array(1_000))
+      await nextTurn()
+    }
     expect(lookups.map(({ host }) => host)).toEqual(['nowhere.invalid'])
     lookups.shift()?.answer(null)
     const arrived = once(b.arrivals, 'frame')
@@ -313,6 +296,7 @@ describe('a peer with a name', () => {
     const a = await openNode('a', { b: `udp://b.invalid:${port}` })
     b.transport.setPeers(new Map([['a', a.transport.address]]))
     a.transport.send('b', Uint8Array.of(1))
+    await nextTurn()
     const arrived = once(b.arrivals, 'frame')
     lookups.shift()?.answer('127.0.0.1')
     await arrived
@@ -324,6 +308,8 @@ describe('a peer with a name', () => {
     const a = await openNode('a', { b: `udp://b.invalid:${port}` })
     b.transport.setPeers(new Map([['a', a.transport.address]]))
     a.transport.send('b', Uint8Array.of(1))
+    await nextTurn()
+    expect(lookups).toHaveLength(1)
     a.transport.setPeers(new Map([['moved', b.transport.address]]))
     lookups.shift()?.answer('127.0.0.1')
     const arrived = once(b.arrivals, 'frame')
@@ -336,17 +322,39 @@ describe('a peer with a name', () => {
   it('holds up close() until its look-up ends: it cannot be cancelled', async () => {
     const a = await openNode('a', { n: 'udp://nowhere.invalid:7000' })
     a.transport.send('n', Uint8Array.of(1))
+    await nextTurn()
     let isClosed = false
     const closing = a.transport.close().then(() => (isClosed = true))
-    await nextTurn()
-    await nextTurn()
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn()
     expect(isClosed).toBe(false)
     lookups.shift()?.answer('127.0.0.1')
     await closing
   })
 })
 
+describe('a peer that leaves', () => {
+  it('is still sent what was handed over before', async () => {
+    const b = await openNode('b')
+    const a = await openNode('a', { b: b.transport.address })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    const arrived = once(b.arrivals, 'frame')
+    a.transport.send('b', Uint8Array.of(1))
+    a.transport.setPeers(new Map())
+    await arrived
+  })
+})
+
 describe('close', () => {
+  it('still sends what was handed over before', async () => {
+    const b = await openNode('b')
+    const a = await openNode('a', { b: b.transport.address })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    const arrived = once(b.arrivals, 'frame')
+    a.transport.send('b', Uint8Array.of(1))
+    await a.transport.close()
+    await arrived
+  })
+
   it('frees the socket and every timer', async () => {
     const before = await sockets()
     const a = await openNode('a', { b: 'udp://127.0.0.1:9' })
