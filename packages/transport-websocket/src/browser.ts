@@ -1,0 +1,74 @@
+/**
+ * The transport for pages in browsers: it dials, and nobody can dial it. Must never import anything
+ * of Node.js.
+ */
+import { TransportError } from '@paxos/core'
+import type { Transport } from '@paxos/core'
+import { formatAddress, parseAddress } from './address.ts'
+import { browserChannel } from './browser-channel.ts'
+import type { BrowserWebSocketClass } from './browser-channel.ts'
+import { platformClock } from './clock.ts'
+import { DEFAULT_PING_INTERVAL_MS } from './limits.ts'
+import { newCounters } from './stats.ts'
+import { makeTransport } from './transport.ts'
+import type { WebSocketTransport } from './transport.ts'
+
+export type { WebSocketStats } from './stats.ts'
+export type { WebSocketTransport } from './transport.ts'
+
+/**
+ * A transport that is not open yet. It is opened with the address '' to listen on, and has the
+ * address '' when it is open: a page cannot be dialled, so that two pages cannot reach each other.
+ * Its peers list it with the address ''. open() rejects with TransportError for any other address,
+ * and where there is no WebSocket.
+ */
+export function webSocket(): WebSocketTransport {
+  let Class: BrowserWebSocketClass | null = null
+  return makeTransport({
+    isHidden: true,
+    async listen(listen) {
+      if (listen !== '') {
+        throw new TransportError(
+          'ERR_PAXOS_ADDRESS_UNAVAILABLE',
+          `A page cannot listen on '${listen}'. Open it with an empty address to listen on.`,
+        )
+      }
+      Class = requireWebSocket()
+      return { address: '', close: async () => {} }
+    },
+    opener(peerAddress) {
+      const address = parseAddress(peerAddress)
+      if (address === null || address.port === 0 || Class === null) return null
+      const url = formatAddress(address)
+      const found = Class
+      return (events) => browserChannel(found, url, events)
+    },
+    // The browser joins what is sent in one turn by itself, and has no setImmediate.
+    defer: queueMicrotask,
+    clock: platformClock,
+    random: Math.random,
+    pingIntervalMs: DEFAULT_PING_INTERVAL_MS,
+    counters: newCounters(),
+  })
+}
+
+/**
+ * What `openTransport` of @paxos/replica calls for `ws:` and `wss:`. A page listens nowhere, so
+ * that nothing of the address matters here.
+ */
+export function fromUrl(_url: string): Transport {
+  return webSocket()
+}
+
+function requireWebSocket(): BrowserWebSocketClass {
+  const found: unknown = Reflect.get(globalThis, 'WebSocket')
+  if (isClass(found)) return found
+  throw new TransportError(
+    'ERR_PAXOS_TRANSPORT_FAILED',
+    'There is no WebSocket here. In Node.js, import @paxos/transport-websocket without the condition browser.',
+  )
+}
+
+function isClass(value: unknown): value is BrowserWebSocketClass {
+  return typeof value === 'function'
+}

@@ -1,0 +1,105 @@
+/**
+ * The transport for Node.js: listens and dials with `ws`.
+ */
+import { InvalidArgumentError, TransportError } from '@paxos/core'
+import type { Transport } from '@paxos/core'
+import { parseAddress, requireAddress } from './address.ts'
+import { platformClock } from './clock.ts'
+import { dialler, makeLookups } from './dial.ts'
+import { DEFAULT_PING_INTERVAL_MS, MAX_PING_INTERVAL_MS, MIN_PING_INTERVAL_MS } from './limits.ts'
+import { serve } from './server.ts'
+import { newCounters } from './stats.ts'
+import { credentialsError, loadCredentials, requireTlsOptions } from './tls.ts'
+import type { Credentials, TlsOptions } from './tls.ts'
+import { makeTransport } from './transport.ts'
+import type { WebSocketTransport } from './transport.ts'
+
+/** How a transport is made. */
+export interface WebSocketOptions {
+  /** For `wss:` addresses, and only for them. Default: none, and everything is in the clear. */
+  readonly tls?: TlsOptions
+  /**
+   * Milliseconds between two pings, a whole number from 10 to 3,600,000. Default 5,000. A peer that
+   * answers none for three intervals is given up, and connected to again. Nodes may differ.
+   */
+  readonly pingIntervalMs?: number
+}
+
+/** A transport that is not open yet. Throws InvalidArgumentError for options that cannot work. */
+export function webSocket(options: WebSocketOptions = {}): WebSocketTransport {
+  const tls = options.tls === undefined ? null : requireTlsOptions(options.tls)
+  const pingIntervalMs = requireInterval(options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS)
+  const counters = newCounters()
+  const lookups = makeLookups()
+  let credentials: Credentials | null = null
+
+  return makeTransport({
+    isHidden: false,
+    async listen(listen, accept) {
+      const address = requireAddress(listen)
+      requireSameKind(address.secure, tls)
+      credentials = tls === null ? null : loadCredentials(tls)
+      const listener = await serve({ address, credentials, accept, counters })
+      return {
+        address: listener.address,
+        async close() {
+          await listener.close()
+          await lookups.settled()
+        },
+      }
+    },
+    opener(peerAddress, peer) {
+      const address = parseAddress(peerAddress)
+      if (address === null || address.port === 0) return null
+      // Neither in the clear to whom expects TLS, nor the reverse.
+      if (address.secure !== (credentials !== null)) return null
+      return dialler({ address, credentials, peer, lookups, counters })
+    },
+    defer: setImmediate,
+    clock: platformClock,
+    random: Math.random,
+    pingIntervalMs,
+    counters,
+  })
+}
+
+/**
+ * What `openTransport` of @paxos/replica calls for `ws:` and `wss:`. The address is where open()
+ * will listen, so that only its scheme matters here. Throws InvalidArgumentError as webSocket()
+ * does, and TransportError for another scheme, for `wss:` without the option `tls`, and for `ws:`
+ * with it.
+ */
+export function fromUrl(url: string, options: WebSocketOptions = {}): Transport {
+  const scheme = /^wss?(?=:)/i.exec(url)?.[0].toLowerCase()
+  if (scheme === undefined) {
+    throw new TransportError(
+      'ERR_PAXOS_ADDRESS_MALFORMED',
+      `'${url}' is no WebSocket address. Write ws: or wss: in front.`,
+    )
+  }
+  requireSameKind(scheme === 'wss', options.tls ?? null)
+  return webSocket(options)
+}
+
+/** Throws when somebody would believe to be encrypted, or to be in the clear, and were not. */
+function requireSameKind(secure: boolean, tls: TlsOptions | null): void {
+  if (secure && tls === null) {
+    throw credentialsError('wss: needs a certificate. Give the option tls, or write ws:.')
+  }
+  if (!secure && tls !== null) {
+    throw credentialsError('ws: uses no certificate. Write wss:, or leave out the option tls.')
+  }
+}
+
+function requireInterval(intervalMs: number): number {
+  if (
+    Number.isInteger(intervalMs) &&
+    intervalMs >= MIN_PING_INTERVAL_MS &&
+    intervalMs <= MAX_PING_INTERVAL_MS
+  ) {
+    return intervalMs
+  }
+  throw new InvalidArgumentError(
+    `pingIntervalMs is ${intervalMs}. Give ${MIN_PING_INTERVAL_MS} to ${MAX_PING_INTERVAL_MS}.`,
+  )
+}
