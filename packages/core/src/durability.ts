@@ -41,7 +41,11 @@ export interface Saved<V = Uint8Array> {
   readonly chosenThrough: Slot
 }
 
-/** One atomic change. A field that is absent stays as it was. */
+/**
+ * One atomic change. A field that is absent stays as it was; one that is there replaces what was,
+ * also by something lower: an adapter compares nothing. Slot 0 may stand in `chosenThrough` and in
+ * a snapshot, where it means "before the first".
+ */
 export interface Change<V = Uint8Array> {
   readonly promised?: Ballot
   /** Each replaces the entry with the same slot. */
@@ -76,6 +80,10 @@ export interface Durability {
    * open() may go on. The bytes in `change` are not to be modified until it resolves.
    */
   save(change: Change): Promise<void>
-  /** Waits for running saves, then releases everything. May be called at any time, and again. */
+  /**
+   * Waits for running saves, then releases everything; later saves reject from the call on. May be
+   * called at any time, and again. Whether the same adapter opens again afterwards is its own
+   * affair: a host makes a new one.
+   */
   close(): Promise<void>
 }

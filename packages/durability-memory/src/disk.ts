@@ -8,15 +8,9 @@
  * are saved, so open() may keep them, but only as far as they follow on one another: the first that
  * is missing or torn, and all behind it, are dropped.
  */
-import {
-  CorruptionError,
-  DurabilityError,
-  EMPTY_SAVED,
-  InvalidArgumentError,
-  LockedError,
-} from '@paxos/core'
+import { CorruptionError, DurabilityError, InvalidArgumentError, LockedError } from '@paxos/core'
 import type { Change, Durability, Saved } from '@paxos/core'
-import { applyChange, copyChange, copySaved } from './state.ts'
+import { Content, copyChange } from './state.ts'
 
 /**
  * What a crash makes of a save that was not synced: 'whole' on the disk, 'torn' (there in part, so
@@ -67,7 +61,7 @@ interface LeftRecord {
 
 /** A new, empty disk. */
 export function memoryDisk(): MemoryDisk {
-  let durable: Saved = EMPTY_SAVED
+  const durable = new Content()
   let left: readonly LeftRecord[] = []
   let damaged = false
   let failing = false
@@ -86,7 +80,7 @@ export function memoryDisk(): MemoryDisk {
     }
     const synced = waiting.slice(0, count)
     waiting = waiting.slice(count)
-    for (const { change } of synced) durable = applyChange(durable, change)
+    for (const { change } of synced) durable.apply(change)
     for (const { resolve } of synced) resolve()
     if (waiting.length === 0) becomeIdle()
   }
@@ -117,9 +111,9 @@ export function memoryDisk(): MemoryDisk {
   function recover(): Saved {
     if (damaged) throw unreadable()
     // From here on it is durable: what one open() has shown the next one must show.
-    durable = withLeft(durable, left)
+    for (const { change } of followingOn(left)) durable.apply(change)
     left = []
-    return copySaved(durable)
+    return durable.saved
   }
 
   function durability(): Durability {
@@ -184,7 +178,9 @@ export function memoryDisk(): MemoryDisk {
       return waiting.length
     },
     get saved() {
-      return copySaved(withLeft(durable, left))
+      const found = durable.clone()
+      for (const { change } of followingOn(left)) found.apply(change)
+      return found.saved
     },
   }
 }
@@ -205,10 +201,9 @@ function fateOf(index: number, reached: number | readonly Fate[]): Fate {
 }
 
 /** The longest run of whole records, without a gap, counts; what is behind it does not. */
-function withLeft(durable: Saved, left: readonly LeftRecord[]): Saved {
+function followingOn(left: readonly LeftRecord[]): readonly LeftRecord[] {
   const end = left.findIndex(({ number, isWhole }, index) => number !== index + 1 || !isWhole)
-  const kept = end === -1 ? left : left.slice(0, end)
-  return kept.reduce((saved, { change }) => applyChange(saved, change), durable)
+  return end === -1 ? left : left.slice(0, end)
 }
 
 function requireCount(count: number | undefined): void {

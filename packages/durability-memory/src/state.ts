@@ -1,18 +1,8 @@
 /**
- * What a disk holds, and what a change makes of it, as plain data. Every function returns a copy
- * that shares no bytes with what it was given.
+ * What a disk holds, and what a change makes of it. Must never hand out the bytes that it holds: who
+ * reads gets a copy.
  */
-import type { AcceptedEntry, Change, Saved, Snapshot } from '@paxos/core'
-
-/** A copy of `saved`. */
-export function copySaved({ promised, accepted, snapshot, chosenThrough }: Saved): Saved {
-  return {
-    promised: promised === null ? null : { ...promised },
-    accepted: accepted.map(copyEntry),
-    snapshot: snapshot === null ? null : copySnapshot(snapshot),
-    chosenThrough,
-  }
-}
+import type { AcceptedEntry, Ballot, Change, Saved, Slot, Snapshot } from '@paxos/core'
 
 /** A copy of `change`. */
 export function copyChange({ promised, accepted, chosenThrough, snapshot }: Change): Change {
@@ -24,19 +14,47 @@ export function copyChange({ promised, accepted, chosenThrough, snapshot }: Chan
   }
 }
 
-/** `saved` after `change`. An entry replaces the one in its slot; a snapshot, those it covers. */
-export function applyChange(saved: Saved, change: Change): Saved {
-  const snapshot = change.snapshot ?? saved.snapshot
-  const slots = new Map(saved.accepted.map((entry) => [entry.slot, entry]))
-  for (const entry of change.accepted ?? []) slots.set(entry.slot, entry)
-  const through = snapshot?.through ?? 0
-  return {
-    promised: change.promised ?? saved.promised,
-    accepted: [...slots.values()]
-      .filter(({ slot }) => slot > through)
-      .toSorted((a, b) => a.slot - b.slot),
-    snapshot,
-    chosenThrough: change.chosenThrough ?? saved.chosenThrough,
+/** What a disk holds. A change costs what it changes, not what is there: a log has many slots. */
+export class Content {
+  #promised: Ballot | null = null
+  #snapshot: Snapshot | null = null
+  #chosenThrough: Slot = 0
+  readonly #accepted = new Map<Slot, AcceptedEntry>()
+
+  /** Takes `change` up: an entry replaces the one in its slot; a snapshot, those that it covers. */
+  apply({ promised, accepted = [], chosenThrough, snapshot }: Change): void {
+    this.#promised = promised ?? this.#promised
+    this.#chosenThrough = chosenThrough ?? this.#chosenThrough
+    this.#snapshot = snapshot ?? this.#snapshot
+    for (const entry of accepted) this.#accepted.set(entry.slot, entry)
+    const through = this.#snapshot?.through ?? 0
+    const mayBeCovered = snapshot === undefined ? accepted.map(({ slot }) => slot) : this.#slots
+    for (const slot of mayBeCovered) if (slot <= through) this.#accepted.delete(slot)
+  }
+
+  /** A copy, as open() returns it. */
+  get saved(): Saved {
+    const accepted = [...this.#accepted.values()].map(copyEntry)
+    return {
+      promised: this.#promised === null ? null : { ...this.#promised },
+      accepted: accepted.toSorted((a, b) => a.slot - b.slot),
+      snapshot: this.#snapshot === null ? null : copySnapshot(this.#snapshot),
+      chosenThrough: this.#chosenThrough,
+    }
+  }
+
+  /** Another one with the same content. */
+  clone(): Content {
+    const other = new Content()
+    other.#promised = this.#promised
+    other.#snapshot = this.#snapshot
+    other.#chosenThrough = this.#chosenThrough
+    for (const [slot, entry] of this.#accepted) other.#accepted.set(slot, entry)
+    return other
+  }
+
+  get #slots(): Slot[] {
+    return [...this.#accepted.keys()]
   }
 }
 
