@@ -65,6 +65,8 @@ export class Log {
   #durable: number
   #marked: number
   #nextMark: 0 | 1
+  /** A mark that is being written; whoever writes or syncs next waits for it. */
+  #lateMark: Promise<unknown> | null = null
 
   private constructor(file: OpenFile, progress: Progress) {
     this.#file = file
@@ -150,12 +152,27 @@ export class Log {
    * makes the mark durable too.
    */
   async mark(): Promise<boolean> {
+    const late = this.#lateMark
+    this.#lateMark = null
+    await late
     if (this.#marked === this.#durable) return false
     const position = MARK_POSITIONS[this.#nextMark]
     const header = { kind: FRAME_KIND.logMark, id: this.#id, serial: this.#durable }
     this.#marked = this.#durable
     this.#nextMark = this.#nextMark === 0 ? 1 : 0
     await this.#file.write(position, encodeFrame(header))
+    return true
+  }
+
+  /**
+   * As mark(), but waits for nothing, so that the next group need not either; whether it writes. If
+   * that fails, the next mark() or append() rejects.
+   */
+  markMeanwhile(): boolean {
+    if (this.#marked === this.#durable) return false
+    const late = this.mark()
+    late.catch(() => undefined)
+    this.#lateMark = late
     return true
   }
 

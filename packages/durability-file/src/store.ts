@@ -184,9 +184,10 @@ export class Store {
     await this.#finishCompaction()
     await this.#removeSuperseded()
     const { log } = this.#current
-    if (await log.mark()) this.#startMarkTimer()
+    if (log.markMeanwhile()) this.#startMarkTimer()
     if (!this.#markIsOld) return
     this.#markIsOld = false
+    await log.mark()
     await log.sync()
   }
 
