@@ -1,0 +1,482 @@
+/** What is particular to streams: losing them, finding them again, slow peers, and an end. */
+import { spawn } from 'node:child_process'
+import type * as DnsPromises from 'node:dns/promises'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
+import { fromUrl, grpc } from '@paxos/transport-grpc'
+import { parseAddress } from '../src/address.ts'
+import { FROM_KEY } from '../src/identity.ts'
+import { DIAL_TIMEOUT_MS, DRAIN_TIMEOUT_MS, MAX_OUTBOX_BYTES } from '../src/limits.ts'
+import { EXCHANGE } from '../src/service.ts'
+import type { AcceptedCall } from '../src/service.ts'
+import {
+  afterwards,
+  cleanUp,
+  introduce,
+  listening,
+  meet,
+  openNode,
+  proxyTo,
+  reach,
+  retainedBytes,
+  sockets,
+  slowReader,
+  until,
+} from './world.ts'
+import type { TestNode } from './world.ts'
+
+/** Look-ups of names that end in .invalid, in order, to be answered by the test. */
+const lookups: { readonly host: string; readonly answer: (...addresses: string[]) => void }[] = []
+
+vi.mock('node:dns/promises', async (importOriginal) => {
+  const original = await importOriginal<typeof DnsPromises>()
+  const lookup = (host: string, options: { all?: boolean }): Promise<unknown> => {
+    if (!host.endsWith('.invalid')) return original.lookup(host, options)
+    return new Promise((resolve, reject) => {
+      const answer = (...addresses: string[]): void => {
+        const found = addresses.map((address) => ({ address, family: 4 }))
+        if (found.length > 0) resolve(options?.all === true ? found : found[0])
+        else reject(Object.assign(new Error('No such name'), { code: 'ENOTFOUND' }))
+      }
+      lookups.push({ host, answer })
+    })
+  }
+  return { ...original, lookup }
+})
+
+afterEach(async () => {
+  vi.useRealTimers()
+  for (const { answer } of lookups.splice(0)) answer()
+  await cleanUp()
+})
+
+const ids = [
+  ['a', 'b'],
+  ['b', 'a'],
+] as const
+
+async function errorOf(promise: Promise<unknown>): Promise<TransportError> {
+  const error: unknown = await promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof TransportError) return error
+  throw new Error('It did not reject with a TransportError.')
+}
+
+function assertNode(value: unknown): asserts value is TestNode {
+  if (typeof value !== 'object' || value === null || !('transport' in value)) throw value
+}
+
+function openAt(listen: string): Promise<void> {
+  const transport = grpc()
+  afterwards(() => transport.close())
+  return transport.open({ id: 'a', listen, peers: new Map(), receive: () => {} })
+}
+
+describe('a peer', () => {
+  it.each(ids)('%s that restarts is found again by %s, whoever dials', async (own, other) => {
+    const survivor = await openNode(own)
+    for (let life = 1; life <= 3; life += 1) {
+      const restarted = await openNode(other)
+      introduce(survivor, restarted)
+      await meet(survivor, restarted)
+      await meet(restarted, survivor)
+      await restarted.transport.close()
+    }
+  })
+
+  it.each(ids)('%s whose connection is cut is found again by %s', async (own, other) => {
+    const [near, far] = [await openNode(own), await openNode(other)]
+    const proxy = await proxyTo(far.transport.address)
+    const back = await proxyTo(near.transport.address)
+    far.transport.setPeers(new Map([[own, back.address]]))
+    near.transport.setPeers(new Map([[other, proxy.address]]))
+    for (let cut = 1; cut <= 3; cut += 1) {
+      await reach(near, far)
+      for (const [end] of [...proxy.connections, ...back.connections]) end.destroy()
+    }
+    await reach(far, near)
+  })
+
+  it.each(ids)(
+    '%s that falls silent without a word is noticed by its pings, and found again by %s',
+    async (own, other) => {
+      const options = { pingIntervalMs: 100 }
+      const [near, far] = [await openNode(own, options), await openNode(other, options)]
+      const [to, back] = [
+        await proxyTo(far.transport.address),
+        await proxyTo(near.transport.address),
+      ]
+      near.transport.setPeers(new Map([[other, to.address]]))
+      far.transport.setPeers(new Map([[own, back.address]]))
+      await meet(near, far)
+      to.silence()
+      back.silence()
+      await reach(near, far)
+      await reach(far, near)
+    },
+  )
+
+  it('that cannot be dialled is reached through the stream that it dials', async () => {
+    const b = await openNode('b')
+    const a = await openNode('a', { peers: { b: 'grpc://127.0.0.1:9' } })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    a.transport.send('b', Uint8Array.of(1))
+    await b.received(1)
+    await meet(b, a)
+  })
+
+  it('that is dialled while it dials keeps one stream, and no frame is lost', async () => {
+    const [a, b] = [await openNode('a'), await openNode('b')]
+    const [toA, toB] = [await proxyTo(a.transport.address), await proxyTo(b.transport.address)]
+    const letAThrough = toB.hold()
+    a.transport.setPeers(new Map([['b', toB.address]]))
+    b.transport.setPeers(new Map([['a', toA.address]]))
+    // Nothing but b's own dial gets through, after PATIENCE_MS.
+    await meet(b, a)
+    await meet(a, b)
+    const ended = once(toA.events, 'closed')
+    letAThrough()
+    const count = 200
+    for (let index = 0; index < count; index += 1) {
+      a.transport.send('b', Uint8Array.of(1, index))
+      b.transport.send('a', Uint8Array.of(1, index))
+      if (index % 10 === 0) await nextTurn()
+    }
+    await ended
+    await meet(a, b)
+    await meet(b, a)
+    for (const { inbox } of [a, b]) {
+      const numbers = inbox.filter(({ frame }) => frame[0] === 1).map(({ frame }) => frame[1])
+      expect(numbers.toSorted((one = 0, other = 0) => one - other)).toEqual(
+        Array.from({ length: count }, (_, index) => index),
+      )
+    }
+    expect([toA.connections.size, toB.connections.size]).toEqual([0, 1])
+  })
+
+  it('of the other kind of security, or with a malformed address, is not dialled', async () => {
+    const server = createServer()
+    afterwards(() => server.close())
+    let dials = 0
+    server.on('connection', (socket) => {
+      dials += 1
+      socket.destroy()
+    })
+    const port = await listening(server)
+    const b = await openNode('b')
+    const a = await openNode('a')
+    a.transport.setPeers(
+      new Map([
+        ['b', b.transport.address],
+        ['x', `grpcs://127.0.0.1:${port}`],
+        ['y', `127.0.0.1:${port}`],
+        ['ñ'.repeat(128), `grpc://127.0.0.1:${port}`],
+        ['z\ud800', `grpc://127.0.0.1:${port}`],
+      ]),
+    )
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    for (const id of ['x', 'y', 'z\ud800']) a.transport.send(id, Uint8Array.of(1))
+    await meet(a, b)
+    const control = await openNode('c', { peers: { z: `grpc://127.0.0.1:${port}` } })
+    await until(() => control.transport.stats().failedDials > 0)
+    expect(dials).toBe(1)
+    expect(a.transport.stats().failedDials).toBe(0)
+  })
+
+  it('that accepts and never answers costs no socket when it is given up', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const held: Socket[] = []
+    // Half-open: it does not even close when it is asked to.
+    const silent = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => {})
+      // Its preface has come: HTTP/2 has begun on the other side.
+      socket.once('data', () => held.push(socket))
+    })
+    afterwards(() => {
+      for (const socket of held) socket.destroy()
+      silent.close()
+    })
+    const port = await listening(silent)
+    const before = await sockets()
+    const a = await openNode('a', { peers: { b: `grpc://127.0.0.1:${port}` } })
+    for (let dial = 1; dial <= 3; dial += 1) {
+      while (held.length < dial) {
+        vi.advanceTimersByTime(dial === 1 ? 0 : 100)
+        await nextTurn()
+      }
+      vi.advanceTimersByTime(DIAL_TIMEOUT_MS)
+      await until(() => a.transport.stats().failedDials === dial)
+    }
+    // Its listener, and their ends of the connections.
+    expect(await sockets()).toBe(before + 1 + held.length)
+    await a.transport.close()
+    expect(await sockets()).toBe(before + held.length)
+  })
+})
+
+describe('a slow peer', () => {
+  const FRAMES = 200
+  /** What waits, one frame on its way, and as much again for buffers on the way out. */
+  const MAX_RETAINED_BYTES = MAX_OUTBOX_BYTES + 4 * MAX_FRAME_BYTES
+
+  async function flood(node: TestNode, to: string): Promise<void> {
+    const before = retainedBytes()
+    const frame = new Uint8Array(MAX_FRAME_BYTES)
+    for (let count = 0; count < FRAMES; count += 1) {
+      frame[0] = count
+      node.transport.send(to, frame)
+      // As much leaves as HTTP/2 takes.
+      for (let turn = 0; turn < 5; turn += 1) await nextTurn()
+    }
+    expect(retainedBytes() - before).toBeLessThan(MAX_RETAINED_BYTES)
+    expect(node.transport.stats().droppedFrames).toBeGreaterThan(FRAMES - 16)
+  }
+
+  it('that dialled and does not read costs bounded memory, and then gets the newest', async () => {
+    const b = await openNode('b', { peers: { a: 'nowhere' } })
+    const { readUntil } = await slowReader(b.transport.address)
+    await flood(b, 'a')
+    await readUntil(FRAMES - 1)
+  })
+
+  it('that was dialled and does not read costs bounded memory, and then gets the newest', async () => {
+    const calls: AcceptedCall[] = []
+    const server = new Server()
+    afterwards(() => server.forceShutdown())
+    server.addService(
+      { exchange: EXCHANGE },
+      {
+        exchange(call: AcceptedCall) {
+          const metadata = new Metadata()
+          metadata.set(FROM_KEY, Buffer.from('b'))
+          call.sendMetadata(metadata)
+          call.on('end', () => call.end())
+          calls.push(call.pause())
+        },
+      },
+    )
+    const port = await new Promise<number>((resolve) => {
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, bound) => {
+        resolve(bound)
+      })
+    })
+    const a = await openNode('a', { peers: { b: `grpc://127.0.0.1:${port}` } })
+    await until(() => calls.length > 0)
+    await flood(a, 'b')
+    const newest = new Promise<void>((resolve) => {
+      for (const call of calls) {
+        call.on('data', (frame: Uint8Array) => {
+          if (frame[0] === FRAMES - 1) resolve()
+        })
+        call.resume()
+      }
+    })
+    await newest
+  })
+
+  it('holds up no other', async () => {
+    const b = await openNode('b', { peers: { a: 'nowhere' } })
+    await slowReader(b.transport.address)
+    const c = await openNode('c')
+    b.transport.setPeers(
+      new Map([
+        ['a', 'nowhere'],
+        ['c', c.transport.address],
+      ]),
+    )
+    c.transport.setPeers(new Map([['b', b.transport.address]]))
+    for (let count = 0; count < 20; count += 1) b.transport.send('a', new Uint8Array(1 << 20))
+    await meet(b, c)
+    await meet(c, b)
+  })
+
+  it('does not hold up close() for longer than it may', async () => {
+    const b = await openNode('b', { peers: { a: 'nowhere' } })
+    await slowReader(b.transport.address)
+    for (let count = 0; count < 20; count += 1) b.transport.send('a', new Uint8Array(1 << 20))
+    const beganMs = performance.now()
+    await b.transport.close()
+    const tookMs = performance.now() - beganMs
+    expect(tookMs).toBeGreaterThan(DRAIN_TIMEOUT_MS / 2)
+    expect(tookMs).toBeLessThan(DRAIN_TIMEOUT_MS * 4)
+  })
+})
+
+describe('names', () => {
+  it('of peers and of oneself work', async () => {
+    const b = await openNode('b', { listen: 'grpc://localhost:0' })
+    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const a = await openNode('a', { peers: { b: `grpc://localhost:${port}` } })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    await meet(a, b)
+  })
+
+  it('that are not found neither throw nor hold up the others', async () => {
+    const b = await openNode('b')
+    const peers = { b: b.transport.address, n: 'grpc://nowhere.invalid:7000' }
+    const a = await openNode('a', { peers })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    a.transport.send('n', Uint8Array.of(1))
+    await meet(a, b)
+    await until(() => lookups.length === 1)
+    lookups.shift()?.answer()
+    await until(() => lookups.length === 1)
+    expect(a.transport.stats().failedDials).toBe(1)
+  })
+
+  it('with several addresses are tried one after the other', async () => {
+    const b = await openNode('b')
+    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const a = await openNode('a', { peers: { b: `grpc://b.invalid:${port}` } })
+    b.transport.setPeers(new Map([['a', 'can only dial']]))
+    a.transport.send('b', Uint8Array.of(1))
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
+      await until(() => lookups.length === 1)
+      // Nobody listens on the first one.
+      lookups.shift()?.answer('127.0.0.9', '127.0.0.1')
+    }
+    await b.received(1)
+    expect(a.transport.stats().failedDials).toBe(1)
+  })
+
+  it('hold up close() until their look-up ends: it cannot be cancelled', async () => {
+    const a = await openNode('a', { peers: { n: 'grpc://nowhere.invalid:7000' } })
+    await until(() => lookups.length === 1)
+    let isClosed = false
+    const closing = a.transport.close().then(() => (isClosed = true))
+    await nextTurn()
+    await nextTurn()
+    expect(isClosed).toBe(false)
+    lookups.shift()?.answer('127.0.0.1')
+    await closing
+  })
+})
+
+describe('open', () => {
+  it.each([
+    ['longer than 255 bytes', 'ñ'.repeat(128)],
+    ['that UTF-8 cannot write', 'a\ud800'],
+  ])('refuses an id %s, and leaves nothing open', async (_, id) => {
+    const before = await sockets()
+    const options = { id, listen: 'grpc://127.0.0.1:0', peers: new Map(), receive: () => {} }
+    await expect(grpc().open(options)).rejects.toThrow(InvalidArgumentError)
+    expect(await sockets()).toBe(before)
+  })
+
+  it('works with IPv6, or says that the machine has none', async () => {
+    const b = await openNode('b', { listen: 'grpc://[::1]:0' }).catch((error: unknown) => error)
+    if (b instanceof TransportError) {
+      expect(b.code).toBe('ERR_PAXOS_ADDRESS_UNAVAILABLE')
+      return
+    }
+    assertNode(b)
+    expect(b.transport.address).toMatch(/^grpc:\/\/\[::1\]:[1-9]\d*$/)
+    const a = await openNode('a', { listen: 'grpc://[::]:0' })
+    introduce(a, b)
+    await meet(a, b)
+    // The wildcard of IPv6 takes IPv4 as well.
+    const { port } = parseAddress(a.transport.address) ?? { port: 0 }
+    const c = await openNode('Z', { peers: { a: `grpc://127.0.0.1:${port}` } })
+    a.transport.setPeers(new Map([['Z', 'nowhere']]))
+    await meet(c, a)
+  })
+
+  it('rejects an address of another machine, and says what to do', async () => {
+    const before = await sockets()
+    const error = await errorOf(openAt('grpc://203.0.113.9:0'))
+    expect(error.code).toBe('ERR_PAXOS_ADDRESS_UNAVAILABLE')
+    expect(error.message).toMatch(/203\.0\.113\.9.*Take an address of this machine/)
+    expect(error.cause).toBeInstanceOf(Error)
+    expect(await sockets()).toBe(before)
+  })
+
+  it('rejects a port that is taken, and leaves nothing open', async () => {
+    const none = await sockets()
+    const { transport } = await openNode('a')
+    expect(await sockets()).toBe(none + 1)
+    const error = await errorOf(openAt(transport.address))
+    expect(error.code).toBe('ERR_PAXOS_ADDRESS_IN_USE')
+    expect(error.message).toMatch(/Stop who has it, or take another port\.$/)
+    expect(await sockets()).toBe(none + 1)
+  })
+
+  it('rejects a name that does not resolve', async () => {
+    const opening = errorOf(openAt('grpc://nowhere.invalid:0'))
+    await until(() => lookups.length === 1)
+    lookups.shift()?.answer()
+    expect((await opening).code).toBe('ERR_PAXOS_ADDRESS_UNAVAILABLE')
+  })
+})
+
+describe('options', () => {
+  it.each([0, 99, 60_001, 100.5, NaN])('a ping every %d ms can never work', (pingIntervalMs) => {
+    expect(() => grpc({ pingIntervalMs })).toThrow(InvalidArgumentError)
+    expect(() => fromUrl('grpc:', { pingIntervalMs })).toThrow(InvalidArgumentError)
+  })
+
+  it.each(['', 'udp://127.0.0.1:1', 'grpc', 'grpcx:', ' grpc:'])('%j is no URL of it', (url) => {
+    expect(() => fromUrl(url)).toThrow(TransportError)
+    expect(() => fromUrl(url)).toThrow(/Write grpc: or grpcs: in front\.$/)
+  })
+
+  it('are the same from a URL, whose address is not used', async () => {
+    const transport = fromUrl('grpc://ignored:1')
+    afterwards(() => transport.close())
+    const options = { id: 'a', listen: 'grpc://127.0.0.1:0', peers: new Map(), receive: () => {} }
+    await transport.open(options)
+    expect(transport.address).toMatch(/^grpc:\/\/127\.0\.0\.1:[1-9]/)
+  })
+})
+
+describe('close', () => {
+  it('lets what was sent leave first, in both directions', async () => {
+    const [a, b, c] = [await openNode('a'), await openNode('b'), await openNode('c')]
+    introduce(a, b, c)
+    await meet(a, b)
+    await meet(c, b)
+    // A few more than are on their way at one time.
+    for (let count = 0; count < 5; count += 1) {
+      b.transport.send('a', new Uint8Array(MAX_FRAME_BYTES).fill(10 + count))
+      b.transport.send('c', new Uint8Array(MAX_FRAME_BYTES).fill(10 + count))
+    }
+    await b.transport.close()
+    for (const { inbox } of [a, c]) {
+      expect(inbox.map(({ frame }) => frame[0]).slice(-5)).toEqual([10, 11, 12, 13, 14])
+    }
+  })
+
+  it('frees every socket, whatever state they are in', async () => {
+    const before = await sockets()
+    const a = await openNode('a', { peers: { c: 'grpc://127.0.0.1:9' } })
+    const b = await openNode('b')
+    introduce(a, b)
+    await meet(a, b)
+    a.transport.send('b', new Uint8Array(MAX_FRAME_BYTES))
+    await Promise.all([a.transport.close(), b.transport.close()])
+    expect(await sockets()).toBe(before)
+  })
+
+  it('lets a process that opened, sent and failed to open end by itself, and prints nothing', async () => {
+    const script = fileURLToPath(new URL('exits-by-itself.ts', import.meta.url))
+    const flags = ['--conditions=@paxos/source', '--import', 'tsx']
+    const child = spawn(process.execPath, [...flags, script], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A proxy that the environment names must not be asked.
+      env: { ...process.env, grpc_proxy: 'http://127.0.0.1:9', http_proxy: 'http://127.0.0.1:9' },
+    })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    const [code] = await once(child, 'close')
+    expect([code, output]).toEqual([0, 'closed\n'])
+  }, 30_000)
+})

@@ -1,0 +1,136 @@
+/** Who a node says it is: in metadata, and in a certificate. */
+import { X509Certificate } from 'node:crypto'
+import { Metadata } from '@grpc/grpc-js'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { InvalidArgumentError, MAX_ID_BYTES } from '@paxos/core'
+import { examine } from '../src/admission.ts'
+import type { Examiner, Finding } from '../src/admission.ts'
+import { commonNameOf, decodeId, encodeId, FROM_KEY, requireId, TO_KEY } from '../src/identity.ts'
+
+describe('an id', () => {
+  it('comes back as it was, through metadata as it is on the wire', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 40 }), (id) => {
+        const encoded = encodeId(id)
+        fc.pre(encoded !== null)
+        const metadata = new Metadata()
+        metadata.set(FROM_KEY, encoded)
+        const header = metadata.toHttp2Headers()[FROM_KEY]
+        if (typeof header !== 'string') throw new Error('It is no text on the wire.')
+        const received = Metadata.fromHttp2Headers({ [FROM_KEY]: header })
+        expect(decodeId(received.get(FROM_KEY))).toBe(id)
+      }),
+    )
+  })
+
+  it.each(['', '\u{feff}a', 'all', 'x'.repeat(MAX_ID_BYTES)])('%j is one', (id) => {
+    const encoded = encodeId(id)
+    expect(encoded === null ? null : decodeId([encoded])).toBe(id)
+  })
+
+  it.each(['x'.repeat(MAX_ID_BYTES + 1), 'ñ'.repeat(128), '\ud800'])('%j is none', (id) => {
+    expect(encodeId(id)).toBeNull()
+    expect(() => requireId(id)).toThrow(InvalidArgumentError)
+  })
+
+  it.each<[string, (string | Buffer)[]]>([
+    ['nothing', []],
+    ['two values', [Buffer.from('a'), Buffer.from('a')]],
+    ['text', ['a']],
+    ['an overlong form', [Buffer.from([0xc0, 0x80])]],
+    ['a surrogate', [Buffer.from([0xed, 0xa0, 0x80])]],
+    ['256 bytes', [Buffer.alloc(256, 97)]],
+  ])('is not in %s', (_, values) => {
+    expect(decodeId(values)).toBeNull()
+  })
+})
+
+describe('the name in a certificate', () => {
+  it.each([
+    ['no subject', undefined, null],
+    ['no common name', {}, null],
+    ['one', { CN: 'a' }, 'a'],
+    ['an empty one', { CN: '' }, ''],
+    ['two', { CN: ['a', 'b'] }, null],
+    ['the same twice', { CN: ['a', 'a'] }, null],
+  ])('with %s', (_, subject, name) => {
+    expect(commonNameOf(subject)).toBe(name)
+  })
+
+  it('is none, where Node reads two in a real one', () => {
+    const { subject } = new X509Certificate(TWO_NAMES).toLegacyObject()
+    expect(subject.CN).toEqual(['a', 'b'])
+    expect(commonNameOf(subject)).toBeNull()
+  })
+})
+
+const NODES = ['a', 'b', '', 'ñ😀', 'x'.repeat(255)]
+const examiner = { own: 'b', isMutual: false, knows: (id: string) => NODES.includes(id) }
+const mutual: Examiner = { ...examiner, isMutual: true }
+
+/** Base64, as it is or with something wrong; and what is not base64 at all. */
+const value = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom(...NODES).map((id) => Buffer.from(id).toString('base64')),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .uint8Array({ maxLength: 300 })
+      .map((bytes) => Buffer.from(bytes).toString('base64')),
+  },
+  { weight: 2, arbitrary: fc.string({ unit: 'grapheme-ascii', maxLength: 40 }) },
+)
+/** One value, several in one header as HTTP/2 joins them, several headers, or none. */
+const header = fc.oneof(
+  { weight: 6, arbitrary: value },
+  { weight: 1, arbitrary: fc.array(value, { maxLength: 3 }).map((values) => values.join(',')) },
+  { weight: 1, arbitrary: fc.array(value, { maxLength: 3 }) },
+  { weight: 1, arbitrary: fc.constant(undefined) },
+)
+const commonName = fc.option(fc.constantFrom(...NODES, 'c'))
+
+describe('100,000 random and mutated handshakes', () => {
+  it('never throw, and let in exactly those who say once who they are and whom they mean', () => {
+    let admitted = 0
+    fc.assert(
+      fc.property(header, header, commonName, (from, to, name) => {
+        const metadata = Metadata.fromHttp2Headers({ [FROM_KEY]: from, [TO_KEY]: to })
+        const claim = { from: metadata.get(FROM_KEY), to: metadata.get(TO_KEY), commonName: name }
+        const finding: Finding = examine(claim, examiner)
+        const [sender] = claim.from.map(String)
+        const isRight =
+          claim.from.length === 1 &&
+          claim.to.length === 1 &&
+          String(claim.to[0]) === 'b' &&
+          sender !== undefined &&
+          sender !== 'b' &&
+          NODES.includes(sender)
+        expect('from' in finding).toBe(isRight)
+        if ('from' in finding) {
+          admitted += 1
+          expect(finding.from).toBe(sender)
+        }
+        expect('from' in examine(claim, mutual)).toBe(isRight && name === sender)
+      }),
+      { numRuns: 100_000 },
+    )
+    expect(admitted).toBeGreaterThan(100)
+  }, 60_000)
+})
+
+/** Signed by itself, for a hundred years, with the subject CN=a, CN=b. */
+const TWO_NAMES = `-----BEGIN CERTIFICATE-----
+MIIBhzCCAS2gAwIBAgIUMzoPjdnUiq9MEZDqONa7BpV1KLYwCgYIKoZIzj0EAwIw
+GDEKMAgGA1UEAwwBYTEKMAgGA1UEAwwBYjAgFw0yNjExMjUwMDAwNTZaGA8yMTI2
+MTEwMTAwMDA1NlowGDEKMAgGA1UEAwwBYTEKMAgGA1UEAwwBYjBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABOfe7GSlOm3SOnGbXf/zHbWxj2qH/y8Dw1CGjO1YjcF7
+99X04fHTzxCZNHrkkg3u9XeMBOUDGL8BrPIBep/GlrSjUzBRMB0GA1UdDgQWBBTS
+xkF1i53aI5qotip2ZzSgF133HDAfBgNVHSMEGDAWgBTSxkF1i53aI5qotip2ZzSg
+F133HDAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQDWaKevLS7I
+/G9+ofluiPaaC2mK13zu978++n69QEh+QwIgca+yytTuZOt7e1n9NIlkDZ1Dms9j
+NKog6d//71UC4+k=
+-----END CERTIFICATE-----
+`
