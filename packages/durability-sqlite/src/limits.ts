@@ -1,0 +1,41 @@
+/**
+ * Every limit of this package, with the reason for its number. A limit that is reached is an error
+ * that names it, never a value that was cut.
+ */
+
+/** One change without its snapshot: more than 60 values of the largest size that travels. */
+export const MAX_CHANGE_BYTES = 64 << 20
+
+/** One snapshot. It is held in memory whole when it is saved and when it is read back. */
+export const MAX_SNAPSHOT_BYTES = 1 << 30
+
+/**
+ * A group takes waiting changes until it has this many bytes. 4 MiB is written in the time of a
+ * few syncs, so that the first of a group does not wait long for the last.
+ */
+export const GROUP_TARGET_BYTES = 4 << 20
+
+/**
+ * Saves that wait, in bytes: past it a save is refused, for its caller does not wait for any. A
+ * single save is never refused, so that the largest snapshot fits.
+ */
+export const MAX_WAITING_BYTES = 256 << 20
+
+/**
+ * A snapshot is stored in rows of this size: SQLite takes no value above 10⁹ bytes, and hashing
+ * one piece holds up the event loop for about a millisecond.
+ */
+export const PIECE_BYTES = 1 << 20
+
+/** What goes to the thread, or comes back from it, in one message: no longer to copy than that. */
+export const MESSAGE_BYTES = 1 << 20
+
+/**
+ * Pages of 4 KiB after which a commit moves the write-ahead log into the database: 4 MiB, which are
+ * read back in some milliseconds after a crash. The log keeps everything until the database is
+ * synced; what fails of this is done again by the next commit.
+ */
+export const CHECKPOINT_AFTER_PAGES = 1000
+
+/** What the write-ahead log is cut to when a large snapshot made it larger: four checkpoints. */
+export const MAX_IDLE_LOG_BYTES = 16 << 20

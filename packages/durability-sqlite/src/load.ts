@@ -1,0 +1,120 @@
+/**
+ * Reads the database whole, and accepts it only if it is exactly what the last commit left: SQLite
+ * finds it sound, the tables are ours, the mark knows of no later commit, and the rows add up to
+ * the digest. Must never change anything, nor return a state that is not the newest.
+ */
+import type { AcceptedEntry, Member, Saved, Snapshot } from '@paxos/core'
+import type { Connection, SqlValue } from './connection.ts'
+import { hashRow, NO_ROWS } from './digest.ts'
+import { damaged } from './failure.ts'
+import { MAX_SNAPSHOT_BYTES } from './limits.ts'
+import type { Mark } from './mark.ts'
+import { bytesIn, countIn, integerIn, rowsOf, textIn } from './rows.ts'
+import { definitionOf, TABLE_NAMES } from './schema.ts'
+import { State } from './state.ts'
+
+export interface Loaded {
+  readonly state: State
+  readonly saved: Saved
+}
+
+/** Rejects with CorruptionError unless the database at `path` holds what was saved last. */
+export async function load(connection: Connection, mark: Mark, path: string): Promise<Loaded> {
+  await requireSound(connection, path)
+  const state = new State(mark.databaseId)
+  const acceptor = await readAcceptor(connection, state, path)
+  const { databaseId, leastGeneration } = mark
+  if (acceptor.databaseId !== databaseId) throw damaged(path, 'its mark is of another database')
+  if (state.generation < leastGeneration) {
+    const what = `${leastGeneration} commits were durable, and it has come up with ${state.generation}`
+    throw damaged(path, what)
+  }
+  const snapshot = await readSnapshot(connection, state, path)
+  const accepted = await readAccepted(connection, state, path)
+  if (state.acceptorRow().at(-1) !== acceptor.digest) {
+    throw damaged(path, 'its rows are not those that the last save left')
+  }
+  const { promised, chosenThrough } = state
+  return { state, saved: { promised, accepted, snapshot, chosenThrough } }
+}
+
+async function requireSound(connection: Connection, path: string): Promise<void> {
+  const [integrity = [], tables = []] = await connection.run([
+    { sql: 'PRAGMA integrity_check(1)', parameters: [] },
+    { sql: 'SELECT sql FROM sqlite_schema ORDER BY sql', parameters: [] },
+  ])
+  const answers = integrity.flatMap((row) => Object.values(row))
+  if (answers.join() !== 'ok') throw damaged(path, `SQLite says: ${answers.join('; ')}`)
+  const expected = TABLE_NAMES.map(definitionOf).toSorted()
+  const found = tables.map((row) => row['sql'])
+  if (found.length !== expected.length || found.some((sql, at) => sql !== expected[at])) {
+    throw damaged(path, 'its tables are not those of this package')
+  }
+}
+
+/** Takes what is single into `state`; the rest of the row is for comparing. */
+async function readAcceptor(
+  connection: Connection,
+  state: State,
+  path: string,
+): Promise<{ readonly databaseId: bigint; readonly digest: SqlValue }> {
+  for await (const row of rowsOf(connection, 'acceptor', path)) {
+    state.generation = countIn(row, 'generation', path)
+    if (row['promised_round'] !== null) {
+      const round = countIn(row, 'promised_round', path)
+      state.promised = { round, node: textIn(row, 'promised_node', path) }
+    }
+    state.chosenThrough = countIn(row, 'chosen_through', path)
+    const digest = integerIn(row, 'digest', path)
+    return { databaseId: integerIn(row, 'database_id', path), digest }
+  }
+  throw damaged(path, 'the row of the acceptor is missing')
+}
+
+async function readAccepted(
+  connection: Connection,
+  state: State,
+  path: string,
+): Promise<readonly AcceptedEntry[]> {
+  const accepted: AcceptedEntry[] = []
+  for await (const row of rowsOf(connection, 'accepted', path)) {
+    const slot = countIn(row, 'slot', path)
+    state.setAccepted(slot, Object.values(row))
+    const ballot = { round: countIn(row, 'round', path), node: textIn(row, 'node', path) }
+    accepted.push({ slot, ballot, value: bytesIn(row, 'value', path) })
+  }
+  return accepted
+}
+
+async function readSnapshot(
+  connection: Connection,
+  state: State,
+  path: string,
+): Promise<Snapshot | null> {
+  let bytes: Uint8Array | null = null
+  let digest = NO_ROWS
+  for await (const row of rowsOf(connection, 'snapshot', path)) {
+    digest ^= hashRow(state.databaseId, 'snapshot', Object.values(row))
+    state.snapshotThrough = countIn(row, 'through', path)
+    const length = countIn(row, 'bytes', path)
+    if (length > MAX_SNAPSHOT_BYTES) throw damaged(path, `a snapshot has ${length} bytes`)
+    bytes = new Uint8Array(length)
+  }
+  const members: Member[] = []
+  for await (const row of rowsOf(connection, 'snapshot_member', path)) {
+    digest ^= hashRow(state.databaseId, 'snapshot_member', Object.values(row))
+    members.push({ id: textIn(row, 'id', path), address: textIn(row, 'address', path) })
+  }
+  for await (const row of rowsOf(connection, 'snapshot_piece', path)) {
+    digest ^= hashRow(state.databaseId, 'snapshot_piece', Object.values(row))
+    const start = countIn(row, 'position', path)
+    const piece = bytesIn(row, 'piece', path)
+    if (start + piece.byteLength > (bytes?.byteLength ?? 0)) {
+      throw damaged(path, 'a piece of the snapshot lies outside of it')
+    }
+    bytes?.set(piece, start)
+  }
+  state.snapshotDigest = digest
+  const through = state.snapshotThrough
+  return bytes === null || through === null ? null : { through, members, bytes }
+}

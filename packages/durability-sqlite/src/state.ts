@@ -1,0 +1,60 @@
+/**
+ * What the database amounts to, without the values: the acceptor's row, and the hash of every other,
+ * so that each save can bring the digest up to date. Some 100 bytes an accepted entry. Must follow
+ * from the rows alone, so that the next open comes to the same.
+ */
+import type { Ballot, Slot } from '@paxos/core'
+import type { SqlValue } from './connection.ts'
+import { hashRow, NO_ROWS, type Digest } from './digest.ts'
+
+export class State {
+  readonly databaseId: bigint
+  /** Of the last commit: 0 in a new database, then 1, 2, 3, … */
+  generation = 0
+  promised: Ballot | null = null
+  chosenThrough: Slot = 0
+  snapshotThrough: Slot | null = null
+  /** Of every row of the snapshot, its members and its pieces. */
+  snapshotDigest = NO_ROWS
+  readonly #accepted = new Map<Slot, Digest>()
+  #acceptedDigest = NO_ROWS
+
+  constructor(databaseId: bigint) {
+    this.databaseId = databaseId
+  }
+
+  /** Whether an entry of `slot` counts: those that the snapshot covers do not. */
+  isAboveSnapshot(slot: Slot): boolean {
+    return this.snapshotThrough === null || slot > this.snapshotThrough
+  }
+
+  /** Takes into account the entry of `slot`, which replaces the one that was there. */
+  setAccepted(slot: Slot, values: readonly SqlValue[]): void {
+    const hash = hashRow(this.databaseId, 'accepted', values)
+    this.#acceptedDigest ^= hash ^ (this.#accepted.get(slot) ?? NO_ROWS)
+    this.#accepted.set(slot, hash)
+  }
+
+  /** Forgets the entries at or below the slot `through`. */
+  discardAccepted(through: Slot): void {
+    for (const [slot, hash] of this.#accepted) {
+      if (slot > through) continue
+      this.#acceptedDigest ^= hash
+      this.#accepted.delete(slot)
+    }
+  }
+
+  /** The acceptor's row, in the order of its columns. The last of them is the digest. */
+  acceptorRow(): readonly SqlValue[] {
+    const values = [
+      1n,
+      this.databaseId,
+      BigInt(this.generation),
+      this.promised === null ? null : BigInt(this.promised.round),
+      this.promised === null ? null : Buffer.from(this.promised.node),
+      BigInt(this.chosenThrough),
+    ]
+    const others = this.#acceptedDigest ^ this.snapshotDigest
+    return [...values, others ^ hashRow(this.databaseId, 'acceptor', values)]
+  }
+}
