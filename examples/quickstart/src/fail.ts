@@ -17,11 +17,12 @@ export async function runCommand(run: () => Promise<number>): Promise<void> {
   } catch (error) {
     process.exitCode = error instanceof CommanderError ? error.exitCode : 1
     // commander has said what was wrong with the arguments already.
-    if (!(error instanceof CommanderError)) process.stderr.write(`${describe(error)}\n`)
+    if (!(error instanceof CommanderError)) process.stderr.write(`${describeError(error)}\n`)
   }
 }
 
-function describe(error: unknown): string {
+/** What went wrong and what to do, for the user. */
+export function describeError(error: unknown): string {
   if (error instanceof PaxosError || error instanceof UserError) return error.message
   const message = error instanceof Error ? error.message : String(error)
   return `Unexpected error: ${message}. Please report it with the command that you typed.`

@@ -8,34 +8,24 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { UserError } from './fail.ts'
 import type { Order, Report } from './report.ts'
-
-/** What `node.ts` is started with. */
-export interface NodeArguments {
-  readonly id: string
-  readonly members: Readonly<Record<string, string>>
-  readonly directory: string
-  readonly propose: string | undefined
-  readonly loss: number
-  readonly hold: boolean
-}
+import type { NodeArguments, RunningNode } from './run-node.ts'
 
 /** How long a node may take to leave before it is made to, in milliseconds. */
 const LEAVE_WITHIN_MS = 3000
 
-export class NodeProcess {
-  readonly id: string
+/** A node in a process of its own. */
+export class NodeProcess implements RunningNode {
+  readonly manner = 'with SIGKILL'
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
   #complaint = ''
   #mayExit = false
 
-  /** `onFailure` is called when the process ends without having been asked to. */
   constructor(
     args: NodeArguments,
     onReport: (report: Report) => void,
     onFailure: (error: UserError) => void,
   ) {
-    this.id = args.id
     this.#child = fork(fileURLToPath(new URL('./node.js', import.meta.url)), commandLine(args), {
       stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
@@ -61,14 +51,13 @@ export class NodeProcess {
     if (this.#child.connected) this.#child.send(order, () => undefined)
   }
 
-  /** Kills the process with SIGKILL, and resolves when it is gone. */
   async kill(): Promise<void> {
     this.#mayExit = true
     this.#child.kill('SIGKILL')
     await this.#exited
   }
 
-  /** Asks the node to leave; kills it if it does not. */
+  /** Asks the process to end; kills it if it does not. */
   async leave(): Promise<void> {
     this.#mayExit = true
     this.order({ type: 'leave' })
@@ -78,11 +67,11 @@ export class NodeProcess {
   }
 }
 
-function commandLine({ id, members, directory, propose, loss, hold }: NodeArguments): string[] {
+function commandLine({ id, members, durability, propose, loss, hold }: NodeArguments): string[] {
   return [
     `--id=${id}`,
     ...Object.entries(members).map(([member, address]) => `--member=${member}=${address}`),
-    `--directory=${directory}`,
+    `--durability=${durability}`,
     `--loss=${loss}`,
     ...(propose === undefined ? [] : ['--propose=-']),
     ...(hold ? ['--hold'] : []),

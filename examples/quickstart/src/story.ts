@@ -1,14 +1,13 @@
 /**
  * The story that the quickstart tells: several nodes start, one dies between its acceptance and the
  * decision, the others decide without it, and it learns the same value when it comes back. Nothing
- * here takes part in Paxos; it starts processes, kills one, and listens.
+ * here takes part in Paxos; it starts nodes, kills one, and listens.
  */
 import type { Ballot } from '@paxos/core'
 import { UserError } from './fail.ts'
-import { NodeProcess } from './node-process.ts'
-import type { NodeArguments } from './node-process.ts'
 import type { Report } from './report.ts'
 import { nowMs } from './report.ts'
+import type { NodeArguments, RunningNode, StartNode } from './run-node.ts'
 import { formatReport } from './timeline.ts'
 import type { Timeline } from './timeline.ts'
 
@@ -22,13 +21,23 @@ export interface Ending {
   readonly killed: string | null
 }
 
-/** Tells the story. Every process that it started is gone when it resolves or rejects. */
-export async function tellStory(
-  casting: readonly Omit<NodeArguments, 'hold'>[],
-  timeline: Timeline,
-  signal: AbortSignal,
-): Promise<Ending> {
-  const stage = new Stage(timeline, signal)
+/** How the story is played. */
+export interface Play {
+  readonly casting: readonly Omit<NodeArguments, 'hold'>[]
+  readonly startNode: StartNode
+  /**
+   * Whether the node that was killed comes back. One that kept its promises in memory must not:
+   * having forgotten them, it could break them.
+   */
+  readonly comesBack: boolean
+  readonly timeline: Timeline
+  readonly signal: AbortSignal
+}
+
+/** Tells the story. Every node that it started is gone when it resolves or rejects. */
+export async function tellStory(play: Play): Promise<Ending> {
+  const { casting, comesBack } = play
+  const stage = new Stage(play)
   try {
     for (const args of casting) stage.start({ ...args, hold: true })
     await stage.until(() => stage.leaderHolding() !== null || stage.isChosenOnDisk)
@@ -38,7 +47,7 @@ export async function tellStory(
     await stage.until(() => stage.undecided.length === 0)
 
     const fallen = casting.find(({ id }) => id === leader)
-    if (fallen !== undefined) {
+    if (fallen !== undefined && comesBack) {
       stage.start({ ...fallen, propose: undefined, hold: false })
       await stage.until(() => stage.undecided.length === 0)
     }
@@ -48,22 +57,20 @@ export async function tellStory(
   }
 }
 
-/** The processes that are running, and what they have reported. */
+/** The nodes that are running, and what they have reported. */
 class Stage {
   readonly views = new Map<string, string>()
-  readonly #timeline: Timeline
-  readonly #nodes = new Map<string, NodeProcess>()
+  readonly #play: Play
+  readonly #nodes = new Map<string, RunningNode>()
   readonly #holding = new Map<string, Ballot>()
-  readonly #signal: AbortSignal
   #isChosenOnDisk = false
   #failure: Error | null = null
   /** Called whenever something has happened. */
   #wake: () => void = () => undefined
 
-  constructor(timeline: Timeline, signal: AbortSignal) {
-    this.#timeline = timeline
-    this.#signal = signal
-    signal.addEventListener('abort', () => this.#wake())
+  constructor(play: Play) {
+    this.#play = play
+    play.signal.addEventListener('abort', () => this.#wake())
   }
 
   get isChosenOnDisk(): boolean {
@@ -87,7 +94,10 @@ class Stage {
       this.#failure ??= new UserError(`Node ${id}: ${error.message}`)
       this.#wake()
     }
-    this.#nodes.set(id, new NodeProcess(args, (report) => this.#hear(id, report), onFailure))
+    this.#nodes.set(
+      id,
+      this.#play.startNode(args, (report) => this.#hear(id, report), onFailure),
+    )
   }
 
   /** Everybody who holds an acceptance back may report it. */
@@ -99,7 +109,7 @@ class Stage {
     const node = this.#nodes.get(id)
     this.#nodes.delete(id)
     await node?.kill()
-    this.#timeline.add(id, nowMs(), 'killed    with SIGKILL')
+    this.#play.timeline.add(id, nowMs(), `killed    ${node?.manner ?? ''}`)
   }
 
   /** Resolves when `condition` holds; rejects when a node fails, in vain, or on Ctrl-C. */
@@ -107,7 +117,7 @@ class Stage {
     const deadline = AbortSignal.timeout(PATIENCE_MS)
     deadline.addEventListener('abort', () => this.#wake())
     while (!condition()) {
-      this.#signal.throwIfAborted()
+      this.#play.signal.throwIfAborted()
       if (this.#failure !== null) throw this.#failure
       if (deadline.aborted) throw inVain(this.undecided)
       await new Promise<void>((resolve) => {
@@ -122,7 +132,7 @@ class Stage {
 
   #hear(id: string, report: Report): void {
     const text = formatReport(report)
-    if (text !== null) this.#timeline.add(id, report.atMs, text)
+    if (text !== null) this.#play.timeline.add(id, report.atMs, text)
     if (report.type === 'holding') this.#holding.set(id, report.ballot)
     if (report.type === 'chosen') this.views.set(id, report.value)
     if (report.type === 'opened' && report.isChosen) this.#isChosenOnDisk = true

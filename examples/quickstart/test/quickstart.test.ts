@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FIRST_SLOT } from '@paxos/core'
 import { file } from '@paxos/durability-file'
+import { DURABILITIES, TRANSPORTS } from '../src/adapters.ts'
 import { freePorts } from '../src/ports.ts'
 import { emptyDirectory, run, start } from './processes.ts'
 import type { Ended } from './processes.ts'
@@ -132,6 +133,32 @@ describe('the main job', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 })
 
+describe('every transport with every durability adapter', { timeout: TEST_TIMEOUT_MS }, () => {
+  const combinations = TRANSPORTS.flatMap((transport) =>
+    DURABILITIES.map((durability) => [transport, durability] as const),
+  )
+
+  it.each(combinations)('%s with %s: three nodes agree though one dies', async (...schemes) => {
+    const [transport, durability] = schemes
+    const ended = await run('main', ['--transport', transport, '--durability', durability])
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    expect(['"apples"', '"bananas"', '"cherries"']).toContain(agreement(ended))
+    // A node whose promises died with it must not come back.
+    const nodes = durability === 'memory' ? 2 : 3
+    expect(ended.stdout).toContain(`All ${nodes} nodes agree`)
+    const manner = transport === 'memory' ? 'without a word' : 'with SIGKILL'
+    expect(lines(ended, /killed/).join()).toContain(`killed    ${manner}`)
+    expect(ended.stdout.includes('starts; on its disk: promised')).toBe(durability !== 'memory')
+  })
+
+  it.each(['file', 'sqlite'])('%s remembers what another transport chose', async (durability) => {
+    const kept = ['--durability', durability, '--directory', await emptyDirectory()]
+    await run('main', [...kept, '--transport', 'ws', 'first'])
+    const second = await run('main', [...kept, '--transport', 'grpc', 'second'])
+    expect(agreement(second)).toBe('"first"')
+  })
+})
+
 describe('what it prints', { timeout: TEST_TIMEOUT_MS }, () => {
   const escape = String.fromCharCode(27)
 
@@ -153,7 +180,9 @@ describe('what it prints', { timeout: TEST_TIMEOUT_MS }, () => {
       expect([code, stderr]).toEqual([0, ''])
       expect(stdout).toContain('Usage:')
       const options =
-        command === 'main' ? ['--nodes', '--loss', '--directory', '--port'] : ['--member']
+        command === 'main'
+          ? ['--transport', '--durability', '--nodes', '--loss', '--directory', '--port']
+          : ['--member', '--durability']
       for (const option of options) expect(stdout).toContain(option)
     },
   )
@@ -170,6 +199,17 @@ describe(
       ['a loss of everything', ['--loss', '1'], /Give a number from 0 to 0.9/],
       ['no loss at all', ['--loss', ''], /Give a number from 0 to 0.9/],
       ['a privileged port', ['--port', '80'], /Give a whole number from 1024 to 65000/],
+      [
+        'a transport that is none',
+        ['--transport', 'tcp'],
+        /Allowed choices are memory, udp, ws, grpc/,
+      ],
+      ['a port for memory', ['--transport', 'memory', '--port', '7000'], /Leave out --port/],
+      [
+        'a directory for memory',
+        ['--durability', 'memory', '--directory', 'x'],
+        /Leave out --directory/,
+      ],
       ['more values than nodes', ['1', '2', '3', '4'], /4 values are too many for 3 nodes/],
     ])('%s', async (_, args, sentence) => {
       const ended = await run('main', args)
@@ -192,7 +232,13 @@ describe(
       const { port } = holder.address()
       const members = ['--member', `a=udp://127.0.0.1:${port}`]
       const directory = await emptyDirectory()
-      const ended = await run('node', ['--id', 'a', ...members, '--directory', directory])
+      const ended = await run('node', [
+        '--id',
+        'a',
+        ...members,
+        '--durability',
+        `file:${directory}`,
+      ])
       expectRefusal(ended, new RegExp(`udp://127.0.0.1:${port}.*taken`))
       // The lock is gone with the failure: the directory can be opened.
       const disk = file(directory)
@@ -225,23 +271,33 @@ describe(
 
     it('an id that is not among the members', async () => {
       const directory = join(await emptyDirectory(), 'x')
-      const args = ['--id', 'x', '--member', 'a=udp://127.0.0.1:7000', '--directory', directory]
+      const args = [
+        '--id',
+        'x',
+        '--member',
+        'a=udp://127.0.0.1:7000',
+        '--durability',
+        `file:${directory}`,
+      ]
       expectRefusal(await run('node', args), /"x" is not among the members "a"/)
       await expect(readdir(directory)).rejects.toMatchObject({ code: 'ENOENT' })
     })
 
     it('a member without an address, or with one of another kind', async () => {
-      const directory = ['--directory', await emptyDirectory()]
-      const without = await run('node', ['--id', 'a', '--member', 'a', ...directory])
+      const disk = ['--durability', `file:${await emptyDirectory()}`]
+      const without = await run('node', ['--id', 'a', '--member', 'a', ...disk])
       expectRefusal(without, /Write id=address/)
-      const other = await run('node', ['--id', 'a', '--member', 'a=http://x:1', ...directory])
-      expectRefusal(other, /'http:\/\/x:1' is no UDP address/)
+      const other = await run('node', ['--id', 'a', '--member', 'a=http://x:1', ...disk])
+      expectRefusal(other, /No transport is known for 'http:\/\/x:1'/)
+      const mistyped = await run('node', ['--id', 'a', '--member', 'a=udp://x', ...disk])
+      expectRefusal(mistyped, /'udp:\/\/x' is no UDP address/)
     })
 
     it('two nodes on one directory', async () => {
       const directory = await emptyDirectory()
-      const [port = 0] = await freePorts(1)
-      const args = ['--id', 'a', '--member', `a=udp://127.0.0.1:${port}`, '--directory', directory]
+      const [port = 0] = await freePorts(1, 'udp')
+      const member = `a=udp://127.0.0.1:${port}`
+      const args = ['--id', 'a', '--member', member, '--durability', `file:${directory}`]
       const first = start('node', args)
       await first.printed('its disk is empty')
       expectRefusal(await run('node', args), /is held by/)
@@ -254,7 +310,7 @@ describe(
 describe('nodes started by hand', { timeout: TEST_TIMEOUT_MS }, () => {
   it('agree, print what they say, and leave on Ctrl-C with 0', async () => {
     const directory = await emptyDirectory()
-    const ports = await freePorts(3)
+    const ports = await freePorts(3, 'udp')
     const ids = ['a', 'b', 'c']
     const members = ids.flatMap((id, index) => [
       '--member',
@@ -263,7 +319,7 @@ describe('nodes started by hand', { timeout: TEST_TIMEOUT_MS }, () => {
     const nodes = await Promise.all(
       ids.map(async (id) => {
         await mkdir(join(directory, id))
-        const args = ['--id', id, ...members, '--directory', join(directory, id)]
+        const args = ['--id', id, ...members, '--durability', `file:${join(directory, id)}`]
         return start('node', [...args, ...(id === 'b' ? ['--propose', 'by hand'] : [])])
       }),
     )
@@ -274,7 +330,7 @@ describe('nodes started by hand', { timeout: TEST_TIMEOUT_MS }, () => {
 
   it('a node whose parent has gone while it was starting ends by itself', async () => {
     const members = ['--member', 'a=udp://127.0.0.1:0', '--member', 'b=udp://127.0.0.1:1']
-    const args = ['--id', 'a', ...members, '--directory', await emptyDirectory()]
+    const args = ['--id', 'a', ...members, '--durability', `file:${await emptyDirectory()}`]
     const path = fileURLToPath(new URL('../dist/node.js', import.meta.url))
     const child = fork(path, args, { execArgv: [] })
     onTestFinished(() => {
