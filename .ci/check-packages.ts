@@ -27,6 +27,7 @@ const ALLOWED_FILES =
   /^(?:package\.json|README\.md|LICENSE|dist\/(?:[\w.-]+\/)*[\w.-]+\.(?:js|d\.ts)(?:\.map)?)$/
 const ALLOWED_BESIDES: Readonly<Record<string, readonly string[]>> = {
   '@paxos/core': ['proto/paxos.proto'],
+  '@paxos/transport-grpc': ['proto/paxos.proto', 'proto/transport.proto'],
 }
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -125,7 +126,11 @@ function fileProblems({ folder, files, source: { name } }: Packed): string[] {
   const required = ['package.json', 'README.md', 'LICENSE', 'dist/index.js', ...besides]
   const left = files
     .filter((file) => file.startsWith('dist/') && file.endsWith('.js'))
-    .filter((file) => !existsSync(join(folder, file.replace('dist/', 'src/').replace(/js$/, 'ts'))))
+    .filter((file) => {
+      const source = join(folder, file.replace('dist/', 'src/'))
+      // A few sources are JavaScript: what a worker thread runs without a build.
+      return !existsSync(source.replace(/js$/, 'ts')) && !existsSync(source)
+    })
   return [
     ...required.filter((file) => !files.includes(file)).map((file) => `${file} is not packed.`),
     ...files

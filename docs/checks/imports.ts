@@ -7,18 +7,30 @@
 /** What stands in for the specifier of an `import(…)` that is not a plain string. */
 export const COMPUTED = '(computed)'
 
-const STATIC = /^[ \t]*(?:import|export)\b(?:[^'"`;()=]*?\bfrom)?\s*(['"])([^'"\n]+)\1/gm
-const CALL = /(?<![.\w#])(?:import|require)\s*\(\s*(?:(['"`])([^'"`\n$]+)\1\s*[,)])?/g
+/** One import, and whether it happens only when the code around it runs. */
+export interface Import {
+  readonly specifier: string
+  readonly onDemand: boolean
+}
 
-/** The specifiers that `source` names in imports, re-exports, import types, import() and require(). */
-export function importsOf(source: string): string[] {
+const STATIC = /^[ \t]*(?:import|export)\b(?:[^'"`;()=]*?\bfrom)?\s*(['"])([^'"\n]+)\1/gm
+const CALL = /(?<![.\w#])(import|require)\s*\(\s*(?:(['"`])([^'"`\n$]+)\2\s*[,)])?/g
+
+/** What `source` names in imports, re-exports, import types, import() and require(). */
+export function importsOf(source: string): Import[] {
   const code = source
     .split('\n')
     .map((line) => (/^\s*(?:\/\/|\/\*|\*)/.test(line) ? '' : line))
     .join('\n')
-  const statements = [...code.matchAll(STATIC)].map(([, , specifier = '']) => specifier)
-  const calls = [...code.matchAll(CALL)].map(([, , specifier = COMPUTED]) => specifier)
-  return [...new Set([...statements, ...calls])]
+  const statements = [...code.matchAll(STATIC)].map(([, , specifier = '']) => ({
+    specifier,
+    onDemand: false,
+  }))
+  const calls = [...code.matchAll(CALL)].map(([, word, , specifier = COMPUTED]) => ({
+    specifier,
+    onDemand: word === 'import',
+  }))
+  return [...statements, ...calls]
 }
 
 /** The package that a specifier belongs to: '@paxos/core/wire' is of '@paxos/core'. */

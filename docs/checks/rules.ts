@@ -3,13 +3,19 @@
  * can show it an offence. Must never fetch the facts itself.
  */
 import { COMPUTED, packageOf } from './imports.ts'
+import type { Import } from './imports.ts'
 import type { Package } from './repository.ts'
 
 /** What one package may depend on. */
 export interface Rule {
   /** Packages of this repository that its sources may import. */
   readonly imports: readonly string[]
-  /** Whether it takes them as peers, so that the application has one copy of each. */
+  /**
+   * Packages of this repository that its sources may import by import(…) alone, when they are asked
+   * for. They are optional peers: the application may do without.
+   */
+  readonly importsOnDemand?: readonly string[]
+  /** Whether it takes `imports` as peers, so that the application has one copy of each. */
   readonly asPeers?: boolean
   /** Libraries from outside. */
   readonly libraries?: readonly string[]
@@ -24,17 +30,26 @@ export interface Rule {
 const core = '@paxos/core'
 const testkit = '@paxos/testkit'
 const adapter = { imports: [core], asPeers: true, testsUse: [testkit] }
-const adapters = ['transport-memory', 'transport-udp', 'durability-memory', 'durability-file']
+const adapters = [
+  '@paxos/transport-memory',
+  '@paxos/transport-udp',
+  '@paxos/transport-websocket',
+  '@paxos/transport-grpc',
+  '@paxos/durability-memory',
+  '@paxos/durability-file',
+  '@paxos/durability-sqlite',
+]
 
 /** The table. A package that is not in it may not exist. */
 export const RULES: Readonly<Record<string, Rule>> = {
   [core]: { imports: [], node: false },
   '@paxos/replica': {
     imports: [core],
+    importsOnDemand: adapters,
     node: false,
-    testsUse: [...adapters.map((name) => `@paxos/${name}`), testkit],
+    testsUse: [testkit],
   },
-  [testkit]: { imports: [core], node: true },
+  [testkit]: { imports: [core], libraries: ['@peculiar/x509', 'reflect-metadata'], node: true },
 
   '@paxos/transport-memory': { ...adapter, node: false },
   '@paxos/transport-udp': { ...adapter, node: true },
@@ -63,15 +78,14 @@ export function manifestProblems({ folder, manifest }: Package): string[] {
   const dependencies = manifest.dependencies ?? {}
   const peers = manifest.peerDependencies ?? {}
   const libraries = rule.libraries ?? []
+  const onDemand = rule.importsOnDemand ?? []
+  const optional = [...onDemand, ...(rule.librariesAreOptional === true ? libraries : [])]
   const inDependencies = [
     ...(rule.asPeers === true ? [] : rule.imports),
     ...(rule.librariesAreOptional === true ? [] : libraries),
   ]
-  const inPeers = [
-    ...(rule.asPeers === true ? rule.imports : []),
-    ...(rule.librariesAreOptional === true ? libraries : []),
-  ]
-  const inTests = new Set([...rule.imports, ...(rule.testsUse ?? [])])
+  const inPeers = [...(rule.asPeers === true ? rule.imports : []), ...optional]
+  const inTests = new Set([...rule.imports, ...onDemand, ...(rule.testsUse ?? [])])
   const problems = [
     ...unexpected(name, 'dependencies', dependencies, inDependencies),
     ...unexpected(name, 'peerDependencies', peers, inPeers),
@@ -87,9 +101,9 @@ export function manifestProblems({ folder, manifest }: Package): string[] {
       problems.push(`${name} takes ${other} as '${range}' and not as 'workspace:^'.`)
     }
   }
-  for (const library of rule.librariesAreOptional === true ? libraries : []) {
-    if (library in peers && manifest.peerDependenciesMeta?.[library]?.optional !== true) {
-      problems.push(`${name} does not mark ${library} as optional in peerDependenciesMeta.`)
+  for (const peer of optional) {
+    if (peer in peers && manifest.peerDependenciesMeta?.[peer]?.optional !== true) {
+      problems.push(`${name} does not mark ${peer} as optional in peerDependenciesMeta.`)
     }
   }
   return problems
@@ -99,17 +113,17 @@ export function manifestProblems({ folder, manifest }: Package): string[] {
 export function importProblems(
   { manifest: { name } }: Package,
   file: string,
-  imports: readonly string[],
+  imports: readonly Import[],
 ): string[] {
   const rule = RULES[name]
   if (rule === undefined) return [`${name} has no row in the table of rules.`]
-  return imports.flatMap((specifier) => {
-    const reason = refusal(rule, specifier)
-    return reason === null ? [] : [`${file} imports ${specifier}: ${reason}.`]
+  return imports.flatMap((found) => {
+    const reason = refusal(rule, found)
+    return reason === null ? [] : [`${file} imports ${found.specifier}: ${reason}.`]
   })
 }
 
-function refusal(rule: Rule, specifier: string): string | null {
+function refusal(rule: Rule, { specifier, onDemand }: Import): string | null {
   if (specifier.startsWith('.')) {
     return specifier.endsWith('.ts') ? null : 'a relative import ends in .ts'
   }
@@ -117,6 +131,9 @@ function refusal(rule: Rule, specifier: string): string | null {
   if (specifier.startsWith('node:')) return rule.node ? null : 'this package runs in browsers too'
   const name = packageOf(specifier)
   if (rule.libraries?.includes(name) === true) return null
+  if (rule.importsOnDemand?.includes(name) === true) {
+    return onDemand && specifier === name ? null : 'only by import(…), when it is asked for'
+  }
   if (!rule.imports.includes(name)) return 'the table of rules does not allow it'
   // An adapter knows the contracts, not the algorithm.
   if (rule.asPeers === true && specifier !== name) return `an adapter may import ${name} only`

@@ -29,6 +29,7 @@ export function snippetsOf(file: string, markdown: string): Snippet[] {
   return codeBlocks(markdown)
     .map((block) => ({ ...block, words: block.info.split(/\s+/) }))
     .filter(({ words }) => words[0] === 'ts' || words[0] === 'typescript')
+    .filter(({ words }) => words[1] !== 'from')
     .map(({ code, line, words }) => {
       const [language, ...rest] = words
       if (language !== 'ts' || (rest.length > 0 && rest.join(' ') !== 'no-run')) {
@@ -38,6 +39,35 @@ export function snippetsOf(file: string, markdown: string): Snippet[] {
       }
       return { file, line, code, runs: rest.length === 0, expected: expectedLines(code) }
     })
+}
+
+/** One ```ts from path block: lines of a file, shown as they are. */
+export interface Excerpt {
+  readonly line: number
+  readonly code: string
+  /** Relative to the document. */
+  readonly path: string
+}
+
+/** The excerpts of a document. */
+export function excerptsOf(markdown: string): Excerpt[] {
+  return codeBlocks(markdown).flatMap(({ info, code, line }) => {
+    const path = /^ts from (\S+)$/.exec(info)?.[1]
+    return path === undefined ? [] : [{ line, code, path }]
+  })
+}
+
+/** Whether `code` is a run of whole lines of `text`, which may all be indented. */
+export function isExcerpt(code: string, text: string): boolean {
+  const wanted = code.split('\n')
+  const lines = text.split('\n')
+  return lines.some((first, start) => {
+    const indent = first.slice(0, first.length - (wanted[0]?.length ?? 0))
+    return (
+      indent.trim() === '' &&
+      wanted.every((line, index) => lines[start + index] === (line === '' ? '' : indent + line))
+    )
+  })
 }
 
 /** Each `// → text` in the order of the lines, with nothing but its trailing spaces lost. */
@@ -68,7 +98,7 @@ export function missingFrom(packageName: string, snippets: readonly Snippet[]): 
 }
 
 function importing(specifier: string): Promised {
-  return { name: specifier, isShownBy: (code) => importsOf(code).includes(specifier) }
+  return { name: specifier, isShownBy: (code) => imports(code, specifier) }
 }
 
 function using(text: string, specifier: string): Promised {
@@ -76,6 +106,10 @@ function using(text: string, specifier: string): Promised {
   return {
     name: `${text.replace('(', '()')} of ${specifier}`,
     isShownBy: (code) =>
-      importsOf(code).includes(specifier) && word.test(code.replaceAll(/^\s*\/\/.*$/gm, '')),
+      imports(code, specifier) && word.test(code.replaceAll(/^\s*\/\/.*$/gm, '')),
   }
+}
+
+function imports(code: string, specifier: string): boolean {
+  return importsOf(code).some((found) => found.specifier === specifier)
 }

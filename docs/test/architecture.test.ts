@@ -61,9 +61,14 @@ describe('a package depends on what the table of rules allows, and on nothing el
       /may not have ws in peerDependencies/,
     ],
     [
-      'replica knows no adapter',
+      'replica brings no adapter',
       aPackage('@paxos/replica', { dependencies: { '@paxos/transport-udp': range } }),
       /may not have @paxos\/transport-udp in dependencies/,
+    ],
+    [
+      'replica asks for no adapter',
+      aPackage('@paxos/replica', { peerDependencies: { '@paxos/transport-udp': range } }),
+      /does not mark @paxos\/transport-udp as optional/,
     ],
     [
       'an adapter does not bring a core of its own',
@@ -111,7 +116,8 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ['@paxos/core', 'fs', /does not allow/],
     ['@paxos/core', './ballot.js', /ends in \.ts/],
     ['@paxos/core', '@paxos/core', /does not allow/],
-    ['@paxos/replica', '@paxos/transport-memory', /does not allow/],
+    ['@paxos/replica', '@paxos/transport-memory', /only by import/],
+    ['@paxos/replica', '@paxos/testkit', /does not allow/],
     ['@paxos/replica', COMPUTED, /nobody can check/],
     ['@paxos/transport-udp', '@paxos/core/practical', /an adapter may import @paxos\/core only/],
     ['@paxos/transport-udp', '@paxos/transport-memory', /does not allow/],
@@ -119,9 +125,21 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ['@paxos/durability-file', 'ws', /does not allow/],
     ['@paxos/new', './index.ts', /no row/],
   ])('%s may not import %s', (name, specifier, complaint) => {
-    expect(importProblems(aPackage(name), 'src/a.ts', [specifier])).toEqual([
+    const imports = [{ specifier, onDemand: false }]
+    expect(importProblems(aPackage(name), 'src/a.ts', imports)).toEqual([
       expect.stringMatching(complaint),
     ])
+  })
+
+  it.each([
+    ['@paxos/replica', '@paxos/transport-udp', []],
+    ['@paxos/replica', '@paxos/transport-udp/internal', [/only by import/]],
+    ['@paxos/replica', 'lodash', [/does not allow/]],
+    ['@paxos/core', '@paxos/transport-udp', [/does not allow/]],
+  ])('on demand %s imports %s as the table says', (name, specifier, complaints) => {
+    expect(importProblems(aPackage(name), 'src/a.ts', [{ specifier, onDemand: true }])).toEqual(
+      complaints.map((complaint) => expect.stringMatching(complaint)),
+    )
   })
 
   it.each([
@@ -132,12 +150,15 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ['@paxos/transport-websocket', 'ws'],
     ['@paxos/transport-grpc', '@grpc/grpc-js/build/src/call.js'],
   ])('%s may import %s', (name, specifier) => {
-    expect(importProblems(aPackage(name), 'src/a.ts', [specifier])).toEqual([])
+    const imports = [{ specifier, onDemand: false }]
+    expect(importProblems(aPackage(name), 'src/a.ts', imports)).toEqual([])
   })
 
-  it('no row lets a package import an adapter', () => {
+  it('no row lets a package import an adapter, and only replica may on demand', () => {
     const imported = Object.values(RULES).flatMap(({ imports }) => imports)
     expect(imported.filter((name) => /-/.test(name))).toEqual([])
+    const onDemand = Object.keys(RULES).filter((name) => RULES[name]?.importsOnDemand !== undefined)
+    expect(onDemand).toEqual(['@paxos/replica'])
   })
 
   it.each([
@@ -161,7 +182,14 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ['import.meta.url', []],
     ["registry.import('one')", []],
   ])('an import is found in whatever form: %j', (source, specifiers) => {
-    expect(importsOf(source)).toEqual(specifiers)
+    expect(importsOf(source).map(({ specifier }) => specifier)).toEqual(specifiers)
+  })
+
+  it('an import on demand is told from the others', () => {
+    const source = "import a from 'one'\nconst b = require('two')\nconst c = await import('three')"
+    expect(importsOf(source).filter(({ onDemand }) => onDemand)).toEqual([
+      { specifier: 'three', onDemand: true },
+    ])
   })
 })
 

@@ -2,11 +2,12 @@
  * Runs every example of the documents. An example that prints anything but what it says, or that
  * no longer compiles, is a lie that somebody will copy.
  */
+import { posix } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listFiles, listPackages, read } from '../checks/repository.ts'
 import { layOut, SNIPPET_TIMEOUT_MS } from '../checks/run.ts'
 import type { Project } from '../checks/run.ts'
-import { missingFrom, snippetsOf } from '../checks/snippet.ts'
+import { excerptsOf, isExcerpt, missingFrom, snippetsOf } from '../checks/snippet.ts'
 import type { Snippet } from '../checks/snippet.ts'
 
 /** The compiler looks at everything at once; a busy machine needs its time. */
@@ -34,6 +35,37 @@ describe('every example in the documents is true', () => {
       if (runs) expect(await project.run(snippet)).toBeNull()
     })
   }
+})
+
+describe('every excerpt in the documents is what the file says', () => {
+  const excerpts = documents.flatMap((file) =>
+    excerptsOf(read(file)).map((excerpt) => ({ file, ...excerpt })),
+  )
+
+  it.each(excerpts.map((excerpt) => [`${excerpt.file}, line ${excerpt.line}`, excerpt] as const))(
+    '%s',
+    (_, { file, code, path }) => {
+      expect(isExcerpt(code, read(posix.join(posix.dirname(file), path)))).toBe(true)
+    },
+  )
+
+  const text = 'function a() {\n  return {\n    b: 1,\n\n    c: 2,\n  }\n}\n'
+  it.each([
+    ['whole lines', 'function a() {\n  return {', true],
+    ['indented lines', 'return {\n  b: 1,\n\n  c: 2,\n}', true],
+    ['half a line', 'return {\n  b', false],
+    ['lines that are not together', 'return {\n  c: 2,', false],
+    ['another indentation', 'return {\nb: 1,', false],
+    ['what is not there', 'return 1', false],
+  ])('%s', (_, code, expected) => {
+    expect(isExcerpt(code, text)).toBe(expected)
+  })
+
+  it('a block says where its lines are from', () => {
+    expect(excerptsOf('```ts from ../a.ts\nb\n```\n```ts\nc\n```')).toEqual([
+      { line: 2, code: 'b', path: '../a.ts' },
+    ])
+  })
 })
 
 describe('every package shows in its README, by an example that runs, what it is for', () => {
