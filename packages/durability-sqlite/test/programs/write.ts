@@ -8,16 +8,28 @@ const driver = name === 'node:sqlite' ? name : 'better-sqlite3'
 const adapter = sqlite(path, { driver })
 const { chosenThrough } = await adapter.open()
 let next = chosenThrough
-// Not through a stream: a line that is buffered would be lost with the process.
-const say = (line: string) => writeSync(1, `${line}\n`)
-say(`found ${chosenThrough}`)
+await say(`found ${chosenThrough}`)
 
 async function saveOnAndOn(): Promise<never> {
   for (;;) {
     next += 1
     const number = next
     await adapter.save(changeNumber(number))
-    say(`durable ${number}`)
+    await say(`durable ${number}`)
   }
 }
 await Promise.all(Array.from({ length: 8 }, saveOnAndOn))
+
+/** Not through a stream: a line that is buffered would be lost with the process. */
+async function say(line: string): Promise<void> {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`)
+      return
+    } catch (error) {
+      // Whoever reads this is behind. A line is short enough to be written whole or not at all.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+}
