@@ -21,29 +21,29 @@ import type { Change } from './durability.ts'
 import { invariant } from './invariant.ts'
 import type { Message } from './message.ts'
 
-/** One message on its way out. */
-export interface Outgoing<V> {
+/** One message on its way out. `M` is another union where the engine is that of a log. */
+export interface Outgoing<V, M = Message<V>> {
   /** A node, or every node but this one: what an engine tells itself never leaves it. */
   // oxlint-disable-next-line typescript/no-redundant-type-constituents -- 'all' is a reserved id, and the type is where a reader looks for it
   readonly to: NodeId | 'all'
-  readonly message: Message<V>
+  readonly message: M
 }
 
 /** A change that must be durable before the messages behind it may leave. */
-export interface Save<V> {
+export interface Save<V, M = Message<V>> {
   readonly change: Change<V>
   /** May be empty: `saved()` is called all the same. */
-  readonly then: readonly Outgoing<V>[]
+  readonly then: readonly Outgoing<V, M>[]
 }
 
 /** What to do now. See the duties of the host at the top of this file. */
-export interface Effects<V> {
+export interface Effects<V, M = Message<V>, E = Event<V>> {
   /** May leave at once, in any order, relative to the save. */
-  readonly send: readonly Outgoing<V>[]
+  readonly send: readonly Outgoing<V, M>[]
   /** Must be on stable storage before `then` leaves this node. */
-  readonly save?: Save<V>
+  readonly save?: Save<V, M>
   /** What the application is told, in order. */
-  readonly events: readonly Event<V>[]
+  readonly events: readonly E[]
 }
 
 /** What an engine tells the application. */

@@ -18,5 +18,5 @@ export const MAX_ID_BYTES = 255
  */
 export const MAX_VALUE_BYTES = MAX_FRAME_BYTES - 2048
 
-/** Rounds are exact in a double and in the wire format's uint64 up to here. */
+/** Rounds, and slots too, are exact in a double and in the wire format's uint64 up to here. */
 export const MAX_ROUND = Number.MAX_SAFE_INTEGER

@@ -5,6 +5,7 @@
  * `Promise` is JavaScript's own word, so every message type ends in Message.
  */
 import type { Ballot, NodeId } from './ballot.ts'
+import type { LogMessage } from './multi/messages.ts'
 
 /** Phase 1a: "may I use this ballot, and what have you accepted below it?" */
 export interface PrepareMessage {
@@ -77,7 +78,7 @@ export interface ChosenMessage<V> {
   readonly value: V
 }
 
-/** Everything that can travel between two nodes. */
+/** Everything that nodes of a single decree send each other. */
 export type Message<V> =
   | PrepareMessage
   | PromiseMessage<V>
@@ -101,5 +102,5 @@ export interface Envelope<V = Uint8Array> {
   /** Frames of other clusters are dropped by the receiver. */
   readonly cluster: string
   readonly from: NodeId
-  readonly message: Message<V>
+  readonly message: Message<V> | LogMessage
 }

@@ -4,7 +4,9 @@
  * everything in `safety.ts` is checked. A failure shows the last steps. Every message and every
  * save is copied, so that no identity survives.
  */
-import type { Effects, Message, NodeId, Outgoing, Proposal, QuorumSystem, Saved } from '@paxos/core'
+import type { Effects, Message, NodeId, Outgoing, Proposal } from '@paxos/core'
+import type { QuorumSystem, Saved } from '@paxos/core'
+import { isMultiPaxosMessage } from '@paxos/core/multi'
 import { decode, encode } from '@paxos/core/wire'
 import { Disk } from './disk.ts'
 import { Safety } from './safety.ts'
@@ -297,7 +299,11 @@ export class Cluster<V, E extends Engine<V>> {
 
 /** Carries messages as bytes, the way a transport does. */
 export function onTheWire(from: NodeId, message: Message<Uint8Array>): Message<Uint8Array> {
-  return decode(encode({ cluster: 'test', from, message })).message
+  const arrived = decode(encode({ cluster: 'test', from, message })).message
+  if (isMultiPaxosMessage(arrived) && arrived.type !== 'nack') {
+    throw new Error(`${message.type} became ${arrived.type}`)
+  }
+  return arrived
 }
 
 /** A seeded source of numbers in [0, 1): the same seed, the same numbers. */

@@ -33,6 +33,12 @@ export class Disk<V> {
     return change
   }
 
+  /** Loses everything, as if it had never held anything. Not what a disk may do in a cluster. */
+  forget(): void {
+    this.#saved = EMPTY_SAVED
+    this.#running.length = 0
+  }
+
   /** Loses the running saves, except that the oldest `reached` of them become durable first. */
   crash(reached: number): { readonly kept: Change<V>[]; readonly lost: Change<V>[] } {
     const kept: Change<V>[] = []
@@ -45,10 +51,13 @@ export class Disk<V> {
 function applyChange<V>(saved: Saved<V>, change: Change<V>): Saved<V> {
   const entries = new Map(saved.accepted.map((entry) => [entry.slot, entry]))
   for (const entry of change.accepted ?? []) entries.set(entry.slot, entry)
+  const snapshot = change.snapshot ?? saved.snapshot
   return {
     promised: change.promised ?? saved.promised,
-    accepted: [...entries.values()].toSorted((a, b) => a.slot - b.slot),
-    snapshot: change.snapshot ?? saved.snapshot,
+    accepted: [...entries.values()]
+      .filter(({ slot }) => slot > (snapshot?.through ?? 0))
+      .toSorted((a, b) => a.slot - b.slot),
+    snapshot,
     chosenThrough: change.chosenThrough ?? saved.chosenThrough,
   }
 }

@@ -14,8 +14,9 @@ export class Trace {
   }
 
   /** A message arrives, or does not. */
-  message(from: NodeId, arrow: '→' | '✗', to: NodeId, message: Message<unknown>): void {
-    this.at(`${from} ${arrow} ${to}`, showMessage(message))
+  message(from: NodeId, arrow: '→' | '✗', to: NodeId, message: Message<unknown> | string): void {
+    const what = typeof message === 'string' ? message : showMessage(message)
+    this.at(`${from} ${arrow} ${to}`, what)
   }
 
   /** Something that concerns the whole cluster. */

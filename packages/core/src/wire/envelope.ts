@@ -1,12 +1,20 @@
 /**
  * The messages of proto/paxos.proto, field by field: the one place that knows a field number. The
  * two files must say the same; the tests hold them against each other. A number that was once
- * released must never change its meaning.
+ * released must never change its meaning: a new field comes last.
+ *
+ * The fields of a message are numbered 1, 2, 3, … in the order in which they stand here.
  */
 import type { Ballot } from '../ballot.ts'
+import type { AcceptedEntry, Member } from '../durability.ts'
 import type { Message, Proposal } from '../message.ts'
-import { bytes, flag, implied, message, nodeId, NOT_SENT, optional, round } from './field.ts'
+import { MAX_BATCH_VALUES, MAX_MEMBERS } from '../multi/limits.ts'
+import type { LogMessage } from '../multi/messages.ts'
+import { address, bytes, count, element, flag, message, nodeId, optional } from './field.ts'
+import { positive, repeated } from './field.ts'
 import type { Field } from './field.ts'
+
+type AnyMessage = Message<Uint8Array> | LogMessage
 
 /** Envelope.cluster. */
 export const CLUSTER = 1
@@ -15,53 +23,125 @@ export const CLUSTER = 1
 export const SENDER = 2
 
 /** Which message it is. */
-export type MessageType = Message<Uint8Array>['type']
+export type MessageType = AnyMessage['type']
 
-/** The message of one type. */
-export type MessageOf<Type extends MessageType> = {
-  [Each in MessageType]: Extract<Message<Uint8Array>, { readonly type: Each }>
+/** What a message of one type holds: the number of the message says which type it is. */
+export type BodyOf<Type extends MessageType> = {
+  [Each in MessageType]: Omit<Extract<AnyMessage, { readonly type: Each }>, 'type'>
 }[Type]
 
-const ballot = message<Ballot>({ round: [1, round], node: [2, nodeId] })
-const proposal = message<Proposal<Uint8Array>>({ ballot: [1, ballot], value: [2, bytes] })
+const ballot = message<Ballot>({ round: positive, node: nodeId })
+const proposal = message<Proposal<Uint8Array>>({ ballot, value: bytes })
+const values = repeated(element, MAX_BATCH_VALUES)
+const entries = repeated(
+  message<AcceptedEntry>({ slot: positive, ballot, value: bytes }),
+  MAX_BATCH_VALUES,
+)
+const members = repeated(message<Member>({ id: nodeId, address }), MAX_MEMBERS)
 
 /** The oneof of Envelope: the field number of each message, and what it holds. */
 export const MESSAGES: {
-  readonly [Type in MessageType]: readonly [number: number, field: Field<MessageOf<Type>>]
+  readonly [Type in MessageType]: readonly [number: number, field: Field<BodyOf<Type>>]
 } = {
-  prepare: [10, message({ type: [NOT_SENT, implied('prepare')], ballot: [1, ballot] })],
-  promise: [
-    11,
+  prepare: [10, message({ ballot })],
+  promise: [11, message({ ballot, accepted: optional(proposal) })],
+  accept: [12, message({ ballot, value: bytes })],
+  accepted: [13, message({ ballot, value: bytes })],
+  nack: [14, message({ ballot, promised: ballot })],
+  propose: [15, message({ value: bytes })],
+  heartbeat: [16, message({ ballot, chosen: flag })],
+  proclamation: [17, message({ ballot, chosen: flag })],
+  learn: [18, message({})],
+  chosen: [19, message({ ballot, value: bytes })],
+  logPrepare: [20, message({ ballot, from: positive })],
+  logPromise: [
+    21,
     message({
-      type: [NOT_SENT, implied('promise')],
-      ballot: [1, ballot],
-      accepted: [2, optional(proposal)],
+      ballot,
+      from: positive,
+      entries,
+      next: count,
+      chosenThrough: count,
+      compactedThrough: count,
     }),
   ],
-  accept: [
-    12,
-    message({ type: [NOT_SENT, implied('accept')], ballot: [1, ballot], value: [2, bytes] }),
+  logAccept: [
+    22,
+    message({
+      ballot,
+      base: positive,
+      first: positive,
+      values,
+      chosenThrough: count,
+    }),
   ],
-  accepted: [
-    13,
-    message({ type: [NOT_SENT, implied('accepted')], ballot: [1, ballot], value: [2, bytes] }),
+  logAccepted: [23, message({ ballot, through: count })],
+  logHeartbeat: [
+    24,
+    message({
+      ballot,
+      base: positive,
+      chosenThrough: count,
+      readId: count,
+    }),
   ],
-  nack: [
-    14,
-    message({ type: [NOT_SENT, implied('nack')], ballot: [1, ballot], promised: [2, ballot] }),
+  logHeartbeatAnswer: [
+    25,
+    message({
+      ballot,
+      through: count,
+      chosenThrough: count,
+      readId: count,
+    }),
   ],
-  propose: [15, message({ type: [NOT_SENT, implied('propose')], value: [1, bytes] })],
-  heartbeat: [
-    16,
-    message({ type: [NOT_SENT, implied('heartbeat')], ballot: [1, ballot], chosen: [2, flag] }),
+  campaign: [
+    26,
+    message({
+      run: positive,
+      number: positive,
+      chosenThrough: count,
+    }),
   ],
-  proclamation: [
-    17,
-    message({ type: [NOT_SENT, implied('proclamation')], ballot: [1, ballot], chosen: [2, flag] }),
+  support: [
+    27,
+    message({
+      run: positive,
+      number: positive,
+      granted: flag,
+      promised: optional(ballot),
+      chosenThrough: count,
+    }),
   ],
-  learn: [18, message({ type: [NOT_SENT, implied('learn')] })],
-  chosen: [
-    19,
-    message({ type: [NOT_SENT, implied('chosen')], ballot: [1, ballot], value: [2, bytes] }),
+  handOver: [28, message({ ballot })],
+  forward: [29, message({ values })],
+  readIndex: [30, message({ run: positive, number: positive })],
+  readIndexAnswer: [
+    31,
+    message({
+      run: positive,
+      number: positive,
+      slot: count,
+    }),
+  ],
+  fetchEntries: [32, message({ from: positive })],
+  fetched: [
+    33,
+    message({
+      from: positive,
+      entries,
+      chosenThrough: count,
+    }),
+  ],
+  fetchSnapshot: [34, message({ through: positive, offset: count })],
+  snapshotChunk: [
+    35,
+    message({
+      ballot,
+      through: positive,
+      members,
+      totalBytes: count,
+      offset: count,
+      bytes,
+    }),
   ],
 }

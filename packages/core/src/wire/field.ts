@@ -3,7 +3,8 @@
  * of a rule stand side by side: must never let one out that it would not let in.
  */
 import { InvalidArgumentError } from '../errors.ts'
-import { MAX_ID_BYTES, MAX_ROUND } from '../limits.ts'
+import { MAX_ID_BYTES } from '../limits.ts'
+import { MAX_ADDRESS_BYTES } from '../multi/limits.ts'
 import { malformed, Reader } from './reader.ts'
 import { decodeUtf8, encodeUtf8 } from './utf8.ts'
 import type { Writer } from './writer.ts'
@@ -23,67 +24,40 @@ export interface Collector<T> {
   finish(name: string): T
 }
 
-/** The fields of a message of type T and their numbers, in ascending order. */
-export type Fields<T> = {
-  readonly [Name in keyof T]: readonly [number: number, field: Field<T[Name]>]
-}
+/** The fields of a message of type T. Their numbers are 1, 2, 3, … in the order given. */
+export type Fields<T> = { readonly [Name in keyof T]: Field<T[Name]> }
 
-/** No field on the wire has this number. */
-export const NOT_SENT = 0
+/** A positive safe integer: there is no round 0 and no slot 0, so that an absent one is noticed. */
+export const positive = integer(1)
 
-/** What the field number of the whole message says: it takes no bytes, and stands at NOT_SENT. */
-export function implied<const T>(value: T): Field<T> {
-  return { write() {}, collect: () => ({ read() {}, finish: () => value }) }
-}
-
-/** A positive safe integer. There is no round 0, so that an absent one is noticed. */
-export const round = scalar<number>(
-  (writer, number, value) => {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new InvalidArgumentError(`A round is an integer from 1 to ${MAX_ROUND}. Correct it.`)
-    }
-    writer.varint(number, value)
-  },
-  0,
-  (reader) => reader.varint(),
-  (value, name) => {
-    if (value === 0) throw malformed(`${name} is 0 or absent`)
-    return value
-  },
-)
+/** A safe integer that may be 0, which is also what an absent one means. */
+export const count = integer(0)
 
 /** Any text of at most MAX_ID_BYTES; absent when empty. */
-export const id = scalar<string>(writeId, '', readId)
+export const id = text(MAX_ID_BYTES)
+
+/** Where a node listens; absent when empty. */
+export const address = text(MAX_ADDRESS_BYTES)
 
 /** An id that is not 'all', which addresses every node and names none. */
-export const nodeId = scalar<string>(
-  (writer, number, value) => {
-    if (value === 'all') {
-      throw new InvalidArgumentError("'all' addresses every node. Give the node another id.")
-    }
-    writeId(writer, number, value)
-  },
-  '',
-  readId,
-  (value, name) => {
-    if (value === 'all') throw malformed(`${name} is 'all'`)
-    return value
-  },
-)
+export const nodeId = text(MAX_ID_BYTES, 'all')
 
 /** A value. What is read is a copy: a small value must not keep a frame of a megabyte alive. */
-export const bytes = scalar<Uint8Array>(
+export const bytes: Field<Uint8Array> = scalar<Uint8Array>(
   (writer, number, value) => {
-    // By the tag, because bytes of another realm are no instance of this one's class.
-    if (Object.prototype.toString.call(value) !== '[object Uint8Array]') {
-      throw new InvalidArgumentError('A value on the wire is bytes. Encode it to a Uint8Array.')
-    }
-    if (value.length > 0) writer.bytes(number, value)
+    if (checkedBytes(value).length > 0) writer.bytes(number, value)
   },
   new Uint8Array(),
-  (reader) => reader.bytes(),
-  (view) => view.slice(),
+  (reader) => reader.bytes().slice(),
 )
+
+/** A value in a list, where an empty one takes its place like any other. */
+export const element: Field<Uint8Array> = {
+  ...bytes,
+  write(writer, number, value) {
+    writer.bytes(number, checkedBytes(value))
+  },
+}
 
 /** False when absent. */
 export const flag = scalar<boolean>(
@@ -94,23 +68,16 @@ export const flag = scalar<boolean>(
   (reader) => reader.varint() !== 0,
 )
 
-/** A sub-message that must be there. `fields` stand in ascending order of their numbers. */
+/** A sub-message that must be there. */
 export function message<T extends object>(fields: Fields<T>): Field<T> {
   const names: (keyof T & string)[] = []
   for (const name in fields) names.push(name)
-  const descending = names.toReversed()
-  const collectParts = () =>
-    names.map((name) => {
-      const [number, field] = fields[name]
-      return { name, number, collector: field.collect() }
-    })
+  const descending = names.map((name, index) => [name, index + 1] as const).toReversed()
+  const collectParts = () => names.map((name) => [name, fields[name].collect()] as const)
   return {
     write(writer, ownNumber, value) {
       writer.message(ownNumber, () => {
-        for (const name of descending) {
-          const [number, field] = fields[name]
-          field.write(writer, number, value[name])
-        }
+        for (const [name, number] of descending) fields[name].write(writer, number, value[name])
       })
     },
     collect() {
@@ -120,14 +87,14 @@ export function message<T extends object>(fields: Fields<T>): Field<T> {
           parts ??= collectParts()
           const content = new Reader(reader.bytes())
           for (let next = content.nextField(); next > 0; next = content.nextField()) {
-            const part = parts.find(({ number }) => number === next)
+            const part = parts[next - 1]
             if (part === undefined) content.skip()
-            else part.collector.read(content)
+            else part[1].read(content)
           }
         },
         finish(ownName) {
           if (parts === null) throw malformed(`${ownName} is absent`)
-          const found = parts.map(({ name, collector }) => [name, collector.finish(name)] as const)
+          const found = parts.map(([name, part]) => [name, part.finish(name)])
           // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name of T is there, with what the field of that name collected
           return Object.fromEntries(found) as T
         },
@@ -155,6 +122,30 @@ export function optional<T extends object>(field: Field<T>): Field<T | null> {
   }
 }
 
+/** A list of at most `max`. `item` must write each of them, whatever its value. */
+export function repeated<T>(item: Field<T>, max: number): Field<readonly T[]> {
+  return {
+    write(writer, number, values) {
+      if (values.length > max) {
+        throw new InvalidArgumentError(`A list has more than ${max} items. Split it.`)
+      }
+      for (const value of values.toReversed()) item.write(writer, number, value)
+    },
+    collect() {
+      const collectors: Collector<T>[] = []
+      return {
+        read(reader) {
+          if (collectors.length === max) throw malformed(`a list has more than ${max} items`)
+          const collector = item.collect()
+          collector.read(reader)
+          collectors.push(collector)
+        },
+        finish: (name) => collectors.map((collector) => collector.finish(name)),
+      }
+    },
+  }
+}
+
 /** A field of which the last occurrence wins, and `initial` counts when there is none. */
 function scalar<T>(
   write: Field<T>['write'],
@@ -176,17 +167,56 @@ function scalar<T>(
   }
 }
 
-function writeId(writer: Writer, number: number, value: string): void {
-  // No text has fewer bytes than UTF-16 units: do not encode a novel to see that it is too long.
-  const utf8 = value.length > MAX_ID_BYTES ? null : encodeUtf8(value)
-  if (utf8 === null || utf8.length > MAX_ID_BYTES) {
-    throw new InvalidArgumentError(`An id has at most ${MAX_ID_BYTES} bytes. Shorten it.`)
-  }
-  if (utf8.length > 0) writer.bytes(number, utf8)
+/** A safe integer from `least` on; 0 takes no bytes. */
+function integer(least: 0 | 1): Field<number> {
+  return scalar<number>(
+    (writer, number, value) => {
+      if (!Number.isSafeInteger(value) || value < least) {
+        throw new InvalidArgumentError(
+          `${value} is no integer from ${least} to 2^53 - 1. Correct it.`,
+        )
+      }
+      if (value > 0) writer.varint(number, value)
+    },
+    0,
+    (reader) => reader.varint(),
+    (value, name) => {
+      if (value < least) throw malformed(`${name} is 0 or absent`)
+      return value
+    },
+  )
 }
 
-function readId(reader: Reader): string {
-  const utf8 = reader.bytes()
-  if (utf8.length > MAX_ID_BYTES) throw malformed(`an id has more than ${MAX_ID_BYTES} bytes`)
-  return decodeUtf8(utf8)
+/** Any text but `reserved`, of at most `maxBytes` in UTF-8; absent when empty. */
+function text(maxBytes: number, reserved?: string): Field<string> {
+  return scalar<string>(
+    (writer, number, value) => {
+      // No text has fewer bytes than UTF-16 units: do not encode a novel to see it is too long.
+      const utf8 = value.length > maxBytes ? null : encodeUtf8(value)
+      if (utf8 === null || utf8.length > maxBytes || value === reserved) {
+        throw new InvalidArgumentError(
+          `A name is 'all' or above ${maxBytes} bytes. Choose another.`,
+        )
+      }
+      if (utf8.length > 0) writer.bytes(number, utf8)
+    },
+    '',
+    (reader) => {
+      const utf8 = reader.bytes()
+      if (utf8.length > maxBytes) throw malformed(`a name has more than ${maxBytes} bytes`)
+      return decodeUtf8(utf8)
+    },
+    (value, name) => {
+      if (value === reserved) throw malformed(`${name} is '${value}'`)
+      return value
+    },
+  )
+}
+
+function checkedBytes(value: Uint8Array): Uint8Array {
+  // By the tag, because bytes of another realm are no instance of this one's class.
+  if (Object.prototype.toString.call(value) !== '[object Uint8Array]') {
+    throw new InvalidArgumentError('A value on the wire is bytes. Encode it to a Uint8Array.')
+  }
+  return value
 }

@@ -7,8 +7,8 @@
  */
 import { InvalidArgumentError } from '../errors.ts'
 import { MAX_FRAME_BYTES } from '../limits.ts'
-import type { Envelope, Message } from '../message.ts'
-import { CLUSTER, MESSAGES, SENDER, type MessageOf, type MessageType } from './envelope.ts'
+import type { Envelope } from '../message.ts'
+import { CLUSTER, MESSAGES, SENDER, type BodyOf, type MessageType } from './envelope.ts'
 import { id, nodeId, type Collector, type Field } from './field.ts'
 import { malformed, Reader } from './reader.ts'
 import { Writer } from './writer.ts'
@@ -18,8 +18,8 @@ import { Writer } from './writer.ts'
  * The frame shares no memory with the envelope.
  *
  * Throws InvalidArgumentError for an id above MAX_ID_BYTES or with half of a surrogate pair, for
- * the node id 'all', for a round that is not an integer from 1 to MAX_ROUND, and for a value that
- * is not bytes; FrameTooLargeError when the frame would exceed MAX_FRAME_BYTES, which never
+ * the node id 'all', for a round or slot that is not an integer from 1 to MAX_ROUND, for a value
+ * that is not bytes, and for a list with too many items; FrameTooLargeError when the frame would exceed MAX_FRAME_BYTES, which never
  * happens to a value within MAX_VALUE_BYTES.
  */
 export function encode(envelope: Envelope): Uint8Array {
@@ -45,38 +45,41 @@ export function decode(frame: Uint8Array): Envelope {
   const reader = new Reader(new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength))
   const cluster = id.collect()
   const from = nodeId.collect()
-  let message: Collector<Message<Uint8Array>> | null = null
-  let messageNumber = 0
+  let body: Collector<object> | null = null
+  let type = ''
   for (let number = reader.nextField(); number > 0; number = reader.nextField()) {
-    const field = FIELD_OF_NUMBER.get(number)
+    const known = KINDS.get(number)
     if (number === CLUSTER) cluster.read(reader)
     else if (number === SENDER) from.read(reader)
-    else if (field === undefined) reader.skip()
+    else if (known === undefined) reader.skip()
     else {
       // Of a oneof the last kind counts; the same kind again is merged into the first.
-      if (message === null || messageNumber !== number) message = field.collect()
-      messageNumber = number
-      message.read(reader)
+      if (body === null || type !== known.type) body = known.field.collect()
+      type = known.type
+      body.read(reader)
     }
   }
-  if (message === null) throw malformed('no message of a known kind')
+  if (body === null) throw malformed('no message of a known kind')
   return {
     cluster: cluster.finish('cluster'),
     from: from.finish('sender'),
-    message: message.finish('message'),
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the body that belongs to the type, as MESSAGES says
+    message: { type, ...body.finish('message') } as Envelope['message'],
   }
 }
 
-const FIELD_OF_NUMBER = new Map<number, Field<Message<Uint8Array>>>(Object.values(MESSAGES))
+const KINDS = new Map<number, { readonly type: string; readonly field: Field<object> }>(
+  Object.entries(MESSAGES).map(([type, [number, field]]) => [number, { type, field }]),
+)
 
 function writeMessage<Type extends MessageType>(
   writer: Writer,
   type: Type,
-  message: MessageOf<Type>,
+  body: BodyOf<Type>,
 ): void {
   if (!Object.hasOwn(MESSAGES, type)) {
-    throw new InvalidArgumentError('A message of unknown type. Use one of the types of Message.')
+    throw new InvalidArgumentError('An unknown type of message. Use one of Message.')
   }
   const [number, field] = MESSAGES[type]
-  field.write(writer, number, message)
+  field.write(writer, number, body)
 }

@@ -3,7 +3,14 @@
  * often, so that edges meet.
  */
 import * as fc from 'fast-check'
-import { MAX_ID_BYTES, MAX_ROUND, type Ballot, type Envelope, type Message } from '@paxos/core'
+import {
+  MAX_ID_BYTES,
+  MAX_ROUND,
+  type AcceptedEntry,
+  type Ballot,
+  type Envelope,
+  type Member,
+} from '@paxos/core'
 
 const utf8Length = (text: string): number => new TextEncoder().encode(text).length
 
@@ -37,10 +44,20 @@ const value = anyValue
 const chosen = fc.boolean()
 const type = <const Type extends string>(name: Type): fc.Arbitrary<Type> => fc.constant(name)
 
+/** A slot, and whatever else is at least 1. */
+const slot = anyRound
+/** Whatever may also be 0. */
+const count = fc.oneof(fc.constant(0), anyRound)
+const values = fc.array(value, { maxLength: 5 })
+const entry: fc.Arbitrary<AcceptedEntry> = fc.record({ slot, ballot, value })
+const entries = fc.array(entry, { maxLength: 5 })
+const member: fc.Arbitrary<Member> = fc.record({ id: anyId, address: anyId })
+const members = fc.array(member, { maxLength: 5 })
+
 /** One arbitrary for each type of message. */
 export const messages: {
-  readonly [Type in Message<Uint8Array>['type']]: fc.Arbitrary<
-    Extract<Message<Uint8Array>, { readonly type: Type }>
+  readonly [Type in Envelope['message']['type']]: fc.Arbitrary<
+    Extract<Envelope['message'], { readonly type: Type }>
   >
 } = {
   prepare: fc.record({ type: type('prepare'), ballot }),
@@ -57,9 +74,72 @@ export const messages: {
   proclamation: fc.record({ type: type('proclamation'), ballot, chosen }),
   learn: fc.record({ type: type('learn') }),
   chosen: fc.record({ type: type('chosen'), ballot, value }),
+  logPrepare: fc.record({ type: type('logPrepare'), ballot, from: slot }),
+  logPromise: fc.record({
+    type: type('logPromise'),
+    ballot,
+    from: slot,
+    entries,
+    next: count,
+    chosenThrough: count,
+    compactedThrough: count,
+  }),
+  logAccept: fc.record({
+    type: type('logAccept'),
+    ballot,
+    base: slot,
+    first: slot,
+    values,
+    chosenThrough: count,
+  }),
+  logAccepted: fc.record({ type: type('logAccepted'), ballot, through: count }),
+  logHeartbeat: fc.record({
+    type: type('logHeartbeat'),
+    ballot,
+    base: slot,
+    chosenThrough: count,
+    readId: count,
+  }),
+  logHeartbeatAnswer: fc.record({
+    type: type('logHeartbeatAnswer'),
+    ballot,
+    through: count,
+    chosenThrough: count,
+    readId: count,
+  }),
+  campaign: fc.record({ type: type('campaign'), run: slot, number: slot, chosenThrough: count }),
+  support: fc.record({
+    type: type('support'),
+    run: slot,
+    number: slot,
+    granted: fc.boolean(),
+    promised: fc.option(ballot),
+    chosenThrough: count,
+  }),
+  handOver: fc.record({ type: type('handOver'), ballot }),
+  forward: fc.record({ type: type('forward'), values }),
+  readIndex: fc.record({ type: type('readIndex'), run: slot, number: slot }),
+  readIndexAnswer: fc.record({
+    type: type('readIndexAnswer'),
+    run: slot,
+    number: slot,
+    slot: count,
+  }),
+  fetchEntries: fc.record({ type: type('fetchEntries'), from: slot }),
+  fetched: fc.record({ type: type('fetched'), from: slot, entries, chosenThrough: count }),
+  fetchSnapshot: fc.record({ type: type('fetchSnapshot'), through: slot, offset: count }),
+  snapshotChunk: fc.record({
+    type: type('snapshotChunk'),
+    ballot,
+    through: slot,
+    members,
+    totalBytes: count,
+    offset: count,
+    bytes: value,
+  }),
 }
 
-const anyMessage: fc.Arbitrary<Message<Uint8Array>> = fc.oneof(...Object.values(messages))
+const anyMessage: fc.Arbitrary<Envelope['message']> = fc.oneof(...Object.values(messages))
 
 /** A cluster may be called 'all': nothing is addressed by it. */
 export const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({

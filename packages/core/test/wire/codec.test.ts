@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  DecodeError,
   FrameTooLargeError,
   InvalidArgumentError,
   MAX_FRAME_BYTES,
@@ -12,17 +13,18 @@ import {
   type Message,
 } from '@paxos/core'
 import { decode, encode } from '@paxos/core/wire'
+import { MAX_ADDRESS_BYTES, MAX_BATCH_VALUES, MAX_MEMBERS } from '../../src/multi/limits.ts'
 import { anyEnvelope } from './arbitraries.ts'
 
 const ballot: Ballot = { round: 7, node: 'a' }
 const empty = new Uint8Array()
 
-const envelopeWith = (message: Message<Uint8Array>): Envelope => ({
+const envelopeWith = (message: Envelope['message']): Envelope => ({
   cluster: 'orders',
   from: 'a',
   message,
 })
-const overTheWire = (message: Message<Uint8Array>): Message<Uint8Array> =>
+const overTheWire = (message: Message<Uint8Array>): Envelope['message'] =>
   decode(encode(envelopeWith(message))).message
 
 /** The same id in every place that an id may have. */
@@ -225,6 +227,61 @@ describe('encode refuses what decode would', () => {
     Object.assign(envelope.message, { type })
     expect(() => encode(envelope)).toThrow(InvalidArgumentError)
   })
+})
+
+const values = (count: number): Uint8Array[] => Array.from({ length: count }, () => empty)
+const acceptOf = (list: readonly Uint8Array[]): Envelope =>
+  envelopeWith({ type: 'logAccept', ballot, base: 1, first: 1, values: list, chosenThrough: 0 })
+const chunkWith = (members: number, address: string): Envelope =>
+  envelopeWith({
+    type: 'snapshotChunk',
+    ballot,
+    through: 1,
+    members: Array.from({ length: members }, () => ({ id: 'n', address })),
+    totalBytes: 0,
+    offset: 0,
+    bytes: empty,
+  })
+const campaignOf = (chosenThrough: number): Envelope =>
+  envelopeWith({ type: 'campaign', run: 1, number: 1, chosenThrough })
+
+describe('lists', () => {
+  it('P3: empty values keep their places in a list', () => {
+    for (const list of [[], [empty], [empty, empty], [empty, Uint8Array.of(1), empty]]) {
+      const { message } = decode(encode(acceptOf(list)))
+      expect(message).toMatchObject({ values: list })
+    }
+  })
+
+  it('have MAX_BATCH_VALUES items and not one more, whoever writes them', () => {
+    const largest = encode(acceptOf(values(MAX_BATCH_VALUES)))
+    expect(decode(largest).message).toMatchObject({ values: values(MAX_BATCH_VALUES) })
+    expect(() => encode(acceptOf(values(MAX_BATCH_VALUES + 1)))).toThrow(InvalidArgumentError)
+    // The message once more, with one value: protobuf appends it to the list.
+    const more = Buffer.concat([largest, encode(acceptOf(values(1)))])
+    expect(() => decode(more)).toThrow(DecodeError)
+    expect(() => decode(more)).toThrow('a list has more than 4096 items')
+  })
+
+  it('of members end at MAX_MEMBERS, and addresses at MAX_ADDRESS_BYTES', () => {
+    const address = 'x'.repeat(MAX_ADDRESS_BYTES)
+    expect(decode(encode(chunkWith(MAX_MEMBERS, address)))).toEqual(chunkWith(MAX_MEMBERS, address))
+    expect(() => encode(chunkWith(MAX_MEMBERS + 1, ''))).toThrow(InvalidArgumentError)
+    expect(() => encode(chunkWith(1, `${address}x`))).toThrow(InvalidArgumentError)
+  })
+
+  it.each([0, -1, 0.5, MAX_ROUND + 1])('no slot is %d', (slot) => {
+    const fetch = envelopeWith({ type: 'fetchEntries', from: slot })
+    expect(() => encode(fetch)).toThrow(InvalidArgumentError)
+  })
+
+  it.each([-1, 0.5, NaN, MAX_ROUND + 1])(
+    'nothing is chosen through %d, though 0 is fine',
+    (slot) => {
+      expect(() => encode(campaignOf(slot))).toThrow(InvalidArgumentError)
+      expect(decode(encode(campaignOf(0)))).toEqual(campaignOf(0))
+    },
+  )
 })
 
 describe('the largest frame', () => {

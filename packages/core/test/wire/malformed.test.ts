@@ -63,7 +63,7 @@ describe('a frame that breaks one rule raises DecodeError', () => {
     [
       'a message of a kind that this version does not know',
       NO_KIND,
-      `${HEAD} ${field('a2 01', '')}`,
+      `${HEAD} ${field('92 03', '')}`,
     ],
     ['a message without its ballot', NO_BALLOT, `${HEAD} 52 00`],
     ['a ballot without a round', NO_ROUND, `${HEAD} ${prepare('12 01 61')}`],
@@ -173,6 +173,20 @@ describe('a frame that breaks one rule raises DecodeError', () => {
     ],
     ['an unknown fixed32 that is cut off', CUT_OFF, `${HEAD} ${prepare(BALLOT)} 1d 00 00 00`],
     ['an unknown field longer than the frame', CUT_OFF, `${HEAD} ${prepare(BALLOT)} 1a 01`],
+    ['a slot that is 0', 'from is 0 or absent', `${HEAD} ${field('82 02', '08 00')}`],
+    ['a slot that is absent', 'from is 0 or absent', `${HEAD} 82 02 00`],
+    ['slot 2^53', TOO_LARGE, `${HEAD} ${field('82 02', '08 80 80 80 80 80 80 80 10')}`],
+    [
+      'an entry without its ballot',
+      NO_BALLOT,
+      `${HEAD} ${field('8a 02', `08 01 ${field('12', '08 01')}`)}`,
+    ],
+    [
+      'an entry without its slot',
+      'slot is 0 or absent',
+      `${HEAD} ${field('8a 02', `08 01 ${field('12', field('12', BALLOT))}`)}`,
+    ],
+    ['a value in a list that is a varint', OTHER_TYPE, `${HEAD} ${field('ea 01', '08 01')}`],
     ['text of another protocol', GROUP, text('GET / HTTP/1.1\r\n\r\n')],
     ['JSON', OTHER_TYPE, text('{"cluster":"c","from":"a"}')],
   ])('%s: %s', (_, reason, hex) => {
@@ -247,7 +261,7 @@ describe('a frame that is unusual but right is understood', () => {
     ['another message first: the last one counts', `${HEAD} 92 01 00 ${prepare(BALLOT)}`],
     ['a broken message of another kind first', `${HEAD} 5a 00 ${prepare(BALLOT)}`],
     ['an unknown field with the highest number', `${HEAD} ${prepare(BALLOT)} f8 ff ff ff 0f 00`],
-    ['a message of an unknown kind behind a known one', `${HEAD} ${prepare(BALLOT)} a2 01 00`],
+    ['a message of an unknown kind behind a known one', `${HEAD} ${prepare(BALLOT)} 92 03 00`],
   ])('%s', (_, hex) => {
     expect(decode(bytesOf(hex))).toEqual(expected)
   })

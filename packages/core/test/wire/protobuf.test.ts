@@ -92,10 +92,11 @@ describe('a protobuf library and proto/paxos.proto', () => {
     const withAdded = (fields: object): object => {
       const old = Object.entries(fields).map(([name, value]: [string, unknown]) => [
         name,
-        isMessage(value) ? withAdded(value) : value,
+        Array.isArray(value) ? value.map(withAddedTo) : withAddedTo(value),
       ])
       return { ...Object.fromEntries(old), ...added }
     }
+    const withAddedTo = (value: unknown): unknown => (isMessage(value) ? withAdded(value) : value)
     fc.assert(
       fc.property(anyEnvelope, (envelope) => {
         const object = later.fromObject(withAdded(toReference(envelope)))

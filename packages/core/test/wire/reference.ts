@@ -23,12 +23,20 @@ export function toReference(envelope: Envelope): Record<string, unknown> {
 }
 
 function withoutDefaults(fields: object): Record<string, unknown> {
-  const kept = Object.entries(fields).filter(
-    ([, value]) => value !== '' && value !== false && value !== null && !isEmptyBytes(value),
-  )
-  return Object.fromEntries(
-    kept.map(([name, value]) => [name, isMessage(value) ? withoutDefaults(value) : value]),
-  )
+  const kept = Object.entries(fields).filter(([, value]) => !isDefault(value))
+  return Object.fromEntries(kept.map(([name, value]) => [name, each(value, withoutDefaults)]))
+}
+
+/** Never asked of the items of a list: there a default takes its place like any other. */
+function isDefault(value: unknown): boolean {
+  if (Array.isArray(value) || value instanceof Uint8Array) return value.length === 0
+  return value === '' || value === 0 || value === false || value === null
+}
+
+/** Does to a message, and to each message of a list, what `change` does. */
+function each(value: unknown, change: (message: object) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => each(item, change))
+  return isMessage(value) ? change(value) : value
 }
 
 /** As our `decode` gives it, for `toEqual`. Validates nothing. */
@@ -47,15 +55,13 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
 /** Buffers are compared as what they are on the wire. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Uint8Array.from(value)
+  if (Array.isArray(value)) return value.map(plain)
   if (!isMessage(value)) return value
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]))
 }
 
 /** Whether a field of a message is itself one. */
 export function isMessage(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
-}
-
-function isEmptyBytes(value: unknown): boolean {
-  return value instanceof Uint8Array && value.length === 0
+  if (value instanceof Uint8Array || Array.isArray(value)) return false
+  return typeof value === 'object' && value !== null
 }

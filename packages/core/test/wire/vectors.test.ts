@@ -18,7 +18,12 @@ interface Vector {
 /** In the file a value is hexadecimal. */
 const vectors: readonly Vector[] = JSON.parse(
   readFileSync(new URL('vectors.json', import.meta.url), 'utf8'),
-  (key, value: unknown) => (key === 'value' && typeof value === 'string' ? bytesOf(value) : value),
+  (key, value: unknown) => {
+    if (key === 'values' && Array.isArray(value)) return value.map(String).map(bytesOf)
+    return typeof value === 'string' && (key === 'value' || key === 'bytes')
+      ? bytesOf(value)
+      : value
+  },
 )
 
 function bytesOf(hex: string): Uint8Array {

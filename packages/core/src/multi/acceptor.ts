@@ -1,0 +1,280 @@
+/**
+ * The acceptor of a log: one promise for all slots, what was accepted in each, and through which
+ * slot everything is known to be chosen. It says what must be durable before an answer leaves.
+ *
+ * What must hold for ever: (1) it accepts nothing below its promise; (2) its promise is at least as
+ * high as the ballot at which any slot that it knows to be chosen was chosen, and so it may count
+ * such slots as held at any ballot that it accepts; (3) entries through `chosenThrough` carry the
+ * chosen values. It must never hand out an answer that rests on a save which is still running.
+ */
+import { compareBallots, highestBallot, sameBallot } from '../ballot.ts'
+import type { Ballot, NodeId } from '../ballot.ts'
+import type { AcceptedEntry, Change, Saved, Slot, Snapshot } from '../durability.ts'
+import { invariant } from '../invariant.ts'
+import type { LogStep } from './effects.ts'
+import { MAX_SLOTS_AHEAD, TAIL_BYTES } from './limits.ts'
+import { Log } from './log.ts'
+import type { LogAcceptMessage, LogPrepareMessage, LogPromiseMessage } from './messages.ts'
+
+/** What is held without gaps from the base of one leadership on. */
+interface Held {
+  readonly ballot: Ballot
+  readonly base: Slot
+  readonly through: Slot
+}
+
+/** What becomes true when a running save is durable. */
+interface RunningSave {
+  readonly promised: Ballot | null
+  readonly held: Held | null
+  readonly snapshot: Snapshot | null
+}
+
+/** Remembers, for the others, what has been promised and accepted. */
+export class LogAcceptor {
+  readonly #log: Log
+  readonly #running: RunningSave[] = []
+  #promised: Ballot | null
+  #durablePromise: Ballot | null
+  #chosenThrough: Slot
+  /** The newest `chosenThrough` that was handed to a save. */
+  #storedChosenThrough: Slot
+  #snapshot: Snapshot | null
+  #durableSnapshot: Snapshot | null
+  #held: Held | null = null
+  #durablyHeld: Held | null = null
+  /** This step saves something: what it changes is in memory, and not even on its way to disk. */
+  #isChanged = false
+
+  /** Takes up what stable storage holds. */
+  constructor(saved: Saved) {
+    const { snapshot, accepted } = saved
+    this.#log = new Log(accepted, snapshot?.through ?? 0)
+    this.#promised = accepted.reduce(
+      (highest, { ballot }) => highestBallot(highest, ballot),
+      saved.promised,
+    )
+    this.#durablePromise = this.#promised
+    this.#snapshot = snapshot
+    this.#durableSnapshot = snapshot
+    this.#chosenThrough = Math.max(saved.chosenThrough, snapshot?.through ?? 0)
+    this.#storedChosenThrough = this.#chosenThrough
+    const chosen = this.#chosenThrough - this.#log.compactedThrough
+    const present = this.#log.values(this.#log.compactedThrough + 1, this.#chosenThrough)
+    invariant(
+      present.length === chosen,
+      'a slot is known to be chosen, but its value is not stored',
+    )
+    const promises = this.#chosenThrough === 0 || this.#promised !== null
+    invariant(promises, 'something is chosen, but no ballot was ever promised')
+  }
+
+  /** The entries in memory, for reading. */
+  get log(): Omit<Log, 'put' | 'compact'> {
+    return this.#log
+  }
+
+  /** The highest ballot that was promised; its save may still be running. */
+  get promised(): Ballot | null {
+    return this.#promised
+  }
+
+  /** Every slot through this one is known to be chosen. */
+  get chosenThrough(): Slot {
+    return this.#chosenThrough
+  }
+
+  /** The newest snapshot; its save may still be running. */
+  get snapshot(): Snapshot | null {
+    return this.#snapshot
+  }
+
+  /** The newest snapshot that no crash can undo. */
+  get durableSnapshot(): Snapshot | null {
+    return this.#durableSnapshot
+  }
+
+  /** Whether everything that this acceptor has decided is durable. */
+  get settled(): boolean {
+    return this.#running.length === 0 && !this.#isChanged
+  }
+
+  /** Whether `ballot` is promised so that no crash can undo it. */
+  hasDurablyPromised(ballot: Ballot): boolean {
+    return sameBallot(this.#durablePromise, ballot)
+  }
+
+  /** Promises a ballot above every other, as its own candidate. */
+  promise(step: LogStep, ballot: Ballot): void {
+    invariant(compareBallots(ballot, this.#promised) > 0, 'a new ballot was promised before')
+    this.#promised = ballot
+    this.#save(step, { promised: ballot })
+  }
+
+  /**
+   * Phase 1b. A Prepare that was answered before, or that asks for another page, is answered
+   * without a save, but not while a save is running: the first answer has not left yet.
+   */
+  receivePrepare(step: LogStep, from: NodeId, prepare: LogPrepareMessage): void {
+    const order = compareBallots(prepare.ballot, this.#promised)
+    if (order < 0) return this.refuse(step, from, prepare.ballot)
+    if (order > 0) {
+      this.promise(step, prepare.ballot)
+      step.sendAfterSave(from, this.#promiseFor(prepare))
+    } else if (this.settled) {
+      step.send(from, this.#promiseFor(prepare))
+    }
+  }
+
+  /**
+   * Phase 2b: accepts what is not held yet, whatever was there at lower ballots. Slots that are
+   * known to be chosen are left as they are. Duplicates as for receivePrepare.
+   */
+  receiveAccept(step: LogStep, from: NodeId, accept: LogAcceptMessage): void {
+    const { ballot, base, first, values } = accept
+    if (compareBallots(ballot, this.#promised) < 0) return this.refuse(step, from, ballot)
+    if (!this.#isInReach(accept)) return
+    const isNew = this.accept(step, ballot, first, values)
+    const message = {
+      type: 'logAccepted',
+      ballot,
+      through: this.heldThrough(ballot, base),
+    } as const
+    if (isNew) step.sendAfterSave(from, message)
+    else if (this.settled) step.send(from, message)
+  }
+
+  /** Accepts `values` at `ballot`. Says whether that takes a save. */
+  accept(step: LogStep, ballot: Ballot, first: Slot, values: readonly Uint8Array[]): boolean {
+    const accepted = values
+      .map((value, index) => ({ slot: first + index, ballot, value }))
+      .filter(({ slot }) => slot > this.#chosenThrough)
+      .filter(({ slot }) => !sameBallot(this.#log.get(slot)?.ballot ?? null, ballot))
+    if (accepted.length === 0) return false
+    for (const entry of accepted) this.#log.put(entry)
+    const promised = sameBallot(ballot, this.#promised) ? {} : { promised: ballot }
+    this.#promised = ballot
+    this.#save(step, { ...promised, accepted })
+    return true
+  }
+
+  /**
+   * Through which slot everything from `base` on is held at `ballot`, or known to be chosen; one
+   * below `base` when nothing is. The saves may still be running.
+   */
+  heldThrough(ballot: Ballot, base: Slot): Slot {
+    const known = this.#isHeld(ballot, base) ? this.#held?.through : undefined
+    let through = Math.max(known ?? 0, base - 1, this.#chosenThrough)
+    while (sameBallot(this.#log.get(through + 1)?.ballot ?? null, ballot)) through += 1
+    this.#held = { ballot, base, through }
+    return through
+  }
+
+  /** As heldThrough, as far as no crash can undo it. */
+  durablyHeldThrough(ballot: Ballot, base: Slot): Slot {
+    const held = this.heldThrough(ballot, base)
+    if (this.settled) return held
+    const durable = this.#durablyHeld
+    const known = durable !== null && sameBallot(durable.ballot, ballot) && durable.base === base
+    return Math.max(known ? durable.through : base - 1, Math.min(held, this.#chosenThrough))
+  }
+
+  /**
+   * The leader with `ballot` says that the slots through `through` are chosen. They are, from
+   * `base` on, with the values that this acceptor holds at that ballot, as far as it holds them.
+   */
+  learn(ballot: Ballot, base: Slot, through: Slot): void {
+    if (this.#chosenThrough < base - 1) return
+    const learnt = Math.min(through, this.heldThrough(ballot, base))
+    this.#chosenThrough = Math.max(this.#chosenThrough, learnt)
+  }
+
+  /** Stores chosen entries of another node; contiguous, the first at most one above what is known. */
+  storeChosen(step: LogStep, entries: readonly AcceptedEntry[]): void {
+    const fresh = entries.filter(({ slot }) => slot > this.#chosenThrough)
+    const last = fresh.at(-1)
+    if (last === undefined) return
+    // What was accepted at the same ballot or above has the same value, and is not taken back.
+    const missing = fresh.filter(
+      ({ slot, ballot }) => compareBallots(ballot, this.#log.get(slot)?.ballot ?? null) > 0,
+    )
+    for (const entry of missing) this.#log.put(entry)
+    this.#chosenThrough = last.slot
+    const before = this.#promised
+    for (const { ballot } of missing) this.#promised = highestBallot(this.#promised, ballot)
+    const promised = this.#promised
+    if (missing.length > 0) this.#save(step, { accepted: missing })
+    if (promised !== null && !sameBallot(promised, before)) this.#save(step, { promised })
+  }
+
+  /** Puts another node's snapshot in the place of the slots through its own, which are above ours. */
+  install(step: LogStep, snapshot: Snapshot, ballot: Ballot): void {
+    const promised = highestBallot(this.#promised, ballot) ?? ballot
+    this.#promised = promised
+    this.#chosenThrough = snapshot.through
+    this.#snapshot = snapshot
+    // What was accepted in those slots may not be what was chosen: no tail.
+    this.#log.compact(snapshot.through, 0)
+    this.#save(step, { promised, snapshot })
+  }
+
+  /** Stores a snapshot of this node; its slots are forgotten once that is durable. */
+  takeSnapshot(step: LogStep, snapshot: Snapshot): void {
+    invariant(snapshot.through <= this.#chosenThrough, 'a snapshot holds what is not chosen')
+    this.#snapshot = snapshot
+    this.#save(step, { snapshot })
+  }
+
+  /** A refusal may leave before the promise that it names is durable: it binds nobody. */
+  refuse(step: LogStep, to: NodeId, ballot: Ballot): void {
+    invariant(this.#promised !== null, 'a ballot was refused by an acceptor that promised nothing')
+    step.send(to, { type: 'nack', ballot, promised: this.#promised })
+  }
+
+  /**
+   * The step ends. If it saves, what is known to be chosen is saved too: it never costs a save of
+   * its own, and a node that forgets it learns it again.
+   */
+  finish(step: LogStep): void {
+    if (!this.#isChanged) return
+    if (this.#chosenThrough > this.#storedChosenThrough) {
+      this.#storedChosenThrough = this.#chosenThrough
+      this.#save(step, { chosenThrough: this.#chosenThrough })
+    }
+    this.#isChanged = false
+    if (this.#held !== null) this.heldThrough(this.#held.ballot, this.#held.base)
+    this.#running.push({ promised: this.#promised, held: this.#held, snapshot: this.#snapshot })
+  }
+
+  /** The oldest save that was not reported yet is durable. */
+  saved(): void {
+    const save = this.#running.shift()
+    invariant(save !== undefined, 'a save was reported that was never asked for')
+    this.#durablePromise = save.promised
+    this.#durablyHeld = save.held
+    if (save.snapshot === this.#durableSnapshot) return
+    this.#durableSnapshot = save.snapshot
+    if (save.snapshot !== null) this.#log.compact(save.snapshot.through, TAIL_BYTES)
+  }
+
+  #save(step: LogStep, change: Change): void {
+    this.#isChanged = true
+    step.save(change)
+  }
+
+  #promiseFor({ ballot, from }: LogPrepareMessage): LogPromiseMessage {
+    const { compactedThrough, last } = this.#log
+    const page = from > compactedThrough ? this.#log.page(from, last) : { entries: [], next: 0 }
+    const chosenThrough = this.#chosenThrough
+    return { type: 'logPromise', ballot, from, ...page, chosenThrough, compactedThrough }
+  }
+
+  #isInReach({ base, first, values }: LogAcceptMessage): boolean {
+    const last = first + values.length - 1
+    return first >= base && last >= first && last <= this.#chosenThrough + MAX_SLOTS_AHEAD
+  }
+
+  #isHeld(ballot: Ballot, base: Slot): boolean {
+    return this.#held !== null && sameBallot(this.#held.ballot, ballot) && this.#held.base === base
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Numbers and byte strings in one byte string, for what is stored in the log and in snapshots. Bytes
+ * may come from anywhere: the reader must never read beyond them, allocate on the word of a length,
+ * or raise anything but DecodeError. One value has one encoding.
+ */
+import { DecodeError } from '../errors.ts'
+
+/** Appends. */
+export class ByteWriter {
+  readonly #parts: Uint8Array[] = []
+  #length = 0
+
+  byte(value: number): void {
+    this.bytes(Uint8Array.of(value))
+  }
+
+  /** An integer from 0 to 2^53 - 1: seven bits a byte, the lowest first. */
+  integer(value: number): void {
+    const bytes: number[] = []
+    let rest = value
+    while (rest >= 0x80) {
+      bytes.push((rest % 0x80) + 0x80)
+      rest = Math.floor(rest / 0x80)
+    }
+    this.bytes(Uint8Array.of(...bytes, rest))
+  }
+
+  /** The bytes alone: who reads them must know how many there are. */
+  bytes(value: Uint8Array): void {
+    this.#parts.push(value)
+    this.#length += value.length
+  }
+
+  /** The bytes behind their length. */
+  sizedBytes(value: Uint8Array): void {
+    this.integer(value.length)
+    this.bytes(value)
+  }
+
+  /** Everything so far, copied into a buffer of its own size. */
+  finish(): Uint8Array {
+    const result = new Uint8Array(this.#length)
+    let position = 0
+    for (const part of this.#parts) {
+      result.set(part, position)
+      position += part.length
+    }
+    return result
+  }
+}
+
+/** Reads what a ByteWriter wrote, or raises DecodeError. What it returns is copied. */
+export class ByteReader {
+  readonly #bytes: Uint8Array
+  readonly #what: string
+  #position = 0
+
+  /** `what` is for errors: "an entry". */
+  constructor(bytes: Uint8Array, what: string) {
+    this.#bytes = bytes
+    this.#what = what
+  }
+
+  malformed(reason: string): DecodeError {
+    return new DecodeError(`Not ${this.#what}: ${reason}. Restore it from another node.`)
+  }
+
+  byte(): number {
+    const byte = this.#bytes[this.#position]
+    if (byte === undefined) throw this.malformed('it is cut off')
+    this.#position += 1
+    return byte
+  }
+
+  integer(): number {
+    let value = 0
+    for (let scale = 1; ; scale *= 0x80) {
+      const byte = this.byte()
+      value += (byte & 0x7f) * scale
+      if (value > Number.MAX_SAFE_INTEGER || scale > 2 ** 49) {
+        throw this.malformed('an integer is above 2^53 - 1')
+      }
+      if (byte >= 0x80) continue
+      if (byte === 0 && scale > 1) throw this.malformed('an integer is longer than it need be')
+      return value
+    }
+  }
+
+  positive(): number {
+    const value = this.integer()
+    if (value === 0) throw this.malformed('a number is 0')
+    return value
+  }
+
+  sizedBytes(): Uint8Array {
+    return this.#take(this.integer())
+  }
+
+  /** Everything that is left. */
+  rest(): Uint8Array {
+    return this.#take(this.#bytes.length - this.#position)
+  }
+
+  /** What `read` reads, `count` times; it stops where the bytes do, whatever the count says. */
+  times<T>(count: number, read: () => T): T[] {
+    const items: T[] = []
+    while (items.length < count) items.push(read())
+    return items
+  }
+
+  /** Nothing may be left. */
+  end(): void {
+    if (this.#position < this.#bytes.length) throw this.malformed('it is too long')
+  }
+
+  #take(length: number): Uint8Array {
+    if (length > this.#bytes.length - this.#position) throw this.malformed('it is cut off')
+    const start = this.#position
+    this.#position += length
+    return Uint8Array.from(this.#bytes.subarray(start, this.#position))
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What the engine of a log answers to every input: the same record as in `../effects.ts`, with the
+ * same duties of the host, for messages and events of a log; and the step that gathers it. It must
+ * never ask for two saves in one step, nor let anything that rests on a save leave beside it.
+ */
+import type { Ballot, NodeId } from '../ballot.ts'
+import type { Change, Slot, Snapshot } from '../durability.ts'
+import type { Effects, Outgoing } from '../effects.ts'
+import type { NackMessage } from '../message.ts'
+import type { LogMessage } from './messages.ts'
+
+/** What MultiPaxos sends and understands. */
+export type MultiPaxosMessage = LogMessage | NackMessage
+
+/** What to do now. See the duties of the host at the top of `../effects.ts`. */
+export type LogEffects = Effects<Uint8Array, MultiPaxosMessage, LogEvent>
+
+/** What the engine tells the application. */
+export type LogEvent =
+  /** A quorum has promised `ballot` to this node. It may propose when `room` says so. */
+  | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
+  /** Whether what was proposed and not told as chosen will be chosen is not known. */
+  | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
+  /** A refusal ended the attempt to lead with `ballot`: an acceptor has promised a higher one. */
+  | { readonly type: 'preempted'; readonly ballot: Ballot; readonly promised: Ballot }
+  /** This node now follows another leader (which may be itself), or knows of none. */
+  | { readonly type: 'leader-changed'; readonly leader: NodeId | null }
+  /**
+   * The values of the slots from `first` on are chosen. Each slot is told once in the life of an
+   * engine, in order and without gaps, from the one behind the snapshot that it started from.
+   */
+  | { readonly type: 'chosen'; readonly first: Slot; readonly values: readonly Uint8Array[] }
+  /** A snapshot of another node stands for the slots through its own: restore it first. */
+  | { readonly type: 'snapshot-installed'; readonly snapshot: Snapshot }
+  /** Another node hands over commands, while this one leads. */
+  | { readonly type: 'forwarded'; readonly from: NodeId; readonly values: readonly Uint8Array[] }
+  /** The read may be answered from a state to which every slot through `slot` was applied. */
+  | { readonly type: 'read-ready'; readonly id: number; readonly slot: Slot }
+  /** No leader was there to confirm the read. It may be tried again. */
+  | { readonly type: 'read-failed'; readonly id: number }
+
+/** The effects of one input while they are being gathered. */
+export class LogStep {
+  readonly #send: Outgoing<Uint8Array, MultiPaxosMessage>[] = []
+  readonly #then: Outgoing<Uint8Array, MultiPaxosMessage>[] = []
+  readonly #events: LogEvent[] = []
+  #change: Change | null = null
+
+  /** Sends at once. 'all' is every node but this one. */
+  send(to: NodeId, message: MultiPaxosMessage): void {
+    this.#send.push({ to, message })
+  }
+
+  /** Sends once everything that this step saves is durable. */
+  sendAfterSave(to: NodeId, message: MultiPaxosMessage): void {
+    this.#then.push({ to, message })
+  }
+
+  /** Saves `change` too; where two changes of a step set the same field, the later one counts. */
+  save(change: Change): void {
+    const accepted = [...(this.#change?.accepted ?? []), ...(change.accepted ?? [])]
+    this.#change = { ...this.#change, ...change, ...(accepted.length > 0 && { accepted }) }
+  }
+
+  tell(event: LogEvent): void {
+    this.#events.push(event)
+  }
+
+  /** The finished record. */
+  effects(): LogEffects {
+    const [send, events] = [this.#send, this.#events]
+    if (this.#change === null) return { send, events }
+    return { send, save: { change: this.#change, then: this.#then }, events }
+  }
+}

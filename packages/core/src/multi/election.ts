@@ -1,0 +1,90 @@
+/**
+ * Who tries to lead, and when. A node that has heard no leader for a jittered window campaigns: it
+ * asks the others first (Ongaro's thesis, §9.6), and raises a ballot only when a phase 1 quorum has
+ * heard no leader either. Together with leaders that step down when no quorum follows them (§6.2),
+ * and with no regard to whose log is longer, this makes progress wherever one node reaches a
+ * quorum: the cases of Omni-Paxos (2023, §2). It decides nothing that safety rests on, and must
+ * never raise a ballot itself.
+ */
+import type { NodeId } from '../ballot.ts'
+import type { QuorumSystem } from '../quorum.ts'
+import type { SupportMessage } from './messages.ts'
+
+/** A campaign under way. */
+interface Campaign {
+  readonly number: number
+  readonly supportedBy: Set<NodeId>
+}
+
+/** The clocks of one node's election. */
+export class Election {
+  readonly #windowMs: number
+  readonly #random: () => number
+  /** Drawn once, so that answers to an earlier run of this node are recognised. */
+  readonly run: number
+  #heardAtMs = 0
+  #campaignAtMs = 0
+  #campaigns = 0
+  #campaign: Campaign | null = null
+
+  constructor(windowMs: number, random: () => number) {
+    this.#windowMs = windowMs
+    this.#random = random
+    this.run = 1 + Math.floor(random() * (Number.MAX_SAFE_INTEGER - 1))
+  }
+
+  /** When to campaign, unless a leader is heard before. */
+  get campaignAtMs(): number {
+    return this.#campaignAtMs
+  }
+
+  get campaign(): Readonly<Campaign> | null {
+    return this.#campaign
+  }
+
+  /** The node starts. It cannot know what was heard before: it waits a window like after a leader. */
+  start(nowMs: number): void {
+    this.heard(nowMs)
+  }
+
+  /** A leader made itself known. */
+  heard(nowMs: number): void {
+    this.#heardAtMs = nowMs
+    this.standBack(nowMs)
+  }
+
+  /** Waits for a whole jittered window before the next campaign, and gives up a present one. */
+  standBack(nowMs: number): void {
+    this.#campaign = null
+    this.#campaignAtMs = nowMs + this.#windowMs * (1 + this.#random() / 2)
+  }
+
+  /** From when on a leader that is not heard again has been silent for a window. */
+  get silentAtMs(): number {
+    return this.#heardAtMs + this.#windowMs
+  }
+
+  /** Whether no leader was heard for a window. */
+  isSilent(nowMs: number): boolean {
+    return nowMs >= this.silentAtMs
+  }
+
+  /** Begins a campaign, supported by this node itself; without success, the next comes a window on. */
+  begin(id: NodeId, nowMs: number): Readonly<Campaign> {
+    this.standBack(nowMs)
+    this.#campaigns += 1
+    this.#campaign = { number: this.#campaigns, supportedBy: new Set([id]) }
+    return this.#campaign
+  }
+
+  receiveSupport(from: NodeId, { run, number, granted }: SupportMessage): void {
+    const campaign = this.#campaign
+    if (campaign === null || run !== this.run || number !== campaign.number) return
+    if (granted) campaign.supportedBy.add(from)
+  }
+
+  /** Whether the campaign has the support to prepare a ballot. */
+  isSupported(quorums: QuorumSystem): boolean {
+    return this.#campaign !== null && quorums.isPhase1Quorum(this.#campaign.supportedBy)
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * The replicated log: Paxos Made Simple §3 as it runs in practice. `MultiPaxos` is the engine of one
+ * node; entries and sessions are for its host, to apply each command exactly once.
+ */
+export type { LogEffects, LogEvent, MultiPaxosMessage } from './effects.ts'
+export { COMMAND_OVERHEAD_BYTES, decodeEntry, encodeEntry, NO_OP } from './entry.ts'
+export type { CommandEntry, Entry } from './entry.ts'
+export { isMultiPaxosMessage } from './guard.ts'
+export * from './limits.ts'
+export type * from './messages.ts'
+export { MultiPaxos } from './multi-paxos.ts'
+export type { PeerStatus, Proposed } from './multi-paxos.ts'
+export type { MultiPaxosOptions } from './options.ts'
+export type { Room } from './phase2.ts'
+export { SessionTable } from './sessions.ts'
+export type { Outcome, SessionLimits } from './sessions.ts'

@@ -1,0 +1,45 @@
+/**
+ * What a host may hand to the engine. It must refuse here, loudly, what could not travel later.
+ */
+import type { Slot } from '../durability.ts'
+import { InvalidArgumentError } from '../errors.ts'
+import { MAX_VALUE_BYTES } from '../limits.ts'
+import { MAX_BATCH_VALUES, MAX_SNAPSHOT_BYTES, PAGE_BYTES } from './limits.ts'
+import { batchBytes } from './phase2.ts'
+
+/** Throws InvalidArgumentError for values that do not fit in one message. */
+export function checkBatch(values: readonly Uint8Array[]): void {
+  if (values.length < 1 || values.length > MAX_BATCH_VALUES) {
+    throw new InvalidArgumentError(
+      `${values.length} values are no batch. Give 1 to ${MAX_BATCH_VALUES}.`,
+    )
+  }
+  if (values.some(({ length }) => length > MAX_VALUE_BYTES)) {
+    throw new InvalidArgumentError(
+      `A value has more than ${MAX_VALUE_BYTES} bytes. Split it, or store a reference to it.`,
+    )
+  }
+  if (values.length > 1 && batchBytes(values) > PAGE_BYTES) {
+    throw new InvalidArgumentError(
+      `Several values take more than ${PAGE_BYTES} bytes together. Give fewer at a time.`,
+    )
+  }
+}
+
+/** Throws InvalidArgumentError for a snapshot of what is not known, or that cannot travel. */
+export function checkSnapshot(
+  { through, bytes }: { readonly through: Slot; readonly bytes: Uint8Array },
+  toldThrough: Slot,
+): void {
+  if (!Number.isSafeInteger(through) || through < 1 || through > toldThrough) {
+    throw new InvalidArgumentError(
+      `A snapshot through slot ${through} is not of what was told as chosen, which ends at ` +
+        `${toldThrough}. Name the last slot that was applied.`,
+    )
+  }
+  if (bytes.length > MAX_SNAPSHOT_BYTES) {
+    throw new InvalidArgumentError(
+      `A snapshot has more than ${MAX_SNAPSHOT_BYTES} bytes. Keep less state, or several logs.`,
+    )
+  }
+}

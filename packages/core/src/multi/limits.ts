@@ -1,0 +1,77 @@
+/**
+ * Every limit of the replicated log, with the reason for its number. Nothing here may be read from
+ * outside: a limit that nodes of one cluster disagree about is no limit.
+ */
+
+/**
+ * The values or entries of one message of the log. So many small commands cost one sync and some
+ * microseconds each; a frame of millions of empty values would cost its receiver a hundred times
+ * its own size.
+ */
+export const MAX_BATCH_VALUES = 4096
+
+/** The members that a snapshot may name: far more than can agree on anything quickly. */
+export const MAX_MEMBERS = 255
+
+/** The address of a member, in UTF-8 bytes: all members fit in a frame beside a piece of snapshot. */
+export const MAX_ADDRESS_BYTES = 1024
+
+/**
+ * What a message with several values or entries is filled to. Half a frame, so that what surrounds
+ * them always fits beside them; a single larger value travels alone.
+ */
+export const PAGE_BYTES = 512 << 10
+
+/** What a value takes besides its bytes, in a message and in memory: its tag, length and object. */
+export const VALUE_OVERHEAD_BYTES = 64
+
+/** Accepts in flight at most: so many fill any network, and more only make the queue invisible. */
+export const MAX_WINDOW_ACCEPTS = 16
+
+/**
+ * An acceptor takes no slot that is further than this above what it knows to be chosen. Twice what
+ * the largest window can hold: a follower that misses more has to catch up first anyway.
+ */
+export const MAX_SLOTS_AHEAD = 2 * MAX_WINDOW_ACCEPTS * MAX_BATCH_VALUES
+
+/**
+ * A ballot this far above every other that was seen is not believed: no cluster lives to see so
+ * many elections, and one corrupt number would use the rounds up for ever.
+ */
+export const MAX_ROUNDS_AHEAD = 2 ** 40
+
+/**
+ * Chosen entries that are kept in memory below the snapshot, so that a node which is a little
+ * behind needs no snapshot: some seconds of a busy log.
+ */
+export const TAIL_BYTES = 4 << 20
+
+/** One piece of a snapshot: a few milliseconds of any network, so that heartbeats are not held up. */
+export const CHUNK_BYTES = 256 << 10
+
+/** The largest snapshot that is fetched; the same as durability adapters take. */
+export const MAX_SNAPSHOT_BYTES = 1 << 30
+
+/** An older snapshot is kept for who is fetching it until nobody has asked for this long. */
+export const SNAPSHOT_KEPT_FOR_MS = 10_000
+
+/** So many requests for entries may stay unanswered in a row before another node is asked. */
+export const MAX_UNANSWERED_FETCHES = 2
+
+/**
+ * The same for pieces of a snapshot, after which another node's snapshot is begun from its start:
+ * so many that a network which loses half of its messages does not restart it again and again.
+ */
+export const MAX_UNANSWERED_CHUNKS = 10
+
+/** Reads that wait for their turn, at most; further ones fail at once, and are to be tried again. */
+export const MAX_WAITING_READS = 65_536
+
+/** Sessions that are remembered: some 10 MB with a few results each. */
+export const MAX_SESSIONS = 10_000
+
+/** Results of one session that wait to be acknowledged: commands that one client has in flight. */
+export const MAX_RESULTS = 256
+
+/** The mark by which a client knows the session that it opened: a UUID fits, in any form. */
+export const MAX_NONCE_BYTES = 64

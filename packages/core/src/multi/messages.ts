@@ -1,0 +1,184 @@
+/**
+ * The messages of the replicated log, as plain data, beside the ones of a single decree in
+ * `message.ts`; the refusal of both is Nack. They follow Paxos Made Simple §3: one Prepare serves
+ * every slot from one on, and Accepts name the slots that they fill.
+ *
+ * Every answer names the question, so that an answer which comes late, twice or after a restart is
+ * never taken for that of another question.
+ */
+import type { Ballot } from '../ballot.ts'
+import type { AcceptedEntry, Member, Slot } from '../durability.ts'
+
+/** Phase 1a: "may I use this ballot for every slot from `from` on?" Asks for a page of them. */
+export interface LogPrepareMessage {
+  readonly type: 'logPrepare'
+  readonly ballot: Ballot
+  readonly from: Slot
+}
+
+/**
+ * Phase 1b: "I accept nothing below `ballot` any more; this is what I had accepted from `from` on",
+ * as far as it fits in a page. The promise counts when its last page is in; the pages are asked for
+ * one by one, so that a lost one is asked for again.
+ */
+export interface LogPromiseMessage {
+  readonly type: 'logPromise'
+  readonly ballot: Ballot
+  /** As in the Prepare. */
+  readonly from: Slot
+  /** Ascending slots, with gaps where nothing was accepted. */
+  readonly entries: readonly AcceptedEntry[]
+  /** Where the next page begins; 0 when this is the last. */
+  readonly next: Slot
+  readonly chosenThrough: Slot
+  /** Of the slots through this one the values are gone: a snapshot stands for them. */
+  readonly compactedThrough: Slot
+}
+
+/** Phase 2a: "accept these values at this ballot, in the slots from `first` on." */
+export interface LogAcceptMessage {
+  readonly type: 'logAccept'
+  readonly ballot: Ballot
+  /** The first slot of this leadership: below it the leader proposes nothing at this ballot. */
+  readonly base: Slot
+  readonly first: Slot
+  readonly values: readonly Uint8Array[]
+  readonly chosenThrough: Slot
+}
+
+/**
+ * Phase 2b, to the leader: "every slot from `base` through `through` I hold at `ballot`, or know to
+ * be chosen." Cumulative, so that a lost one is made good by the next.
+ */
+export interface LogAcceptedMessage {
+  readonly type: 'logAccepted'
+  readonly ballot: Ballot
+  /** One below `base` when there is none. */
+  readonly through: Slot
+}
+
+/** Sent by a leader at regular intervals, when something was chosen, and to confirm reads. */
+export interface LogHeartbeatMessage {
+  readonly type: 'logHeartbeat'
+  readonly ballot: Ballot
+  readonly base: Slot
+  readonly chosenThrough: Slot
+  /** The newest round of read confirmation; grows within one ballot, 0 before the first. */
+  readonly readId: number
+}
+
+/** "I have promised nothing above `ballot`", and what an Accepted says. */
+export interface LogHeartbeatAnswerMessage {
+  readonly type: 'logHeartbeatAnswer'
+  readonly ballot: Ballot
+  readonly through: Slot
+  readonly chosenThrough: Slot
+  /** That of the heartbeat. */
+  readonly readId: number
+}
+
+/** "Would you support me as leader?" Asked before any ballot is raised; it changes nothing. */
+export interface CampaignMessage {
+  readonly type: 'campaign'
+  /** Drawn at random when the asking node started: answers to an earlier run count for nothing. */
+  readonly run: number
+  /** Counts the node's campaigns of this run. */
+  readonly number: number
+  readonly chosenThrough: Slot
+}
+
+/** The answer to a campaign. It binds nobody. */
+export interface SupportMessage {
+  readonly type: 'support'
+  readonly run: number
+  readonly number: number
+  /** False where a live leader is heard, or leads itself. */
+  readonly granted: boolean
+  /** The highest ballot that was promised, so that the candidate goes above it at once. */
+  readonly promised: Ballot | null
+  readonly chosenThrough: Slot
+}
+
+/** A leader asks another node to take its place at once. */
+export interface HandOverMessage {
+  readonly type: 'handOver'
+  /** The ballot with which the sender leads. */
+  readonly ballot: Ballot
+}
+
+/** A follower hands commands to the leader. Nobody answers: what was chosen shows what came in. */
+export interface ForwardMessage {
+  readonly type: 'forward'
+  readonly values: readonly Uint8Array[]
+}
+
+/** A follower asks the leader: "through which slot must I have applied the log to read now?" */
+export interface ReadIndexMessage {
+  readonly type: 'readIndex'
+  /** As in a campaign. */
+  readonly run: number
+  /** Counts the node's questions of this run. */
+  readonly number: number
+}
+
+/** The answer to a read index request. */
+export interface ReadIndexAnswerMessage {
+  readonly type: 'readIndexAnswer'
+  readonly run: number
+  readonly number: number
+  /** 0 when the node does not lead, or stopped leading before it could tell. */
+  readonly slot: Slot
+}
+
+/** "Send me what was chosen from `from` on." Answered with Fetched, or with a SnapshotChunk. */
+export interface FetchEntriesMessage {
+  readonly type: 'fetchEntries'
+  readonly from: Slot
+}
+
+/** Chosen entries, contiguous, as far as they fit in a page. */
+export interface FetchedMessage {
+  readonly type: 'fetched'
+  /** That of the FetchEntries, and the slot of the first entry, if there is one. */
+  readonly from: Slot
+  readonly entries: readonly AcceptedEntry[]
+  readonly chosenThrough: Slot
+}
+
+/** "Send me the snapshot through that slot, from that byte on." */
+export interface FetchSnapshotMessage {
+  readonly type: 'fetchSnapshot'
+  readonly through: Slot
+  readonly offset: number
+}
+
+/** A piece of a snapshot: the one that was asked for, or the first of a newer one. */
+export interface SnapshotChunkMessage {
+  readonly type: 'snapshotChunk'
+  /** No slot of the snapshot was chosen at a higher ballot. Who installs it promises this one. */
+  readonly ballot: Ballot
+  readonly through: Slot
+  readonly members: readonly Member[]
+  readonly totalBytes: number
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+/** Everything that only nodes of a replicated log send each other. Its values are bytes. */
+export type LogMessage =
+  | LogPrepareMessage
+  | LogPromiseMessage
+  | LogAcceptMessage
+  | LogAcceptedMessage
+  | LogHeartbeatMessage
+  | LogHeartbeatAnswerMessage
+  | CampaignMessage
+  | SupportMessage
+  | HandOverMessage
+  | ForwardMessage
+  | ReadIndexMessage
+  | ReadIndexAnswerMessage
+  | FetchEntriesMessage
+  | FetchedMessage
+  | FetchSnapshotMessage
+  | SnapshotChunkMessage

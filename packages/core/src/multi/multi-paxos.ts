@@ -1,0 +1,204 @@
+/**
+ * A replicated log: one node in all its roles, as a pure engine. Inputs go in, LogEffects come out;
+ * see `../effects.ts` for the host's duties. After Paxos Made Simple §3, with what Paxos Made Live
+ * and Paxos Made Moderately Complex add for practice: one phase 1 for all slots, a window of
+ * Accepts, snapshots, catch-up, and reads that write nothing.
+ *
+ * This file is what a host sees; `node.ts` behind it connects the parts. It must never answer one
+ * input with more than one record of effects, nor do anything that is not in that record.
+ */
+import type { Ballot, NodeId } from '../ballot.ts'
+import type { Slot } from '../durability.ts'
+import { LogStep } from './effects.ts'
+import type { LogEffects, MultiPaxosMessage } from './effects.ts'
+import { checkBatch, checkSnapshot } from './input.ts'
+import { LogNode } from './node.ts'
+import { settingsOf } from './options.ts'
+import type { MultiPaxosOptions, Settings } from './options.ts'
+import type { Room } from './phase2.ts'
+
+/** What a leader knows of another acceptor. */
+export interface PeerStatus {
+  /** It holds everything through here, or knows it to be chosen. */
+  readonly through: Slot
+  /** How many slots it lacks of those that were proposed. */
+  readonly lag: number
+  /** When it was heard last, on the clock that tick() is given. */
+  readonly heardAtMs: number
+}
+
+/** What became of a proposal. */
+export interface Proposed {
+  /** The slot of the first value; `null` when nothing was proposed, for want of room. */
+  readonly first: Slot | null
+  readonly effects: LogEffects
+}
+
+/** One node of a replicated log. Its values are bytes. */
+export class MultiPaxos {
+  readonly #settings: Settings
+  readonly #node: LogNode
+
+  constructor(options: MultiPaxosOptions) {
+    this.#settings = settingsOf(options)
+    this.#node = new LogNode(this.#settings)
+  }
+
+  get id(): NodeId {
+    return this.#settings.id
+  }
+
+  /** What this node is doing about leading. */
+  get phase(): 'idle' | 'preparing' | 'leading' {
+    return this.#node.leader.phase
+  }
+
+  /** The ballot that this node prepares or leads with; `null` when it does neither. */
+  get ballot(): Ballot | null {
+    return this.#node.leader.ballot
+  }
+
+  /** The highest ballot that this node's acceptor has promised. */
+  get promised(): Ballot | null {
+    return this.#node.acceptor.promised
+  }
+
+  /** The node that leads, this one included; `null` when none is known. */
+  get leader(): NodeId | null {
+    return this.#node.leaderId
+  }
+
+  /** Every slot through this one is known to be chosen; 0 when none is. */
+  get chosenThrough(): Slot {
+    return this.#node.acceptor.chosenThrough
+  }
+
+  /** The values of the slots through this one are gone: a snapshot stands for them. */
+  get compactedThrough(): Slot {
+    return this.#node.acceptor.log.compactedThrough
+  }
+
+  /** What the next propose() may take; nothing when this node does not lead or the window is full. */
+  get room(): Room {
+    return this.#node.leader.room
+  }
+
+  /** How many slots are proposed and not known to be chosen, while this node leads. */
+  get slotsInFlight(): number {
+    const { phase2 } = this.#node.leader
+    return phase2 === null ? 0 : phase2.lastSlot - this.chosenThrough
+  }
+
+  /** What this node knows of the other acceptors, while it leads; empty otherwise. */
+  get peers(): ReadonlyMap<NodeId, PeerStatus> {
+    const { phase2 } = this.#node.leader
+    if (phase2 === null) return new Map()
+    const others = [...phase2.peers].filter(([id]) => id !== this.id)
+    return new Map(
+      others.map(([id, peer]) => {
+        const through = Math.max(peer.through, peer.chosenThrough)
+        return [id, { through, lag: phase2.lastSlot - through, heardAtMs: peer.heardAtMs }]
+      }),
+    )
+  }
+
+  /** When tick() is next wanted, on the clock that it is given; `null` when nothing waits for time. */
+  get nextTickAtMs(): number | null {
+    return this.#node.nextTickAtMs
+  }
+
+  /**
+   * Proposes `values`, in this order and in consecutive slots, with one Accept. It proposes them
+   * all or, when there is no `room` for them, none: the host keeps its queue, and asks again when
+   * something was chosen. That a value is proposed does not mean that it will be chosen: see the
+   * 'chosen' events, and 'leadership-lost'.
+   *
+   * Throws InvalidArgumentError for no values, for more than MAX_BATCH_VALUES, for one above
+   * MAX_VALUE_BYTES, and for several that take more than PAGE_BYTES with VALUE_OVERHEAD_BYTES each.
+   */
+  propose(values: readonly Uint8Array[]): Proposed {
+    checkBatch(values)
+    let first: Slot | null = null
+    const effects = this.#run((step) => {
+      first = this.#node.leader.propose(step, values, this.#node.nowMs)
+    })
+    return { first, effects }
+  }
+
+  /**
+   * Hands commands to the leader, if another node leads; does nothing otherwise. Nobody answers:
+   * the host hands them over again until it sees them chosen. Throws as propose() does.
+   */
+  forward(values: readonly Uint8Array[]): LogEffects {
+    checkBatch(values)
+    return this.#run((step) => {
+      const leader = this.#node.leaderId
+      if (leader !== null && leader !== this.id) step.send(leader, { type: 'forward', values })
+    })
+  }
+
+  /**
+   * Asks for a linearizable read. A 'read-ready' event says for which slot to wait; 'read-failed'
+   * that there was no leader to confirm it. `id` is the host's, and comes back with the event.
+   */
+  read(id: number): LogEffects {
+    return this.#run((step) => this.#node.read(step, id))
+  }
+
+  /**
+   * The host has taken a snapshot of the state to which the slots through `through` led. Once it
+   * is durable, their entries are forgotten. One that is older than another is ignored.
+   *
+   * Throws InvalidArgumentError for slots that were not told as chosen, and for too many bytes.
+   */
+  snapshot(taken: { readonly through: Slot; readonly bytes: Uint8Array }): LogEffects {
+    checkSnapshot(taken, this.#node.toldThrough)
+    return this.#run((step) => {
+      const { acceptor } = this.#node
+      if (taken.through <= (acceptor.snapshot?.through ?? 0)) return
+      const { members } = this.#settings
+      acceptor.takeSnapshot(step, { through: taken.through, members, bytes: taken.bytes })
+    })
+  }
+
+  /**
+   * Tries to lead, without asking anybody; a node that does not vote does not try. A second call
+   * starts afresh at a higher ballot.
+   */
+  lead(): LogEffects {
+    return this.#run((step) => this.#node.prepare(step))
+  }
+
+  /** Gives up an attempt or the leadership; others take over when they miss its heartbeats. */
+  resign(): LogEffects {
+    return this.#run((step) => this.#node.resign(step))
+  }
+
+  /** Asks `node` to take over the leadership at once. Until it does, this node goes on leading. */
+  handOver(node: NodeId): LogEffects {
+    return this.#run((step) => this.#node.leader.handOver(step, node))
+  }
+
+  /** A message came in. `from` is trusted: the host drops what strangers send. */
+  receive(from: NodeId, message: MultiPaxosMessage): LogEffects {
+    return this.#run((step) => this.#node.receive(step, from, message))
+  }
+
+  /** The oldest save that was not reported yet is durable. */
+  saved(): LogEffects {
+    return this.#run(() => this.#node.saved())
+  }
+
+  /** The time, in milliseconds of any clock that never goes back. Does what is due. */
+  tick(nowMs: number): LogEffects {
+    return this.#run((step) => this.#node.tick(step, nowMs))
+  }
+
+  /** One input: does it, and what follows from it. */
+  #run(input: (step: LogStep) => void): LogEffects {
+    const step = new LogStep()
+    input(step)
+    this.#node.conclude(step)
+    return step.effects()
+  }
+}

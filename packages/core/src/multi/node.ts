@@ -1,0 +1,359 @@
+/**
+ * All roles of one node of a log, connected: what came in, whom it concerns, and what follows. Each
+ * role has a file of its own. It must never tell a slot twice or out of order, and never follow a
+ * ballot below the one that its acceptor has promised.
+ */
+import { compareBallots } from '../ballot.ts'
+import type { NodeId } from '../ballot.ts'
+import type { Slot } from '../durability.ts'
+import { earliest } from '../leadership.ts'
+import { LogAcceptor } from './acceptor.ts'
+import { CatchUp } from './catch-up.ts'
+import type { LogStep, MultiPaxosMessage } from './effects.ts'
+import { Election } from './election.ts'
+import { isBelievable } from './guard.ts'
+import { Leader } from './leader.ts'
+import type { CampaignMessage, FetchedMessage, LogAcceptMessage } from './messages.ts'
+import type { LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
+import type { SnapshotChunkMessage, SupportMessage } from './messages.ts'
+import type { Settings } from './options.ts'
+import { Provider } from './provider.ts'
+import { ReadRequests } from './reads.ts'
+
+/** One node. Each method takes the step to which it adds; `conclude` ends every step. */
+export class LogNode {
+  readonly acceptor: LogAcceptor
+  readonly leader: Leader
+  readonly #settings: Settings
+  readonly #election: Election
+  readonly #catchUp: CatchUp
+  readonly #provider: Provider
+  readonly #requests: ReadRequests
+  #leaderId: NodeId | null = null
+  /** Told as chosen, or part of the snapshot that the host started from. */
+  #toldThrough: Slot
+  /** A candidate lacked slots that are compacted elsewhere: it tries again when it has them. */
+  #leadsAfterCatchUp = false
+  #nowMs: number | null = null
+  #askAgainAtMs = 0
+  #pollAtMs = 0
+  #polls = 0
+
+  constructor(settings: Settings) {
+    const { saved, livenessWindowMs, retransmitIntervalMs } = settings
+    this.#settings = settings
+    this.acceptor = new LogAcceptor(saved)
+    this.leader = new Leader(settings, this.acceptor)
+    this.#election = new Election(livenessWindowMs, settings.random)
+    this.#catchUp = new CatchUp(retransmitIntervalMs)
+    this.#provider = new Provider(this.acceptor)
+    this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
+    this.#toldThrough = saved.snapshot?.through ?? 0
+  }
+
+  /** The node that leads, this one included; `null` when none is known. */
+  get leaderId(): NodeId | null {
+    return this.#leaderId
+  }
+
+  /** The host was told everything through this slot. */
+  get toldThrough(): Slot {
+    return this.#toldThrough
+  }
+
+  get nowMs(): number {
+    return this.#nowMs ?? 0
+  }
+
+  /** When tick() is next wanted; 0 before the first, `null` when nothing waits for time. */
+  get nextTickAtMs(): number | null {
+    if (this.#nowMs === null) return 0
+    const { phase } = this.leader
+    const times = [
+      this.leader.nextTickAtMs,
+      this.#catchUp.nextTickAtMs,
+      this.#provider.nextTickAtMs,
+      this.#requests.nextTickAtMs,
+      this.#campaigns && phase !== 'leading' ? this.#election.campaignAtMs : null,
+      this.#election.campaign === null ? null : this.#askAgainAtMs,
+      phase === 'idle' && this.#others.length > 0
+        ? Math.max(this.#election.silentAtMs, this.#pollAtMs)
+        : null,
+    ]
+    return times.reduce(earliest, null)
+  }
+
+  tick(step: LogStep, nowMs: number): void {
+    if (this.#nowMs === null) this.#election.start(nowMs)
+    this.#nowMs = nowMs
+    this.#provider.tick(nowMs)
+    if (this.leader.phase === 'leading') this.#checkFollowers(step)
+    else if (this.#campaigns) this.#campaign(step)
+    this.leader.retransmit(step, nowMs)
+    if (this.leader.phase === 'idle') this.#poll(step)
+  }
+
+  receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {
+    if (from === this.#settings.id) return
+    if (isBelievable(from, message, this.leader.highestSeen)) this.#receive(step, from, message)
+  }
+
+  /** The oldest running save is durable. */
+  saved(): void {
+    this.acceptor.saved()
+    this.#provider.update(this.nowMs)
+    this.leader.saved()
+  }
+
+  /** Raises a ballot: phase 1 begins. A node that does not vote never does. */
+  prepare(step: LogStep): void {
+    if (!this.#settings.quorums.acceptors.has(this.#settings.id)) return
+    this.#leadsAfterCatchUp = false
+    this.#election.standBack(this.nowMs)
+    this.#setLeader(step, null)
+    this.leader.prepare(step, this.nowMs)
+  }
+
+  resign(step: LogStep): void {
+    this.#leadsAfterCatchUp = false
+    this.#election.standBack(this.nowMs)
+    this.leader.stepDown(step)
+  }
+
+  read(step: LogStep, id: number): void {
+    if (this.leader.read(step, id)) return
+    if (this.#leaderId === null) step.tell({ type: 'read-failed', id })
+    else this.#requests.add(step, id)
+  }
+
+  /** What follows from everything that came in with this step. */
+  conclude(step: LogStep): void {
+    if (this.leader.advance(step, this.nowMs)) this.#election.standBack(this.nowMs)
+    this.#noteLeadership(step)
+    if (this.acceptor.chosenThrough > this.#toldThrough) {
+      const first = this.#toldThrough + 1
+      this.#toldThrough = this.acceptor.chosenThrough
+      const values = this.acceptor.log.values(first, this.#toldThrough)
+      step.tell({ type: 'chosen', first, values })
+    }
+    if (this.leader.phase !== 'leading') this.#askOthers(step)
+    this.acceptor.finish(step)
+  }
+
+  #receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {
+    const { nowMs } = this
+    switch (message.type) {
+      case 'logPrepare': {
+        const isRival = compareBallots(message.ballot, this.acceptor.promised) > 0
+        if (isRival) this.#election.standBack(nowMs)
+        this.leader.observe(message.ballot)
+        return this.acceptor.receivePrepare(step, from, message)
+      }
+      case 'logPromise':
+        return this.#receivePromise(step, from, message)
+      case 'logAccept':
+      case 'logHeartbeat':
+        return this.#receiveFromLeader(step, from, message)
+      case 'logAccepted':
+        return this.leader.receiveAccepted(from, message, nowMs)
+      case 'logHeartbeatAnswer':
+        this.#catchUp.note(from, message.chosenThrough)
+        return this.leader.receiveAccepted(from, message, nowMs)
+      case 'nack':
+        if (this.leader.receiveNack(step, from, message, nowMs)) this.#election.standBack(nowMs)
+        return
+      case 'campaign':
+        return this.#receiveCampaign(step, from, message)
+      case 'support':
+        return this.#receiveSupport(step, from, message)
+      case 'handOver':
+        if (from === this.leaderId && this.leader.phase === 'idle') this.prepare(step)
+        return
+      case 'forward':
+        if (this.leader.phase === 'leading')
+          step.tell({ type: 'forwarded', from, values: message.values })
+        return
+      case 'readIndex': {
+        const { run, number } = message
+        if (this.leader.read(step, { from, question: message })) return
+        return step.send(from, { type: 'readIndexAnswer', run, number, slot: 0 })
+      }
+      case 'readIndexAnswer':
+        return this.#requests.receiveAnswer(step, message)
+      case 'fetchEntries':
+        return this.#provider.answerFetchEntries(step, from, message, nowMs)
+      case 'fetchSnapshot':
+        return this.#provider.answerFetchSnapshot(step, from, message, nowMs)
+      case 'fetched':
+        return this.#receiveFetched(step, from, message)
+      case 'snapshotChunk':
+        return this.#receiveChunk(step, from, message)
+    }
+  }
+
+  #receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage): void {
+    const result = this.leader.receivePromise(step, from, page)
+    // A long promise takes its time: a candidate that makes progress is not started afresh.
+    if (result === 'more') this.#election.standBack(this.nowMs)
+    if (result !== 'behind') return
+    this.#catchUp.note(from, Math.max(page.chosenThrough, page.compactedThrough))
+    this.#election.standBack(this.nowMs)
+    this.#leadsAfterCatchUp = true
+  }
+
+  #receiveFromLeader(
+    step: LogStep,
+    from: NodeId,
+    message: LogAcceptMessage | LogHeartbeatMessage,
+  ): void {
+    const { ballot, base, chosenThrough } = message
+    this.leader.observe(ballot)
+    if (compareBallots(ballot, this.acceptor.promised) < 0) {
+      return this.acceptor.refuse(step, from, ballot)
+    }
+    this.leader.stepDown(step)
+    this.#leadsAfterCatchUp = false
+    this.#election.heard(this.nowMs)
+    this.#setLeader(step, from)
+    this.#catchUp.note(from, chosenThrough)
+    if (message.type === 'logAccept') this.acceptor.receiveAccept(step, from, message)
+    this.acceptor.learn(ballot, base, chosenThrough)
+    if (message.type === 'logAccept') return
+    const through = this.acceptor.durablyHeldThrough(ballot, base)
+    const { readId } = message
+    const known = this.acceptor.chosenThrough
+    step.send(from, { type: 'logHeartbeatAnswer', ballot, through, chosenThrough: known, readId })
+  }
+
+  #receiveCampaign(step: LogStep, from: NodeId, message: CampaignMessage): void {
+    const { run, number } = message
+    this.#catchUp.note(from, message.chosenThrough)
+    const isFree = this.leader.phase === 'idle' && this.#election.isSilent(this.nowMs)
+    const granted = isFree && this.#settings.quorums.acceptors.has(from)
+    const { promised, chosenThrough } = this.acceptor
+    step.send(from, { type: 'support', run, number, granted, promised, chosenThrough })
+  }
+
+  #receiveSupport(step: LogStep, from: NodeId, message: SupportMessage): void {
+    this.#catchUp.note(from, message.chosenThrough)
+    this.leader.observe(message.promised)
+    this.#election.receiveSupport(from, message)
+    if (this.#election.isSupported(this.#settings.quorums)) this.prepare(step)
+  }
+
+  #receiveFetched(step: LogStep, from: NodeId, page: FetchedMessage): void {
+    if (this.leader.phase === 'leading') return
+    if (!this.#catchUp.receiveFetched(from, page, this.acceptor.chosenThrough)) return
+    this.acceptor.storeChosen(step, page.entries)
+    this.#standBackForProgress()
+  }
+
+  #receiveChunk(step: LogStep, from: NodeId, chunk: SnapshotChunkMessage): void {
+    if (this.leader.phase === 'leading') return
+    const { received } = this.#catchUp
+    const fetched = this.#catchUp.receiveChunk(from, chunk, this.acceptor.chosenThrough)
+    if (this.#catchUp.received !== received) this.#standBackForProgress()
+    if (fetched === null) return
+    this.acceptor.install(step, fetched.snapshot, fetched.ballot)
+    this.#toldThrough = fetched.snapshot.through
+    step.tell({ type: 'snapshot-installed', snapshot: fetched.snapshot })
+  }
+
+  /** While this node is catching up, somebody who need not should lead. */
+  #standBackForProgress(): void {
+    if (this.leader.phase === 'idle') this.#election.standBack(this.nowMs)
+  }
+
+  /**
+   * A leader without followers steps down, unless its host decides that. One that some acceptor
+   * refuses for a whole window, while a quorum follows, takes a higher ballot that all can follow.
+   */
+  #checkFollowers(step: LogStep): void {
+    const { phase2 } = this.leader
+    if (phase2 === null) return
+    const { livenessWindowMs } = this.#settings
+    const isFollowed = phase2.isFollowed(this.nowMs, livenessWindowMs)
+    const refusedForMs = this.nowMs - (phase2.refusedAtMs ?? this.nowMs)
+    if (!isFollowed && this.#campaigns) this.resign(step)
+    else if (isFollowed && refusedForMs >= livenessWindowMs) this.prepare(step)
+  }
+
+  /** Campaigns when it is time, and asks those again that have not answered. */
+  #campaign(step: LogStep): void {
+    if (this.nowMs >= this.#election.campaignAtMs) this.#beginCampaign(step)
+    else if (this.nowMs >= this.#askAgainAtMs) this.#askForSupport(step)
+  }
+
+  #beginCampaign(step: LogStep): void {
+    const { id, quorums } = this.#settings
+    this.#leadsAfterCatchUp = false
+    this.leader.stepDown(step)
+    this.#setLeader(step, null)
+    this.#election.begin(id, this.nowMs)
+    if (this.#election.isSupported(quorums)) this.prepare(step)
+    else this.#askForSupport(step)
+  }
+
+  #askForSupport(step: LogStep): void {
+    const { campaign, run } = this.#election
+    if (campaign === null) return
+    this.#askAgainAtMs = this.nowMs + this.#settings.retransmitIntervalMs
+    const { number, supportedBy } = campaign
+    const { chosenThrough } = this.acceptor
+    for (const peer of this.#others) {
+      if (supportedBy.has(peer)) continue
+      step.send(peer, { type: 'campaign', run, number, chosenThrough })
+    }
+  }
+
+  /** While no leader is heard, asks the others in turn whether they know more. */
+  #poll(step: LogStep): void {
+    const peers = this.#others
+    const isDue = this.#election.isSilent(this.nowMs) && this.nowMs >= this.#pollAtMs
+    const peer = peers[this.#polls % peers.length]
+    if (!isDue || peer === undefined) return
+    this.#pollAtMs = this.nowMs + this.#settings.heartbeatPeriodMs
+    this.#polls += 1
+    step.send(peer, { type: 'fetchEntries', from: this.acceptor.chosenThrough + 1 })
+  }
+
+  /** What this node wants of others while it does not lead: entries, and slots to read at. */
+  #askOthers(step: LogStep): void {
+    const { chosenThrough } = this.acceptor
+    const leader = this.#leaderId
+    this.#catchUp.ask(step, { chosenThrough, leader, nowMs: this.nowMs })
+    if (leader !== null) this.#requests.ask(step, leader, this.nowMs)
+    if (!this.#leadsAfterCatchUp || this.#catchUp.isAsking) return
+    if (this.leader.phase !== 'idle') return
+    if (this.#campaigns) this.#beginCampaign(step)
+    else this.prepare(step)
+  }
+
+  /** Whether this node decides by itself when to lead. */
+  get #campaigns(): boolean {
+    const { election, quorums, id } = this.#settings
+    return election === 'heartbeat' && quorums.acceptors.has(id)
+  }
+
+  get #others(): readonly NodeId[] {
+    const { quorums, id } = this.#settings
+    return [...quorums.acceptors].filter((acceptor) => acceptor !== id)
+  }
+
+  #noteLeadership(step: LogStep): void {
+    const { id } = this.#settings
+    if (this.leader.phase === 'leading') {
+      if (this.#leaderId !== id) this.#catchUp.stop()
+      this.#setLeader(step, id)
+    } else if (this.#leaderId === id) {
+      this.#setLeader(step, null)
+    }
+  }
+
+  #setLeader(step: LogStep, leader: NodeId | null): void {
+    if (this.#leaderId === leader) return
+    this.#leaderId = leader
+    this.#requests.fail(step)
+    step.tell({ type: 'leader-changed', leader })
+  }
+}

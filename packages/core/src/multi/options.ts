@@ -1,0 +1,87 @@
+/**
+ * What a MultiPaxos is made with, and the defaults. It must refuse what can never work before
+ * anything runs.
+ */
+import type { NodeId } from '../ballot.ts'
+import { EMPTY_SAVED } from '../durability.ts'
+import type { Member, Saved } from '../durability.ts'
+import { InvalidArgumentError } from '../errors.ts'
+import { requirePositive } from '../practical/node.ts'
+import type { QuorumSystem } from '../quorum.ts'
+import { MAX_MEMBERS, MAX_WINDOW_ACCEPTS } from './limits.ts'
+
+export interface MultiPaxosOptions {
+  readonly id: NodeId
+  /** Who votes. A node that is not among them follows and learns. */
+  readonly quorums: QuorumSystem
+  /** What snapshots say about who is in the cluster. Default: nobody. */
+  readonly members?: readonly Member[] | undefined
+  /** What stable storage holds, from Durability.open(). Default: a node that has saved nothing. */
+  readonly saved?: Saved | undefined
+  /** A seeded source of numbers in [0, 1). Nodes, and runs of one node, must have different seeds. */
+  readonly random: () => number
+  /**
+   * Who decides when this node leads: 'heartbeat', the node itself, when it has heard no leader for
+   * a liveness window and a quorum says the same; 'external', the host, by lead() and resign().
+   * Default: 'heartbeat'.
+   */
+  readonly election?: 'heartbeat' | 'external' | undefined
+  /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
+  readonly heartbeatPeriodMs?: number | undefined
+  /**
+   * How long a leader may be silent before others take over, and a leader unanswered by a quorum
+   * before it steps down, in milliseconds, above the heartbeat period. Jitter makes the first up to
+   * half as long again. Default: 1000.
+   */
+  readonly livenessWindowMs?: number | undefined
+  /** How long to wait for an answer before asking again, in milliseconds, > 0. Default: 200. */
+  readonly retransmitIntervalMs?: number | undefined
+  /** Accepts in flight at once, 1 to MAX_WINDOW_ACCEPTS. Default: 8. */
+  readonly maxAcceptsInFlight?: number | undefined
+  /** Their values together, in bytes, > 0; a single value may exceed it. Default: 4 MiB. */
+  readonly maxBytesInFlight?: number | undefined
+}
+
+/** Options with their defaults. */
+export type Settings = {
+  readonly [Name in keyof MultiPaxosOptions]-?: Exclude<MultiPaxosOptions[Name], undefined>
+}
+
+/** Throws InvalidArgumentError for options that can never work. */
+export function settingsOf(options: MultiPaxosOptions): Settings {
+  const settings: Settings = {
+    id: options.id,
+    quorums: options.quorums,
+    random: options.random,
+    members: options.members ?? [],
+    saved: options.saved ?? EMPTY_SAVED,
+    election: options.election ?? 'heartbeat',
+    heartbeatPeriodMs: options.heartbeatPeriodMs ?? 200,
+    livenessWindowMs: options.livenessWindowMs ?? 1000,
+    retransmitIntervalMs: options.retransmitIntervalMs ?? 200,
+    maxAcceptsInFlight: options.maxAcceptsInFlight ?? 8,
+    maxBytesInFlight: options.maxBytesInFlight ?? 4 << 20,
+  }
+  const { id, members, heartbeatPeriodMs, livenessWindowMs, maxAcceptsInFlight } = settings
+  if (id === 'all') throw new InvalidArgumentError("'all' is no node's id. Choose another id.")
+  if (members.length > MAX_MEMBERS) {
+    throw new InvalidArgumentError(`${members.length} members are too many. Name ${MAX_MEMBERS}.`)
+  }
+  requirePositive('heartbeatPeriodMs', heartbeatPeriodMs)
+  requirePositive('livenessWindowMs', livenessWindowMs)
+  requirePositive('retransmitIntervalMs', settings.retransmitIntervalMs)
+  requirePositive('maxBytesInFlight', settings.maxBytesInFlight)
+  if (livenessWindowMs <= heartbeatPeriodMs) {
+    throw new InvalidArgumentError(
+      `A liveness window of ${livenessWindowMs} ms expects heartbeats every ` +
+        `${heartbeatPeriodMs} ms. Make it several times as long as the heartbeat period.`,
+    )
+  }
+  const isCount = Number.isInteger(maxAcceptsInFlight) && maxAcceptsInFlight >= 1
+  if (!isCount || maxAcceptsInFlight > MAX_WINDOW_ACCEPTS) {
+    throw new InvalidArgumentError(
+      `maxAcceptsInFlight is ${maxAcceptsInFlight}. Give an integer from 1 to ${MAX_WINDOW_ACCEPTS}.`,
+    )
+  }
+  return settings
+}

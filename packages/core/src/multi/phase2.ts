@@ -1,0 +1,211 @@
+/**
+ * Phase 2 of a leadership: which slots are proposed, who holds them, and what is chosen by that. A
+ * window bounds what is in flight, so that a full one makes the host's queue grow and the next
+ * Accept take many commands: batches come from load alone. It must never give a slot a second
+ * value, nor propose a new one before what phase 1 recovered.
+ */
+import { sameBallot } from '../ballot.ts'
+import type { Ballot, NodeId } from '../ballot.ts'
+import type { Slot } from '../durability.ts'
+import type { QuorumSystem } from '../quorum.ts'
+import { MAX_BATCH_VALUES, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from './limits.ts'
+
+/** How much may be in flight at once. */
+export interface Window {
+  readonly accepts: number
+  readonly bytes: number
+}
+
+/** What the next Accept may take. Both are 0 when it has to wait. */
+export interface Room {
+  readonly values: number
+  /** Of values and VALUE_OVERHEAD_BYTES for each; a single value may exceed it. */
+  readonly bytes: number
+}
+
+/** One Accept in flight. */
+export interface Batch {
+  readonly first: Slot
+  readonly last: Slot
+  readonly bytes: number
+  sentAtMs: number
+}
+
+/** What the leader knows of another node. */
+interface Peer {
+  /** It holds everything from `base` through here. */
+  through: Slot
+  chosenThrough: Slot
+  heardAtMs: number
+}
+
+/** No room at all. */
+export const NO_ROOM: Room = { values: 0, bytes: 0 }
+
+export interface Phase2Options {
+  readonly id: NodeId
+  readonly ballot: Ballot
+  readonly base: Slot
+  /** What phase 1 found, for the slots from `base` on. */
+  readonly recovered: readonly Uint8Array[]
+  readonly quorums: QuorumSystem
+  readonly limits: Window
+  readonly nowMs: number
+}
+
+/** One leadership, from the promises of a quorum to its end. */
+export class Phase2 {
+  readonly ballot: Ballot
+  readonly base: Slot
+  readonly #id: NodeId
+  readonly #quorums: QuorumSystem
+  readonly #limits: Window
+  readonly #recovered: readonly Uint8Array[]
+  /** How many of the recovered values are proposed. */
+  #proposed = 0
+  #nextSlot: Slot
+  #batches: Batch[] = []
+  readonly #peers = new Map<NodeId, Peer>()
+  readonly #refusedBy = new Set<NodeId>()
+  #refusedAtMs: number | null = null
+
+  constructor(options: Phase2Options) {
+    this.#id = options.id
+    this.ballot = options.ballot
+    this.base = options.base
+    this.#recovered = options.recovered
+    this.#quorums = options.quorums
+    this.#limits = options.limits
+    this.#nextSlot = options.base
+    for (const id of options.quorums.acceptors) {
+      const peer = { through: this.base - 1, chosenThrough: 0, heardAtMs: options.nowMs }
+      this.#peers.set(id, peer)
+    }
+  }
+
+  /** The highest slot that was proposed at this ballot; `base - 1` before the first. */
+  get lastSlot(): Slot {
+    return this.#nextSlot - 1
+  }
+
+  get batches(): readonly Batch[] {
+    return this.#batches
+  }
+
+  /** The last of the slots that phase 1 found something for. */
+  get recoveredThrough(): Slot {
+    return this.base + this.#recovered.length - 1
+  }
+
+  /** Whether everything is proposed that phase 1 found. */
+  get isRecovered(): boolean {
+    return this.#proposed === this.#recovered.length
+  }
+
+  /** What new commands the next Accept may take. */
+  get room(): Room {
+    return this.isRecovered ? this.#room : NO_ROOM
+  }
+
+  get peers(): ReadonlyMap<NodeId, Readonly<Peer>> {
+    return this.#peers
+  }
+
+  /** The next of the recovered values that fit in the window; none when they have to wait. */
+  nextRecovered(): readonly Uint8Array[] {
+    const room = this.#room
+    const rest = this.#recovered.slice(this.#proposed, this.#proposed + room.values)
+    let bytes = 0
+    const count = rest.findIndex((value, index) => {
+      bytes += batchBytes([value])
+      return index > 0 && bytes > room.bytes
+    })
+    const batch = count < 0 ? rest : rest.slice(0, count)
+    this.#proposed += batch.length
+    return batch
+  }
+
+  /** Gives `values` their slots, and takes room in the window for them. Returns the first slot. */
+  assign(values: readonly Uint8Array[], nowMs: number): Slot {
+    const first = this.#nextSlot
+    this.#nextSlot += values.length
+    const bytes = batchBytes(values)
+    this.#batches.push({ first, last: this.#nextSlot - 1, bytes, sentAtMs: nowMs })
+    return first
+  }
+
+  /** An acceptor holds everything through `through`; nobody can hold what was not proposed. */
+  receiveAccepted(from: NodeId, through: Slot): void {
+    const peer = this.#peers.get(from)
+    if (peer !== undefined) peer.through = Math.max(peer.through, Math.min(through, this.lastSlot))
+  }
+
+  /** A node is alive and follows this leadership. */
+  hear(from: NodeId, nowMs: number, chosenThrough?: Slot): void {
+    const peer = this.#peers.get(from)
+    if (peer === undefined) return
+    peer.heardAtMs = nowMs
+    peer.chosenThrough = Math.max(peer.chosenThrough, chosenThrough ?? 0)
+  }
+
+  /** The highest slot through which a quorum holds everything. */
+  get chosenThrough(): Slot {
+    const ends = [...new Set([...this.#peers.values()].map(({ through }) => through))]
+    const isChosen = (end: Slot) =>
+      this.#quorums.isPhase2Quorum(this.#peersThat(({ through }) => through >= end))
+    return ends.toSorted((a, b) => b - a).find(isChosen) ?? this.base - 1
+  }
+
+  /** What is chosen is no longer in flight. */
+  settle(chosenThrough: Slot): void {
+    this.#batches = this.#batches.filter(({ last }) => last > chosenThrough)
+  }
+
+  /** Whether a quorum, this node included, was heard within the last `withinMs`. */
+  isFollowed(nowMs: number, withinMs: number): boolean {
+    const heard = this.#peersThat(({ heardAtMs }) => nowMs - heardAtMs < withinMs)
+    return this.#quorums.isPhase2Quorum(heard.add(this.#id))
+  }
+
+  /** A refusal came. Says whether it ends the leadership: the others hold no quorum any more. */
+  receiveNack(from: NodeId, ballot: Ballot, nowMs: number): boolean {
+    if (!sameBallot(ballot, this.ballot) || !this.#peers.has(from)) return false
+    this.#refusedBy.add(from)
+    this.#refusedAtMs ??= nowMs
+    return !this.#quorums.isPhase2Quorum(this.#peersThat((_, id) => !this.#refusedBy.has(id)))
+  }
+
+  /** Since when some acceptor is known to refuse this ballot. */
+  get refusedAtMs(): number | null {
+    return this.#refusedAtMs
+  }
+
+  /**
+   * What to send again to `acceptor`: what it does not hold and nobody knows to be chosen, and was
+   * sent an interval ago. To one that is silent only the first of it.
+   */
+  unacknowledged(acceptor: NodeId, nowMs: number, intervalMs: number): readonly Batch[] {
+    const peer = this.#peers.get(acceptor)
+    if (peer === undefined || acceptor === this.#id) return []
+    const missing = this.#batches.filter(
+      ({ last, sentAtMs }) => last > peer.through && nowMs - sentAtMs >= intervalMs,
+    )
+    return nowMs - peer.heardAtMs <= 2 * intervalMs ? missing : missing.slice(0, 1)
+  }
+
+  get #room(): Room {
+    const inFlight = this.#batches.reduce((sum, { bytes }) => sum + bytes, 0)
+    const isFull = this.#batches.length >= this.#limits.accepts || inFlight >= this.#limits.bytes
+    if (isFull) return NO_ROOM
+    return { values: MAX_BATCH_VALUES, bytes: Math.min(PAGE_BYTES, this.#limits.bytes - inFlight) }
+  }
+
+  #peersThat(condition: (peer: Peer, id: NodeId) => boolean): Set<NodeId> {
+    return new Set([...this.#peers].filter(([id, peer]) => condition(peer, id)).map(([id]) => id))
+  }
+}
+
+/** What a batch takes of the window. */
+export function batchBytes(values: readonly Uint8Array[]): number {
+  return values.reduce((sum, { length }) => sum + length + VALUE_OVERHEAD_BYTES, 0)
+}

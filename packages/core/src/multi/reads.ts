@@ -1,0 +1,163 @@
+/**
+ * Linearizable reads without a write to the log (Ongaro's thesis, §6.4). The leader notes what is
+ * chosen, lets a quorum confirm after that that it has promised nobody else, and then names the
+ * slot; one round serves all reads that waited when it began. A follower asks the leader.
+ *
+ * It must never count an answer to an earlier round, or to an earlier run of this node.
+ */
+import type { NodeId } from '../ballot.ts'
+import type { Slot } from '../durability.ts'
+import type { QuorumSystem } from '../quorum.ts'
+import type { LogStep } from './effects.ts'
+import { MAX_WAITING_READS } from './limits.ts'
+import type { ReadIndexAnswerMessage, ReadIndexMessage } from './messages.ts'
+
+/** Reads of this node, by the ids that its host gave them. */
+class Waiting {
+  readonly ids: number[] = []
+  /** By node: its newest question. It asks one at a time. */
+  readonly remote = new Map<NodeId, ReadIndexMessage>()
+
+  get isEmpty(): boolean {
+    return this.ids.length === 0 && this.remote.size === 0
+  }
+
+  answer(step: LogStep, slot: Slot): void {
+    for (const id of this.ids) step.tell({ type: 'read-ready', id, slot })
+    this.#answerRemote(step, slot)
+  }
+
+  fail(step: LogStep): void {
+    failReads(step, this.ids)
+    this.#answerRemote(step, 0)
+  }
+
+  #answerRemote(step: LogStep, slot: Slot): void {
+    for (const [node, { run, number }] of this.remote) {
+      step.send(node, { type: 'readIndexAnswer', run, number, slot })
+    }
+  }
+}
+
+/** A confirmation under way. */
+interface Round {
+  readonly readId: number
+  readonly slot: Slot
+  readonly reads: Waiting
+  readonly confirmedBy: Set<NodeId>
+}
+
+/** The leader's side, for one leadership. */
+export class ReadRounds {
+  #waiting = new Waiting()
+  #round: Round | null = null
+  #readId = 0
+
+  /** The newest round; 0 before the first. */
+  get readId(): number {
+    return this.#readId
+  }
+
+  add(step: LogStep, id: number): void {
+    if (this.#waiting.ids.length >= MAX_WAITING_READS) return failReads(step, [id])
+    this.#waiting.ids.push(id)
+  }
+
+  addRemote(node: NodeId, question: ReadIndexMessage): void {
+    this.#waiting.remote.set(node, question)
+  }
+
+  /**
+   * Begins a round for all that wait, if none is under way. Says whether it did: then a heartbeat
+   * with its readId is due. Call it only once something is chosen at this leadership's ballot.
+   */
+  begin(id: NodeId, chosenThrough: Slot): boolean {
+    if (this.#round !== null || this.#waiting.isEmpty) return false
+    this.#readId += 1
+    this.#round = {
+      readId: this.#readId,
+      slot: chosenThrough,
+      reads: this.#waiting,
+      confirmedBy: new Set([id]),
+    }
+    this.#waiting = new Waiting()
+    return true
+  }
+
+  /** A node confirms the leadership, in answer to the heartbeat with `readId`. */
+  confirm(from: NodeId, readId: number): void {
+    if (this.#round !== null && readId >= this.#round.readId) this.#round.confirmedBy.add(from)
+  }
+
+  /** Ends the round, if a quorum has confirmed it. */
+  finish(step: LogStep, quorums: QuorumSystem): boolean {
+    if (this.#round === null || !quorums.isPhase2Quorum(this.#round.confirmedBy)) return false
+    this.#round.reads.answer(step, this.#round.slot)
+    this.#round = null
+    return true
+  }
+
+  /** The leadership is lost. */
+  fail(step: LogStep): void {
+    this.#round?.reads.fail(step)
+    this.#waiting.fail(step)
+  }
+}
+
+/** A follower's side, across leaders. */
+export class ReadRequests {
+  readonly #run: number
+  readonly #intervalMs: number
+  #requests = 0
+  #waiting: number[] = []
+  #asked: { readonly message: ReadIndexMessage; readonly ids: number[]; sentAtMs: number } | null =
+    null
+
+  constructor(run: number, intervalMs: number) {
+    this.#run = run
+    this.#intervalMs = intervalMs
+  }
+
+  /** When to ask again; `null` when no answer is awaited. */
+  get nextTickAtMs(): number | null {
+    return this.#asked === null ? null : this.#asked.sentAtMs + this.#intervalMs
+  }
+
+  add(step: LogStep, id: number): void {
+    if (this.#waiting.length >= MAX_WAITING_READS) return failReads(step, [id])
+    this.#waiting.push(id)
+  }
+
+  /** Asks for all that wait, unless an answer is awaited; asks again when it is overdue. */
+  ask(step: LogStep, leader: NodeId, nowMs: number): void {
+    if (this.#asked === null && this.#waiting.length > 0) {
+      this.#requests += 1
+      const message = { type: 'readIndex', run: this.#run, number: this.#requests } as const
+      this.#asked = { message, ids: this.#waiting, sentAtMs: nowMs }
+      this.#waiting = []
+      step.send(leader, message)
+    } else if (this.#asked !== null && nowMs - this.#asked.sentAtMs >= this.#intervalMs) {
+      this.#asked.sentAtMs = nowMs
+      step.send(leader, this.#asked.message)
+    }
+  }
+
+  receiveAnswer(step: LogStep, { run, number, slot }: ReadIndexAnswerMessage): void {
+    const asked = this.#asked
+    if (asked === null || run !== this.#run || number !== asked.message.number) return
+    this.#asked = null
+    if (slot === 0) return failReads(step, asked.ids)
+    for (const id of asked.ids) step.tell({ type: 'read-ready', id, slot })
+  }
+
+  /** The leader is another now, or none. */
+  fail(step: LogStep): void {
+    failReads(step, [...(this.#asked?.ids ?? []), ...this.#waiting])
+    this.#asked = null
+    this.#waiting = []
+  }
+}
+
+function failReads(step: LogStep, ids: readonly number[]): void {
+  for (const id of ids) step.tell({ type: 'read-failed', id })
+}

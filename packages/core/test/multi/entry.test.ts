@@ -1,0 +1,136 @@
+import { DecodeError, InvalidArgumentError, MAX_VALUE_BYTES } from '@paxos/core'
+import {
+  COMMAND_OVERHEAD_BYTES,
+  decodeEntry,
+  encodeEntry,
+  MAX_NONCE_BYTES,
+} from '@paxos/core/multi'
+import { MAX_SESSIONS, NO_OP, type Entry } from '@paxos/core/multi'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+const hexOf = (entry: Entry) => Buffer.from(encodeEntry(entry)).toString('hex')
+
+const number = fc.oneof(
+  fc.constantFrom(1, 127, 128, 16_384, 2 ** 32, Number.MAX_SAFE_INTEGER),
+  fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+)
+
+const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
+  fc.constant<Entry>({ type: 'no-op' }),
+  fc
+    .record({ session: number, numbers: fc.tuple(number, number), bytes: fc.uint8Array() })
+    .map(({ session, numbers: [a, b], bytes }) => ({
+      type: 'command' as const,
+      session,
+      sequence: Math.max(a, b),
+      acknowledged: Math.min(a, b),
+      bytes,
+    })),
+  fc.record({
+    type: fc.constant('open-session' as const),
+    nonce: fc.uint8Array({ minLength: 1, maxLength: MAX_NONCE_BYTES }),
+  }),
+  fc.record({ type: fc.constant('expire-sessions' as const), sessions: fc.array(number) }),
+)
+
+const command = (change: object = {}): Entry => ({
+  type: 'command',
+  session: 1,
+  sequence: 1,
+  acknowledged: 1,
+  bytes: new Uint8Array(),
+  ...change,
+})
+
+describe('an entry of the log', () => {
+  it('is decoded as it was encoded, and has one encoding', () => {
+    fc.assert(
+      fc.property(anyEntry, (entry) => {
+        const value = encodeEntry(entry)
+        expect(decodeEntry(value)).toEqual(entry)
+        expect(encodeEntry(decodeEntry(value))).toEqual(value)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('says what it is by its first byte, for ever', () => {
+    expect(hexOf({ type: 'no-op' })).toBe('00')
+    expect(
+      hexOf(command({ session: 300, sequence: 5, acknowledged: 2, bytes: Uint8Array.of(9) })),
+    ).toBe('01ac02050209')
+    expect(hexOf({ type: 'open-session', nonce: Uint8Array.of(7, 8) })).toBe('020708')
+    expect(hexOf({ type: 'expire-sessions', sessions: [1, 300] })).toBe('030201ac02')
+    expect(NO_OP).toEqual(Uint8Array.of(0))
+  })
+
+  it('takes no more than COMMAND_OVERHEAD_BYTES besides the command', () => {
+    const most = Number.MAX_SAFE_INTEGER
+    const bytes = new Uint8Array(MAX_VALUE_BYTES - COMMAND_OVERHEAD_BYTES)
+    const largest = command({ session: most, sequence: most, acknowledged: most, bytes })
+    expect(encodeEntry(largest).length).toBeLessThanOrEqual(MAX_VALUE_BYTES)
+    expect(encodeEntry(command({ ...largest, bytes: new Uint8Array() }))).toHaveLength(
+      COMMAND_OVERHEAD_BYTES,
+    )
+  })
+
+  it('whatever the bytes: an entry, or DecodeError', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 20 }),
+      fc
+        .tuple(fc.nat(4), fc.uint8Array({ maxLength: 30 }))
+        .map(([kind, rest]) => Uint8Array.of(kind, ...rest)),
+    )
+    let understood = 0
+    fc.assert(
+      fc.property(bytes, (value) => {
+        try {
+          expect(encodeEntry(decodeEntry(value))).toEqual(value)
+          understood += 1
+        } catch (error) {
+          if (!(error instanceof DecodeError)) throw error
+        }
+      }),
+      { numRuns: 20_000 },
+    )
+    expect(understood).toBeGreaterThan(1000)
+  })
+
+  it.each([
+    ['nothing', '', 'cut off'],
+    ['a no-op with more behind it', '0000', 'too long'],
+    ['a kind that is kept for the members', '04', 'unknown'],
+    ['a session 0', '01000101', 'a number is 0'],
+    ['a command that acknowledges itself', '01010102', 'acknowledges itself'],
+    ['a command that is cut off', '010101', 'cut off'],
+    ['an integer that is longer than it need be', '0181000101', 'longer than it need be'],
+    ['an integer of 2^53', '0180808080808080100101', 'above 2^53 - 1'],
+    ['an integer without end', `01${'80'.repeat(400)}`, 'above 2^53 - 1'],
+    ['a session without a nonce', '02', 'nonce'],
+    ['a nonce that is too long', `02${'00'.repeat(MAX_NONCE_BYTES + 1)}`, 'nonce'],
+    ['more sessions than there may be', '03ffffff7f', 'too many'],
+    ['fewer sessions than announced', '030501', 'cut off'],
+    ['more sessions than announced', '03010101', 'too long'],
+  ])('is not %s', (_, hex, reason) => {
+    const value = Uint8Array.from(Buffer.from(hex, 'hex'))
+    expect(() => decodeEntry(value)).toThrow(DecodeError)
+    expect(() => decodeEntry(value)).toThrow(reason)
+  })
+
+  it.each<[string, Entry]>([
+    ['a session 0', command({ session: 0 })],
+    ['half a sequence', command({ sequence: 1.5 })],
+    ['an acknowledgement of itself', command({ acknowledged: 2 })],
+    ['nothing acknowledged', command({ acknowledged: 0 })],
+    ['no nonce', { type: 'open-session', nonce: new Uint8Array() }],
+    ['a long nonce', { type: 'open-session', nonce: new Uint8Array(MAX_NONCE_BYTES + 1) }],
+    ['a session -1', { type: 'expire-sessions', sessions: [-1] }],
+    [
+      'too many sessions',
+      { type: 'expire-sessions', sessions: Array.from({ length: MAX_SESSIONS + 1 }, () => 1) },
+    ],
+  ])('is not made of %s', (_, entry) => {
+    expect(() => encodeEntry(entry)).toThrow(InvalidArgumentError)
+  })
+})
