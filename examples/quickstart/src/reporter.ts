@@ -3,12 +3,12 @@
  * reported once. It must never report a message twice, nor before an older one.
  */
 import type { Message, NodeId } from '@paxos/core'
-import type { Observation } from '@paxos/replica'
+import type { SynodObservation } from '@paxos/replica'
 import { nowMs } from './report.ts'
 import type { Report } from './report.ts'
 
 /** A function for Synod's `observe`, which hands reports to `report`. */
-export function reporter(report: (report: Report) => void): (observation: Observation) => void {
+export function reporter(report: (report: Report) => void): (observation: SynodObservation) => void {
   let sending: { atMs: number; to: NodeId[]; message: Message<Uint8Array> } | null = null
   const flush = (): void => {
     if (sending !== null) report({ type: 'sent', ...sending })

@@ -31,3 +31,20 @@ export class StoppedError extends PaxosError {
 export class ValueTooLargeError extends PaxosError {
   readonly code = 'ERR_PAXOS_VALUE_TOO_LARGE'
 }
+
+/**
+ * The session of a command is not known any more: it was idle for too long, or never opened. The
+ * command was not applied now; whether it was before is not known.
+ */
+export class SessionExpiredError extends PaxosError {
+  readonly code = 'ERR_PAXOS_SESSION_EXPIRED'
+  readonly outcome = 'unknown'
+}
+
+/**
+ * The sequence of a command is below one that its session has acknowledged: its answer was given
+ * before, and is forgotten. It was applied then, and not again.
+ */
+export class AlreadyAnsweredError extends PaxosError {
+  readonly code = 'ERR_PAXOS_ALREADY_ANSWERED'
+}

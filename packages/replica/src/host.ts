@@ -4,27 +4,32 @@
  * transport and a disk. A message that rests on a save must never leave before it; when a save
  * fails, nothing leaves any more.
  */
-import { DecodeError, NO_EFFECTS, PaxosError } from '@paxos/core'
-import type { Change, Durability, Effects, Event, Message, NodeId, Outgoing } from '@paxos/core'
+import { DecodeError, PaxosError } from '@paxos/core'
+import type { Change, Durability, Effects, Envelope, NodeId, Outgoing } from '@paxos/core'
 import type { Transport } from '@paxos/core'
 import { decode, encode } from '@paxos/core/wire'
 import type { Clock } from './clock.ts'
 import { StoppedError } from './errors.ts'
 import { MAX_RUNNING_SAVES, MAX_TIMEOUT_MS } from './limits.ts'
 
-/** What the engines of core have in common. */
-export interface Engine {
+/** Everything that a frame may carry. */
+type AnyMessage = Envelope['message']
+
+/** What the engines of core have in common. `M` are their messages, `E` their events. */
+export interface Engine<M extends AnyMessage, E> {
   readonly nextTickAtMs: number | null
-  receive(from: NodeId, message: Message<Uint8Array>): Effects<Uint8Array>
-  saved(): Effects<Uint8Array>
-  tick(nowMs: number): Effects<Uint8Array>
+  receive(from: NodeId, message: M): Effects<Uint8Array, M, E>
+  saved(): Effects<Uint8Array, M, E>
+  tick(nowMs: number): Effects<Uint8Array, M, E>
 }
+
+const NOTHING: Effects<never, never, never> = { send: [], events: [] }
 
 /** Why a frame was dropped. */
 export type DropReason =
   /** Not an Envelope. */
   | 'malformed'
-  /** From a node of another cluster. */
+  /** From a node of another cluster, or one that runs another engine. */
   | 'foreign'
   /** From nobody in the members, or from another node than the transport says. */
   | 'stranger'
@@ -32,31 +37,33 @@ export type DropReason =
   | 'overload'
 
 /** Something that a node did, for logs, traces and tests. */
-export type Observation =
-  | { readonly type: 'sent'; readonly to: NodeId; readonly message: Message<Uint8Array> }
-  | { readonly type: 'received'; readonly from: NodeId; readonly message: Message<Uint8Array> }
+export type Observation<M, E> =
+  | { readonly type: 'sent'; readonly to: NodeId; readonly message: M }
+  | { readonly type: 'received'; readonly from: NodeId; readonly message: M }
   | { readonly type: 'saved'; readonly change: Change }
-  | { readonly type: 'event'; readonly event: Event<Uint8Array> }
+  | { readonly type: 'event'; readonly event: E }
   | { readonly type: 'dropped'; readonly reason: DropReason }
 
-export interface HostOptions {
+export interface HostOptions<M extends AnyMessage, E> {
   readonly cluster: string
   readonly id: NodeId
   /** Where each member listens, this node included. */
   readonly members: ReadonlyMap<NodeId, string>
-  readonly engine: Engine
+  readonly engine: Engine<M, E>
+  /** Whether a message is one of the engine's. */
+  readonly understands: (message: AnyMessage) => message is M
   readonly transport: Transport
   readonly durability: Durability
   readonly clock: Clock
   /** Told of everything, as it happens. Must not throw: what it throws stops the node. */
-  readonly observe: (observation: Observation) => void
+  readonly observe: (observation: Observation<M, E>) => void
   /** The node had to stop by itself. Called once; never after close(). */
   readonly onStopped: (error: StoppedError) => void
 }
 
 /** Drives one engine until close(), or until something that must not fail does. */
-export class Host {
-  readonly #options: HostOptions
+export class Host<M extends AnyMessage, E> {
+  readonly #options: HostOptions<M, E>
   readonly #peers: readonly NodeId[]
   readonly #dropped: Record<DropReason, number> = {
     malformed: 0,
@@ -65,7 +72,7 @@ export class Host {
     overload: 0,
   }
   /** The input that is being carried out, then those that wait. */
-  readonly #inputs: (() => Effects<Uint8Array>)[] = []
+  readonly #inputs: (() => Effects<Uint8Array, M, E>)[] = []
   #running = true
   #runningSaves = 0
   /** Resolves, never rejects, when every save so far is done with. */
@@ -74,7 +81,7 @@ export class Host {
   #closing: Promise<void> | null = null
 
   /** `options.durability` must be open already: its state is what the engine was made from. */
-  constructor(options: HostOptions) {
+  constructor(options: HostOptions<M, E>) {
     this.#options = options
     this.#peers = [...options.members.keys()].filter((id) => id !== options.id)
   }
@@ -99,7 +106,7 @@ export class Host {
       await this.close()
       throw error
     }
-    this.input(() => NO_EFFECTS)
+    this.input(() => NOTHING)
   }
 
   /**
@@ -107,7 +114,7 @@ export class Host {
    * comes while another is being carried out (from inside `observe`, say) waits for its turn: the
    * saves must be asked for in the order of the inputs.
    */
-  input(give: () => Effects<Uint8Array>): void {
+  input(give: () => Effects<Uint8Array, M, E>): void {
     this.#inputs.push(give)
     if (this.#inputs.length > 1) return
     for (let next = this.#inputs[0]; next !== undefined; next = this.#inputs[0]) {
@@ -131,7 +138,7 @@ export class Host {
     }
   }
 
-  #carryOut(give: () => Effects<Uint8Array>): void {
+  #carryOut(give: () => Effects<Uint8Array, M, E>): void {
     if (!this.#running) return
     try {
       this.#perform(this.#options.engine.tick(this.#options.clock.nowMs()))
@@ -150,6 +157,7 @@ export class Host {
     if (envelope.cluster !== this.#options.cluster) return this.#drop('foreign')
     if (envelope.from !== from || !this.#peers.includes(from)) return this.#drop('stranger')
     const { message } = envelope
+    if (!this.#options.understands(message)) return this.#drop('foreign')
     this.input(() => {
       this.#options.observe({ type: 'received', from, message })
       return this.#options.engine.receive(from, message)
@@ -161,13 +169,13 @@ export class Host {
     this.#options.observe({ type: 'dropped', reason })
   }
 
-  #perform({ send, save, events }: Effects<Uint8Array>): void {
+  #perform({ send, save, events }: Effects<Uint8Array, M, E>): void {
     for (const event of events) this.#options.observe({ type: 'event', event })
     for (const outgoing of send) this.#send(outgoing)
     if (save !== undefined) this.#save(save.change, save.then)
   }
 
-  #save(change: Change, then: readonly Outgoing<Uint8Array>[]): void {
+  #save(change: Change, then: readonly Outgoing<Uint8Array, M>[]): void {
     this.#runningSaves += 1
     const durable = this.#options.durability.save(change)
     // An adapter may resolve a group in any order; the engine counts its saves in theirs.
@@ -177,7 +185,7 @@ export class Host {
   async #afterSave(
     durable: Promise<unknown>,
     change: Change,
-    then: readonly Outgoing<Uint8Array>[],
+    then: readonly Outgoing<Uint8Array, M>[],
   ): Promise<void> {
     try {
       await durable
@@ -192,7 +200,7 @@ export class Host {
     })
   }
 
-  #send({ to, message }: Outgoing<Uint8Array>): void {
+  #send({ to, message }: Outgoing<Uint8Array, M>): void {
     const { cluster, id, transport, observe } = this.#options
     const frame = encode({ cluster, from: id, message })
     for (const peer of to === 'all' ? this.#peers : [to]) {
@@ -208,7 +216,7 @@ export class Host {
     if (engine.nextTickAtMs === null) return
     const delayMs = Math.max(0, engine.nextTickAtMs - clock.nowMs())
     this.#cancelTimer = clock.schedule(Math.min(delayMs, MAX_TIMEOUT_MS), () => {
-      this.input(() => NO_EFFECTS)
+      this.input(() => NOTHING)
     })
   }
 

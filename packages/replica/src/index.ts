@@ -5,10 +5,28 @@ export { platformClock } from './clock.ts'
 export type { Clock } from './clock.ts'
 export { json } from './codec.ts'
 export type { Codec, Json } from './codec.ts'
-export { ClosedError, StoppedError, TimeoutError, ValueTooLargeError } from './errors.ts'
-export type { DropReason, Observation } from './host.ts'
+export {
+  AlreadyAnsweredError,
+  ClosedError,
+  SessionExpiredError,
+  StoppedError,
+  TimeoutError,
+  ValueTooLargeError,
+} from './errors.ts'
+export type { EventsLost } from './event-stream.ts'
+export type { DropReason } from './host.ts'
 export { openDurability, openTransport, registerDurability, registerTransport } from './open.ts'
 export type { DurabilityModule, TransportModule } from './open.ts'
 export type { WaitOptions } from './outcome.ts'
+export { Replica } from './replica.ts'
+export type {
+  ProposeOptions,
+  QueryOptions,
+  ReplicaEvent,
+  ReplicaOptions,
+  ReplicaStatus,
+} from './replica.ts'
+export type { StateMachine } from './state-machine.ts'
 export { Synod } from './synod.ts'
-export type { SynodOptions, SynodStatus } from './synod.ts'
+export type { SynodObservation, SynodOptions, SynodStatus } from './synod.ts'
+export type { Attributes, Logger, Metrics } from './telemetry.ts'

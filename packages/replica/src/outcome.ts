@@ -36,6 +36,11 @@ export class Outcome<T> {
     return this.#settled !== null
   }
 
+  /** Whether somebody waits. */
+  get isAwaited(): boolean {
+    return this.#waiters.size > 0
+  }
+
   /** The first call of resolve or reject counts; later ones change nothing. */
   resolve(value: T): void {
     this.#settle({ value })

@@ -3,10 +3,9 @@
  * durability adapter and a clock. (The Synod is the single-decree parliament of Lamport's
  * Part-Time Parliament, §2.) It must never report a value that is not chosen.
  */
-import { DecodeError, InvalidArgumentError, majority, MAX_VALUE_BYTES } from '@paxos/core'
-import type { Durability, NodeId, Saved, Transport } from '@paxos/core'
+import { DecodeError, majority, MAX_VALUE_BYTES } from '@paxos/core'
+import type { Durability, Envelope, Event, Message, NodeId, Saved, Transport } from '@paxos/core'
 import { HeartbeatNode } from '@paxos/core/functional'
-import { encode } from '@paxos/core/wire'
 import { platformClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { json } from './codec.ts'
@@ -14,8 +13,12 @@ import type { Codec, Json } from './codec.ts'
 import { ClosedError, ValueTooLargeError } from './errors.ts'
 import { Host } from './host.ts'
 import type { DropReason, Observation } from './host.ts'
+import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
+
+/** Something that a node did, for logs, traces and tests. */
+export type SynodObservation = Observation<Message<Uint8Array>, Event<Uint8Array>>
 
 export interface SynodOptions<V = Json> {
   /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
@@ -37,7 +40,7 @@ export interface SynodOptions<V = Json> {
   /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
   readonly retransmitIntervalMs?: number | undefined
   /** Told of every message, save, event and dropped frame, as it happens. Must not throw. */
-  readonly observe?: (observation: Observation) => void
+  readonly observe?: (observation: SynodObservation) => void
   /** Default: the clock of this machine. */
   readonly clock?: Clock
   /** Numbers in [0, 1), for jitter; no safety rests on them. Default: Math.random. */
@@ -65,7 +68,7 @@ export interface SynodStatus {
 /** One node of a cluster that agrees on one value. */
 export class Synod<V = Json> {
   readonly #engine: HeartbeatNode<Uint8Array>
-  readonly #host: Host
+  readonly #host: Host<Message<Uint8Array>, Event<Uint8Array>>
   readonly #codec: Codec<V>
   readonly #outcome: Outcome<V>
 
@@ -81,7 +84,8 @@ export class Synod<V = Json> {
    * CorruptionError, a TransportError, …); then nothing is left open.
    */
   static async open<V = Json>(options: SynodOptions<V>): Promise<Synod<V>> {
-    const members = checkMembers(options)
+    const { cluster = DEFAULT_CLUSTER, id } = options
+    const members = requireMembers(cluster, id, options.members)
     const saved = await options.durability.open()
     let synod: Synod<V>
     try {
@@ -118,6 +122,7 @@ export class Synod<V = Json> {
       id: options.id,
       members,
       engine: this.#engine,
+      understands: isMessage,
       transport: options.transport,
       durability: options.durability,
       clock,
@@ -187,20 +192,20 @@ export class Synod<V = Json> {
   }
 }
 
-const DEFAULT_CLUSTER = 'paxos'
+/** Every message of a single decree; those of a log are for other engines. */
+const TYPES: Readonly<Record<Message<Uint8Array>['type'], true>> = {
+  prepare: true,
+  promise: true,
+  accept: true,
+  accepted: true,
+  nack: true,
+  propose: true,
+  heartbeat: true,
+  proclamation: true,
+  learn: true,
+  chosen: true,
+}
 
-function checkMembers<V>({
-  cluster = DEFAULT_CLUSTER,
-  id,
-  members,
-}: SynodOptions<V>): ReadonlyMap<NodeId, string> {
-  const ids = Object.keys(members)
-  // The codec knows what makes an id: better told now than when the first message is due.
-  for (const from of ids) encode({ cluster, from, message: { type: 'learn' } })
-  if (Object.hasOwn(members, id)) return new Map(Object.entries(members))
-  throw new InvalidArgumentError(
-    `The id ${JSON.stringify(id)} is not among the members ` +
-      `${ids.map((name) => JSON.stringify(name)).join(', ')}. ` +
-      'Choose one of them, or add it to the members of every node.',
-  )
+function isMessage(message: Envelope['message']): message is Message<Uint8Array> {
+  return Object.hasOwn(TYPES, message.type)
 }

@@ -5,51 +5,10 @@
 import { memory as memoryDurability, memoryDisk } from '@paxos/durability-memory'
 import type { MemoryDisk } from '@paxos/durability-memory'
 import { Synod } from '@paxos/replica'
-import type { Clock, Observation, SynodOptions } from '@paxos/replica'
+import type { SynodObservation, SynodOptions } from '@paxos/replica'
 import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
 import type { MemoryHub } from '@paxos/transport-memory'
-
-/** A clock whose timers fire when `advance` says so. */
-export class VirtualClock implements Clock {
-  readonly #timers = new Map<number, { readonly atMs: number; readonly callback: () => void }>()
-  #made = 0
-  #nowMs = 0
-
-  get pending(): number {
-    return this.#timers.size
-  }
-
-  nowMs(): number {
-    return this.#nowMs
-  }
-
-  schedule(delayMs: number, callback: () => void): () => void {
-    const number = (this.#made += 1)
-    this.#timers.set(number, { atMs: this.#nowMs + delayMs, callback })
-    return () => this.#timers.delete(number)
-  }
-
-  /** Lets `ms` milliseconds pass, and with them everything that follows from it. */
-  async advance(ms: number): Promise<void> {
-    const endMs = this.#nowMs + ms
-    await settled()
-    for (;;) {
-      const due = [...this.#timers].filter(([, { atMs }]) => atMs <= endMs)
-      const next = due.toSorted(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0]
-      if (next === undefined) break
-      this.#timers.delete(next[0])
-      this.#nowMs = Math.max(this.#nowMs, next[1].atMs)
-      next[1].callback()
-      await settled()
-    }
-    this.#nowMs = endMs
-  }
-}
-
-/** All promises that can be settled without the passing of time are. */
-export function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
+import { VirtualClock } from './virtual-clock.ts'
 
 export interface Cluster {
   readonly clock: VirtualClock
@@ -57,7 +16,7 @@ export interface Cluster {
   readonly members: Readonly<Record<string, string>>
   readonly disks: ReadonlyMap<string, MemoryDisk>
   /** What each node did, in order. */
-  readonly observed: { readonly id: string; readonly observation: Observation }[]
+  readonly observed: { readonly id: string; readonly observation: SynodObservation }[]
   open<V>(id: string, options?: Partial<SynodOptions<V>>): Promise<Synod<V>>
 }
 

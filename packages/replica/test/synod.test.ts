@@ -7,8 +7,9 @@ import { memory as memoryDurability } from '@paxos/durability-memory'
 import { memory as memoryTransport } from '@paxos/transport-memory'
 import { ClosedError, StoppedError, Synod, TimeoutError, ValueTooLargeError } from '@paxos/replica'
 import type { Codec } from '@paxos/replica'
-import { cluster, settled } from './cluster.ts'
+import { cluster } from './cluster.ts'
 import type { Cluster } from './cluster.ts'
+import { settled } from './virtual-clock.ts'
 
 /** What became of a promise, without waiting for it. */
 async function outcome(promise: Promise<unknown>): Promise<unknown> {

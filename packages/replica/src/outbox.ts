@@ -1,0 +1,112 @@
+/**
+ * Values on their way into the log: to the engine while this node leads, to the leader while another
+ * does. Batches come from load alone: what is added in one turn, or while the engine's window is
+ * full, leaves together. Must never delay a lone value, nor hold more than its bound.
+ */
+import type { NodeId } from '@paxos/core'
+import { MAX_BATCH_VALUES, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
+import type { LogEffects, Proposed, Room } from '@paxos/core/multi'
+import { MAX_OUTBOX_BYTES } from './limits.ts'
+
+/** What an outbox needs of the engine. */
+export interface Log {
+  readonly id: NodeId
+  readonly leader: NodeId | null
+  readonly room: Room
+  propose(values: readonly Uint8Array[]): Proposed
+  forward(values: readonly Uint8Array[]): LogEffects
+}
+
+/** What a message to the leader may carry. */
+const FORWARD_ROOM: Room = { values: MAX_BATCH_VALUES, bytes: PAGE_BYTES }
+
+/** A queue of values. What leaves it may be lost on the way: who cares adds it again. */
+export class Outbox {
+  readonly #log: Log
+  readonly #input: (give: () => LogEffects) => void
+  #values: Uint8Array[] = []
+  #bytes = 0
+  #flushing = false
+
+  /** `input` carries out an input of the engine. */
+  constructor(log: Log, input: (give: () => LogEffects) => void) {
+    this.#log = log
+    this.#input = input
+  }
+
+  /** How many values wait. */
+  get length(): number {
+    return this.#values.length
+  }
+
+  /** Adds a value, to leave when this turn is over. False when there is no more room for it. */
+  add(value: Uint8Array): boolean {
+    const bytes = value.byteLength + VALUE_OVERHEAD_BYTES
+    if (this.#bytes + bytes > MAX_OUTBOX_BYTES) return false
+    this.#values.push(value)
+    this.#bytes += bytes
+    this.flushSoon()
+    return true
+  }
+
+  clear(): void {
+    this.#values = []
+    this.#bytes = 0
+  }
+
+  /** The engine may have room again. */
+  flushSoon(): void {
+    if (this.#flushing || this.#values.length === 0) return
+    this.#flushing = true
+    // In a turn of its own: an input that is given inside another is carried out after it.
+    queueMicrotask(() => {
+      this.#flushing = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const { leader, id } = this.#log
+    if (leader === null) return
+    if (leader === id) while (this.#values.length > 0 && this.#propose());
+    else while (this.#values.length > 0) this.#forward()
+  }
+
+  /** Whether the engine took some. */
+  #propose(): boolean {
+    const { room } = this.#log
+    if (room.values === 0) return false
+    const values = this.#take(room)
+    this.#input(() => {
+      const { first, effects } = this.#log.propose(values)
+      if (first === null) this.#putBack(values)
+      return effects
+    })
+    return true
+  }
+
+  #forward(): void {
+    const values = this.#take(FORWARD_ROOM)
+    this.#input(() => this.#log.forward(values))
+  }
+
+  /** The oldest values, as many as fit, at least one. */
+  #take(room: Room): readonly Uint8Array[] {
+    let [count, bytes] = [0, 0]
+    for (const value of this.#values) {
+      const next = bytes + value.byteLength + VALUE_OVERHEAD_BYTES
+      if (count === room.values || (count > 0 && next > room.bytes)) break
+      count += 1
+      bytes = next
+    }
+    const taken = this.#values.slice(0, count)
+    this.#values = this.#values.slice(count)
+    this.#bytes -= bytes
+    return taken
+  }
+
+  #putBack(values: readonly Uint8Array[]): void {
+    this.#values.unshift(...values)
+    for (const { byteLength } of values) this.#bytes += byteLength + VALUE_OVERHEAD_BYTES
+  }
+}

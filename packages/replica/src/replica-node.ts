@@ -1,0 +1,380 @@
+/**
+ * One node of a replicated state machine: connects the engine, its host, the state, what is proposed
+ * and what is read. Each of those is in a file of its own; here is only what goes from one to
+ * another. Must never let an outcome be known before its slot is chosen and applied here.
+ */
+import { InvalidArgumentError, majority, MAX_VALUE_BYTES } from '@paxos/core'
+import type { Durability, NodeId, Saved, Slot } from '@paxos/core'
+import {
+  COMMAND_OVERHEAD_BYTES,
+  encodeEntry,
+  isMultiPaxosMessage,
+  MultiPaxos,
+} from '@paxos/core/multi'
+import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
+import { Applier } from './applier.ts'
+import { ClosedError, ValueTooLargeError } from './errors.ts'
+import type { StoppedError } from './errors.ts'
+import { EventStream } from './event-stream.ts'
+import { Host } from './host.ts'
+import type { Observation } from './host.ts'
+import { MAX_PENDING_READS } from './limits.ts'
+import { differingMembers, membersOf } from './members.ts'
+import { Outbox } from './outbox.ts'
+import { Outcome } from './outcome.ts'
+import type { WaitOptions } from './outcome.ts'
+import { Proposals } from './proposals.ts'
+import { Reads } from './reads.ts'
+import type { ProposeOptions, QueryOptions, ReplicaEvent, ReplicaOptions } from './replica.ts'
+import type { ReplicaStatus } from './replica.ts'
+import { settingsOf } from './replica-settings.ts'
+import type { ReplicaSettings } from './replica-settings.ts'
+
+/** Opens everything and starts. When it rejects, nothing is left open. */
+export async function openReplicaNode<Command, Result, Query, Answer>(
+  options: ReplicaOptions<Command, Result, Query, Answer>,
+): Promise<ReplicaNode<Command, Result, Query, Answer>> {
+  const settings = settingsOf(options)
+  const { durability, members } = settings
+  const found = await durability.open()
+  let node: ReplicaNode<Command, Result, Query, Answer>
+  try {
+    node = new ReplicaNode(settings, await withMembers(found, durability, members))
+  } catch (error) {
+    await durability.close()
+    throw error
+  }
+  await node.start()
+  return node
+}
+
+/** A node that has never run writes down who its cluster is, before it speaks to anybody. */
+async function withMembers(
+  saved: Saved,
+  durability: Durability,
+  members: ReadonlyMap<NodeId, string>,
+): Promise<Saved> {
+  if (saved.snapshot !== null) return saved
+  const snapshot = { through: 0, members: membersOf(members), bytes: new Uint8Array() }
+  await durability.save({ snapshot })
+  return { ...saved, snapshot }
+}
+
+/** What runs between open() and close(). */
+export class ReplicaNode<Command, Result, Query, Answer> {
+  readonly events = new EventStream<ReplicaEvent>()
+  readonly #settings: ReplicaSettings<Command, Result, Query, Answer>
+  readonly #engine: MultiPaxos
+  readonly #host: Host<MultiPaxosMessage, LogEvent>
+  readonly #applier: Applier<Command, Result, Query, Answer>
+  readonly #outbox: Outbox
+  readonly #proposals: Proposals<Result>
+  readonly #reads: Reads
+  #ended: Error | null = null
+  #cancelMaintenance: (() => void) | null = null
+  #expireAtMs: number
+
+  constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Saved) {
+    this.#settings = settings
+    const { id, cluster, clock, random, transport, durability, sessionTimeoutMs } = settings
+    const stored = saved.snapshot?.members ?? []
+    const members = new Map(stored.map((member) => [member.id, member.address]))
+    this.#applier = new Applier(settings, saved.snapshot)
+    this.#engine = new MultiPaxos({
+      ...settings.timing,
+      id,
+      quorums: majority(members.keys()),
+      members: stored,
+      saved,
+      random,
+    })
+    this.#host = new Host({
+      cluster,
+      id,
+      members,
+      engine: this.#engine,
+      understands: isMultiPaxosMessage,
+      transport,
+      durability,
+      clock,
+      observe: (observation) => this.#observe(observation),
+      onStopped: (error) => this.#stopped(error),
+    })
+    this.#outbox = new Outbox(this.#engine, (give) => this.#host.input(give))
+    this.#proposals = new Proposals({
+      handOver: (value) => this.#outbox.add(value),
+      nowMs: () => clock.nowMs(),
+      nonce: () => Uint8Array.from({ length: NONCE_BYTES }, () => Math.floor(random() * 256)),
+      renewSessionAfterMs: sessionTimeoutMs / 2,
+    })
+    this.#reads = new Reads((read) => this.#host.input(() => this.#engine.read(read)))
+    this.#expireAtMs = clock.nowMs() + sessionTimeoutMs
+    this.#compareMembers(members)
+  }
+
+  async start(): Promise<void> {
+    await this.#host.start()
+    this.#maintain()
+  }
+
+  async propose(command: Command, { session, ...wait }: ProposeOptions): Promise<Result> {
+    this.#requireRunning()
+    const { commandCodec, clock, metrics } = this.#settings
+    const bytes = commandCodec.encode(command)
+    requireFits(bytes)
+    const ticket = session === undefined ? null : ticketOf(session)
+    const startedAtMs = clock.nowMs()
+    const outcome = new Outcome<Result>(clock)
+    const result = outcome.wait(wait)
+    if (ticket === null) this.#proposals.propose(bytes, outcome)
+    else {
+      const actual = this.#proposals.proposeFor(ticket, bytes, outcome)
+      // The same command is on its way: whatever becomes of that becomes of this.
+      if (actual !== outcome) {
+        actual.wait().then(
+          (value) => outcome.resolve(value),
+          (error: Error) => outcome.reject(error),
+        )
+      }
+    }
+    const answer = await result
+    metrics.histogram('paxos.command.duration', (clock.nowMs() - startedAtMs) / 1000)
+    return answer
+  }
+
+  async openSession(options: WaitOptions): Promise<string> {
+    this.#requireRunning()
+    const outcome = new Outcome<string>(this.#settings.clock)
+    const opened = outcome.wait(options)
+    this.#proposals.openSession(outcome)
+    return await opened
+  }
+
+  async query(query: Query, { consistency, ...wait }: QueryOptions): Promise<Answer> {
+    this.#requireRunning()
+    if (consistency === 'local') return this.#applier.query(query)
+    if (this.#reads.size >= MAX_PENDING_READS) this.#reads.retry()
+    if (this.#reads.size >= MAX_PENDING_READS) {
+      throw new InvalidArgumentError(
+        `${MAX_PENDING_READS} reads wait already. Await some of them before you ask for more.`,
+      )
+    }
+    const { clock, metrics } = this.#settings
+    const startedAtMs = clock.nowMs()
+    const outcome = new Outcome<Answer>(clock)
+    const answer = outcome.wait(wait)
+    this.#reads.add({
+      get isAwaited() {
+        return outcome.isAwaited
+      },
+      reject: (error) => outcome.reject(error),
+      answer: () => {
+        try {
+          outcome.resolve(this.#applier.query(query))
+        } catch (error) {
+          outcome.reject(error instanceof Error ? error : new Error(String(error)))
+        }
+      },
+    })
+    const found = await answer
+    metrics.histogram('paxos.read.duration', (clock.nowMs() - startedAtMs) / 1000)
+    return found
+  }
+
+  status(): ReplicaStatus {
+    const { id, phase, ballot, leader, chosenThrough, slotsInFlight, peers } = this.#engine
+    return {
+      id,
+      role: phase === 'leading' ? 'leader' : phase === 'preparing' ? 'candidate' : 'follower',
+      ballot,
+      leader,
+      chosenThrough,
+      appliedThrough: this.#applier.appliedThrough,
+      snapshotThrough: this.#applier.snapshotThrough,
+      lag: Object.fromEntries([...peers].map(([peer, { lag }]) => [peer, lag])),
+      inFlight: slotsInFlight,
+      pending: this.#proposals.pending,
+      waiting: this.#proposals.waiting,
+      queued: this.#outbox.length,
+      reads: this.#reads.size,
+      sessions: this.#applier.sessions,
+      dropped: this.#host.dropped,
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended === null) this.#handOver()
+    this.#end(new ClosedError('The node was closed. The outcome is unknown: ask another node.'))
+    await this.#host.close()
+  }
+
+  /** Whoever lacks least takes over, so that nobody has to miss this node first. */
+  #handOver(): void {
+    const [best] = [...this.#engine.peers].toSorted(([, a], [, b]) => a.lag - b.lag)
+    if (best !== undefined) this.#host.input(() => this.#engine.handOver(best[0]))
+  }
+
+  #observe(observation: Observation<MultiPaxosMessage, LogEvent>): void {
+    const { metrics } = this.#settings
+    if (observation.type === 'event') this.#handle(observation.event)
+    else if (observation.type === 'saved') metrics.counter('paxos.saves', 1)
+    else if (observation.type === 'dropped') {
+      metrics.counter('paxos.frames.dropped', 1, { reason: observation.reason })
+    }
+  }
+
+  #handle(event: LogEvent): void {
+    switch (event.type) {
+      case 'chosen':
+        return this.#apply(event.first, event.values)
+      case 'forwarded':
+        for (const value of event.values) this.#outbox.add(value)
+        return
+      case 'read-ready':
+        return this.#reads.ready(event.id, event.slot, this.#applier.appliedThrough)
+      case 'read-failed':
+        return this.#reads.failed(event.id)
+      case 'snapshot-installed':
+        return this.#install(event.snapshot)
+      case 'leadership-acquired':
+      case 'leadership-lost':
+        this.#settings.logger.info(event.type, { ballot: event.ballot })
+        return this.events.push(event)
+      case 'leader-changed':
+        return this.#follow(event.leader)
+      case 'preempted':
+        this.#settings.logger.debug('preempted', { ballot: event.ballot, promised: event.promised })
+    }
+  }
+
+  #apply(first: Slot, values: readonly Uint8Array[]): void {
+    const { metrics, clock } = this.#settings
+    const nowMs = clock.nowMs()
+    for (const [index, value] of values.entries()) {
+      const applied = this.#applier.apply(first + index, value, nowMs)
+      if (applied.type === 'opened') this.#proposals.opened(applied.nonce, applied.session)
+      else if (applied.type === 'command') {
+        this.#proposals.applied(applied.session, applied.sequence, applied.result)
+      } else if (applied.type === 'refused') {
+        this.#proposals.refused(applied.session, applied.sequence, applied.reason)
+      }
+    }
+    metrics.counter('paxos.entries.applied', values.length)
+    this.#reads.applied(this.#applier.appliedThrough)
+    this.#outbox.flushSoon()
+    if (this.#applier.wantsSnapshot) this.#takeSnapshot()
+  }
+
+  #takeSnapshot(): void {
+    const { metrics, logger } = this.#settings
+    const taken = this.#applier.takeSnapshot()
+    const bytes = taken.bytes.byteLength
+    this.#host.input(() => this.#engine.snapshot(taken))
+    metrics.counter('paxos.snapshots.taken', 1)
+    logger.debug('snapshot taken', { through: taken.through, bytes })
+    this.events.push({ type: 'snapshot-taken', through: taken.through, bytes })
+  }
+
+  #install(snapshot: { readonly through: Slot; readonly bytes: Uint8Array }): void {
+    const { metrics, logger, clock } = this.#settings
+    const { through } = snapshot
+    const bytes = snapshot.bytes.byteLength
+    this.#applier.install(snapshot, clock.nowMs())
+    this.#proposals.skipped((ticket) => this.#applier.recall(ticket))
+    this.#reads.applied(through)
+    metrics.counter('paxos.snapshots.installed', 1)
+    logger.info('snapshot installed', { through, bytes })
+    this.events.push({ type: 'snapshot-installed', through, bytes })
+  }
+
+  #follow(leader: NodeId | null): void {
+    const { metrics, logger } = this.#settings
+    metrics.counter('paxos.leader.changes', 1)
+    logger.info('leader changed', { leader })
+    this.events.push({ type: 'leader-changed', leader })
+    // What was queued here for another leader comes again from whoever wants it.
+    this.#outbox.clear()
+    if (leader === null) return
+    this.#proposals.handOverAgain()
+    this.#reads.retry()
+  }
+
+  /** What is to be done again, now and then, because a message may have been lost. */
+  #maintain(): void {
+    const { clock, timing } = this.#settings
+    this.#cancelMaintenance = clock.schedule(timing.retransmitIntervalMs, () => {
+      // A leader loses nothing on the way to itself.
+      const nowMs = clock.nowMs()
+      const isLeader = this.#engine.phase === 'leading'
+      this.#proposals.retry(isLeader ? -Infinity : nowMs - timing.retransmitIntervalMs)
+      this.#reads.retry()
+      this.#outbox.flushSoon()
+      if (isLeader && nowMs >= this.#expireAtMs) this.#expireSessions(nowMs)
+      this.#maintain()
+    })
+  }
+
+  /** The leader's clock says which sessions are idle; the log says when they end, for all nodes. */
+  #expireSessions(nowMs: number): void {
+    const { sessionTimeoutMs } = this.#settings
+    this.#expireAtMs = nowMs + sessionTimeoutMs / EXPIRY_CHECKS_PER_TIMEOUT
+    const sessions = this.#applier.sessionsIdleSince(nowMs - sessionTimeoutMs)
+    if (sessions.length > 0) this.#outbox.add(encodeEntry({ type: 'expire-sessions', sessions }))
+  }
+
+  #compareMembers(stored: ReadonlyMap<NodeId, string>): void {
+    const difference = differingMembers(stored, this.#settings.members)
+    if (difference === null) return
+    this.#settings.logger.warn(
+      'the members on the disk are not those given; the disk counts',
+      difference,
+    )
+    // After open() has resolved, when somebody can listen.
+    this.#settings.clock.schedule(0, () =>
+      this.events.push({ type: 'members-differ', ...difference }),
+    )
+  }
+
+  #stopped(error: StoppedError): void {
+    this.#settings.logger.error('stopped', { error })
+    this.events.push({ type: 'stopped', error })
+    this.#end(error)
+  }
+
+  #end(error: Error): void {
+    if (this.#ended !== null) return
+    this.#ended = error
+    this.#cancelMaintenance?.()
+    this.#proposals.end(error)
+    this.#reads.end(error)
+    this.events.end()
+  }
+
+  #requireRunning(): void {
+    if (this.#ended !== null) throw this.#ended
+  }
+}
+
+const NONCE_BYTES = 16
+
+const EXPIRY_CHECKS_PER_TIMEOUT = 8
+
+function requireFits({ byteLength }: Uint8Array): void {
+  const limit = MAX_VALUE_BYTES - COMMAND_OVERHEAD_BYTES
+  if (byteLength <= limit) return
+  throw new ValueTooLargeError(
+    `The command takes ${byteLength} bytes, and ${limit} fit into a frame. ` +
+      'Store what is large elsewhere, and put into the command where it is.',
+  )
+}
+
+function ticketOf({ id, sequence }: { readonly id: string; readonly sequence: number }) {
+  const session = /^[1-9]\d{0,15}$/.test(id) ? Number(id) : 0
+  if (session > 0 && Number.isSafeInteger(sequence) && sequence > 0) {
+    return { session, sequence, acknowledged: sequence }
+  }
+  throw new InvalidArgumentError(
+    `There can be no command ${sequence} of a session ${JSON.stringify(id)}. ` +
+      'Give an id that openSession() returned, and a sequence from 1 on.',
+  )
+}

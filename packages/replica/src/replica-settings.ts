@@ -1,0 +1,78 @@
+/**
+ * What a replica is made with, and the defaults. Must refuse what can never work before anything is
+ * opened.
+ */
+import { InvalidArgumentError } from '@paxos/core'
+import type { Durability, NodeId, Transport } from '@paxos/core'
+import { platformClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import { json } from './codec.ts'
+import type { Codec } from './codec.ts'
+import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
+import type { ReplicaOptions } from './replica.ts'
+import type { StateMachine } from './state-machine.ts'
+import { noLogger, noMetrics } from './telemetry.ts'
+import type { Logger, Metrics } from './telemetry.ts'
+
+/** Options with their defaults. */
+export interface ReplicaSettings<Command, Result, Query, Answer> {
+  readonly cluster: string
+  readonly id: NodeId
+  readonly members: ReadonlyMap<NodeId, string>
+  readonly transport: Transport
+  readonly durability: Durability
+  readonly stateMachine: StateMachine<Command, Result, Query, Answer>
+  readonly commandCodec: Codec<Command>
+  readonly resultCodec: Codec<Result>
+  /** For the engine, which checks them. */
+  readonly timing: {
+    readonly heartbeatPeriodMs: number | undefined
+    readonly livenessWindowMs: number | undefined
+    readonly retransmitIntervalMs: number
+  }
+  readonly snapshotEveryEntries: number
+  readonly snapshotEveryBytes: number
+  readonly sessionTimeoutMs: number
+  readonly clock: Clock
+  readonly random: () => number
+  readonly metrics: Metrics
+  readonly logger: Logger
+}
+
+/** Throws InvalidArgumentError for options that can never work. */
+export function settingsOf<Command, Result, Query, Answer>(
+  options: ReplicaOptions<Command, Result, Query, Answer>,
+): ReplicaSettings<Command, Result, Query, Answer> {
+  const { cluster = DEFAULT_CLUSTER, id, transport, durability, stateMachine } = options
+  const settings = {
+    cluster,
+    id,
+    members: requireMembers(cluster, id, options.members),
+    transport,
+    durability,
+    stateMachine,
+    commandCodec: options.commandCodec ?? json<Command>(),
+    resultCodec: options.resultCodec ?? json<Result>(),
+    timing: {
+      heartbeatPeriodMs: options.heartbeatPeriodMs,
+      livenessWindowMs: options.livenessWindowMs,
+      retransmitIntervalMs: options.retransmitIntervalMs ?? 200,
+    },
+    snapshotEveryEntries: options.snapshotEveryEntries ?? 10_000,
+    snapshotEveryBytes: options.snapshotEveryBytes ?? 64 << 20,
+    sessionTimeoutMs: options.sessionTimeoutMs ?? 3_600_000,
+    clock: options.clock ?? platformClock,
+    random: options.random ?? Math.random,
+    metrics: options.metrics ?? noMetrics,
+    logger: options.logger ?? noLogger,
+  }
+  requirePositive('snapshotEveryEntries', settings.snapshotEveryEntries)
+  requirePositive('snapshotEveryBytes', settings.snapshotEveryBytes)
+  requirePositive('sessionTimeoutMs', settings.sessionTimeoutMs)
+  return settings
+}
+
+function requirePositive(name: string, value: number): void {
+  if (Number.isFinite(value) && value > 0) return
+  throw new InvalidArgumentError(`${name} is ${value}. Give a number above 0.`)
+}

@@ -1,0 +1,202 @@
+/**
+ * Replica: a state machine that lives on several nodes at once (Schneider, 1990, by Paxos Made
+ * Simple §3). Composes MultiPaxos of core with a transport, a durability adapter, a clock and the
+ * application's state machine. This file is what an application sees; `replica-node.ts` behind it
+ * connects the parts. Must never report a result of a command that is not chosen.
+ */
+import type { Ballot, Durability, Member, NodeId, Slot, Transport } from '@paxos/core'
+import type { Clock } from './clock.ts'
+import type { Codec, Json } from './codec.ts'
+import type { EventsLost } from './event-stream.ts'
+import type { DropReason } from './host.ts'
+import type { WaitOptions } from './outcome.ts'
+import { openReplicaNode } from './replica-node.ts'
+import type { ReplicaNode } from './replica-node.ts'
+import type { StateMachine } from './state-machine.ts'
+import type { Logger, Metrics } from './telemetry.ts'
+
+export interface ReplicaOptions<Command = Json, Result = Json, Query = never, Answer = never> {
+  /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
+  readonly cluster?: string
+  /** This node: one of the members. */
+  readonly id: NodeId
+  /**
+   * Every node of a new cluster, this one included, and where it listens; the same on all nodes. A
+   * node that was started before has them on its disk, and trusts that: see 'members-differ'.
+   */
+  readonly members: Readonly<Record<NodeId, string>>
+  /** How frames travel. A fresh adapter: it is opened here, and closed by close(). */
+  readonly transport: Transport
+  /** Where promises and the log are kept. A fresh adapter, opened here and closed by close(). */
+  readonly durability: Durability
+  /** What is replicated: one for this node, in its state before any command. */
+  readonly stateMachine: StateMachine<Command, Result, Query, Answer>
+  /** Commands to bytes and back, the same on all nodes. Default: JSON. */
+  readonly commandCodec?: Codec<Command> | undefined
+  /** Results to bytes and back, for answering a retry; the same on all nodes. Default: JSON. */
+  readonly resultCodec?: Codec<Result> | undefined
+  /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
+  readonly heartbeatPeriodMs?: number | undefined
+  /** How long a leader may be silent, in milliseconds, above the period. Default: 1000. */
+  readonly livenessWindowMs?: number | undefined
+  /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
+  readonly retransmitIntervalMs?: number | undefined
+  /** A snapshot is taken after so many entries of the log, >= 1. Default: 10,000. */
+  readonly snapshotEveryEntries?: number | undefined
+  /** And after so many bytes of them, >= 1. Default: 64 MiB. */
+  readonly snapshotEveryBytes?: number | undefined
+  /** A session that is idle for so long is expired, in milliseconds, > 0. Default: one hour. */
+  readonly sessionTimeoutMs?: number | undefined
+  /** Default: the clock of this machine. */
+  readonly clock?: Clock | undefined
+  /** Numbers in [0, 1), different on each node and in each run. Default: Math.random. */
+  readonly random?: (() => number) | undefined
+  /** Takes measurements. Default: nobody does. */
+  readonly metrics?: Metrics | undefined
+  /** Takes what the node has to say in words. Default: nobody does. */
+  readonly logger?: Logger | undefined
+}
+
+/** How to propose. */
+export interface ProposeOptions extends WaitOptions {
+  /**
+   * A session that the caller holds, and the number of the command in it. Sequences start at 1 and
+   * grow by one; a new one says that all lower ones were answered or given up. The same session and
+   * sequence again, on any node, is the same command: it is applied once. Default: this node's own
+   * session, in which every call is another command.
+   */
+  readonly session?: { readonly id: string; readonly sequence: number } | undefined
+}
+
+/** How to query. */
+export interface QueryOptions extends WaitOptions {
+  /**
+   * 'linearizable': the answer shows every command that was answered, anywhere, before the query
+   * began. 'local': it shows the state of this node at once, which may be old. Default:
+   * 'linearizable'.
+   */
+  readonly consistency?: 'linearizable' | 'local' | undefined
+}
+
+/** What a node knows of itself. */
+export interface ReplicaStatus {
+  readonly id: NodeId
+  readonly role: 'leader' | 'candidate' | 'follower'
+  /** The ballot that it leads with, or tries to; `null` when it follows. */
+  readonly ballot: Ballot | null
+  /** The node that leads as far as this one knows, itself included. */
+  readonly leader: NodeId | null
+  /** Every slot through this one is known to be chosen. */
+  readonly chosenThrough: Slot
+  /** Every slot through this one has been applied to the state machine. */
+  readonly appliedThrough: Slot
+  /** The newest snapshot stands for the slots through this one; 0 when there is none. */
+  readonly snapshotThrough: Slot
+  /** For each other node, how many slots it lacks; empty where this node does not lead. */
+  readonly lag: Readonly<Record<NodeId, number>>
+  /** Slots that this node has proposed and that are not known to be chosen. */
+  readonly inFlight: number
+  /** Commands of this node that are on their way and not applied. */
+  readonly pending: number
+  /** Commands of this node that wait for others to be answered. */
+  readonly waiting: number
+  /** Values that wait to be proposed or handed to the leader. */
+  readonly queued: number
+  /** Linearizable reads that are not answered. */
+  readonly reads: number
+  /** Sessions that are remembered. */
+  readonly sessions: number
+  /** How many frames were dropped, and why. */
+  readonly dropped: Readonly<Record<DropReason, number>>
+}
+
+/** Something that happened to a node. */
+export type ReplicaEvent =
+  | { readonly type: 'leader-changed'; readonly leader: NodeId | null }
+  | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
+  | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
+  | { readonly type: 'snapshot-taken'; readonly through: Slot; readonly bytes: number }
+  /** Another node's snapshot has replaced the state: this node was too far behind for the log. */
+  | { readonly type: 'snapshot-installed'; readonly through: Slot; readonly bytes: number }
+  /** The members on the disk are not those of the options. The disk is trusted. */
+  | {
+      readonly type: 'members-differ'
+      readonly stored: readonly Member[]
+      readonly given: readonly Member[]
+    }
+  /** The node had to stop by itself. It answers nothing any more. */
+  | { readonly type: 'stopped'; readonly error: Error }
+  | EventsLost
+
+/** One node of a replicated state machine. */
+export class Replica<Command = Json, Result = Json, Query = never, Answer = never> {
+  readonly #node: ReplicaNode<Command, Result, Query, Answer>
+
+  /**
+   * Opens the durability, restores what it holds, and joins the cluster. Rejects with
+   * InvalidArgumentError, with DecodeError when a snapshot is of another version, or with the error
+   * of the adapter that would not open (a LockedError, a CorruptionError, a TransportError, …); then
+   * nothing is left open.
+   */
+  static async open<Command = Json, Result = Json, Query = never, Answer = never>(
+    options: ReplicaOptions<Command, Result, Query, Answer>,
+  ): Promise<Replica<Command, Result, Query, Answer>> {
+    return new Replica(await openReplicaNode(options))
+  }
+
+  private constructor(node: ReplicaNode<Command, Result, Query, Answer>) {
+    this.#node = node
+  }
+
+  /**
+   * Has `command` applied, once, on all nodes, and resolves with its result once it is chosen and
+   * applied here. On a follower it is handed to the leader. Without a majority it waits; while too
+   * many commands are on their way, it waits its turn. Giving up does not take the command back: it
+   * may still be applied.
+   *
+   * Rejects with ValueTooLargeError or InvalidArgumentError before anything is sent; with
+   * TimeoutError or the signal's reason, after which the outcome is unknown; with
+   * SessionExpiredError or AlreadyAnsweredError; with ClosedError or StoppedError, after which the
+   * outcome is unknown too.
+   */
+  propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
+    return this.#node.propose(command, options)
+  }
+
+  /**
+   * Opens a session for a caller that retries its commands by itself, perhaps on another node: see
+   * ProposeOptions. Resolves with its id. A session that is idle for `sessionTimeoutMs` expires.
+   */
+  openSession(options: WaitOptions = {}): Promise<string> {
+    return this.#node.openSession(options)
+  }
+
+  /**
+   * Asks the state machine, without a write. Rejects with InvalidArgumentError when it takes no
+   * queries, with TimeoutError, with the signal's reason, with ClosedError or StoppedError.
+   */
+  query(query: Query, options: QueryOptions = {}): Promise<Answer> {
+    return this.#node.query(query, options)
+  }
+
+  /** What this node knows of itself, now. */
+  status(): ReplicaStatus {
+    return this.#node.status()
+  }
+
+  /**
+   * What happens to this node from now on, until it is closed. A listener that falls behind loses
+   * the oldest events, and is told how many.
+   */
+  events(): AsyncIterableIterator<ReplicaEvent> {
+    return this.#node.events.listen()
+  }
+
+  /**
+   * Leaves the cluster: hands leadership over, if it has it, waits for running saves, then releases
+   * the transport and the disk. Who still waits is told with ClosedError. May be called again.
+   */
+  close(): Promise<void> {
+    return this.#node.close()
+  }
+}
