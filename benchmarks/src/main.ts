@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+/**
+ * The benchmarks: three processes on this machine with real disks, and callers in the process that
+ * leads. Never part of the tests: what they print depends on the machine and on what else it does.
+ */
+import { tmpdir } from 'node:os'
+import { Command, InvalidArgumentError } from 'commander'
+import { failover } from './failover.ts'
+import { lateJoiner } from './late-joiner.ts'
+import { memory } from './memory.ts'
+import { throughput } from './throughput.ts'
+
+const DEFAULT_CALLERS: readonly number[] = [1, 64, 256]
+
+const program = new Command('bench')
+  .description('Measures three processes on this machine.')
+  .showHelpAfterError('Type --help to see what there is.')
+
+const directory = [
+  '--directory <path>',
+  'where the files are written: the disk that is measured',
+  tmpdir(),
+] as const
+const transport = ['--transport <schemes...>', 'udp, ws or grpc'] as const
+
+program
+  .command('throughput', { isDefault: true })
+  .description('committed commands of 256 bytes a second, beside a bare pipeline')
+  .option(...transport, ['udp', 'ws'])
+  .option('--callers <counts...>', 'how many callers at once', toNumbers, DEFAULT_CALLERS)
+  .option('--seconds <seconds>', 'how long each row is measured', toNumber, 5)
+  .option(...directory)
+  .action(throughput)
+
+program
+  .command('failover')
+  .description('how long nobody leads after the leader was killed')
+  .option(...transport, ['udp'])
+  .option('--kills <count>', 'how often', toNumber, 20)
+  .option(...directory)
+  .action(failover)
+
+program
+  .command('late-joiner')
+  .description('a member that starts late and gets a large snapshot while the others go on')
+  .option(...transport, ['udp', 'ws', 'grpc'])
+  .option('--megabytes <size>', 'the size of the snapshot', toNumber, 100)
+  .option(...directory)
+  .action(lateJoiner)
+
+program
+  .command('memory')
+  .description('how much memory a node takes that commits for a long time')
+  .option('--commands <count>', 'how many it commits', toNumber, 2_000_000)
+  .option(...directory)
+  .action(memory)
+
+await program.parseAsync()
+
+function toNumber(text: string): number {
+  const number = Number(text)
+  if (number > 0 && Number.isFinite(number)) return number
+  throw new InvalidArgumentError('Give a number above 0.')
+}
+
+function toNumbers(text: string, before: readonly number[] | undefined): number[] {
+  // commander passes the default as what came before the first.
+  const isDefault = before === undefined || before === DEFAULT_CALLERS
+  return [...(isDefault ? [] : before), toNumber(text)]
+}

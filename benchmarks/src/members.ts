@@ -1,0 +1,114 @@
+/**
+ * Three processes on this machine: starts them, tells them what to do, and clears up. Must never leave
+ * a process or a file behind.
+ */
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Order, Report } from './member.ts'
+import type { PipelineOptions } from './pipeline.ts'
+
+export const IDS = ['a', 'b', 'c'] as const
+
+export type Id = (typeof IDS)[number]
+
+/** What the processes run. */
+export interface MembersOptions {
+  readonly kind: 'paxos' | 'bare'
+  readonly transport: string
+  /** Where the files are written, in a directory of their own. */
+  readonly directory: string
+  /** What the state machine holds from the start, in bytes. */
+  readonly stateBytes?: number
+}
+
+export interface Members {
+  start(id: Id): Promise<void>
+  kill(id: Id): Promise<void>
+  order(id: Id, order: Order): void
+  /** The next report of that type, of one process or of whichever is first. */
+  next<Type extends Report['type']>(
+    type: Type,
+    id?: Id,
+  ): Promise<Extract<Report, { type: Type }> & { readonly id: Id }>
+  close(): Promise<void>
+}
+
+/** No process runs yet. */
+export async function members(options: MembersOptions): Promise<Members> {
+  const directory = await mkdtemp(join(options.directory, 'paxos-bench-'))
+  const ports = await freePorts(IDS.length)
+  const addresses = Object.fromEntries(
+    IDS.map((id, index) => [id, `${options.transport}://127.0.0.1:${ports[index]}`]),
+  )
+  const children = new Map<Id, ChildProcess>()
+  const waiting = new Set<(id: Id, report: Report) => void>()
+
+  async function kill(id: Id): Promise<void> {
+    const child = children.get(id)
+    children.delete(id)
+    if (child === undefined) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+
+  function next<Type extends Report['type']>(type: Type, id?: Id) {
+    return new Promise<Extract<Report, { type: Type }> & { readonly id: Id }>((resolve) => {
+      const take = (from: Id, report: Report): void => {
+        if (!isOfType(report, type) || (id !== undefined && from !== id)) return
+        waiting.delete(take)
+        resolve({ ...report, id: from })
+      }
+      waiting.add(take)
+    })
+  }
+
+  return {
+    async start(id) {
+      const child = fork(fileURLToPath(new URL('./member.js', import.meta.url)))
+      children.set(id, child)
+      child.on('message', (report: Report) => {
+        for (const take of waiting) take(id, report)
+      })
+      child.on('exit', (code) => {
+        if (children.get(id) === child) throw new Error(`The process of ${id} ended with ${code}.`)
+      })
+      const opened = next('opened', id)
+      const { kind, stateBytes = 0 } = options
+      const pipeline: PipelineOptions = { id, members: addresses, directory, stateBytes }
+      child.send({ type: 'open', kind, options: pipeline } satisfies Order)
+      await opened
+    },
+    kill,
+    order(id, order) {
+      children.get(id)?.send(order)
+    },
+    next,
+    async close() {
+      await Promise.all(IDS.map(kill))
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function isOfType<Type extends Report['type']>(
+  report: Report,
+  type: Type,
+): report is Extract<Report, { type: Type }> {
+  return report.type === type
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => {
+    const address = server.address()
+    return address !== null && typeof address === 'object' ? address.port : 0
+  })
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}

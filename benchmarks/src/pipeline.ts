@@ -1,0 +1,24 @@
+/**
+ * What is measured: something that commits commands of 256 bytes on three processes.
+ */
+export interface Pipeline {
+  /** Resolves once the command is on the disks of two of the three. */
+  readonly commit: () => Promise<unknown>
+  readonly close: () => Promise<void>
+}
+
+export interface PipelineOptions {
+  readonly id: string
+  readonly members: Readonly<Record<string, string>>
+  readonly directory: string
+  /** What the state machine holds from the start, in bytes. */
+  readonly stateBytes: number
+}
+
+/** What a pipeline tells of itself. */
+export interface Listener {
+  readonly leads: () => void
+  readonly installed: (bytes: number) => void
+}
+
+export const COMMAND_BYTES = 256

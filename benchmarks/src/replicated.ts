@@ -1,0 +1,50 @@
+/**
+ * The pipeline of this repository: Replica over the file durability adapter and any transport.
+ */
+import { join } from 'node:path'
+import { openDurability, openTransport, Replica } from '@paxos/replica'
+import type { Codec } from '@paxos/replica'
+import { COMMAND_BYTES } from './pipeline.ts'
+import type { Listener, Pipeline, PipelineOptions } from './pipeline.ts'
+
+const asTheyAre: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes }
+
+export async function replicated(
+  { id, members, directory, stateBytes }: PipelineOptions,
+  { leads, installed }: Listener,
+): Promise<Pipeline> {
+  const state = Buffer.alloc(Math.max(8, stateBytes), 1)
+  let applied = 0
+  const replica = await Replica.open<Uint8Array, number>({
+    id,
+    members,
+    transport: await openTransport(members[id] ?? ''),
+    durability: await openDurability(`file:${join(directory, id)}`),
+    commandCodec: asTheyAre,
+    stateMachine: {
+      apply: () => (applied += 1),
+      snapshot() {
+        state.writeBigUInt64LE(BigInt(applied))
+        return state
+      },
+      restore(bytes) {
+        applied = Number(Buffer.from(bytes.buffer, bytes.byteOffset, 8).readBigUInt64LE())
+      },
+    },
+  })
+  void listen(replica, leads, installed)
+  const command = new Uint8Array(COMMAND_BYTES).fill(7)
+  return { commit: () => replica.propose(command), close: () => replica.close() }
+}
+
+async function listen(
+  replica: Replica<Uint8Array, number>,
+  leads: () => void,
+  installed: (bytes: number) => void,
+): Promise<void> {
+  for await (const event of replica.events()) {
+    if (event.type === 'leadership-acquired') leads()
+    if (event.type === 'snapshot-installed') installed(event.bytes)
+    if (event.type === 'stopped') throw event.error
+  }
+}
