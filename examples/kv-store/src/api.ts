@@ -1,0 +1,99 @@
+/**
+ * What travels between a client and a server, as both have to understand it. The server writes it,
+ * and the client believes nothing that does not have this form.
+ */
+import { z } from 'zod'
+
+/** The media type of values: text in UTF-8, whatever it says. */
+export const TEXT = 'text/plain; charset=utf-8'
+
+/** The media type of a watch. */
+export const EVENT_STREAM = 'text/event-stream'
+
+/** A write that belongs to a session says so in these headers. */
+export const SESSION_HEADER = 'paxos-session'
+export const SEQUENCE_HEADER = 'paxos-sequence'
+
+/** Why a request was refused. Programs branch on these, people read the message beside them. */
+export const ERROR_CODES = [
+  'invalid-argument',
+  'no-such-path',
+  /** There is no such key. */
+  'not-found',
+  'revision-differs',
+  'too-large',
+  'session-expired',
+  /** A later write of the session came first: this one was answered before, or was given up. */
+  'already-answered',
+  /** The write may have happened, or may still happen: ask, or try again with its session. */
+  'outcome-unknown',
+  /** Nothing was changed; the same request may be answered later, or by another node. */
+  'unavailable',
+  'internal',
+] as const
+
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+const revision = z.int().nonnegative()
+
+/** The body of everything that is not 2xx. */
+export const errorBody = z.object({
+  error: z.object({
+    code: z.enum(ERROR_CODES),
+    message: z.string(),
+    outcome: z.literal('unknown').optional(),
+    /** With 'revision-differs': which one the key has; 0 when it is absent. */
+    revision: revision.optional(),
+  }),
+})
+export type ErrorBody = z.infer<typeof errorBody>
+
+/** The answer to a write. */
+export const writtenBody = z.object({ revision })
+
+export const sessionBody = z.object({ session: z.string().min(1) })
+
+export const pageBody = z.object({
+  entries: z.array(z.object({ key: z.string(), value: z.string(), revision })),
+  next: z.string().nullable(),
+})
+
+export const summaryBody = z.object({
+  through: revision,
+  count: z.int().nonnegative(),
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+})
+
+export const statusBody = z.object({
+  id: z.string(),
+  role: z.enum(['leader', 'follower', 'candidate']),
+  leader: z.string().nullable(),
+  chosenThrough: revision,
+  appliedThrough: revision,
+  snapshotThrough: revision,
+  inFlight: z.int().nonnegative(),
+  queued: z.int().nonnegative(),
+  sessions: z.int().nonnegative(),
+  lag: z.record(z.string(), z.int().nullable()),
+})
+export type Status = z.infer<typeof statusBody>
+
+/** The events of a watch, by name. `id` is always a revision: what to go on behind. */
+export const watchEvents = {
+  /** Sent first: every change behind this revision will be told. */
+  ready: z.object({ revision }),
+  change: z.object({ key: z.string(), value: z.string().nullable(), revision }),
+  /** Sent last: changes are missing. */
+  lagged: z.object({ message: z.string() }),
+} as const
+
+/** The revision as an entity tag, quotes and all. */
+export function entityTag(of: number): string {
+  return `"${of}"`
+}
+
+/** The reverse; `null` for what is no tag of a revision. */
+export function revisionOf(tag: string): number | null {
+  const digits = /^"(0|[1-9]\d{0,15})"$/.exec(tag)?.[1]
+  return digits !== undefined && Number.isSafeInteger(Number(digits)) ? Number(digits) : null
+}

@@ -1,0 +1,127 @@
+#!/usr/bin/env node
+/**
+ * The client on the command line. What it prints goes to standard output as it is: a value, or JSON,
+ * one line for each entry or change. Exits with 1 and a sentence when a key is absent or a condition
+ * does not hold.
+ */
+import { Command, Option } from 'commander'
+import { text } from 'node:stream/consumers'
+import { parseNode, parseWhole } from './arguments.ts'
+import { connect } from './client.ts'
+import type { Client } from './client.ts'
+import { runCommand, UserError } from './fail.ts'
+import { DEFAULT_CALL_TIMEOUT_MS, MAX_TIMEOUT_MS } from './limits.ts'
+import type { Consistency } from './replica.ts'
+
+interface Shared {
+  readonly node?: readonly string[]
+  readonly timeout: number
+}
+
+interface Reading extends Shared {
+  readonly local?: boolean
+  readonly prefix?: string
+}
+
+interface Writing extends Shared {
+  readonly ifRevision?: number
+}
+
+const DEFAULT_NODE = 'http://127.0.0.1:8001'
+
+const program = new Command('client')
+  .description('Reads and writes the key-value service, on whichever of the nodes answers.')
+  .showHelpAfterError('Type --help to see what there is.')
+  .exitOverride()
+
+command('get <key>', 'prints the value of a key')
+  .option('--local', 'take what one node has, which may be old')
+  .action(async (key: string, options: Reading) => {
+    const entry = await client(options).get(key, { consistency: consistencyOf(options) })
+    if (entry === null) throw absent(key)
+    process.stdout.write(`${entry.value}\n`)
+  })
+
+command('put <key> <value>', "writes a key, and prints its revision; '-' reads standard input")
+  .option('--if-revision <revision>', 'only if it has this one; 0: if it is absent', revision())
+  .action(async (key: string, typed: string, options: Writing) => {
+    const value = typed === '-' ? await text(process.stdin) : typed
+    const { ifRevision } = options
+    if (ifRevision === undefined) return print(await client(options).put(key, value))
+    const swap = await client(options).compareAndSet(key, ifRevision, value)
+    if (swap.isDone) return print(swap.revision)
+    const now = swap.revision === 0 ? 'is absent' : `has revision ${swap.revision}`
+    throw new UserError(`'${key}' ${now}. Nothing was changed; read it, and decide again.`)
+  })
+
+command('delete <key>', 'removes a key').action(async (key: string, options: Writing) => {
+  if (!(await client(options).delete(key))) throw absent(key)
+})
+
+command('list', 'prints all entries, one a line')
+  .option('--prefix <text>', 'only keys that begin with this', '')
+  .option('--local', 'take what one node has, which may be old')
+  .action(async (options: Reading) => {
+    const { prefix = '' } = options
+    const entries = client(options).list({ prefix, consistency: consistencyOf(options) })
+    for await (const entry of entries) print(entry)
+  })
+
+command('watch', 'prints what changes, one change a line, until Ctrl-C')
+  .option('--prefix <text>', 'only keys that begin with this', '')
+  .action(async (options: Reading) => {
+    const { prefix = '' } = options
+    const over = new AbortController()
+    for (const event of ['SIGINT', 'SIGTERM']) process.once(event, () => over.abort())
+    try {
+      const changes = await client(options).watch({ prefix, signal: over.signal })
+      process.stderr.write(`Watching behind revision ${changes.after}; Ctrl-C ends it.\n`)
+      for await (const change of changes) print(change)
+    } catch (error) {
+      if (!over.signal.aborted) throw error
+    }
+  })
+
+command('status', 'prints what a node says of itself').action(async (options: Shared) => {
+  print(await client(options).status(), 2)
+})
+
+// Nobody reads what it says: there is nothing more to do.
+process.stdout.on('error', () => process.exit(0))
+
+await runCommand(async () => {
+  await program.parseAsync()
+  return 0
+})
+
+function command(usage: string, description: string): Command {
+  return program
+    .command(usage)
+    .description(description)
+    .option('--node <url>', `a node; repeat it for others (default: ${DEFAULT_NODE})`, parseNode)
+    .addOption(
+      new Option('--timeout <ms>', 'how long it may take with all its attempts')
+        .argParser(parseWhole(1, MAX_TIMEOUT_MS))
+        .default(DEFAULT_CALL_TIMEOUT_MS),
+    )
+}
+
+function client({ node, timeout }: Shared): Client {
+  return connect({ nodes: node ?? [DEFAULT_NODE], timeoutMs: timeout })
+}
+
+function consistencyOf({ local = false }: Reading): Consistency {
+  return local ? 'local' : 'linearizable'
+}
+
+function revision(): (typed: string) => number {
+  return parseWhole(0, Number.MAX_SAFE_INTEGER)
+}
+
+function absent(key: string): UserError {
+  return new UserError(`There is no '${key}'.`)
+}
+
+function print(value: unknown, indent = 0): void {
+  process.stdout.write(`${JSON.stringify(value, null, indent)}\n`)
+}

@@ -1,0 +1,47 @@
+/**
+ * The errors of the client. Each says whether something may have been changed: a caller who has to
+ * guess would lose a write, or make it twice.
+ */
+import type { ErrorCode } from './api.ts'
+
+/** What all of them share. */
+export abstract class ClientError extends Error {
+  /** Stable; compare this, not the message. */
+  abstract readonly code: string
+}
+
+/** The servers understood the request and refuse it, for good. Nothing was changed. */
+export class RequestError extends ClientError {
+  override readonly name = 'RequestError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** No node answered in time. Nothing was changed, and nothing will be. */
+export class UnavailableError extends ClientError {
+  override readonly name = 'UnavailableError'
+  readonly code = 'unavailable'
+}
+
+/** No answer came in time: the write may have happened, or may still happen. */
+export class OutcomeUnknownError extends ClientError {
+  override readonly name = 'OutcomeUnknownError'
+  readonly code = 'outcome-unknown'
+  readonly outcome = 'unknown'
+}
+
+/** Too many writes wait for their turn. This one was not begun. */
+export class TooManyWritesError extends ClientError {
+  override readonly name = 'TooManyWritesError'
+  readonly code = 'too-many-writes'
+}
+
+/** The watch has missed changes. Read the keys anew, and watch again. */
+export class WatchLaggedError extends ClientError {
+  override readonly name = 'WatchLaggedError'
+  readonly code = 'lagged'
+}

@@ -1,0 +1,270 @@
+/**
+ * The client: reads and writes over HTTP, on whichever node answers. A write is made once however
+ * often it had to be sent, because it belongs to a session; when nobody says what came of it, the
+ * error says that, and nothing here pretends to know.
+ */
+import type { z } from 'zod'
+import {
+  entityTag,
+  pageBody,
+  revisionOf,
+  SEQUENCE_HEADER,
+  SESSION_HEADER,
+  sessionBody,
+  statusBody,
+  summaryBody,
+  writtenBody,
+} from './api.ts'
+import type { ErrorCode, Status } from './api.ts'
+import { OutcomeUnknownError, RequestError } from './client-errors.ts'
+import { openWatch } from './client-watch.ts'
+import type { ChangeStream, WatchOptions } from './client-watch.ts'
+import type { Entry, Page, Summary } from './commands.ts'
+import { Deadline } from './deadline.ts'
+import { DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_CALL_TIMEOUT_MS, MAX_PAGE_ENTRIES } from './limits.ts'
+import { Nodes } from './nodes.ts'
+import type { Exchange, Reply } from './nodes.ts'
+import type { Consistency } from './replica.ts'
+import { Sessions } from './sessions.ts'
+
+export {
+  OutcomeUnknownError,
+  RequestError,
+  TooManyWritesError,
+  UnavailableError,
+  WatchLaggedError,
+} from './client-errors.ts'
+
+export interface ConnectOptions {
+  /** Base URLs of the nodes, at least one: 'http://127.0.0.1:8001'. */
+  readonly nodes: readonly string[]
+  /** How long a call may take with all its retries, in milliseconds. Default: 15,000. */
+  readonly timeoutMs?: number
+  /** How long one node may take before another is asked, in milliseconds. Default: 2000. */
+  readonly attemptTimeoutMs?: number
+  /** Numbers in [0, 1), for jitter. Default: Math.random. */
+  readonly random?: () => number
+}
+
+/** How long to wait. A write that is given up may have happened, or may still happen. */
+export interface CallOptions {
+  /** When it aborts, the call rejects with its reason. */
+  readonly signal?: AbortSignal
+  /** Default: that of connect(). */
+  readonly timeoutMs?: number
+}
+
+export interface ReadOptions extends CallOptions {
+  /** 'local' is quick, and may miss the newest writes. Default: 'linearizable'. */
+  readonly consistency?: Consistency
+}
+
+export interface ListOptions extends ReadOptions {
+  /** Default: every key. */
+  readonly prefix?: string
+}
+
+/** What became of a write that was made under a condition. */
+export type Swap =
+  | { readonly isDone: true; readonly revision: number }
+  /** Nothing was changed: the key has this revision; 0 when it is absent. */
+  | { readonly isDone: false; readonly revision: number }
+
+/**
+ * Every call rejects with RequestError when the servers refuse it, with UnavailableError when nobody
+ * answers and nothing was changed, and with the reason of the signal. Writes reject with
+ * OutcomeUnknownError when nobody said what came of them, and with TooManyWritesError.
+ */
+export interface Client {
+  /** The value of a key, and its revision; `null` when there is none. */
+  get(key: string, options?: ReadOptions): Promise<Omit<Entry, 'key'> | null>
+  /** Writes a key. Resolves with its new revision. */
+  put(key: string, value: string, options?: CallOptions): Promise<number>
+  /** Removes a key. Resolves with whether it was there. */
+  delete(key: string, options?: CallOptions): Promise<boolean>
+  /** Writes a key if it has that revision; 0: if it is absent. */
+  compareAndSet(
+    key: string,
+    ifRevision: number,
+    value: string,
+    options?: CallOptions,
+  ): Promise<Swap>
+  /** All entries in the order of their keys. Each page is a read of its own. */
+  list(options?: ListOptions): AsyncIterable<Entry>
+  /**
+   * Resolves when the watch has begun. It goes on over the death of nodes, without missing a change
+   * or telling one twice, until its signal aborts or the loop over it ends.
+   */
+  watch(options?: WatchOptions): Promise<ChangeStream>
+  /** What a node that answers says of itself. */
+  status(options?: CallOptions): Promise<Status>
+  /** What a node that answers holds, in one line: equal on nodes that hold the same. */
+  digest(options?: ReadOptions): Promise<Summary>
+}
+
+/** A client of one cluster. Nothing is opened before the first call, and nothing is to be closed. */
+export function connect(options: ConnectOptions): Client {
+  const { timeoutMs: defaultTimeoutMs = DEFAULT_CALL_TIMEOUT_MS } = options
+  const nodes = new Nodes({
+    nodes: checkNodes(options.nodes),
+    attemptTimeoutMs: options.attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS,
+    random: options.random ?? Math.random,
+  })
+  const sessions = new Sessions(async (deadline) => {
+    const exchange = { method: 'POST', path: '/sessions', read: json(sessionBody) } as const
+    return accept(await nodes.request(exchange, deadline)).session
+  })
+
+  return {
+    async get(key, { consistency, ...call } = {}) {
+      const path = pathOf(key)
+      const reply = await read({ path, ...parametersOf(consistency), read: readValue }, call)
+      return isRefused(reply, 'not-found') ? null : accept(reply)
+    },
+
+    async put(key, value, call = {}) {
+      return accept(await write({ method: 'PUT', path: pathOf(key), body: value }, call)).revision
+    },
+
+    async delete(key, call = {}) {
+      const reply = await write({ method: 'DELETE', path: pathOf(key) }, call)
+      if (isRefused(reply, 'not-found')) return false
+      accept(reply)
+      return true
+    },
+
+    async compareAndSet(key, ifRevision, value, call = {}) {
+      const headers: Readonly<Record<string, string>> =
+        ifRevision === 0 ? { 'if-none-match': '*' } : { 'if-match': entityTag(ifRevision) }
+      const reply = await write({ method: 'PUT', path: pathOf(key), body: value, headers }, call)
+      if (reply.type === 'refused' && reply.error.code === 'revision-differs') {
+        return { isDone: false, revision: reply.error.revision ?? 0 }
+      }
+      return { isDone: true, revision: accept(reply).revision }
+    },
+
+    async *list({ prefix = '', consistency, ...call } = {}) {
+      let after: string | null = null
+      do {
+        const parameters: Readonly<Record<string, string>> = {
+          ...parametersOf(consistency).parameters,
+          prefix,
+          limit: String(MAX_PAGE_ENTRIES),
+          ...(after === null ? {} : { after }),
+        }
+        const page: Page = accept(
+          await read({ path: '/keys', parameters, read: json(pageBody) }, call),
+        )
+        yield* page.entries
+        after = page.next
+      } while (after !== null)
+    },
+
+    watch: (watchOptions = {}) =>
+      openWatch(nodes, { timeoutMs: defaultTimeoutMs, ...watchOptions }),
+
+    async status(call = {}) {
+      const exchange = { path: '/status', read: json(statusBody), isAnsweredAtOnce: true }
+      return accept(await read(exchange, call))
+    },
+
+    async digest({ consistency, ...call } = {}) {
+      const exchange = { path: '/digest', read: json(summaryBody), ...parametersOf(consistency) }
+      return accept(await read(exchange, call))
+    },
+  }
+
+  async function read<T>(
+    exchange: Omit<Exchange<T>, 'method'>,
+    call: CallOptions,
+  ): Promise<Reply<T>> {
+    return await within(call, (deadline) => nodes.request({ ...exchange, method: 'GET' }, deadline))
+  }
+
+  async function write(
+    exchange: Omit<Exchange<never>, 'read'>,
+    call: CallOptions,
+  ): Promise<Reply<Written>> {
+    return await within(call, async (deadline) => {
+      for (;;) {
+        const reply = await sessions.use(deadline, async ({ id, sequence }) => {
+          const place = { [SESSION_HEADER]: id, [SEQUENCE_HEADER]: String(sequence) }
+          const headers = { ...exchange.headers, ...place }
+          const request = { ...exchange, headers, read: json(writtenBody) }
+          const answer = await nodes.request(request, deadline)
+          return { answer, isExpired: isRefused(answer, 'session-expired') }
+        })
+        if (!isRefused(reply, 'session-expired')) return reply
+        if (reply.mayHaveHappenedBefore) throw forgotten()
+        // Nothing has happened under that session: begin anew with another one.
+      }
+    })
+  }
+
+  async function within<T>(
+    { signal, timeoutMs = defaultTimeoutMs }: CallOptions,
+    run: (deadline: Deadline) => Promise<T>,
+  ): Promise<T> {
+    const deadline = new Deadline(timeoutMs, signal)
+    try {
+      return await run(deadline)
+    } finally {
+      deadline.clear()
+    }
+  }
+}
+
+type Written = z.infer<typeof writtenBody>
+
+/** Throws for a refusal that its caller does not expect. */
+function accept<T>(reply: Reply<T>): T {
+  if (reply.type === 'done') return reply.value
+  throw new RequestError(reply.error.code, reply.error.message)
+}
+
+function isRefused<T>(reply: Reply<T>, code: ErrorCode): reply is Reply<T> & { type: 'refused' } {
+  return reply.type === 'refused' && reply.error.code === code
+}
+
+/** Throws for what has not the form of `schema`. */
+function json<T>(schema: z.ZodType<T>): (text: string) => T {
+  return (text) => schema.parse(JSON.parse(text))
+}
+
+function readValue(value: string, headers: Headers): Omit<Entry, 'key'> {
+  const revision = revisionOf(headers.get('etag') ?? '')
+  if (revision === null) throw new TypeError('A value came without its revision.')
+  return { value, revision }
+}
+
+function parametersOf(consistency: Consistency | undefined): {
+  readonly parameters: Readonly<Record<string, string>>
+} {
+  return { parameters: consistency === undefined ? {} : { consistency } }
+}
+
+function pathOf(key: string): string {
+  // URLs lose these on the way, and something else would be read or written.
+  if (key === '' || key === '.' || key === '..' || /\p{Surrogate}/u.test(key)) {
+    const message = "A key is text of at least one character, and neither '.' nor '..'."
+    throw new RequestError('invalid-argument', message)
+  }
+  return `/keys/${encodeURIComponent(key)}`
+}
+
+function checkNodes(nodes: readonly string[]): readonly string[] {
+  const urls = nodes.map((node) => {
+    const { protocol, origin } = URL.canParse(node) ? new URL(node) : { protocol: '', origin: '' }
+    if (protocol === 'http:' || protocol === 'https:') return origin
+    const message = `'${node}' is no URL of a node. Write it as in http://127.0.0.1:8001.`
+    throw new RequestError('invalid-argument', message)
+  })
+  if (urls.length > 0) return urls
+  throw new RequestError('invalid-argument', 'No node is named. Give at least one.')
+}
+
+function forgotten(): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    'The session expired before anybody said what came of the write. Read the key to find out.',
+  )
+}

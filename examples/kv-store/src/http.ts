@@ -1,0 +1,169 @@
+/**
+ * The HTTP interface of one node, over web standards: a Request in, a Response out. Every node
+ * answers every request; the replica finds the leader. It must never answer a write before it is
+ * chosen and applied, nor say that one has failed that may yet happen.
+ */
+import { Hono } from 'hono'
+import type { Context } from 'hono'
+import { entityTag, EVENT_STREAM, TEXT } from './api.ts'
+import type { Answer, Command, Query } from './commands.ts'
+import type { Feed } from './feed.ts'
+import {
+  parameters,
+  parseCondition,
+  parseKey,
+  parseLastEvent,
+  parseParameters,
+  parseSession,
+  readValue,
+} from './input.ts'
+import { WATCH_HEARTBEAT_MS } from './limits.ts'
+import { METRICS_TEXT } from './metrics.ts'
+import type { ServiceMetrics } from './metrics.ts'
+import { Refusal, refusalOf } from './refusal.ts'
+import type { Consistency, KeyValueReplica, Wait } from './replica.ts'
+import { watchStream } from './watch-stream.ts'
+
+export interface ServiceOptions {
+  readonly replica: KeyValueReplica
+  /** Hears of every change of the state machine of that replica. */
+  readonly feed: Feed
+  readonly metrics: ServiceMetrics
+  /** Told of errors that nobody expected. Must not throw. */
+  readonly onFailure: (error: unknown) => void
+  /** How often a watch says that it is alive, in milliseconds. Default: WATCH_HEARTBEAT_MS. */
+  readonly watchHeartbeatMs?: number
+}
+
+/** The whole service: hand its `fetch` to a server. */
+export function service(options: ServiceOptions): Hono {
+  const { replica, feed, metrics, onFailure, watchHeartbeatMs = WATCH_HEARTBEAT_MS } = options
+  const app = new Hono()
+
+  app.get(KEY_PATH, async (context) => {
+    const { timeout, consistency } = parseParameters(parameters.read, context.req.url)
+    const key = parseKey(context.req.url)
+    const answer = await ask(context, { type: 'get', key }, timeout, consistency)
+    if (answer.type !== 'entry' || answer.entry === null) throw absent()
+    const { value, revision } = answer.entry
+    return context.body(value, 200, { 'content-type': TEXT, etag: entityTag(revision) })
+  })
+
+  app.put(KEY_PATH, async (context) => {
+    const { timeout } = parseParameters(parameters.write, context.req.url)
+    const key = parseKey(context.req.url)
+    const condition = parseCondition(context.req.raw.headers)
+    const value = await readValue(context.req.raw)
+    return await write(context, { type: 'put', key, value, ...condition }, timeout)
+  })
+
+  app.delete(KEY_PATH, async (context) => {
+    const { timeout } = parseParameters(parameters.write, context.req.url)
+    const key = parseKey(context.req.url)
+    const condition = parseCondition(context.req.raw.headers)
+    return await write(context, { type: 'delete', key, ...condition }, timeout)
+  })
+
+  app.get('/keys', async (context) => {
+    const { url } = context.req
+    const { timeout, consistency, ...wanted } = parseParameters(parameters.list, url)
+    const query: Query = { type: 'list', ...wanted, after: wanted.after ?? null }
+    const answer = await ask(context, query, timeout, consistency)
+    return context.json(answer.type === 'page' ? answer.page : null)
+  })
+
+  app.get('/digest', async (context) => {
+    const { timeout, consistency } = parseParameters(parameters.read, context.req.url)
+    const answer = await ask(context, { type: 'summary' }, timeout, consistency)
+    return context.json(answer.type === 'summary' ? answer.summary : null)
+  })
+
+  app.post('/sessions', async (context) => {
+    const { timeout } = parseParameters(parameters.write, context.req.url)
+    const session = await replica.openSession(waitOf(context, timeout))
+    return context.json({ session }, 201)
+  })
+
+  app.get('/watch', (context) => {
+    const { prefix, after } = parseParameters(parameters.watch, context.req.url)
+    const watch = feed.watch(prefix, parseLastEvent(context.req.raw.headers) ?? after)
+    if (watch === null) {
+      throw new Refusal(503, 'unavailable', 'This node takes no more watches. Ask another one.')
+    }
+    return context.body(watchStream(watch, watchHeartbeatMs), 200, {
+      'content-type': EVENT_STREAM,
+      'cache-control': 'no-store',
+    })
+  })
+
+  app.get('/status', (context) => {
+    parseParameters(parameters.none, context.req.url)
+    return context.json(replica.status())
+  })
+
+  app.get('/metrics', (context) => {
+    parseParameters(parameters.none, context.req.url)
+    const text = metrics.render(replica.status(), feed.watches)
+    return context.body(text, 200, { 'content-type': METRICS_TEXT })
+  })
+
+  app.notFound((context) => {
+    const message = `There is no ${context.req.method} ${context.req.path}. See the README.`
+    return context.json(new Refusal(404, 'no-such-path', message).body, 404)
+  })
+
+  app.onError((error, context) => {
+    const { method, raw } = context.req
+    const refusal = refusalOf(error, method === 'PUT' || method === 'DELETE' ? 'write' : 'read')
+    // A client that has gone away is nothing unexpected, and reads no answer.
+    if (refusal.status === 500 && !raw.signal.aborted) onFailure(error)
+    const { revision = 0 } = refusal.body.error
+    if (revision > 0) context.header('etag', entityTag(revision))
+    return context.json(refusal.body, refusal.status)
+  })
+
+  return app
+
+  async function ask(
+    context: Context,
+    query: Query,
+    timeoutMs: number,
+    consistency: Consistency,
+  ): Promise<Answer> {
+    return await replica.query(query, { ...waitOf(context, timeoutMs), consistency })
+  }
+
+  async function write(context: Context, command: Command, timeoutMs: number): Promise<Response> {
+    const session = parseSession(context.req.raw.headers)
+    const wait = { ...waitOf(context, timeoutMs), ...(session === undefined ? {} : { session }) }
+    const result = await replica.propose(command, wait)
+    switch (result.type) {
+      case 'done':
+        return context.json({ revision: result.revision }, 200, {
+          etag: entityTag(result.revision),
+        })
+      case 'absent':
+        throw absent()
+      case 'revision-differs':
+        throw differs(result.revision)
+    }
+  }
+}
+
+/** Everything below /keys/, line breaks and slashes too; what the key is, is read elsewhere. */
+const KEY_PATH = '/keys/:key{[^]+}'
+
+/** A client that has gone away wants nothing any more. */
+function waitOf(context: Context, timeoutMs: number): Wait {
+  return { signal: context.req.raw.signal, timeoutMs }
+}
+
+function absent(): Refusal {
+  return new Refusal(404, 'not-found', 'There is no such key. PUT it, and there will be.')
+}
+
+function differs(revision: number): Refusal {
+  const now = revision === 0 ? 'The key is absent' : `The key has revision ${revision}`
+  const message = `${now}; nothing was changed. Read it, and decide again.`
+  return new Refusal(412, 'revision-differs', message, { revision })
+}

@@ -1,0 +1,158 @@
+/**
+ * Reads requests: everything that a client sends is checked here, and refused with a sentence that
+ * says what would do. Nothing that is longer than a limit is taken into memory.
+ */
+import { z } from 'zod'
+import { revisionOf, SEQUENCE_HEADER, SESSION_HEADER } from './api.ts'
+import {
+  DEFAULT_PAGE_ENTRIES,
+  DEFAULT_TIMEOUT_MS,
+  MAX_KEY_BYTES,
+  MAX_PAGE_ENTRIES,
+  MAX_TIMEOUT_MS,
+  MAX_VALUE_BYTES,
+} from './limits.ts'
+import { Refusal } from './refusal.ts'
+import type { SessionPlace } from './replica.ts'
+
+/** Text that UTF-8 can carry: half of a surrogate pair would come back as something else. */
+const text = z.string().regex(/^\P{Surrogate}*$/u, 'Give text without half characters.')
+
+const shortText = text.refine((value) => bytesOf(value) <= MAX_KEY_BYTES, {
+  error: `Give at most ${MAX_KEY_BYTES} bytes of UTF-8.`,
+})
+
+/** A key. '.' and '..' are steps in a path: URLs lose them on the way. */
+const keyText = shortText
+  .min(1, 'Give a key of at least one character.')
+  .refine((value) => value !== '.' && value !== '..', { error: "'.' and '..' are no keys." })
+
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, 'Give a whole number.')
+  .transform(Number)
+
+const timeout = wholeNumber
+  .pipe(z.int().min(1).max(MAX_TIMEOUT_MS, `Give from 1 to ${MAX_TIMEOUT_MS} milliseconds.`))
+  .default(DEFAULT_TIMEOUT_MS)
+
+const limit = wholeNumber
+  .pipe(z.int().min(1).max(MAX_PAGE_ENTRIES, `Give from 1 to ${MAX_PAGE_ENTRIES}.`))
+  .default(DEFAULT_PAGE_ENTRIES)
+
+const consistency = z.enum(['linearizable', 'local']).default('linearizable')
+
+/** The parameters behind the question mark, by what is asked for. Others are refused. */
+export const parameters = {
+  write: z.strictObject({ timeout }),
+  read: z.strictObject({ timeout, consistency }),
+  list: z.strictObject({
+    timeout,
+    consistency,
+    limit,
+    prefix: shortText.default(''),
+    after: shortText.optional(),
+  }),
+  watch: z.strictObject({ prefix: shortText.default(''), after: wholeNumber.optional() }),
+  none: z.strictObject({}),
+} as const
+
+/** Refuses what `schema` does not allow, in the words of its first complaint. */
+function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `
+  throw new Refusal(400, 'invalid-argument', `${where}${issue?.message ?? 'Not understood.'}`)
+}
+
+/** The parameters of a URL; one that is given twice is refused. */
+export function parseParameters<T extends z.ZodType>(schema: T, url: string): z.output<T> {
+  const given = [...new URL(url).searchParams]
+  const byName = new Map(given)
+  if (byName.size !== given.length) {
+    throw new Refusal(400, 'invalid-argument', 'A parameter is given twice. Give each once.')
+  }
+  return parse(schema, Object.fromEntries(byName))
+}
+
+/** The key in a path below /keys/. */
+export function parseKey(url: string): string {
+  const encoded = new URL(url).pathname.slice('/keys/'.length)
+  try {
+    return parse(keyText, decodeURIComponent(encoded))
+  } catch (error) {
+    if (error instanceof Refusal) throw error
+    const message = 'The key is no UTF-8. Write it as encodeURIComponent does.'
+    throw new Refusal(400, 'invalid-argument', message)
+  }
+}
+
+/** What If-Match and If-None-Match ask for: a revision, 0 for none, nothing for anything. */
+export function parseCondition(headers: Headers): { readonly ifRevision?: number } {
+  const match = headers.get('if-match')
+  const noneMatch = headers.get('if-none-match')
+  if (match !== null && noneMatch !== null) {
+    throw new Refusal(400, 'invalid-argument', 'Give If-Match or If-None-Match, not both.')
+  }
+  if (noneMatch !== null) {
+    if (noneMatch.trim() === '*') return { ifRevision: 0 }
+    throw new Refusal(400, 'invalid-argument', 'If-None-Match: give *, for a key that is absent.')
+  }
+  if (match === null) return {}
+  const revision = revisionOf(match.trim())
+  if (revision !== null && revision > 0) return { ifRevision: revision }
+  throw new Refusal(400, 'invalid-argument', 'If-Match: give one revision in quotes, as in "12".')
+}
+
+const sessionHeaders = z.strictObject({
+  session: z.string().min(1).max(MAX_KEY_BYTES),
+  sequence: wholeNumber.pipe(z.int().min(1)),
+})
+
+/** Whose write this is, for a client that may have to repeat it. */
+export function parseSession(headers: Headers): SessionPlace | undefined {
+  const session = headers.get(SESSION_HEADER)
+  const sequence = headers.get(SEQUENCE_HEADER)
+  if (session === null && sequence === null) return undefined
+  if (session === null || sequence === null) {
+    const message = 'Paxos-Session and Paxos-Sequence go together. Give both, or neither.'
+    throw new Refusal(400, 'invalid-argument', message)
+  }
+  const place = parse(sessionHeaders, { session, sequence })
+  return { id: place.session, sequence: place.sequence }
+}
+
+/** Where a browser that was cut off goes on with its watch. */
+export function parseLastEvent(headers: Headers): number | undefined {
+  const last = headers.get('last-event-id')
+  return last === null ? undefined : parse(wholeNumber, last)
+}
+
+/** The body as text. */
+export async function readValue(request: Request): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > MAX_VALUE_BYTES) throw tooLarge()
+    chunks.push(chunk)
+  }
+  try {
+    // A byte order mark is part of the value: what was written is what is read.
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    return decoder.decode(Buffer.concat(chunks))
+  } catch {
+    const message = 'A value is text in UTF-8. Encode other bytes, for instance as base64.'
+    throw new Refusal(400, 'invalid-argument', message)
+  }
+}
+
+function tooLarge(): Refusal {
+  const message = `A value has at most ${MAX_VALUE_BYTES} bytes. Store it elsewhere, and its place here.`
+  return new Refusal(413, 'too-large', message)
+}
+
+function bytesOf(value: string): number {
+  return new TextEncoder().encode(value).byteLength
+}

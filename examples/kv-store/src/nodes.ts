@@ -1,0 +1,202 @@
+/**
+ * Finds a node that answers: asks one, and another when that fails, until the time is up. It repeats
+ * whatever it is given, so that it may be given only what may be repeated: reads, and writes that
+ * belong to a session. It must never forget that an attempt may have changed something.
+ */
+import { errorBody } from './api.ts'
+import type { ErrorBody } from './api.ts'
+import { OutcomeUnknownError, UnavailableError } from './client-errors.ts'
+import { Deadline } from './deadline.ts'
+import {
+  ANSWER_WITHIN_MS,
+  FIRST_BACKOFF_MS,
+  MAX_ANSWER_BYTES,
+  MAX_BACKOFF_MS,
+  MAX_TIMEOUT_MS,
+} from './limits.ts'
+
+/** What is asked. */
+export interface Exchange<T> {
+  readonly method: 'GET' | 'PUT' | 'DELETE' | 'POST'
+  readonly path: string
+  /** Reads what was answered with 2xx; throws when it is none of this service. */
+  readonly read: (text: string, headers: Headers) => T
+  /** Whether the node answers from what it has, so that it need not be told how long to wait. */
+  readonly isAnsweredAtOnce?: boolean
+  readonly parameters?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** What a node answered, for good. */
+export type Reply<T> =
+  | { readonly type: 'done'; readonly value: T }
+  | {
+      readonly type: 'refused'
+      readonly error: Refused
+      /** Whether an attempt before this one may have reached a node that acted on it. */
+      readonly mayHaveHappenedBefore: boolean
+    }
+
+/** Why. */
+export type Refused = ErrorBody['error']
+
+export interface NodesOptions {
+  /** Base URLs. */
+  readonly nodes: readonly string[]
+  readonly attemptTimeoutMs: number
+  /** Numbers in [0, 1), for jitter. */
+  readonly random: () => number
+}
+
+/** What came of one attempt. */
+type Attempt<T> =
+  | { readonly type: 'done'; readonly value: T }
+  | { readonly type: 'refused'; readonly error: Refused }
+  | { readonly type: 'failed'; readonly mayHaveHappened: boolean; readonly why: string }
+
+/** The nodes of one cluster, as a client sees them. */
+export class Nodes {
+  readonly #options: NodesOptions
+  /** The one that answered last. */
+  #preferred: number
+
+  constructor(options: NodesOptions) {
+    this.#options = options
+    // Clients spread over the nodes, and each stays where it is answered.
+    this.#preferred = Math.floor(options.random() * options.nodes.length)
+  }
+
+  get attemptTimeoutMs(): number {
+    return this.#options.attemptTimeoutMs
+  }
+
+  /** The node to ask next. */
+  get preferred(): number {
+    return this.#preferred
+  }
+
+  url(node: number): string {
+    return this.#options.nodes[node] ?? ''
+  }
+
+  /** `failed` has failed: take the one behind it, unless another call has done so already. */
+  moveOn(failed: number): void {
+    if (this.#preferred === failed) this.#preferred = (failed + 1) % this.#options.nodes.length
+  }
+
+  /** How long to pause after so many failures: not at all before every node had its turn. */
+  pauseMs(failures: number): number {
+    const { nodes, random } = this.#options
+    if (failures === 0 || failures % nodes.length !== 0) return 0
+    const longest = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures / nodes.length - 1))
+    return longest * (0.5 + random() / 2)
+  }
+
+  /**
+   * Rejects with UnavailableError or OutcomeUnknownError when the time is up, or with the reason of
+   * the signal.
+   */
+  async request<T>(exchange: Exchange<T>, deadline: Deadline): Promise<Reply<T>> {
+    let mayHaveHappenedBefore = false
+    let why = 'there was no time left'
+    for (let failures = 0; ; failures += 1) {
+      await deadline.pause(this.pauseMs(failures))
+      deadline.throwIfGivenUp()
+      if (deadline.isOver) throw tooLate(exchange, deadline, mayHaveHappenedBefore, why)
+      const node = this.#preferred
+      const attempt = await this.#attempt(node, exchange, deadline)
+      if (attempt.type === 'done') return attempt
+      if (attempt.type === 'refused') return { ...attempt, mayHaveHappenedBefore }
+      mayHaveHappenedBefore ||= attempt.mayHaveHappened
+      why = `${this.url(node)} ${attempt.why}`
+      this.moveOn(node)
+    }
+  }
+
+  async #attempt<T>(node: number, exchange: Exchange<T>, whole: Deadline): Promise<Attempt<T>> {
+    const { method, path, parameters, headers = {}, body, isAnsweredAtOnce = false } = exchange
+    const longestMs = Math.min(this.#options.attemptTimeoutMs, whole.remainingMs, MAX_TIMEOUT_MS)
+    const timeoutMs = Math.max(1, Math.ceil(longestMs))
+    const query = new URLSearchParams({
+      ...parameters,
+      ...(isAnsweredAtOnce ? {} : { timeout: String(timeoutMs) }),
+    })
+    const deadline = new Deadline(timeoutMs + ANSWER_WITHIN_MS, whole.signal)
+    try {
+      const response = await fetch(`${this.url(node)}${path}?${query.toString()}`, {
+        method,
+        headers,
+        signal: deadline.signal,
+        ...(body === undefined ? {} : { body }),
+      })
+      const text = await textOf(response)
+      if (response.ok) return { type: 'done', value: exchange.read(text, response.headers) }
+      return judge(response.status, text)
+    } catch (error) {
+      const why = deadline.signal.aborted ? 'did not answer' : `failed: ${describe(error)}`
+      return { type: 'failed', mayHaveHappened: !wasRefused(error), why }
+    } finally {
+      deadline.clear()
+    }
+  }
+}
+
+/** A refusal of ours is for good, unless the node itself is in trouble. */
+function judge(status: number, text: string): Attempt<never> {
+  const error = parseRefusal(text)
+  if (error !== null && status < 500) return { type: 'refused', error }
+  return {
+    type: 'failed',
+    // Whoever does not speak our language may have handed the request on.
+    mayHaveHappened: error === null || error.outcome === 'unknown',
+    why: `answered ${status}${error === null ? '' : `: ${error.message}`}`,
+  }
+}
+
+/** What a refusal says; `null` when the text is none of ours. */
+export function parseRefusal(text: string): Refused | null {
+  try {
+    return errorBody.parse(JSON.parse(text)).error
+  } catch {
+    return null
+  }
+}
+
+async function textOf(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > MAX_ANSWER_BYTES) throw new RangeError('the answer is too large')
+    chunks.push(chunk)
+  }
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
+}
+
+/** Whether nobody listened, so that nothing was sent. */
+function wasRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
+}
+
+function describe(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (cause instanceof Error) return 'code' in cause ? String(cause.code) : cause.message
+  return String(cause)
+}
+
+function tooLate(
+  { method }: Exchange<unknown>,
+  { afterMs }: Deadline,
+  mayHaveHappened: boolean,
+  why: string,
+): Error {
+  const message = `Nobody answered within ${afterMs} ms; at last ${why}.`
+  if ((method === 'PUT' || method === 'DELETE') && mayHaveHappened) {
+    return new OutcomeUnknownError(
+      `${message} The write may have happened, or may still happen. Read the key to find out.`,
+    )
+  }
+  return new UnavailableError(`${message} Check that a majority of the nodes runs, then try again.`)
+}

@@ -1,0 +1,66 @@
+/**
+ * One node of the cluster: a Replica over the adapters that its URLs name. The only place of this
+ * example that opens one.
+ */
+import { openDurability, openTransport, Replica } from '@paxos/replica'
+import type { Answer, Command, Query, Result } from './commands.ts'
+import { UserError } from './fail.ts'
+import type { Log } from './log.ts'
+import type { ServiceMetrics } from './metrics.ts'
+import type { KeyValueReplica } from './replica.ts'
+import type { Store } from './store.ts'
+
+export interface NodeOptions {
+  readonly id: string
+  /** Where each node listens; the scheme of this one's address says which transport it takes. */
+  readonly members: Readonly<Record<string, string>>
+  /** Where this node keeps what it has promised and accepted: a URL. */
+  readonly durability: string
+  readonly heartbeatPeriodMs?: number | undefined
+  readonly livenessWindowMs?: number | undefined
+  readonly store: Store
+  readonly metrics: ServiceMetrics
+  readonly log: Log
+}
+
+/** A node that runs. */
+export interface RunningReplica extends KeyValueReplica {
+  /** Resolves with the reason when the node had to stop by itself; never when it was closed. */
+  readonly stopped: Promise<Error>
+  close(): Promise<void>
+}
+
+/** Rejects with the error of the adapter that would not open; then nothing is left open. */
+export async function openReplica(options: NodeOptions): Promise<RunningReplica> {
+  const { id, members, durability, store, metrics, log, ...periods } = options
+  const address = members[id]
+  if (address === undefined) {
+    const ids = Object.keys(members).join(', ')
+    throw new UserError(`'${id}' is not among the members ${ids}. Choose one of them as --id.`)
+  }
+  const replica = await Replica.open<Command, Result, Query, Answer>({
+    cluster: 'kv-store',
+    id,
+    members,
+    transport: await openTransport(address),
+    durability: await openDurability(durability),
+    stateMachine: store,
+    metrics,
+    logger: log,
+    ...periods,
+  })
+  return {
+    propose: (command, wait) => replica.propose(command, wait),
+    openSession: (wait) => replica.openSession(wait),
+    query: (query, wait) => replica.query(query, wait),
+    status: () => replica.status(),
+    stopped: untilStopped(replica),
+    close: () => replica.close(),
+  }
+}
+
+async function untilStopped(replica: Replica<Command, Result, Query, Answer>): Promise<Error> {
+  for await (const event of replica.events()) if (event.type === 'stopped') return event.error
+  // It was closed: nobody need hear of it.
+  return await new Promise(() => undefined)
+}

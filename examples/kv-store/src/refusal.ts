@@ -1,0 +1,61 @@
+/**
+ * How a request is refused: which status and which code stand for which error. It must never tell a
+ * client that a write has not happened when it may have.
+ */
+import { PaxosError } from '@paxos/core'
+import type { ErrorBody, ErrorCode } from './api.ts'
+
+export type RefusalStatus = 400 | 404 | 409 | 410 | 412 | 413 | 500 | 503
+
+/** A request that is answered with an error. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly status: RefusalStatus
+  readonly body: ErrorBody
+
+  constructor(
+    status: RefusalStatus,
+    code: ErrorCode,
+    message: string,
+    more: { readonly outcome?: 'unknown'; readonly revision?: number } = {},
+  ) {
+    super(message)
+    this.status = status
+    this.body = { error: { code, message, ...more } }
+  }
+}
+
+/** Whether the request was about to change something when it failed. */
+export type Attempt = 'write' | 'read'
+
+/** What a replica rejected with, as an answer. */
+export function refusalOf(error: unknown, attempt: Attempt): Refusal {
+  if (error instanceof Refusal) return error
+  const code = error instanceof PaxosError ? error.code : ''
+  const message = error instanceof Error ? error.message : String(error)
+  switch (code) {
+    case 'ERR_PAXOS_INVALID_ARGUMENT':
+      return new Refusal(400, 'invalid-argument', message)
+    case 'ERR_PAXOS_VALUE_TOO_LARGE':
+      return new Refusal(413, 'too-large', message)
+    case 'ERR_PAXOS_SESSION_EXPIRED':
+      return new Refusal(410, 'session-expired', message)
+    case 'ERR_PAXOS_ALREADY_ANSWERED':
+      return new Refusal(409, 'already-answered', message)
+    case 'ERR_PAXOS_TIMEOUT':
+    case 'ERR_PAXOS_CLOSED':
+    case 'ERR_PAXOS_STOPPED':
+      return attempt === 'read'
+        ? new Refusal(503, 'unavailable', message)
+        : new Refusal(503, 'outcome-unknown', message, { outcome: 'unknown' })
+    default:
+      return unexpected(attempt)
+  }
+}
+
+/** What it was is for the log of the server; a client learns no more than what to do. */
+function unexpected(attempt: Attempt): Refusal {
+  const more = attempt === 'write' ? ({ outcome: 'unknown' } as const) : {}
+  const message = 'The server failed. What happened is in its log.'
+  return new Refusal(500, 'internal', message, more)
+}

@@ -1,0 +1,43 @@
+/**
+ * What the service needs of a replica: a part of what Replica offers, so that a test can stand in
+ * for it.
+ */
+import type { Answer, Command, Query, Result } from './commands.ts'
+
+/** How long to wait. */
+export interface Wait {
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+}
+
+/** A caller's own place in the table of results, and which of its commands this is, from 1 on. */
+export interface SessionPlace {
+  readonly id: string
+  readonly sequence: number
+}
+
+/** Whether an answer may miss the newest writes. */
+export type Consistency = 'linearizable' | 'local'
+
+/** A part of what a node knows of itself. */
+export interface ReplicaStatus {
+  readonly id: string
+  readonly role: 'leader' | 'follower' | 'candidate'
+  readonly leader: string | null
+  readonly chosenThrough: number
+  readonly appliedThrough: number
+  readonly snapshotThrough: number
+  readonly inFlight: number
+  readonly queued: number
+  readonly sessions: number
+  /** By peer, how far behind it is in slots, as far as this node knows. */
+  readonly lag: Readonly<Record<string, number | null>>
+}
+
+/** One node of the cluster. */
+export interface KeyValueReplica {
+  propose(command: Command, options?: Wait & { readonly session?: SessionPlace }): Promise<Result>
+  openSession(options?: Wait): Promise<string>
+  query(query: Query, options?: Wait & { readonly consistency?: Consistency }): Promise<Answer>
+  status(): ReplicaStatus
+}

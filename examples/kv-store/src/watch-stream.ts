@@ -1,0 +1,67 @@
+/**
+ * A watch as server-sent events. It reads from the feed only when the client has taken what was
+ * sent, so that nothing piles up here; it ends with the connection, and the connection with it.
+ */
+import type { z } from 'zod'
+import type { watchEvents } from './api.ts'
+import type { Watch, Watched } from './feed.ts'
+
+const LAGGED =
+  'This node does not remember all changes since then. Read the keys anew, then watch again.'
+
+/** The body of the answer. `heartbeatMs` is how often it says that it is alive. */
+export function watchStream(watch: Watch, heartbeatMs: number): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  let waiting: Promise<Watched | null> | null = null
+  let isOver = false
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const first = event('ready', watch.after, { revision: watch.after })
+        controller.enqueue(encoder.encode(first))
+      },
+      async pull(controller) {
+        waiting ??= watch.next()
+        const found = await within(waiting, heartbeatMs)
+        if (isOver) return
+        if (found === 'late') return controller.enqueue(encoder.encode(':\n\n'))
+        waiting = null
+        if (found?.type === 'change') {
+          const { change } = found
+          return controller.enqueue(encoder.encode(event('change', change.revision, change)))
+        }
+        if (found?.type === 'lagged') {
+          controller.enqueue(encoder.encode(event('lagged', null, { message: LAGGED })))
+        }
+        isOver = true
+        controller.close()
+      },
+      cancel() {
+        isOver = true
+        watch.close()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function event<Name extends keyof typeof watchEvents>(
+  name: Name,
+  id: number | null,
+  data: z.input<(typeof watchEvents)[Name]>,
+): string {
+  const line = id === null ? '' : `id: ${id}\n`
+  return `event: ${name}\n${line}data: ${JSON.stringify(data)}\n\n`
+}
+
+async function within<T>(promise: Promise<T>, periodMs: number): Promise<T | 'late'> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, periodMs, 'late' as const)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Stands in for a replica: one node in memory that applies at once, with sessions that keep their
+ * results. It can be told to wait, or to fail, as a replica may.
+ */
+import { AlreadyAnsweredError, SessionExpiredError, TimeoutError } from '@paxos/replica'
+import type { Answer, Command, Query, Result } from '../src/commands.ts'
+import type { KeyValueReplica, ReplicaStatus, SessionPlace, Wait } from '../src/replica.ts'
+import type { Store } from '../src/store.ts'
+
+interface Kept {
+  sequence: number
+  result: Result | null
+}
+
+export class Solo implements KeyValueReplica {
+  /** What is called before a call is answered; rejects to make it fail without an effect. */
+  before: (wait: Wait) => Promise<void> = () => Promise.resolve()
+  /** What is called after a command is applied; rejects to lose its answer. */
+  after: () => Promise<void> = () => Promise.resolve()
+  /** Every call's options, in order. */
+  readonly waits: Wait[] = []
+  readonly #store: Store
+  readonly #sessions = new Map<string, Kept>()
+  #slot = 0
+  #opened = 0
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  get slot(): number {
+    return this.#slot
+  }
+
+  async propose(
+    command: Command,
+    wait: Wait & { readonly session?: SessionPlace } = {},
+  ): Promise<Result> {
+    this.waits.push(wait)
+    await this.before(wait)
+    const result = this.#once(command, wait.session)
+    await this.after()
+    return result
+  }
+
+  async openSession(wait: Wait = {}): Promise<string> {
+    this.waits.push(wait)
+    await this.before(wait)
+    this.#slot += 1
+    this.#opened += 1
+    const id = `session-${this.#opened}`
+    this.#sessions.set(id, { sequence: 0, result: null })
+    return id
+  }
+
+  async query(query: Query, wait: Wait = {}): Promise<Answer> {
+    this.waits.push(wait)
+    await this.before(wait)
+    return this.#store.query(query)
+  }
+
+  status(): ReplicaStatus {
+    return {
+      id: 'a',
+      role: 'leader',
+      leader: 'a',
+      chosenThrough: this.#slot,
+      appliedThrough: this.#slot,
+      snapshotThrough: 0,
+      inFlight: 0,
+      queued: 0,
+      sessions: this.#sessions.size,
+      lag: { b: null, c: 3 },
+    }
+  }
+
+  expireSessions(): void {
+    this.#sessions.clear()
+  }
+
+  #once(command: Command, place: SessionPlace | undefined): Result {
+    if (place === undefined) return this.#apply(command)
+    const kept = this.#sessions.get(place.id)
+    if (kept === undefined) throw new SessionExpiredError('The session is over. Open another.')
+    if (place.sequence === kept.sequence && kept.result !== null) return kept.result
+    if (place.sequence <= kept.sequence) {
+      throw new AlreadyAnsweredError('A later one came first. Use the next sequence.')
+    }
+    kept.sequence = place.sequence
+    kept.result = this.#apply(command)
+    return kept.result
+  }
+
+  #apply(command: Command): Result {
+    this.#slot += 1
+    return this.#store.apply(command, this.#slot)
+  }
+}
+
+/** A wait that ends only with the caller's patience. */
+export function forEver({ signal, timeoutMs = 0 }: Wait): Promise<never> {
+  return new Promise((_, reject) => {
+    const timer = setTimeout(
+      () => reject(new TimeoutError('Nobody answered. Try again.')),
+      timeoutMs,
+    )
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    })
+  })
+}
