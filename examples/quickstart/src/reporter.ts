@@ -8,7 +8,9 @@ import { nowMs } from './report.ts'
 import type { Report } from './report.ts'
 
 /** A function for Synod's `observe`, which hands reports to `report`. */
-export function reporter(report: (report: Report) => void): (observation: SynodObservation) => void {
+export function reporter(
+  report: (report: Report) => void,
+): (observation: SynodObservation) => void {
   let sending: { atMs: number; to: NodeId[]; message: Message<Uint8Array> } | null = null
   const flush = (): void => {
     if (sending !== null) report({ type: 'sent', ...sending })

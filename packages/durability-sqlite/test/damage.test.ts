@@ -253,6 +253,24 @@ describe('rows that are sound to SQLite and are not those of the last save', () 
     expect(fingerprint(directory)).toEqual(before)
   })
 
+  it('a page that counts as free although it is in use: it would be written over one day', async () => {
+    const directory = await temporaryDirectory()
+    const adapter = open(directory)
+    await adapter.open()
+    await adapter.save(accept(1, new Uint8Array(40_000)))
+    await adapter.save({ snapshot: { through: 1, members: [], bytes: bytes('') } })
+    await adapter.close()
+    const damaged = changed(filesIn(directory), NAME, (content) => {
+      const database = Buffer.from(content.buffer)
+      const trunk = (database.readUInt32BE(32) - 1) * 4096
+      expect(database.readUInt32BE(trunk + 4)).toBeGreaterThan(1)
+      // The root of the first table.
+      database.writeUInt32BE(2, trunk + 8)
+      return content
+    })
+    await expect(open(lay(damaged)).open()).rejects.toThrow(/is damaged: SQLite says: /)
+  })
+
   it('a whole database with the mark of another one', async () => {
     const one = await saved('closed')
     const other = await saved('closed')
@@ -304,6 +322,15 @@ describe('the marks', () => {
         expect(readable(found)).toBe(readable(after(CHANGES.slice(0, index + 1))))
         await reopened.close()
       }
+    }
+  })
+
+  it('with the newest one damaged, the commit that it was of must be there all the same', async () => {
+    const files = await saved('killed')
+    const cut = changed(files, WAL, (log) => log.slice(0, log.byteLength - FRAME_BYTES))
+    for (const position of [0, 4096]) {
+      const damaged = changed(cut, MARK, (copy) => copy.fill(0, position, position + 32))
+      expect(await outcomeOf(damaged)).toBe('refused')
     }
   })
 

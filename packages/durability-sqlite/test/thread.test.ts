@@ -18,12 +18,19 @@ vi.setConfig({ testTimeout: 120_000 })
 /** Every thread that was started, so that a test can end one. */
 const started = vi.hoisted((): Threads.Worker[] => [])
 
+/** The length of every buffer that was handed over to one. */
+const copiedBytes = vi.hoisted((): number[] => [])
+
 vi.mock('node:worker_threads', async (original) => {
   const real = await original<typeof Threads>()
   class Recorded extends real.Worker {
     constructor(...args: ConstructorParameters<typeof Threads.Worker>) {
       super(...args)
       started.push(this)
+    }
+    override postMessage(value: unknown, transfer: readonly ArrayBuffer[]): void {
+      copiedBytes.push(...transfer.map(({ byteLength }) => byteLength))
+      super.postMessage(value, transfer)
     }
   }
   return { ...real, Worker: Recorded }
@@ -127,7 +134,10 @@ describe.each(DRIVERS)('a connection with %s', (driver) => {
     const connection = await thread.connect(await newFile(), 'write')
     const view = new Uint8Array(100).fill(7).subarray(1, 4)
     const sql = 'SELECT ? AS b'
+    const before = copiedBytes.length
     const running = connection.run([{ sql, parameters: [view] }])
+    // Nothing of the other 97 bytes was copied on the way.
+    expect(copiedBytes.slice(before)).toEqual([3])
     view.fill(0)
     expect(await running).toEqual([[{ b: Uint8Array.from([7, 7, 7]) }]])
     expect(view.byteLength).toBe(3)
