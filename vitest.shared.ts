@@ -12,6 +12,9 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // For machines that are busy: a test that waits for an event in vain fails late, and for sure.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     coverage: { include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary'] },
   },
 })
