@@ -42,6 +42,8 @@ export function refusalOf(error: unknown, attempt: Attempt): Refusal {
       return new Refusal(410, 'session-expired', message)
     case 'ERR_PAXOS_ALREADY_ANSWERED':
       return new Refusal(409, 'already-answered', message)
+    case 'ERR_PAXOS_OVERLOADED':
+      return new Refusal(503, 'unavailable', message)
     case 'ERR_PAXOS_TIMEOUT':
     case 'ERR_PAXOS_CLOSED':
     case 'ERR_PAXOS_STOPPED':

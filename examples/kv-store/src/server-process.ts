@@ -56,7 +56,7 @@ export class ServerProcess {
         if (!this.#mayExit) onFailure(error)
       }
       this.#child.on('error', ({ message }) => failed(message))
-      this.#child.on('close', () => failed(lastLine(this.#complaint) ?? 'It ended by itself.'))
+      this.#child.on('close', () => failed(reasonIn(this.#complaint) ?? 'It ended by itself.'))
     })
     this.ready.catch(() => undefined)
   }
@@ -95,6 +95,8 @@ function commandLine(args: ServerArguments): string[] {
   ]
 }
 
-function lastLine(text: string): string | undefined {
-  return text.trimEnd().split('\n').at(-1) || undefined
+/** The sentence that a server has left, or the error that it died of. */
+function reasonIn(complaint: string): string | undefined {
+  const lines = complaint.split('\n').filter((line) => line.trim() !== '')
+  return lines.find((line) => /^(?:Uncaught )?\w*Error\b/.test(line)) ?? lines.at(-1)
 }

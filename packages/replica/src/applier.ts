@@ -152,7 +152,7 @@ export class Applier<Command, Result, Query, Answer> {
 function reasonOf({ type }: SessionOutcome, session: Slot, sequence: number): Error {
   if (type === 'acknowledged') {
     return new AlreadyAnsweredError(
-      `Command ${sequence} of the session was answered before, and the answer is forgotten. ` +
+      `A later command of the session said that ${sequence} is over, so its answer is forgotten. ` +
         'Give each command a sequence of its own.',
     )
   }

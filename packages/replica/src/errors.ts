@@ -27,6 +27,11 @@ export class StoppedError extends PaxosError {
   readonly outcome = 'unknown'
 }
 
+/** More wait than this node can keep. Nothing was asked; try again when some are answered. */
+export class OverloadedError extends PaxosError {
+  readonly code = 'ERR_PAXOS_OVERLOADED'
+}
+
 /** The encoded value would not fit into a frame. Nothing was proposed. */
 export class ValueTooLargeError extends PaxosError {
   readonly code = 'ERR_PAXOS_VALUE_TOO_LARGE'
@@ -42,8 +47,8 @@ export class SessionExpiredError extends PaxosError {
 }
 
 /**
- * The sequence of a command is below one that its session has acknowledged: its answer was given
- * before, and is forgotten. It was applied then, and not again.
+ * The sequence of a command is below one that its session has acknowledged: its client said that it
+ * has the answer, or gave it up. It is not applied now; whether it was then is not known any more.
  */
 export class AlreadyAnsweredError extends PaxosError {
   readonly code = 'ERR_PAXOS_ALREADY_ANSWERED'

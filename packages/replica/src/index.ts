@@ -8,6 +8,7 @@ export type { Codec, Json } from './codec.ts'
 export {
   AlreadyAnsweredError,
   ClosedError,
+  OverloadedError,
   SessionExpiredError,
   StoppedError,
   TimeoutError,

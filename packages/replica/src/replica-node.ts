@@ -13,7 +13,7 @@ import {
 } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
-import { ClosedError, ValueTooLargeError } from './errors.ts'
+import { ClosedError, OverloadedError, ValueTooLargeError } from './errors.ts'
 import type { StoppedError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Host } from './host.ts'
@@ -155,7 +155,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     if (consistency === 'local') return this.#applier.query(query)
     if (this.#reads.size >= MAX_PENDING_READS) this.#reads.retry()
     if (this.#reads.size >= MAX_PENDING_READS) {
-      throw new InvalidArgumentError(
+      throw new OverloadedError(
         `${MAX_PENDING_READS} reads wait already. Await some of them before you ask for more.`,
       )
     }

@@ -173,7 +173,8 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
 
   /**
    * Asks the state machine, without a write. Rejects with InvalidArgumentError when it takes no
-   * queries, with TimeoutError, with the signal's reason, with ClosedError or StoppedError.
+   * queries, with OverloadedError when too many wait, with TimeoutError, with the signal's reason,
+   * with ClosedError or StoppedError.
    */
   query(query: Query, options: QueryOptions = {}): Promise<Answer> {
     return this.#node.query(query, options)
