@@ -11,8 +11,8 @@ export interface LateJoinerOptions {
   readonly directory: string
 }
 
-/** More than are between two snapshots. */
-const COMMANDS_BEFORE = 12_000
+/** Far more than are between two snapshots, and than stay in memory behind one. */
+const COMMANDS_BEFORE = 40_000
 
 const [FIRST, SECOND, LATE] = IDS
 
