@@ -1,0 +1,174 @@
+import { describe, expect, it } from 'vitest'
+import type { NodeId, Slot } from '@paxos/core'
+import { decodeEntry } from '@paxos/core/multi'
+import type { LogEffects } from '@paxos/core/multi'
+import { encode } from '@paxos/core/wire'
+import { SessionExpiredError } from '@paxos/replica'
+import { memory as memoryTransport } from '@paxos/transport-memory'
+import { ClientSession } from '../src/client-session.ts'
+import { Outbox } from '../src/outbox.ts'
+import { Outcome } from '../src/outcome.ts'
+import { Proposals } from '../src/proposals.ts'
+import { Reads } from '../src/reads.ts'
+import { decodeState, encodeState } from '../src/replica-snapshot.ts'
+import { replicaCluster } from './replica-cluster.ts'
+import { settled, VirtualClock } from './virtual-clock.ts'
+
+const NOTHING: LogEffects = { send: [], events: [] }
+
+describe('a linearizable read', () => {
+  it('that is confirmed before its slot is applied waits for that slot', () => {
+    const { reads, answers, apply } = asked()
+    apply(4)
+    reads.ready(1, 5, 4)
+    expect(answers).toEqual([])
+    apply(5)
+    expect(answers).toEqual([5])
+  })
+
+  it('that is confirmed for a slot that is applied is answered at once, and once', () => {
+    const { reads, answers, apply } = asked()
+    apply(5)
+    reads.ready(1, 5, 5)
+    apply(6)
+    expect(answers).toEqual([5])
+  })
+})
+
+describe('values on their way to the leader', () => {
+  it('that the engine has no room for after all come again, before later ones', async () => {
+    const taken: string[] = []
+    let isFull = true
+    const log = {
+      id: 'a' as NodeId,
+      leader: 'a' as NodeId,
+      room: { values: 10, bytes: 1000 },
+      propose(values: readonly Uint8Array[]) {
+        if (!isFull) taken.push(values.map((value) => value.join()).join(' '))
+        const first = isFull ? null : 1
+        isFull = false
+        return { first, effects: NOTHING }
+      },
+      forward: () => NOTHING,
+    }
+    const outbox = new Outbox(log, (give) => {
+      give()
+    })
+    outbox.add(Uint8Array.of(1))
+    outbox.add(Uint8Array.of(2))
+    await settled()
+    outbox.add(Uint8Array.of(3))
+    await settled()
+    expect(taken.join(' ')).toBe('1 2 3')
+    expect(outbox.length).toBe(0)
+  })
+
+  it('are bounded: what does not fit is refused', () => {
+    const log = {
+      id: 'a',
+      leader: null,
+      room: { values: 0, bytes: 0 },
+      propose: () => ({ first: null, effects: NOTHING }),
+      forward: () => NOTHING,
+    }
+    const outbox = new Outbox(log, () => undefined)
+    const value = new Uint8Array(1 << 20)
+    const added = Array.from({ length: 100 }, () => outbox.add(value)).filter(Boolean)
+    expect(added).toHaveLength(63)
+    expect(outbox.length).toBe(63)
+  })
+})
+
+it('P24: a session acknowledges only what is answered, although later ones are', () => {
+  const session = new ClientSession(7, 0)
+  expect([session.take(0), session.take(0)].map(({ acknowledged }) => acknowledged)).toEqual([1, 1])
+  session.answered(2)
+  expect(session.take(0)).toEqual({ session: 7, sequence: 3, acknowledged: 1 })
+  session.answered(1)
+  expect(session.take(0)).toEqual({ session: 7, sequence: 4, acknowledged: 3 })
+})
+
+describe('proposals', () => {
+  const ticket = { session: 3, sequence: 1, acknowledged: 1 }
+
+  it('the same command of a session that is on its way is not sent again', () => {
+    const { proposals, handed, wanted } = world()
+    const first = wanted().outcome
+    expect(proposals.proposeFor(ticket, Uint8Array.of(1), first)).toBe(first)
+    expect(proposals.proposeFor(ticket, Uint8Array.of(1), wanted().outcome)).toBe(first)
+    expect(handed.map((value) => decodeEntry(value).type)).toEqual(['command'])
+  })
+
+  it('behind a snapshot each has its remembered result, goes on, or is said to be unknown', async () => {
+    const { proposals, wanted } = world()
+    const [applied, open, forgotten] = [wanted(), wanted(), wanted()]
+    const bytes = Uint8Array.of(1)
+    proposals.proposeFor({ ...ticket, session: 1 }, bytes, applied.outcome)
+    proposals.proposeFor({ ...ticket, session: 2 }, bytes, open.outcome)
+    proposals.proposeFor({ ...ticket, session: 3 }, bytes, forgotten.outcome)
+    proposals.skipped(({ session }) => {
+      if (session === 1) return { result: () => 'remembered' }
+      return session === 2 ? null : new SessionExpiredError('Unknown. Read the state.')
+    })
+    expect(await applied.result).toBe('remembered')
+    await expect(forgotten.result).rejects.toThrow(SessionExpiredError)
+    expect(proposals.pending).toBe(1)
+    proposals.applied(2, 1, () => 'later')
+    expect(await open.result).toBe('later')
+  })
+})
+
+it('a message of a single decree is none of a replica’s: it is counted and dropped', async () => {
+  const cluster = replicaCluster('a', 'b')
+  const node = await cluster.open('a')
+  const other = memoryTransport({ hub: cluster.hub })
+  const { a = '', b = '' } = cluster.members
+  await other.open({ id: 'b', listen: b, peers: new Map([['a', a]]), receive: () => undefined })
+  other.send('a', encode({ cluster: 'paxos', from: 'b', message: { type: 'learn' } }))
+  await cluster.clock.advance(10)
+  expect(node.status().dropped.foreign).toBe(1)
+  await node.close()
+  await other.close()
+})
+
+it('a snapshot of another form is refused, whatever it holds', () => {
+  const state = { sessions: Uint8Array.of(1), machine: Uint8Array.of(2, 3) }
+  const bytes = encodeState(state)
+  expect(decodeState(bytes)).toEqual(state)
+  bytes[0] = 2
+  expect(() => decodeState(bytes)).toThrow(/none of a replica of this version/)
+})
+
+/** Reads with one that waits, and what it was answered from. */
+function asked() {
+  const reads = new Reads(() => undefined)
+  const answers: Slot[] = []
+  let appliedThrough: Slot = 0
+  const apply = (slot: Slot): void => {
+    appliedThrough = slot
+    reads.applied(slot)
+  }
+  reads.add({
+    isAwaited: true,
+    answer: () => answers.push(appliedThrough),
+    reject: () => undefined,
+  })
+  return { reads, answers, apply }
+}
+
+/** Proposals that are handed over to nobody. */
+function world() {
+  const clock = new VirtualClock()
+  const handed: Uint8Array[] = []
+  const proposals = new Proposals<string>({
+    handOver: (value) => handed.push(value),
+    nowMs: () => clock.nowMs(),
+    nonce: () => Uint8Array.of(1),
+    renewSessionAfterMs: 1000,
+  })
+  const wanted = (): { outcome: Outcome<string>; result: Promise<string> } => {
+    const outcome = new Outcome<string>(clock)
+    return { outcome, result: outcome.wait() }
+  }
+  return { proposals, handed, wanted }
+}
