@@ -126,7 +126,8 @@ describe('third parties join by registering', () => {
 
 describe('a URL that cannot be served is a clear error', () => {
   it.each(['', 'here', '127.0.0.1:7000', 'nats://here', ':udp', '//udp:1'])('%j', async (url) => {
-    for (const opening of [openTransport(url), openDurability(url)]) {
+    for (const open of [openTransport, openDurability]) {
+      const opening = open(url)
       await expect(opening).rejects.toThrow(InvalidArgumentError)
       await expect(opening).rejects.toThrow(/Use one of .*memory:.*, or add yours by register/)
     }
