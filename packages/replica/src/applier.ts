@@ -89,6 +89,7 @@ export class Applier<Command, Result, Query, Answer> {
     })
     this.#appliedThrough = slot
     this.#bytesSinceSnapshot += value.byteLength
+    if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)
     if (entry.type === 'open-session' && outcome.type === 'opened') {
       this.#usedAtMs.set(outcome.session, nowMs)
       return { type: 'opened', nonce: entry.nonce, session: outcome.session }
@@ -98,10 +99,21 @@ export class Applier<Command, Result, Query, Answer> {
     if (outcome.type === 'applied' || outcome.type === 'duplicate') {
       this.#usedAtMs.set(session, nowMs)
       const { result: bytes } = outcome
-      const result = (): Result => fresh?.result ?? resultCodec.decode(bytes)
+      const result = (): Result => (fresh === null ? resultCodec.decode(bytes) : fresh.result)
       return { type: 'command', session, sequence, result }
     }
     return { type: 'refused', session, sequence, reason: reasonOf(outcome, session, sequence) }
+  }
+
+  /** Whether apply() could read `value`: what comes from other nodes is not taken on trust. */
+  understands(value: Uint8Array): boolean {
+    try {
+      const entry = decodeEntry(value)
+      if (entry.type === 'command') this.#settings.commandCodec.decode(entry.bytes)
+      return true
+    } catch {
+      return false
+    }
   }
 
   query(query: Query): Answer {

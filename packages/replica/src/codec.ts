@@ -36,6 +36,19 @@ export function json<V>(): Codec<V> {
   }
 }
 
+/** As json(), with a word for undefined: no bytes at all. For what functions return. */
+export function jsonOrNothing<V>(): Codec<V> {
+  const inner = json<V>()
+  return {
+    encode: (value) => (value === undefined ? new Uint8Array() : inner.encode(value)),
+    decode(bytes) {
+      if (bytes.byteLength > 0) return inner.decode(bytes)
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no bytes are only what undefined became
+      return undefined as V
+    },
+  }
+}
+
 function stringify(value: unknown): string | undefined {
   try {
     return JSON.stringify(value)

@@ -38,10 +38,15 @@ export class EventStream<E> {
     for (const { wake } of this.#listeners) wake()
   }
 
-  /** The events from now on, until `end` or until the loop over them is left. */
-  async *listen(): AsyncGenerator<E | EventsLost, void, undefined> {
+  /** The events from this call on, until `end` or until the loop over them is left. */
+  listen(): AsyncGenerator<E | EventsLost, void, undefined> {
+    // Not in the generator, which does nothing before somebody asks for the first event.
     const listener: Listener<E> = { buffer: [], lost: 0, wake: () => undefined }
     this.#listeners.add(listener)
+    return this.#read(listener)
+  }
+
+  async *#read(listener: Listener<E>): AsyncGenerator<E | EventsLost, void, undefined> {
     try {
       for (;;) {
         if (listener.lost > 0) {

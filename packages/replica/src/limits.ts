@@ -17,6 +17,18 @@ export const MAX_TIMEOUT_MS = 2 ** 31 - 1
  */
 export const MAX_PENDING_BYTES = 64 << 20
 
+/** What commands that wait their turn may take besides, in bytes; more are refused. */
+export const MAX_WAITING_BYTES = 256 << 20
+
+/** What a command that waits counts beside its bytes: more than its promise and timer take. */
+export const CALL_OVERHEAD_BYTES = 1024
+
+/**
+ * A value that is not seen applied is handed over again after 1, 2, 4, … intervals, at most so many:
+ * some seconds, after which a leader that has lost it is more likely than one that is slow.
+ */
+export const MAX_RETRY_FACTOR = 16
+
 /**
  * What may wait on its way to the leader or into its window, in bytes; more is dropped, and handed
  * over again by whoever wants it.

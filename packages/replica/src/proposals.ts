@@ -1,24 +1,36 @@
 /**
  * What this node wants in the log and has not seen applied: commands, and sessions to be opened.
  * Each is handed over as often as it takes, and answered once; the sessions see to it that it is
- * applied once. Must never say that a command was not applied when it may have been.
+ * applied once. Must never say that a command was not applied when it may have been, nor bring in
+ * again what may have been.
  */
 import { encodeEntry } from '@paxos/core/multi'
 import { ClientSession } from './client-session.ts'
 import type { Ticket } from './client-session.ts'
-import { MAX_PENDING_BYTES } from './limits.ts'
+import { OverloadedError, SessionExpiredError } from './errors.ts'
+import {
+  CALL_OVERHEAD_BYTES,
+  MAX_PENDING_BYTES,
+  MAX_RETRY_FACTOR,
+  MAX_WAITING_BYTES,
+} from './limits.ts'
 import type { Outcome } from './outcome.ts'
 
-/** A command of this node's own session that waits for its turn. */
+/** A command that waits for its turn. */
 interface Call<R> {
   readonly bytes: Uint8Array
+  /** Of a session that the caller holds; `null` for this node's own. */
+  readonly ticket: Ticket | null
   readonly outcome: Outcome<R>
 }
 
-interface PendingCommand<R> extends Call<R> {
+interface PendingCommand<R> {
   readonly type: 'command'
   readonly ticket: Ticket
   readonly isOwn: boolean
+  readonly bytes: Uint8Array
+  /** Of everybody who asked for this very command. */
+  readonly outcomes: Outcome<R>[]
 }
 
 interface PendingOpening {
@@ -27,18 +39,22 @@ interface PendingOpening {
   readonly outcome: Outcome<string> | null
 }
 
-/** An entry that was handed over and not seen applied. */
+/** An entry that is to be handed over until it is seen applied. */
 type Pending<R> = (PendingCommand<R> | PendingOpening) & {
   readonly value: Uint8Array
-  handedOverAtMs: number
+  /** How often it was handed over since there is this leader. */
+  attempts: number
+  handOverAtMs: number
 }
 
 export interface ProposalsOptions {
-  /** Hands a value over on its way into the log; it may be lost. */
-  readonly handOver: (value: Uint8Array) => void
+  /** Hands a value over on its way into the log, where it may be lost. False if it was not taken. */
+  readonly handOver: (value: Uint8Array) => boolean
   readonly nowMs: () => number
   /** Bytes that no other call returns, here or elsewhere. */
   readonly nonce: () => Uint8Array
+  /** How long to wait for a value to be seen applied before it is handed over again. */
+  readonly retryAfterMs: number
   /** A session of this node that was idle for so long may have expired, and is not used again. */
   readonly renewSessionAfterMs: number
 }
@@ -49,6 +65,7 @@ export class Proposals<R> {
   readonly #pending = new Map<string, Pending<R>>()
   #calls: Call<R>[] = []
   #pendingBytes = 0
+  #waitingBytes = 0
   #own: ClientSession | null = null
   #isOpeningOwn = false
 
@@ -66,28 +83,23 @@ export class Proposals<R> {
     return this.#calls.length
   }
 
-  /** Wants a command of this node's own session. It waits its turn while too many are out. */
-  propose(bytes: Uint8Array, outcome: Outcome<R>): void {
-    this.#calls.push({ bytes, outcome })
+  /**
+   * Wants a command: of a session that a caller holds, or with `null` of this node's own. It waits
+   * its turn while too many are on their way, and is rejected with OverloadedError when too many
+   * wait.
+   */
+  propose(ticket: Ticket | null, bytes: Uint8Array, outcome: Outcome<R>): void {
+    if (!this.#hasSpace(bytes.byteLength)) return outcome.reject(overloaded())
+    const call = { ticket, bytes, outcome }
+    this.#calls.push(call)
+    this.#waitingBytes += callBytes(call)
     this.#admit()
   }
 
-  /**
-   * Wants a command of a session that a caller holds. Returns the outcome to wait for: that of the
-   * same command, if it is on its way already.
-   */
-  proposeFor(ticket: Ticket, bytes: Uint8Array, outcome: Outcome<R>): Outcome<R> {
-    const same = this.#pending.get(commandKey(ticket.session, ticket.sequence))
-    if (same?.type === 'command') return same.outcome
-    this.#addCommand(ticket, { bytes, outcome }, false)
-    return outcome
-  }
-
-  /** Wants a session, for a caller, or without an outcome for this node itself. */
-  openSession(outcome: Outcome<string> | null): void {
-    const nonce = this.#options.nonce()
-    const value = encodeEntry({ type: 'open-session', nonce })
-    this.#add(openingKey(nonce), { type: 'opening', outcome, value, handedOverAtMs: 0 })
+  /** Wants a session for a caller. Rejected as propose() is. */
+  openSession(outcome: Outcome<string>): void {
+    if (!this.#hasSpace(0)) return outcome.reject(overloaded())
+    this.#open(outcome)
   }
 
   /** A session was opened, by whomever. */
@@ -104,24 +116,21 @@ export class Proposals<R> {
   applied(session: number, sequence: number, result: () => R): void {
     const pending = this.#removeCommand(session, sequence)
     if (pending === null) return
-    try {
-      pending.outcome.resolve(result())
-    } catch (error) {
-      pending.outcome.reject(error instanceof Error ? error : new Error(String(error)))
-    }
-    if (pending.isOwn) this.#admit()
+    for (const outcome of pending.outcomes) settle(outcome, result)
+    this.#admit()
   }
 
   /**
-   * A command was not applied, because its session is not known. `reason` says so; a command of
-   * this node's own is tried again in a new session.
+   * A command was met and not applied, for `reason`. One of this node's own session, which is not
+   * known any more, is tried again in a new one: no slot was missed in which it was applied.
    */
   refused(session: number, sequence: number, reason: Error): void {
     const pending = this.#removeCommand(session, sequence)
     if (pending === null) return
-    if (!pending.isOwn) return pending.outcome.reject(reason)
-    if (this.#own?.id === session) this.#own = null
-    this.#calls.unshift({ bytes: pending.bytes, outcome: pending.outcome })
+    const isForgotten = reason instanceof SessionExpiredError
+    if (isForgotten) this.#abandonOwn(session)
+    if (isForgotten && pending.isOwn) this.#waitAgain(pending)
+    else for (const outcome of pending.outcomes) outcome.reject(reason)
     this.#admit()
   }
 
@@ -136,8 +145,8 @@ export class Proposals<R> {
       const found = recall(pending.ticket)
       if (found instanceof Error) {
         this.#removeCommand(session, sequence)
-        pending.outcome.reject(found)
-        if (this.#own?.id === session) this.#own = null
+        this.#abandonOwn(session)
+        for (const outcome of pending.outcomes) outcome.reject(found)
       } else if (found !== null) this.applied(session, sequence, found.result)
     }
     this.#admit()
@@ -145,75 +154,118 @@ export class Proposals<R> {
 
   /** There is a leader that has not been handed anything. */
   handOverAgain(): void {
-    for (const pending of this.#pending.values()) this.#handOver(pending)
+    for (const pending of this.#pending.values()) {
+      pending.attempts = 0
+      this.#handOver(pending)
+    }
   }
 
-  /** Hands over again what was handed over before `beforeMs`, and forgets what nobody waits for. */
-  retry(beforeMs: number): void {
+  /**
+   * Hands over what was not taken, and unless `isLeader` what may have been lost on the way: after
+   * longer and longer, so that a leader who is slow does not get everything many times. Forgets what
+   * nobody waits for.
+   */
+  retry(isLeader: boolean): void {
+    const nowMs = this.#options.nowMs()
     for (const [key, pending] of this.#pending) {
-      if (this.#isAbandoned(pending)) this.#remove(key)
-      else if (pending.handedOverAtMs < beforeMs) this.#handOver(pending)
+      if (isAbandoned(pending)) this.#remove(key)
+      else if (pending.attempts === 0) this.#handOver(pending)
+      else if (!isLeader && nowMs >= pending.handOverAtMs) this.#handOver(pending)
     }
     this.#calls = this.#calls.filter(({ outcome }) => outcome.isAwaited)
+    this.#waitingBytes = this.#calls.reduce((sum, call) => sum + callBytes(call), 0)
     this.#admit()
   }
 
   /** No answer will come any more. */
   end(error: Error): void {
-    for (const { outcome } of [...this.#pending.values(), ...this.#calls]) outcome?.reject(error)
+    for (const pending of this.#pending.values()) {
+      if (pending.type === 'opening') pending.outcome?.reject(error)
+      else for (const outcome of pending.outcomes) outcome.reject(error)
+    }
+    for (const { outcome } of this.#calls) outcome.reject(error)
     this.#pending.clear()
     this.#calls = []
   }
 
-  /** A command of this node's own session must come in: a later one says that it is answered. */
-  #isAbandoned(pending: Pending<R>): boolean {
-    if (pending.type === 'command' && pending.isOwn) return false
-    return pending.outcome !== null && !pending.outcome.isAwaited
+  #hasSpace(bytes: number): boolean {
+    return this.#waitingBytes + this.#pendingBytes + bytes <= MAX_WAITING_BYTES
   }
 
-  /** Hands over as many of the waiting commands as may be out. */
+  /** Hands over as many of the waiting commands as may be on their way. */
   #admit(): void {
     for (let call = this.#calls[0]; call !== undefined; call = this.#calls[0]) {
-      if (call.outcome.isAwaited) {
-        const own = this.#usableSession()
-        if (own === null || !own.hasRoom || this.#isFull(call)) return
-        this.#addCommand(own.take(this.#options.nowMs()), call, true)
-      }
+      if (call.outcome.isAwaited && !this.#begin(call)) return
       this.#calls.shift()
+      this.#waitingBytes -= callBytes(call)
     }
   }
 
-  /** `null` while one is being opened. */
-  #usableSession(): ClientSession | null {
+  /** Whether its turn has come. */
+  #begin({ ticket, bytes, outcome }: Call<R>): boolean {
+    if (ticket !== null) {
+      const same = this.#pending.get(commandKey(ticket.session, ticket.sequence))
+      if (same?.type === 'command') return same.outcomes.push(outcome) > 0
+    }
+    // A single command is never too large.
+    const isFull =
+      this.#pendingBytes > 0 && this.#pendingBytes + bytes.byteLength > MAX_PENDING_BYTES
+    const taken = isFull ? null : (ticket ?? this.#ownTicket())
+    if (taken === null) return false
+    const value = encodeEntry({ type: 'command', ...taken, bytes })
+    this.#add(commandKey(taken.session, taken.sequence), {
+      type: 'command',
+      ticket: taken,
+      isOwn: ticket === null,
+      bytes,
+      outcomes: [outcome],
+      value,
+      attempts: 0,
+      handOverAtMs: 0,
+    })
+    return true
+  }
+
+  /** The next of this node's own session; `null` while that is being opened, or has no room. */
+  #ownTicket(): Ticket | null {
     const { nowMs, renewSessionAfterMs } = this.#options
     const own = this.#own
     const isOld = own !== null && own.isIdle && nowMs() - own.usedAtMs >= renewSessionAfterMs
-    if (own !== null && !isOld) return own
+    if (own !== null && !isOld) return own.hasRoom ? own.take(nowMs()) : null
     if (!this.#isOpeningOwn) {
       this.#isOpeningOwn = true
-      this.openSession(null)
+      this.#open(null)
     }
     return null
   }
 
-  /** A single command is never too large. */
-  #isFull({ bytes }: Call<R>): boolean {
-    return this.#pendingBytes > 0 && this.#pendingBytes + bytes.byteLength > MAX_PENDING_BYTES
+  #open(outcome: Outcome<string> | null): void {
+    const nonce = this.#options.nonce()
+    const value = encodeEntry({ type: 'open-session', nonce })
+    const opening = { type: 'opening', outcome, value, attempts: 0, handOverAtMs: 0 } as const
+    this.#add(openingKey(nonce), { ...opening })
   }
 
-  #addCommand(ticket: Ticket, { bytes, outcome }: Call<R>, isOwn: boolean): void {
-    const value = encodeEntry({ type: 'command', ...ticket, bytes })
-    const key = commandKey(ticket.session, ticket.sequence)
-    this.#add(key, { type: 'command', ticket, bytes, outcome, isOwn, value, handedOverAtMs: 0 })
+  /** Back to the beginning of the queue. */
+  #waitAgain({ bytes, outcomes }: PendingCommand<R>): void {
+    for (const outcome of outcomes) {
+      const call = { ticket: null, bytes, outcome }
+      this.#calls.unshift(call)
+      this.#waitingBytes += callBytes(call)
+    }
+  }
+
+  #abandonOwn(session: number): void {
+    if (this.#own?.id === session) this.#own = null
   }
 
   #add(key: string, pending: Pending<R>): void {
     this.#pending.set(key, pending)
-    this.#pendingBytes += pending.value.byteLength
+    this.#pendingBytes += pendingBytes(pending)
     this.#handOver(pending)
   }
 
-  #removeCommand(session: number, sequence: number): (PendingCommand<R> & Pending<R>) | null {
+  #removeCommand(session: number, sequence: number): PendingCommand<R> | null {
     const pending = this.#remove(commandKey(session, sequence))
     if (pending?.type !== 'command') return null
     if (pending.isOwn && this.#own?.id === session) this.#own.answered(sequence)
@@ -224,14 +276,45 @@ export class Proposals<R> {
     const pending = this.#pending.get(key)
     if (pending === undefined) return null
     this.#pending.delete(key)
-    this.#pendingBytes -= pending.value.byteLength
+    this.#pendingBytes -= pendingBytes(pending)
     return pending
   }
 
   #handOver(pending: Pending<R>): void {
-    pending.handedOverAtMs = this.#options.nowMs()
-    this.#options.handOver(pending.value)
+    if (!this.#options.handOver(pending.value)) return
+    const { nowMs, retryAfterMs } = this.#options
+    pending.handOverAtMs =
+      nowMs() + retryAfterMs * Math.min(2 ** pending.attempts, MAX_RETRY_FACTOR)
+    pending.attempts += 1
   }
+}
+
+/** A command of this node's own session must come in: a later one says that it is answered. */
+function isAbandoned<R>(pending: Pending<R>): boolean {
+  if (pending.type === 'opening') return pending.outcome !== null && !pending.outcome.isAwaited
+  return !pending.isOwn && !pending.outcomes.some(({ isAwaited }) => isAwaited)
+}
+
+function settle<R>(outcome: Outcome<R>, result: () => R): void {
+  try {
+    outcome.resolve(result())
+  } catch (error) {
+    outcome.reject(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+function overloaded(): OverloadedError {
+  return new OverloadedError(
+    `More than ${MAX_WAITING_BYTES} bytes of commands wait already. Await some of them first.`,
+  )
+}
+
+function callBytes<R>({ bytes }: Call<R>): number {
+  return bytes.byteLength + CALL_OVERHEAD_BYTES
+}
+
+function pendingBytes<R>({ value }: Pending<R>): number {
+  return value.byteLength + CALL_OVERHEAD_BYTES
 }
 
 function commandKey(session: number, sequence: number): string {

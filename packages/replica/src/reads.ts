@@ -14,12 +14,15 @@ export interface PendingRead {
   reject(error: Error): void
 }
 
-type State = 'asked' | 'failed' | { readonly slot: Slot }
-
 /** The reads of one node, by number. */
 export class Reads {
   readonly #ask: (id: number) => void
-  readonly #reads = new Map<number, { readonly read: PendingRead; state: State }>()
+  /** Asked for, and not answered by the engine. */
+  readonly #asked = new Map<number, PendingRead>()
+  /** To be asked for again. */
+  readonly #failed: PendingRead[] = []
+  /** Confirmed for a slot that is not applied yet. */
+  readonly #confirmed = new Map<number, { readonly read: PendingRead; readonly slot: Slot }>()
   #made = 0
 
   /** `ask` asks the engine for a read of that number. */
@@ -28,55 +31,54 @@ export class Reads {
   }
 
   get size(): number {
-    return this.#reads.size
+    return this.#asked.size + this.#failed.length + this.#confirmed.size
   }
 
   add(read: PendingRead): void {
     this.#made += 1
-    this.#reads.set(this.#made, { read, state: 'asked' })
+    this.#asked.set(this.#made, read)
     this.#ask(this.#made)
   }
 
   /** The engine has confirmed read `id` for `slot`. */
   ready(id: number, slot: Slot, appliedThrough: Slot): void {
-    const found = this.#reads.get(id)
-    if (found === undefined) return
-    found.state = { slot }
-    if (slot <= appliedThrough) this.#answer(id, found.read)
+    const read = this.#asked.get(id)
+    if (read === undefined) return
+    this.#asked.delete(id)
+    if (slot <= appliedThrough) read.answer()
+    else this.#confirmed.set(id, { read, slot })
   }
 
   /** The engine could not confirm read `id`. It is asked again by retry(). */
   failed(id: number): void {
-    const found = this.#reads.get(id)
-    if (found !== undefined) found.state = 'failed'
+    const read = this.#asked.get(id)
+    if (read === undefined) return
+    this.#asked.delete(id)
+    this.#failed.push(read)
   }
 
   /** The log has been applied through that slot. */
   applied(appliedThrough: Slot): void {
-    for (const [id, { read, state }] of this.#reads) {
-      if (typeof state === 'object' && state.slot <= appliedThrough) this.#answer(id, read)
+    for (const [id, { read, slot }] of this.#confirmed) {
+      if (slot > appliedThrough) continue
+      this.#confirmed.delete(id)
+      read.answer()
     }
   }
 
   /** Asks again for what failed, and forgets what nobody waits for. */
   retry(): void {
-    for (const [id, entry] of this.#reads) {
-      if (!entry.read.isAwaited) this.#reads.delete(id)
-      else if (entry.state === 'failed') {
-        entry.state = 'asked'
-        this.#ask(id)
-      }
-    }
+    for (const [id, read] of this.#asked) if (!read.isAwaited) this.#asked.delete(id)
+    for (const [id, { read }] of this.#confirmed) if (!read.isAwaited) this.#confirmed.delete(id)
+    for (const read of this.#failed.splice(0)) if (read.isAwaited) this.add(read)
   }
 
   /** No answer will come any more. */
   end(error: Error): void {
-    for (const { read } of this.#reads.values()) read.reject(error)
-    this.#reads.clear()
-  }
-
-  #answer(id: number, read: PendingRead): void {
-    this.#reads.delete(id)
-    read.answer()
+    for (const read of [...this.#asked.values(), ...this.#failed]) read.reject(error)
+    for (const { read } of this.#confirmed.values()) read.reject(error)
+    this.#asked.clear()
+    this.#failed.length = 0
+    this.#confirmed.clear()
   }
 }

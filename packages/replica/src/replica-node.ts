@@ -72,6 +72,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #reads: Reads
   #ended: Error | null = null
   #cancelMaintenance: (() => void) | null = null
+  #cancelWarning: (() => void) | null = null
+  /** A snapshot of this node is on its way to the disk: another one would pile up behind it. */
+  #isSavingSnapshot = false
   #expireAtMs: number
 
   constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Saved) {
@@ -105,6 +108,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       handOver: (value) => this.#outbox.add(value),
       nowMs: () => clock.nowMs(),
       nonce: () => Uint8Array.from({ length: NONCE_BYTES }, () => Math.floor(random() * 256)),
+      retryAfterMs: settings.timing.retransmitIntervalMs,
       renewSessionAfterMs: sessionTimeoutMs / 2,
     })
     this.#reads = new Reads((read) => this.#host.input(() => this.#engine.read(read)))
@@ -113,7 +117,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 
   async start(): Promise<void> {
-    await this.#host.start()
+    try {
+      await this.#host.start()
+    } catch (error) {
+      this.#end(new ClosedError('The node did not start. Mend the cause, and open another one.'))
+      throw error
+    }
     this.#maintain()
   }
 
@@ -126,17 +135,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     const startedAtMs = clock.nowMs()
     const outcome = new Outcome<Result>(clock)
     const result = outcome.wait(wait)
-    if (ticket === null) this.#proposals.propose(bytes, outcome)
-    else {
-      const actual = this.#proposals.proposeFor(ticket, bytes, outcome)
-      // The same command is on its way: whatever becomes of that becomes of this.
-      if (actual !== outcome) {
-        actual.wait().then(
-          (value) => outcome.resolve(value),
-          (error: Error) => outcome.reject(error),
-        )
-      }
-    }
+    this.#proposals.propose(ticket, bytes, outcome)
     const answer = await result
     metrics.histogram('paxos.command.duration', (clock.nowMs() - startedAtMs) / 1000)
     return answer
@@ -208,17 +207,21 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     await this.#host.close()
   }
 
-  /** Whoever lacks least takes over, so that nobody has to miss this node first. */
+  /** Whoever lacks least, and was heard last, takes over, so that nobody has to miss this node first. */
   #handOver(): void {
-    const [best] = [...this.#engine.peers].toSorted(([, a], [, b]) => a.lag - b.lag)
+    const [best] = [...this.#engine.peers].toSorted(
+      ([, a], [, b]) => a.lag - b.lag || b.heardAtMs - a.heardAtMs,
+    )
     if (best !== undefined) this.#host.input(() => this.#engine.handOver(best[0]))
   }
 
   #observe(observation: Observation<MultiPaxosMessage, LogEvent>): void {
     const { metrics } = this.#settings
     if (observation.type === 'event') this.#handle(observation.event)
-    else if (observation.type === 'saved') metrics.counter('paxos.saves', 1)
-    else if (observation.type === 'dropped') {
+    else if (observation.type === 'saved') {
+      metrics.counter('paxos.saves', 1)
+      if (observation.change.snapshot !== undefined) this.#isSavingSnapshot = false
+    } else if (observation.type === 'dropped') {
       metrics.counter('paxos.frames.dropped', 1, { reason: observation.reason })
     }
   }
@@ -228,8 +231,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       case 'chosen':
         return this.#apply(event.first, event.values)
       case 'forwarded':
-        for (const value of event.values) this.#outbox.add(value)
-        return
+        return this.#takeForwarded(event.values)
       case 'read-ready':
         return this.#reads.ready(event.id, event.slot, this.#applier.appliedThrough)
       case 'read-failed':
@@ -244,6 +246,15 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         return this.#follow(event.leader)
       case 'preempted':
         this.#settings.logger.debug('preempted', { ballot: event.ballot, promised: event.promised })
+    }
+  }
+
+  /** What no node could apply must not come into the log: it would stop all of them. */
+  #takeForwarded(values: readonly Uint8Array[]): void {
+    for (const value of values) {
+      if (value.byteLength <= MAX_VALUE_BYTES && this.#applier.understands(value)) {
+        this.#outbox.add(value)
+      } else this.#settings.metrics.counter('paxos.values.refused', 1)
     }
   }
 
@@ -262,12 +273,13 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     metrics.counter('paxos.entries.applied', values.length)
     this.#reads.applied(this.#applier.appliedThrough)
     this.#outbox.flushSoon()
-    if (this.#applier.wantsSnapshot) this.#takeSnapshot()
+    if (this.#applier.wantsSnapshot && !this.#isSavingSnapshot) this.#takeSnapshot()
   }
 
   #takeSnapshot(): void {
     const { metrics, logger } = this.#settings
     const taken = this.#applier.takeSnapshot()
+    this.#isSavingSnapshot = true
     const bytes = taken.bytes.byteLength
     this.#host.input(() => this.#engine.snapshot(taken))
     metrics.counter('paxos.snapshots.taken', 1)
@@ -301,12 +313,13 @@ export class ReplicaNode<Command, Result, Query, Answer> {
 
   /** What is to be done again, now and then, because a message may have been lost. */
   #maintain(): void {
+    if (this.#ended !== null) return
     const { clock, timing } = this.#settings
     this.#cancelMaintenance = clock.schedule(timing.retransmitIntervalMs, () => {
-      // A leader loses nothing on the way to itself.
       const nowMs = clock.nowMs()
       const isLeader = this.#engine.phase === 'leading'
-      this.#proposals.retry(isLeader ? -Infinity : nowMs - timing.retransmitIntervalMs)
+      // A leader loses nothing on the way to itself.
+      this.#proposals.retry(isLeader)
       this.#reads.retry()
       this.#outbox.flushSoon()
       if (isLeader && nowMs >= this.#expireAtMs) this.#expireSessions(nowMs)
@@ -330,7 +343,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       difference,
     )
     // After open() has resolved, when somebody can listen.
-    this.#settings.clock.schedule(0, () =>
+    this.#cancelWarning = this.#settings.clock.schedule(0, () =>
       this.events.push({ type: 'members-differ', ...difference }),
     )
   }
@@ -345,6 +358,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     if (this.#ended !== null) return
     this.#ended = error
     this.#cancelMaintenance?.()
+    this.#cancelWarning?.()
     this.#proposals.end(error)
     this.#reads.end(error)
     this.events.end()

@@ -6,7 +6,7 @@ import { InvalidArgumentError } from '@paxos/core'
 import type { Durability, NodeId, Transport } from '@paxos/core'
 import { platformClock } from './clock.ts'
 import type { Clock } from './clock.ts'
-import { json } from './codec.ts'
+import { json, jsonOrNothing } from './codec.ts'
 import type { Codec } from './codec.ts'
 import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
 import type { ReplicaOptions } from './replica.ts'
@@ -52,7 +52,7 @@ export function settingsOf<Command, Result, Query, Answer>(
     durability,
     stateMachine,
     commandCodec: options.commandCodec ?? json<Command>(),
-    resultCodec: options.resultCodec ?? json<Result>(),
+    resultCodec: options.resultCodec ?? jsonOrNothing<Result>(),
     timing: {
       heartbeatPeriodMs: options.heartbeatPeriodMs,
       livenessWindowMs: options.livenessWindowMs,

@@ -33,7 +33,10 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
   readonly stateMachine: StateMachine<Command, Result, Query, Answer>
   /** Commands to bytes and back, the same on all nodes. Default: JSON. */
   readonly commandCodec?: Codec<Command> | undefined
-  /** Results to bytes and back, for answering a retry; the same on all nodes. Default: JSON. */
+  /**
+   * Results to bytes and back, for answering a retry; the same on all nodes. Default: JSON, or
+   * nothing at all.
+   */
   readonly resultCodec?: Codec<Result> | undefined
   /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
   readonly heartbeatPeriodMs?: number | undefined
@@ -154,7 +157,7 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
    * many commands are on their way, it waits its turn. Giving up does not take the command back: it
    * may still be applied.
    *
-   * Rejects with ValueTooLargeError or InvalidArgumentError before anything is sent; with
+   * Rejects with ValueTooLargeError, InvalidArgumentError or OverloadedError before anything is sent; with
    * TimeoutError or the signal's reason, after which the outcome is unknown; with
    * SessionExpiredError or AlreadyAnsweredError; with ClosedError or StoppedError, after which the
    * outcome is unknown too.

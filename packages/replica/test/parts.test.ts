@@ -3,9 +3,10 @@ import type { NodeId, Slot } from '@paxos/core'
 import { decodeEntry } from '@paxos/core/multi'
 import type { LogEffects } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
-import { SessionExpiredError } from '@paxos/replica'
+import { AlreadyAnsweredError, ClosedError, SessionExpiredError } from '@paxos/replica'
 import { memory as memoryTransport } from '@paxos/transport-memory'
 import { ClientSession } from '../src/client-session.ts'
+import { EventStream } from '../src/event-stream.ts'
 import { Outbox } from '../src/outbox.ts'
 import { Outcome } from '../src/outcome.ts'
 import { Proposals } from '../src/proposals.ts'
@@ -91,31 +92,103 @@ it('P24: a session acknowledges only what is answered, although later ones are',
 describe('proposals', () => {
   const ticket = { session: 3, sequence: 1, acknowledged: 1 }
 
-  it('the same command of a session that is on its way is not sent again', () => {
+  it('the same command of a session that is on its way is not sent again, and answered to both', async () => {
     const { proposals, handed, wanted } = world()
-    const first = wanted().outcome
-    expect(proposals.proposeFor(ticket, Uint8Array.of(1), first)).toBe(first)
-    expect(proposals.proposeFor(ticket, Uint8Array.of(1), wanted().outcome)).toBe(first)
+    const [first, second] = [wanted(), wanted()]
+    proposals.propose(ticket, Uint8Array.of(1), first.outcome)
+    proposals.propose(ticket, Uint8Array.of(1), second.outcome)
     expect(handed.map((value) => decodeEntry(value).type)).toEqual(['command'])
+    proposals.applied(3, 1, () => 'once')
+    expect(await Promise.all([first.result, second.result])).toEqual(['once', 'once'])
   })
 
   it('behind a snapshot each has its remembered result, goes on, or is said to be unknown', async () => {
     const { proposals, wanted } = world()
     const [applied, open, forgotten] = [wanted(), wanted(), wanted()]
     const bytes = Uint8Array.of(1)
-    proposals.proposeFor({ ...ticket, session: 1 }, bytes, applied.outcome)
-    proposals.proposeFor({ ...ticket, session: 2 }, bytes, open.outcome)
-    proposals.proposeFor({ ...ticket, session: 3 }, bytes, forgotten.outcome)
+    proposals.propose({ ...ticket, session: 1 }, bytes, applied.outcome)
+    proposals.propose({ ...ticket, session: 2 }, bytes, open.outcome)
+    proposals.propose({ ...ticket, session: 3 }, bytes, forgotten.outcome)
+    const unknown = expect(forgotten.result).rejects.toThrow(SessionExpiredError)
     proposals.skipped(({ session }) => {
       if (session === 1) return { result: () => 'remembered' }
       return session === 2 ? null : new SessionExpiredError('Unknown. Read the state.')
     })
     expect(await applied.result).toBe('remembered')
-    await expect(forgotten.result).rejects.toThrow(SessionExpiredError)
+    await unknown
     expect(proposals.pending).toBe(1)
     proposals.applied(2, 1, () => 'later')
     expect(await open.result).toBe('later')
   })
+
+  it('P22: what a full outbox did not take is handed over later, by a leader too', async () => {
+    const { proposals, handed, wanted, outbox } = world()
+    outbox.isFull = true
+    const { outcome, result } = wanted()
+    proposals.propose(ticket, Uint8Array.of(1), outcome)
+    proposals.retry(true)
+    expect(handed).toEqual([])
+    outbox.isFull = false
+    proposals.retry(true)
+    proposals.retry(true)
+    expect(handed).toHaveLength(1)
+    proposals.applied(3, 1, () => 'at last')
+    expect(await result).toBe('at last')
+  })
+
+  it('a slow leader is asked less and less often, and a new one at once', async () => {
+    const { proposals, handed, wanted, clock } = world()
+    proposals.propose(ticket, Uint8Array.of(1), wanted().outcome)
+    const askedAtMs: number[] = [0]
+    for (let ms = 100; ms <= 10_000; ms += 100) {
+      await clock.advance(100)
+      const before = handed.length
+      proposals.retry(false)
+      if (handed.length > before) askedAtMs.push(ms)
+    }
+    expect(askedAtMs).toEqual([0, 100, 300, 700, 1500, 3100, 4700, 6300, 7900, 9500])
+    proposals.handOverAgain()
+    await clock.advance(100)
+    proposals.retry(false)
+    expect(handed).toHaveLength(askedAtMs.length + 2)
+  })
+
+  it('a refusal that is not for want of a session is told, and not tried again', async () => {
+    const { proposals, handed, wanted } = world()
+    const { outcome, result } = wanted()
+    proposals.propose(null, Uint8Array.of(1), outcome)
+    proposals.opened(Uint8Array.of(1), 7)
+    proposals.refused(7, 1, new AlreadyAnsweredError('It is over. Read the state.'))
+    await expect(result).rejects.toThrow(AlreadyAnsweredError)
+    proposals.retry(false)
+    expect(handed).toHaveLength(2)
+    expect(proposals.pending).toBe(0)
+  })
+
+  it('past their bound they wait, of whichever session, and past another they are refused', async () => {
+    const { proposals, handed, wanted } = world()
+    const bytes = new Uint8Array(1 << 20)
+    const all = Array.from({ length: 300 }, (_, index) => {
+      const { outcome, result } = wanted()
+      proposals.propose({ ...ticket, session: index + 1 }, bytes, outcome)
+      return result
+    })
+    expect(handed).toHaveLength(63)
+    const settledOnes = Promise.allSettled(all)
+    proposals.end(new ClosedError('Closed. Open it again.'))
+    const codes = (await settledOnes).map((one) =>
+      one.status === 'rejected' ? String(one.reason.code) : 'answered',
+    )
+    expect(codes.filter((code) => code === 'ERR_PAXOS_OVERLOADED')).toHaveLength(45)
+    expect(codes.filter((code) => code === 'ERR_PAXOS_CLOSED')).toHaveLength(255)
+  })
+})
+
+it('an event is told to who listened before it happened, even if the first is asked for later', async () => {
+  const stream = new EventStream<number>()
+  const events = stream.listen()
+  stream.push(1)
+  expect(await events.next()).toEqual({ done: false, value: 1 })
 })
 
 it('a message of a single decree is none of a replica’s: it is counted and dropped', async () => {
@@ -160,8 +233,10 @@ function asked() {
 function world() {
   const clock = new VirtualClock()
   const handed: Uint8Array[] = []
+  const outbox = { isFull: false }
   const proposals = new Proposals<string>({
-    handOver: (value) => handed.push(value),
+    handOver: (value) => !outbox.isFull && handed.push(value) > 0,
+    retryAfterMs: 100,
     nowMs: () => clock.nowMs(),
     nonce: () => Uint8Array.of(1),
     renewSessionAfterMs: 1000,
@@ -170,5 +245,5 @@ function world() {
     const outcome = new Outcome<string>(clock)
     return { outcome, result: outcome.wait() }
   }
-  return { proposals, handed, wanted }
+  return { proposals, handed, wanted, outbox, clock }
 }

@@ -1,16 +1,20 @@
 import { describe, expect, it, vi } from 'vitest'
-import { InvalidArgumentError } from '@paxos/core'
+import { InvalidArgumentError, MAX_VALUE_BYTES } from '@paxos/core'
 import type { Change, Durability } from '@paxos/core'
+import { encodeEntry } from '@paxos/core/multi'
+import { encode } from '@paxos/core/wire'
 import { memory as memoryDurability } from '@paxos/durability-memory'
 import {
   AlreadyAnsweredError,
   ClosedError,
   OverloadedError,
+  Replica,
   SessionExpiredError,
   StoppedError,
   ValueTooLargeError,
 } from '@paxos/replica'
 import type { ReplicaEvent } from '@paxos/replica'
+import { memory as memoryTransport } from '@paxos/transport-memory'
 import { leaderOf, replicaCluster } from './replica-cluster.ts'
 import type { ReplicaCluster, SumsReplica } from './replica-cluster.ts'
 import { settled } from './virtual-clock.ts'
@@ -282,6 +286,36 @@ describe('exactly once', () => {
   })
 })
 
+describe('what another node hands over', () => {
+  it.each<[string, (session: number) => Uint8Array]>([
+    ['no entry at all', () => Uint8Array.of(9, 9)],
+    ['nothing', () => new Uint8Array()],
+    ['a command that the codec cannot read', (session) => command(session, '{')],
+    ['more than fits', (session) => command(session, `"${'x'.repeat(MAX_VALUE_BYTES)}"`)],
+  ])('%s does not come into the log, where it would stop every node', async (_, valueFor) => {
+    const cluster = replicaCluster('a', 'b')
+    const nodes = await cluster.openAll()
+    const [id, leader] = leaderOf(nodes)
+    const value = valueFor(Number(await within(cluster, leader.openSession())))
+    const [other = ''] = [...nodes.keys()].filter((each) => each !== id)
+    await nodes.get(other)?.close()
+    const rogue = memoryTransport({ hub: cluster.hub })
+    const peers = new Map(Object.entries(cluster.members).filter(([peer]) => peer === id))
+    const listen = cluster.members[other] ?? ''
+    await rogue.open({ id: other, listen, peers, receive: () => undefined })
+    const before = leader.status().chosenThrough
+    const message = { type: 'forward', values: [value] } as const
+    rogue.send(id, encode({ cluster: 'paxos', from: other, message }))
+    await cluster.clock.advance(100)
+    await rogue.close()
+    nodes.set(other, await cluster.open(other))
+    expect(await within(cluster, leader.propose(one))).toBe(1)
+    // Its own: the opening of its session, the command, and perhaps the no-op of a new leadership.
+    expect(leader.status().chosenThrough - before).toBeLessThanOrEqual(3)
+    await closeAll(nodes)
+  })
+})
+
 describe('a read', () => {
   it('on any node shows every command that was answered anywhere before', async () => {
     const cluster = replicaCluster('a', 'b', 'c')
@@ -370,6 +404,50 @@ describe('a snapshot', () => {
     await closeAll(nodes)
   })
 
+  it('is not taken again before the last one is on the disk: a slow disk does not fill the memory', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = await cluster.openAll({ snapshotEveryEntries: 10 })
+    const [id, leader] = leaderOf(nodes)
+    await within(cluster, leader.propose(one))
+    const through = leader.status().snapshotThrough
+    // The others are quorum enough.
+    cluster.disks.get(id)?.hold()
+    for (let count = 0; count < 100; count += 1) await within(cluster, leader.propose(one))
+    expect(leader.status().snapshotThrough).toBeLessThanOrEqual(through + 20)
+    cluster.disks.get(id)?.release()
+    await within(cluster, leader.propose(one))
+    await within(cluster, leader.propose(one))
+    expect(leader.status().snapshotThrough).toBeGreaterThan(100)
+    await closeAll(nodes)
+  })
+
+  it('P24: a command that was applied behind it, in a session that is gone, is not applied again', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const options = { snapshotEveryEntries: 10, sessionTimeoutMs: 20_000 }
+    const nodes = await cluster.openAll(options)
+    const [id, leader] = leaderOf(nodes)
+    const [cutOff = '', other = ''] = [...nodes.keys()].filter((each) => each !== id)
+    const away = nodes.get(cutOff) ?? leader
+    await within(cluster, away.propose(one))
+    // It can still hand its command over, and hears nothing any more.
+    cluster.hub.cut(id, cutOff)
+    cluster.hub.cut(other, cutOff)
+    const pending = away.propose(one)
+    const told = expect(pending).rejects.toThrow(SessionExpiredError)
+    await cluster.clock.advance(500)
+    const large = 'n'.repeat(100_000)
+    for (let count = 0; count < 60; count += 1) {
+      await within(cluster, leader.propose({ name: large, add: 1 }))
+      await cluster.clock.advance(1000)
+    }
+    expect(await within(cluster, leader.query('x'))).toBe(2)
+    cluster.hub.heal()
+    await cluster.clock.advance(10_000)
+    await told
+    expect(await within(cluster, leader.query('x'))).toBe(2)
+    await closeAll(nodes)
+  })
+
   it('keeps what is on the disk bounded', async () => {
     const cluster = replicaCluster('a')
     const nodes = await cluster.openAll({ snapshotEveryEntries: 10 })
@@ -428,7 +506,32 @@ describe('a failure stops the node, cleanly, loudly and for good', () => {
     const poisoned = node.propose({ name: 'poison', add: 1 })
     await expect(within(cluster, poisoned)).rejects.toThrow(/This command cannot be applied/)
     await expect(node.propose(one)).rejects.toThrow(StoppedError)
+    await cluster.clock.advance(10_000)
+    expect(cluster.clock.pending).toBe(0)
     await closeAll(nodes)
+  })
+
+  it('but a state machine that returns nothing is none', async () => {
+    const applied: string[] = []
+    const cluster = replicaCluster('a')
+    const node = await Replica.open<string, void>({
+      id: 'a',
+      members: cluster.members,
+      transport: memoryTransport({ hub: cluster.hub }),
+      durability: memoryDurability(),
+      clock: cluster.clock,
+      stateMachine: {
+        apply: (text) => void applied.push(text),
+        snapshot: () => new Uint8Array(),
+        restore: () => undefined,
+      },
+    })
+    const id = await within(cluster, node.openSession())
+    const session = { id, sequence: 1 }
+    expect(await within(cluster, node.propose('said', { session }))).toBeUndefined()
+    expect(await within(cluster, node.propose('said', { session }))).toBeUndefined()
+    expect(applied).toEqual(['said'])
+    await node.close()
   })
 })
 
@@ -496,6 +599,40 @@ describe('starting', () => {
     })
     expect(warnings).toHaveLength(1)
     await node.close()
+    // Nor does it leave anything behind when it is closed before it could say so.
+    const brief = await cluster.open('a', { members: { a: 'memory://node-a' } })
+    await brief.close()
+    expect(cluster.clock.pending).toBe(0)
+  })
+
+  it('a node that stops while it starts leaves no timer behind', async () => {
+    const cluster = replicaCluster('a')
+    const { clock } = cluster
+    const inner = memoryTransport({ hub: cluster.hub })
+    let isBroken = false
+    const node = await cluster.open('a', {
+      clock: {
+        nowMs() {
+          if (isBroken) throw new Error('the clock has stopped')
+          return clock.nowMs()
+        },
+        schedule: (delayMs, callback) => clock.schedule(delayMs, callback),
+      },
+      transport: {
+        open: async (options) => {
+          await inner.open(options)
+          isBroken = true
+        },
+        get address() {
+          return inner.address
+        },
+        setPeers: (peers) => inner.setPeers(peers),
+        send: (to, frame) => inner.send(to, frame),
+        close: () => inner.close(),
+      },
+    })
+    await expect(node.propose(one)).rejects.toThrow(StoppedError)
+    expect(clock.pending).toBe(0)
   })
 
   it.each([
@@ -543,6 +680,23 @@ describe('closing', () => {
     leaderOf(nodes)
     await closeAll(nodes)
     expect(cluster.clock.pending).toBe(0)
+  })
+
+  it('hands leadership to a node that is there, not to one that was as far and is gone', async () => {
+    const cluster = replicaCluster('a', 'b', 'c', 'd', 'e')
+    const nodes = await cluster.openAll()
+    const [id, leader] = leaderOf(nodes)
+    await within(cluster, leader.propose(one))
+    await cluster.clock.advance(1000)
+    const [gone = ''] = [...nodes.keys()].filter((each) => each !== id)
+    await nodes.get(gone)?.close()
+    nodes.delete(gone)
+    await cluster.clock.advance(1000)
+    await leader.close()
+    nodes.delete(id)
+    await cluster.clock.advance(100)
+    leaderOf(nodes)
+    await closeAll(nodes)
   })
 
   it('rejects what was pending as unknown', async () => {
@@ -602,6 +756,11 @@ describe('what it tells of itself', () => {
     await closeAll(nodes)
   })
 })
+
+function command(session: number, text: string): Uint8Array {
+  const bytes = new TextEncoder().encode(text)
+  return encodeEntry({ type: 'command', session, sequence: 1, acknowledged: 1, bytes })
+}
 
 /** A durability adapter that fails when it is told to. */
 function failing(inner: Durability): { durability: Durability; fail: () => void } {
