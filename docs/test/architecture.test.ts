@@ -255,6 +255,15 @@ describe('the repository is laid out as CONTRIBUTING.md says', () => {
     expect(tableProblems('| @paxos/core-x | |', ['@paxos/core'])).toHaveLength(1)
   })
 
+  it('the transport that is written from zero is as short as its README says', () => {
+    const sources = files.filter((file) => /^examples\/custom-transport\/src\//.test(file))
+    const lines = sources.flatMap((file) => read(file).split('\n'))
+    const code = lines.filter((line) => !/^\s*(?:$|\/\/|\/?\*)/.test(line))
+    expect(read('examples/custom-transport/README.md')).toContain('in under 150 lines of code')
+    expect(code.length).toBeLessThan(150)
+    expect(code.length).toBeGreaterThan(50)
+  })
+
   it('core cannot lose its coverage unnoticed', () => {
     const { scripts = {} } = readManifest('packages/core/package.json')
     expect(scripts['test:coverage']).toMatch(/--coverage\.thresholds\.branches=9[5-9]/)

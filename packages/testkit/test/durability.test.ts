@@ -54,6 +54,7 @@ const CAUGHT: Readonly<Record<DurabilityFault, RegExp>> = {
   'saves after it closed': /rejects after close/,
   'does not wait for saves': /waits for the saves that run/,
   'gives up running saves': /saves running: they resolve/,
+  'leaves a timer running': /keeps the process alive/,
   'closes only once': /twice at once, and again/,
   'opens though it was closed': /while it is opening/,
 }

@@ -41,11 +41,15 @@ export const DURABILITY_FAULTS = [
   'does not wait for saves',
   'gives up running saves',
   'closes only once',
+  'leaves a timer running',
   'opens though it was closed',
 ] as const
 
 export type DurabilityFault = (typeof DURABILITY_FAULTS)[number]
 type Fault = DurabilityFault | null
+
+/** Longer than the suite looks, and over before the tests are. */
+const LEFT_RUNNING_MS = 1_500
 
 /** A location of its own, whose adapters have `fault`, or none. */
 export function honestDurability(fault: Fault = null): DurabilityHarness {
@@ -236,6 +240,7 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
       (closings === 1 && fault === 'is freed by an adapter that was refused') ||
       (closings === 2 && fault === 'is freed by a late close')
     phase = 'closed'
+    if (fault === 'leaves a timer running') setTimeout(() => undefined, LEFT_RUNNING_MS)
     if (fault === 'gives up running saves') {
       for (const { reject } of waiting.splice(0)) reject(stateError())
     }

@@ -30,11 +30,15 @@ export const FAULTS = [
   'opens though it was closed',
   'keeps its address after close',
   'delivers after close',
+  'leaves a timer running',
   'keeps everything for a slow receiver',
   'refuses the empty id',
 ] as const
 
 export type Fault = (typeof FAULTS)[number]
+
+/** Longer than the suite looks, and over before the tests are. */
+const LEFT_RUNNING_MS = 1_500
 
 /** What a slow receiver may have waiting, in frames. */
 const MAX_WAITING = 64
@@ -149,6 +153,7 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
       const keeps = fault === 'keeps its address after close' || fault === 'delivers after close'
       if (phase === 'open' && !keeps) endpoints.delete(bound)
       phase = 'closed'
+      if (fault === 'leaves a timer running') setTimeout(() => undefined, LEFT_RUNNING_MS)
     },
   }
 }

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Change } from '@paxos/core'
+import { active, nothingMoreThan } from '../active.ts'
 import { codeOf } from '../code-of.ts'
 import type { Definer } from './conformance.ts'
 import { after, shown } from './model.ts'
@@ -87,6 +88,16 @@ export function callScenarios({ describe, scenario, scenarioWith }: Definer): vo
   })
 
   describe('close', () => {
+    scenario('leaves nothing that keeps the process alive', async ({ made, opened }) => {
+      const before = active()
+      const durability = await opened()
+      await Promise.all([durability.save(promise(1)), durability.save(promise(2))])
+      const refused = made()
+      assert.equal(await codeOf(refused.open()), LOCKED)
+      await Promise.all([durability.close(), refused.close()])
+      await nothingMoreThan(before)
+    })
+
     scenario('is called with saves running: they resolve, and are there', async (world) => {
       const durability = await world.opened()
       const saves = [1, 2, 3].map((round) => codeOf(durability.save(promise(round))))

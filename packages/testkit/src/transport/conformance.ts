@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
+import { active, nothingMoreThan } from '../active.ts'
 import { bytes, filled, isEqual } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
 import type { Runner } from '../runner.ts'
@@ -302,6 +303,22 @@ export function transportConformance(
         await settle(a, c)
         await settle(c, a)
         assert.equal(b.inbox.length, before)
+      },
+    )
+
+    scenario(
+      'leaves nothing that keeps the process alive',
+      async ({ openThree, made, harness }) => {
+        const before = active()
+        const [a, b, c] = await openThree()
+        await settle(a, b)
+        await settle(b, c)
+        // One that is being dialled, and one that was never open.
+        a.transport.setPeers(new Map([['down', harness.deserted]]))
+        a.transport.send('down', bytes(1))
+        await Promise.all([a, b, c].map(({ transport }) => transport.close()))
+        await made().close()
+        await nothingMoreThan(before)
       },
     )
 
