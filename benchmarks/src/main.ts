@@ -55,7 +55,12 @@ program
   .option(...directory)
   .action(memory)
 
-await program.parseAsync()
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}
 
 function toNumber(text: string): number {
   const number = Number(text)

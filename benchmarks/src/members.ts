@@ -47,24 +47,33 @@ export async function members(options: MembersOptions): Promise<Members> {
   )
   const children = new Map<Id, ChildProcess>()
   const waiting = new Set<(id: Id, report: Report) => void>()
+  const over = new AbortController()
+  /** Rejects, so that whoever waits clears up, when a process ends by itself. */
+  const failed = new Promise<never>((_, reject) => {
+    over.signal.addEventListener('abort', () => reject(over.signal.reason))
+  })
+  failed.catch(() => undefined)
 
   async function kill(id: Id): Promise<void> {
     const child = children.get(id)
     children.delete(id)
-    if (child === undefined) return
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGKILL')
     await once(child, 'exit')
   }
 
   function next<Type extends Report['type']>(type: Type, id?: Id) {
-    return new Promise<Extract<Report, { type: Type }> & { readonly id: Id }>((resolve) => {
-      const take = (from: Id, report: Report): void => {
-        if (!isOfType(report, type) || (id !== undefined && from !== id)) return
-        waiting.delete(take)
-        resolve({ ...report, id: from })
-      }
-      waiting.add(take)
-    })
+    const reported = new Promise<Extract<Report, { type: Type }> & { readonly id: Id }>(
+      (resolve) => {
+        const take = (from: Id, report: Report): void => {
+          if (!isOfType(report, type) || (id !== undefined && from !== id)) return
+          waiting.delete(take)
+          resolve({ ...report, id: from })
+        }
+        waiting.add(take)
+      },
+    )
+    return Promise.race([reported, failed])
   }
 
   return {
@@ -75,7 +84,8 @@ export async function members(options: MembersOptions): Promise<Members> {
         for (const take of waiting) take(id, report)
       })
       child.on('exit', (code) => {
-        if (children.get(id) === child) throw new Error(`The process of ${id} ended with ${code}.`)
+        if (children.get(id) !== child) return
+        over.abort(new Error(`The process of ${id} ended with ${code}. See what it said above.`))
       })
       const opened = next('opened', id)
       const { kind, stateBytes = 0 } = options
