@@ -9,6 +9,7 @@ import { anchors, links } from './markdown.ts'
 /** Everything that may lie at the top, besides files whose name begins with a dot. */
 const AT_THE_TOP = new Set([
   'benchmarks',
+  'verification',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
   'docs',
