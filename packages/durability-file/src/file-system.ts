@@ -24,6 +24,8 @@ export interface FileSystem {
   list(directory: string): Promise<readonly string[]>
   /** For reading and writing. `create` empties a file that is there. */
   open(path: string, mode: 'existing' | 'create'): Promise<OpenFile>
+  /** As open, for a file whose writes are mostly to be durable one by one. */
+  openDurable(path: string, mode: 'existing' | 'create'): Promise<DurableFile>
   /** Replaces what is there. */
   rename(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
@@ -45,13 +47,19 @@ export interface OpenFile {
   close(): Promise<void>
 }
 
+export interface DurableFile extends OpenFile {
+  /**
+   * A write that survives power loss once it resolves. It says nothing of what write() wrote before:
+   * that needs sync().
+   */
+  writeDurably(position: number, bytes: Uint8Array): Promise<void>
+}
+
 export const nodeFileSystem: FileSystem = {
   makeDirectory,
   list: (directory) => readdir(directory),
-  async open(path, mode) {
-    const create = mode === 'create' ? constants.O_CREAT | constants.O_TRUNC : 0
-    return openFile(path, await open(path, constants.O_RDWR | create, 0o600))
-  },
+  open: async (path, mode) => openFile(path, await openHandle(path, mode)),
+  openDurable,
   rename,
   remove: (path) => rm(path, { force: true }),
   syncDirectory,
@@ -80,6 +88,43 @@ export async function writeWhole(
     const { bytesWritten } = await handle.write(bytes, done, rest, position + done)
     if (bytesWritten === 0) throw new Error('The system wrote nothing and gave no reason.')
     done += bytesWritten
+  }
+}
+
+function openHandle(path: string, mode: 'existing' | 'create'): Promise<FileHandle> {
+  const create = mode === 'create' ? constants.O_CREAT | constants.O_TRUNC : 0
+  return open(path, constants.O_RDWR | create, 0o600)
+}
+
+/**
+ * A second handle with O_DSYNC writes and syncs in one call, half the way to the disk and back. Only
+ * on Linux is it worth as much as fdatasync: elsewhere it may stop at the disk's cache, or not exist.
+ */
+async function openDurable(path: string, mode: 'existing' | 'create'): Promise<DurableFile> {
+  const handle = await openHandle(path, mode)
+  const file = openFile(path, handle)
+  if (process.platform !== 'linux') {
+    return {
+      ...file,
+      async writeDurably(position, bytes) {
+        await file.write(position, bytes)
+        await file.sync()
+      },
+    }
+  }
+  try {
+    const synchronous = await open(path, constants.O_WRONLY | constants.O_DSYNC)
+    return {
+      ...file,
+      writeDurably: (position, bytes) => writeWhole(synchronous, position, bytes),
+      async close() {
+        await synchronous.close()
+        await file.close()
+      },
+    }
+  } catch (error) {
+    await handle.close()
+    throw error
   }
 }
 

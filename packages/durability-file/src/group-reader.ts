@@ -4,8 +4,12 @@
  * for its caller to say. Must never return a group out of order or of another log.
  */
 import type { OpenFile } from './file-system.ts'
-import { announcedPayloadBytes, decodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from './frame.ts'
+import { announcedPayloadBytes, decodeFrame, encodeFrame } from './frame.ts'
+import { FRAME_HEADER_BYTES, FRAME_KIND } from './frame.ts'
 import { MAX_GROUP_BYTES, READ_WINDOW_BYTES } from './limits.ts'
+
+/** All frames of one kind in one file begin with the same bytes: those before the serial. */
+const SAME_BYTES = 16
 
 /** One group as it is on disk. */
 export interface Group {
@@ -66,4 +70,34 @@ export class GroupReader {
     }
     return this.#window.subarray(offset, offset + wanted)
   }
+}
+
+/**
+ * Whether a group of this log, later than that of `serial`, is whole somewhere behind `from`. Its
+ * place is not known, for the length of what is before it may be what is damaged.
+ */
+export async function hasLaterGroup(
+  file: OpenFile,
+  { id, from, serial }: { readonly id: bigint; readonly from: number; readonly serial: number },
+): Promise<boolean> {
+  const beginning = encodeFrame({ kind: FRAME_KIND.group, id, serial }).subarray(0, SAME_BYTES)
+  let position = from
+  for (;;) {
+    const window = Buffer.from(await file.read(position, READ_WINDOW_BYTES))
+    if (window.byteLength < FRAME_HEADER_BYTES) return false
+    let found = window.indexOf(beginning)
+    for (; found >= 0; found = window.indexOf(beginning, found + 1)) {
+      if (await isLaterGroup(file, position + found, serial)) return true
+    }
+    // The next window overlaps this one by less than what is looked for.
+    position += window.byteLength - beginning.byteLength + 1
+  }
+}
+
+async function isLaterGroup(file: OpenFile, position: number, serial: number): Promise<boolean> {
+  const header = await file.read(position, FRAME_HEADER_BYTES)
+  const payloadBytes = announcedPayloadBytes(header)
+  if (payloadBytes === null || payloadBytes > MAX_GROUP_BYTES) return false
+  const frame = decodeFrame(await file.read(position, header.length + payloadBytes), file.path)
+  return frame !== null && frame.serial > serial
 }

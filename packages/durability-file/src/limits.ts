@@ -36,8 +36,17 @@ export const COMPACT_ABOVE_BYTES = 4 << 20
  */
 export const COMPACT_AT_RATIO = 2
 
-/** Quiet time after which the last mark is synced. Long beside a sync, short beside a power cut. */
-export const SYNC_MARK_AFTER_MS = 100
+/** A group is under a synced mark after this long. Long beside a sync, short beside a power cut. */
+export const MARK_AFTER_MS = 100
+
+/**
+ * Room that is written ahead of small groups: a write into it changes no size and no block list, so
+ * that the disk writes one thing and not two. 64 KiB are more than a hundred small groups.
+ */
+export const RESERVE_BYTES = 64 << 10
+
+/** Larger groups fill a reserve too fast for it to pay. */
+export const RESERVE_FOR_GROUPS_BELOW_BYTES = 4 << 10
 
 /** What a log is read in: large enough that a small group costs no call of its own. */
 export const READ_WINDOW_BYTES = 1 << 20

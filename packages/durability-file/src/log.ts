@@ -4,44 +4,50 @@
  *
  *     block 0     the frame that names the log
  *     block 1, 2  two marks, written in turn: "everything before position p is durable"
- *     block 3     the groups, end to end
+ *     block 3     the groups, end to end, and perhaps zeros where the next ones go
  *
- * A group is written behind the last one together with a mark that covers the groups before it, and
- * one sync makes both durable. So every group but the last is under a mark. The last one's mark is
- * written as soon as nothing else is to be written, and synced a little later or by the next group.
+ * A group is written behind the last one, durably, before the next one is: so a whole group says
+ * that all before it is durable. What no later group says of the last one, a mark does: written
+ * when nothing else is to be written, synced MARK_AFTER_MS after the first group that it covers, and
+ * when the log is closed. Until it is synced later marks are written over it, and the other one
+ * stays as it is. Synced are always two: one that covers all but the last group, then one that
+ * covers that too.
  *
  *     crash in                   what may be torn               recovery keeps
- *     appending group n          group n, the mark of n - 1     up to n - 1, or up to n if whole
- *     the late mark of n         the mark of n                  up to n
+ *     appending group n          group n                        up to n - 1, or up to n if whole
+ *     writing a mark             the mark                       every group
+ *     reserving room             the zeros behind group n       every group
  *     the file's beginning       nothing: it gets its name when it is whole and synced
  *
- * Recovery takes the higher mark that is whole. Every group before it must be whole, else that is
- * CorruptionError; the first thing behind it that is no group is where the last write was torn, and
- * is cut off. Where a mark is not whole, at least one group behind the other mark must be.
+ * Recovery reads groups until something is not the next one. If that is before the higher mark that
+ * is whole, or if a later group is whole somewhere behind it, it is damage: CorruptionError. Else it
+ * is where the last write was torn, and is cut off. Where a mark is not whole, at least one group
+ * behind the other mark must be.
  *
- * (a) A crash is never taken for damage. What is under a mark was synced before the mark was
- * written and is never written again. Between two mark writes there is always a sync, so at most
- * one mark is torn; it was to cover a group that was synced and that the other mark does not cover,
- * so that group is whole.
+ * (a) A crash is never taken for damage. What is under a mark, or before a whole group, was durable
+ * before that was written and is never written again. A mark is synced before the other is written,
+ * so at most one is torn; it was to cover a group that was durable and that the other mark does not
+ * cover, so that group is whole.
  *
  * (b) Damage under the newest mark is always reported, whatever its kind (bits, blocks, a file that
  * became shorter), and damage to marks is harmless or reported: the newest mark names the end of
  * the last group, and if it is itself damaged the rule for a mark that is not whole asks for that
- * group.
+ * group. Behind the newest mark, damage is reported unless it takes every later group with it.
  *
- * What stays undetected: damage to the last group before its mark is on disk. To see that, a
- * second sync before answering would be needed, as with DurableObject: with one sync, "synced and
+ * What stays undetected: damage to the last groups of all before their mark is on disk. To see
+ * that, a second sync before answering would be needed, as with DurableObject: with one, "synced and
  * then damaged" and "torn in writing" leave the same bytes. The mark is handed to the system at
  * once, so the death of the process does not widen the gap; it takes a power cut within
- * SYNC_MARK_AFTER_MS of the last save, and a disk that loses what it had reported as synced.
- * A whole directory that is put back in time is not detected either.
+ * MARK_AFTER_MS of the last save, and a disk that loses what it had reported as durable. A whole
+ * directory that is put back in time is not detected either.
  *
  * Must never write over what is under a mark, nor go on after a write or a sync that failed.
  */
 import { CorruptionError } from '@paxos/core'
-import { BLOCK_BYTES, type FileSystem, type OpenFile } from './file-system.ts'
+import { BLOCK_BYTES, type DurableFile, type FileSystem } from './file-system.ts'
 import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND, newId } from './frame.ts'
-import { GroupReader, type Group } from './group-reader.ts'
+import { GroupReader, hasLaterGroup, type Group } from './group-reader.ts'
+import { RESERVE_BYTES, RESERVE_FOR_GROUPS_BELOW_BYTES } from './limits.ts'
 
 const MARK_POSITIONS = [BLOCK_BYTES, 2 * BLOCK_BYTES] as const
 const FIRST_GROUP_POSITION = 3 * BLOCK_BYTES
@@ -49,7 +55,8 @@ const FIRST_GROUP_POSITION = 3 * BLOCK_BYTES
 /** What is to be known of a log to go on with it. */
 interface Progress {
   readonly id: bigint
-  /** Where the next group goes, and its serial. */
+  /** Where the last group begins and the next one goes, and the serial of that. */
+  readonly lastGroup: number
   readonly end: number
   readonly serial: number
   /** What the newest mark says, and which one is to be written next. */
@@ -58,29 +65,41 @@ interface Progress {
 }
 
 export class Log {
-  readonly #file: OpenFile
+  readonly #file: DurableFile
   readonly #id: bigint
   #end: number
   #serial: number
   #durable: number
+  /** Where the last group begins. */
+  #lastGroup: number
+  /** What the mark that was written last says, and what the newest one that is synced does. */
   #marked: number
+  #sealed: number
   #nextMark: 0 | 1
-  /** A mark that is being written; whoever writes or syncs next waits for it. */
-  #lateMark: Promise<unknown> | null = null
+  /** Marks that are being written, one after the other. Never rejects; the failure is kept. */
+  #marking: Promise<void> = Promise.resolve()
+  /** What lies between the last group and here is zeros, and durable. */
+  #reserved: number
+  /** Set while zeros are written behind that. Never rejects; the failure is kept. */
+  #reserving: Promise<void> | null = null
+  #failure: { readonly error: unknown } | null = null
 
-  private constructor(file: OpenFile, progress: Progress) {
+  private constructor(file: DurableFile, progress: Progress) {
     this.#file = file
     this.#id = progress.id
     this.#end = progress.end
     this.#serial = progress.serial
     this.#durable = progress.end
+    this.#lastGroup = progress.lastGroup
     this.#marked = progress.marked
+    this.#sealed = progress.marked
     this.#nextMark = progress.nextMark
+    this.#reserved = progress.end
   }
 
   /** An empty log at `path`, replacing what is there. It is not durable before `seal`. */
   static async create(fs: FileSystem, path: string): Promise<Log> {
-    const file = await fs.open(path, 'create')
+    const file = await fs.openDurable(path, 'create')
     try {
       const id = newId()
       const end = FIRST_GROUP_POSITION
@@ -89,7 +108,7 @@ export class Log {
       beginning.set(encodeFrame({ kind: FRAME_KIND.log, id, serial: 0 }))
       for (const position of MARK_POSITIONS) beginning.set(mark, position)
       await file.write(0, beginning)
-      return new Log(file, { id, end, serial: 1, marked: end, nextMark: 0 })
+      return new Log(file, { id, lastGroup: end, end, serial: 1, marked: end, nextMark: 0 })
     } catch (error) {
       await file.close()
       throw error
@@ -101,7 +120,7 @@ export class Log {
    * resolves. Rejects with CorruptionError as described above.
    */
   static async open(fs: FileSystem, path: string, visit: (group: Group) => void): Promise<Log> {
-    const file = await fs.open(path, 'existing')
+    const file = await fs.openDurable(path, 'existing')
     try {
       const log = new Log(file, await recover(file, visit))
       await log.seal()
@@ -124,63 +143,50 @@ export class Log {
 
   /** Adds a group that is durable when this resolves. Returns where its payload is. */
   async append(records: readonly Uint8Array[]): Promise<number> {
-    const [position] = await Promise.all([this.write(records), this.mark()])
-    await this.sync()
-    return position
+    const { at, frame } = this.#next(records)
+    // Zeros that are on their way must not come down on a group.
+    if (this.#end > this.#reserved) await this.#reserving
+    this.#requireSound()
+    await this.#file.writeDurably(at, frame)
+    this.#durable = at + frame.byteLength
+    this.#lastGroup = at
+    if (frame.byteLength < RESERVE_FOR_GROUPS_BELOW_BYTES) this.#reserve()
+    return at + FRAME_HEADER_BYTES
   }
 
   /** Adds a group that is not durable before `seal`: for a log that nobody relies on yet. */
   async write(records: readonly Uint8Array[]): Promise<number> {
-    const at = this.#end
-    const header = { kind: FRAME_KIND.group, id: this.#id, serial: this.#serial }
-    const frame = encodeFrame(header, ...records)
-    this.#end += frame.byteLength
-    this.#serial += 1
+    const { at, frame } = this.#next(records)
     await this.#file.write(at, frame)
+    this.#lastGroup = at
     return at + FRAME_HEADER_BYTES
   }
 
-  /** Makes durable what has been written. */
-  async sync(): Promise<void> {
-    const end = this.#end
-    await this.#file.sync()
-    this.#durable = end
+  /**
+   * Says in the file how far it is durable, unless it does already. Nobody waits for it; if it fails,
+   * the next append() or mark() rejects.
+   */
+  markMeanwhile(): void {
+    if (this.#marked === this.#durable) return
+    this.#marking = this.#marking
+      .then(() => this.#writeMark(this.#durable))
+      .catch(this.#keepFailure)
   }
 
-  /**
-   * Says in the file how far it is durable, unless it does already; whether it did. The next sync
-   * makes the mark durable too.
-   */
-  async mark(): Promise<boolean> {
-    const late = this.#lateMark
-    this.#lateMark = null
-    await late
-    if (this.#marked === this.#durable) return false
-    const position = MARK_POSITIONS[this.#nextMark]
-    const header = { kind: FRAME_KIND.logMark, id: this.#id, serial: this.#durable }
-    this.#marked = this.#durable
-    this.#nextMark = this.#nextMark === 0 ? 1 : 0
-    await this.#file.write(position, encodeFrame(header))
-    return true
-  }
-
-  /**
-   * As mark(), but waits for nothing, so that the next group need not either; whether it writes. If
-   * that fails, the next mark() or append() rejects.
-   */
-  markMeanwhile(): boolean {
-    if (this.#marked === this.#durable) return false
-    const late = this.mark()
-    late.catch(() => undefined)
-    this.#lateMark = late
-    return true
+  /** Says in the file how far it is durable, and makes that durable. */
+  async mark(): Promise<void> {
+    await this.#marking
+    // The last group alone is behind the older mark: who finds the newer one damaged asks for it.
+    if (this.#sealed < this.#lastGroup) await this.#sealMark(this.#lastGroup)
+    if (this.#sealed < this.#durable) await this.#sealMark(this.#durable)
   }
 
   /** Makes everything durable, under a mark that is durable too. */
   async seal(): Promise<void> {
-    await this.sync()
+    const end = this.#end
+    await this.#file.sync()
+    this.#durable = end
     await this.mark()
-    await this.sync()
   }
 
   /** Reads the log from its beginning, along with the writing. */
@@ -188,13 +194,71 @@ export class Log {
     return new GroupReader(this.#file, this.#id, FIRST_GROUP_POSITION)
   }
 
-  close(): Promise<void> {
-    return this.#file.close()
+  /** Gives back the room that was reserved. */
+  async trim(): Promise<void> {
+    await this.#reserving
+    if (this.#reserved <= this.#end) return
+    this.#reserved = this.#end
+    await this.#file.truncate(this.#end)
+    await this.#file.sync()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#reserving, this.#marking])
+    await this.#file.close()
+  }
+
+  async #sealMark(durable: number): Promise<void> {
+    await this.#writeMark(durable)
+    await this.#file.sync()
+    // A system tells a failure once: it may have told it to the reserve's sync and not to this one.
+    this.#requireSound()
+    this.#sealed = durable
+    this.#nextMark = this.#nextMark === 0 ? 1 : 0
+  }
+
+  async #writeMark(durable: number): Promise<void> {
+    const header = { kind: FRAME_KIND.logMark, id: this.#id, serial: durable }
+    await this.#file.write(MARK_POSITIONS[this.#nextMark], encodeFrame(header))
+    this.#marked = durable
+  }
+
+  readonly #keepFailure = (error: unknown): void => {
+    this.#failure ??= { error }
+  }
+
+  #requireSound(): void {
+    if (this.#failure !== null) throw this.#failure.error
+  }
+
+  #next(records: readonly Uint8Array[]): { readonly at: number; readonly frame: Uint8Array } {
+    const at = this.#end
+    const header = { kind: FRAME_KIND.group, id: this.#id, serial: this.#serial }
+    const frame = encodeFrame(header, ...records)
+    this.#end += frame.byteLength
+    this.#serial += 1
+    return { at, frame }
+  }
+
+  /** Begins to write zeros ahead when little room is left; nobody waits for them. */
+  #reserve(): void {
+    if (this.#reserving !== null || this.#reserved - this.#end > RESERVE_BYTES / 2) return
+    this.#reserving = this.#writeReserve(Math.max(this.#end, this.#reserved))
+      .catch(this.#keepFailure)
+      .finally(() => {
+        this.#reserving = null
+      })
+  }
+
+  async #writeReserve(from: number): Promise<void> {
+    await this.#file.write(from, new Uint8Array(RESERVE_BYTES))
+    await this.#file.sync()
+    this.#reserved = from + RESERVE_BYTES
   }
 }
 
 /** Finds the end of what is durable or may be, and cuts off what is behind it. */
-async function recover(file: OpenFile, visit: (group: Group) => void): Promise<Progress> {
+async function recover(file: DurableFile, visit: (group: Group) => void): Promise<Progress> {
   const beginning = decodeFrame(await file.read(0, FRAME_HEADER_BYTES), file.path)
   if (beginning?.kind !== FRAME_KIND.log) throw damaged(file, 'its beginning is not that of a log')
   const { id } = beginning
@@ -204,25 +268,30 @@ async function recover(file: OpenFile, visit: (group: Group) => void): Promise<P
 
   const size = await file.size()
   const reader = new GroupReader(file, id, FIRST_GROUP_POSITION)
+  let lastGroup = reader.end
   for (let group = await reader.next(size); group !== null; group = await reader.next(size)) {
     visit(group)
+    lastGroup = group.position - FRAME_HEADER_BYTES
   }
   const { end, serial } = reader
   const least = marks.includes(null) ? marked + 1 : marked
   if (end < least) {
     throw damaged(file, `what was durable up to byte ${marked} is whole only up to byte ${end}`)
   }
+  if (await hasLaterGroup(file, { id, from: end, serial })) {
+    throw damaged(file, `what is at byte ${end} is not whole, and what was written later is`)
+  }
   if (end < size) await file.truncate(end)
-  return { id, end, serial, marked, nextMark: marks[0] === marked ? 1 : 0 }
+  return { id, lastGroup, end, serial, marked, nextMark: marks[0] === marked ? 1 : 0 }
 }
 
-async function readMark(file: OpenFile, index: 0 | 1, id: bigint): Promise<number | null> {
+async function readMark(file: DurableFile, index: 0 | 1, id: bigint): Promise<number | null> {
   const bytes = await file.read(MARK_POSITIONS[index], FRAME_HEADER_BYTES)
   const frame = decodeFrame(bytes, file.path)
   return frame?.kind === FRAME_KIND.logMark && frame.id === id ? frame.serial : null
 }
 
-function damaged(file: OpenFile, what: string): CorruptionError {
+function damaged(file: DurableFile, what: string): CorruptionError {
   return new CorruptionError(
     `${file.path} is damaged: ${what}. Restore the disk, or replace this node by a new one.`,
   )

@@ -26,7 +26,7 @@ import { asPaxosError } from './failure.ts'
 import type { FileSystem } from './file-system.ts'
 import { newId } from './frame.ts'
 import { GroupCommit } from './group-commit.ts'
-import { GROUP_TARGET_BYTES, SYNC_MARK_AFTER_MS } from './limits.ts'
+import { GROUP_TARGET_BYTES, MARK_AFTER_MS } from './limits.ts'
 import { Log } from './log.ts'
 import { decodeRecords, encodeChange } from './record.ts'
 import { isSnapshotName, readSnapshot, snapshotName, writeSnapshot } from './snapshot-file.ts'
@@ -156,7 +156,7 @@ export class Store {
       await this.#commit.settled()
       if (this.#commit.poisoned) return
       await this.#current.log.mark()
-      await this.#current.log.sync()
+      await this.#current.log.trim()
     } finally {
       await this.#ready?.abandon()
       await this.#current.log.close()
@@ -164,8 +164,7 @@ export class Store {
   }
 
   async #write(group: readonly Encoded[]): Promise<void> {
-    await this.#finishCompaction()
-    await this.#removeSuperseded()
+    await this.#betweenGroups()
     for (const { snapshot } of group) {
       if (snapshot === null) continue
       await writeSnapshot(this.#fs, this.#directory, snapshot.id, snapshot.bytes)
@@ -178,26 +177,29 @@ export class Store {
       if (id !== undefined && id !== state.snapshot?.id) this.#superseded.push(id)
     }
     this.#compactIfWorthwhile()
+    this.#startMarkTimer()
+  }
+
+  async #betweenGroups(): Promise<void> {
+    await this.#finishCompaction()
+    await this.#removeSuperseded()
+    if (!this.#markIsOld) return
+    this.#markIsOld = false
+    await this.#current.log.mark()
   }
 
   async #whenIdle(): Promise<void> {
-    await this.#finishCompaction()
-    await this.#removeSuperseded()
-    const { log } = this.#current
-    if (log.markMeanwhile()) this.#startMarkTimer()
-    if (!this.#markIsOld) return
-    this.#markIsOld = false
-    await log.mark()
-    await log.sync()
+    await this.#betweenGroups()
+    this.#current.log.markMeanwhile()
   }
 
   #startMarkTimer(): void {
-    if (this.#closing) return
-    this.#markTimer ??= setTimeout(() => {
+    if (this.#closing || this.#markTimer !== null) return
+    this.#markTimer = setTimeout(() => {
+      this.#markTimer = null
       this.#markIsOld = true
       this.#commit.nudge()
-    }, SYNC_MARK_AFTER_MS).unref()
-    this.#markTimer.refresh()
+    }, MARK_AFTER_MS).unref()
   }
 
   async #removeSuperseded(): Promise<void> {

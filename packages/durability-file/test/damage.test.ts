@@ -6,6 +6,7 @@ import { CorruptionError, type Change } from '@paxos/core'
 import { describe, expect, it, vi } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import { decodeFrame, encodeFrame, FORMAT_VERSION, FRAME_KIND } from '../src/frame.ts'
+import { READ_WINDOW_BYTES } from '../src/limits.ts'
 import { openObjectFiles } from '../src/object-files.ts'
 import { encodeChange } from '../src/record.ts'
 import { after, bytes, readable } from './model.ts'
@@ -34,7 +35,8 @@ async function savedDisk(end: 'closed' | 'killed' | 'power cut'): Promise<Simula
   await adapter.open()
   for (const change of CHANGES) await adapter.save(change)
   if (end === 'closed') await adapter.close()
-  // The mark of the last group is written right after its save is answered, synced later.
+  // The mark of the last group is written right after its save is answered, synced later; and so
+  // is room for more groups.
   await new Promise((resolve) => setImmediate(resolve))
   disk.kill()
   const survival: Survival = end === 'killed' ? 'everything' : 'nothing'
@@ -82,6 +84,11 @@ async function outcomeOf(disk: SimulatedDisk, open: () => Promise<void>): Promis
   }
 }
 
+/** The end of what was written: behind it is room for more, all zeros. */
+function endOf(content: Uint8Array): number {
+  return content.findLastIndex((byte) => byte !== 0) + 1
+}
+
 function changed(
   files: ReadonlyMap<string, Uint8Array>,
   name: string,
@@ -101,7 +108,8 @@ describe.each(SUBJECTS)('%s', (_, make, open) => {
     const files = (await make()).files()
     const outcomes = { newest: 0, refused: 0 }
     for (const [name, content] of files) {
-      for (let position = 0; position < content.byteLength; position += 1) {
+      for (let position = 0; position < endOf(content) + 50; position += 1) {
+        if (position >= content.byteLength) break
         const flipped = changed(files, name, (copy) => {
           copy[position] = (copy[position] ?? 0) ^ (1 << (position % 8))
           return copy
@@ -118,7 +126,7 @@ describe.each(SUBJECTS)('%s', (_, make, open) => {
     const outcomes = new Set<Outcome>()
     for (const [name, content] of files) {
       for (const block of [512, 4096]) {
-        for (let start = 0; start < content.byteLength; start += block) {
+        for (let start = 0; start < endOf(content); start += block) {
           outcomes.add(
             await open(changed(files, name, (copy) => copy.fill(0, start, start + block))),
           )
@@ -131,7 +139,7 @@ describe.each(SUBJECTS)('%s', (_, make, open) => {
   it('a file cut off at any length never shows an older state', async () => {
     const files = (await make()).files()
     for (const [name, content] of files) {
-      for (let length = 0; length < content.byteLength; length += length < 12_000 ? 61 : 1) {
+      for (let length = 0; length <= endOf(content); length += length < 12_000 ? 61 : 1) {
         await open(changed(files, name, (copy) => copy.slice(0, length)))
       }
     }
@@ -166,43 +174,48 @@ describe('a torn tail and a hole are told apart', () => {
 
   it('P11: what was cut off never comes back, though a shorter group is written over its beginning', async () => {
     const files = (await savedDisk('closed')).files()
-    const log = files.get(LOG) ?? new Uint8Array(0)
-    const { id } = decodeFrame(log, LOG) ?? { id: 0n }
-    const change: Change = { chosenThrough: 2 }
-    const nextGroupBytes = encodeFrame(
-      { kind: FRAME_KIND.group, id, serial: CHANGES.length + 1 },
-      encodeChange(change, 0n),
-    ).byteLength
-    // The torn group is as long as the next one will be, and a whole one follows: a remnant that
-    // would carry on the log if it were still there.
-    const remnant = encodeFrame(
-      { kind: FRAME_KIND.group, id, serial: CHANGES.length + 2 },
-      encodeChange({ promised: { round: 66, node: 'ghost' } }, 0n),
-    )
-    const torn = Buffer.concat([log, new Uint8Array(nextGroupBytes), remnant])
-    const disk = new SimulatedDisk(new Map(files).set(LOG, torn))
+    const torn = changed(files, LOG, (log) => Buffer.concat([log, new Uint8Array(3000).fill(7)]))
+    const disk = new SimulatedDisk(torn)
     const adapter = fileOn(disk, DIRECTORY)
     await adapter.open()
-    await adapter.save(change)
+    const size = files.get(LOG)?.byteLength
+    expect(disk.restarted('nothing').files().get(LOG)?.byteLength).toBe(size)
+    await adapter.save({ chosenThrough: 2 })
     await adapter.close()
     const saved = await fileOn(disk, DIRECTORY).open()
-    expect(readable(saved)).toBe(readable(after([...CHANGES, change])))
+    expect(readable(saved)).toBe(readable(after([...CHANGES, { chosenThrough: 2 }])))
   })
 
-  it('a whole group of another log, or out of its turn, does not carry on a log', async () => {
+  it.each<[string, (log: { id: bigint; next: number }) => { id: bigint; serial: number }, Outcome]>(
+    [
+      ['of another log', ({ id, next }) => ({ id: id ^ 1n, serial: next }), 'newest'],
+      ['that was there before', ({ id, next }) => ({ id, serial: next - 1 }), 'newest'],
+      // It was written when the one before it was durable, which is not there.
+      ['that comes later', ({ id, next }) => ({ id, serial: next + 1 }), 'refused'],
+    ],
+  )('a whole group %s does not carry on a log', async (_, headerOf, outcome) => {
     const files = (await savedDisk('closed')).files()
     const log = files.get(LOG) ?? new Uint8Array(0)
-    const { id } = decodeFrame(log, LOG) ?? { id: 0n }
+    const header = headerOf({ id: decodeFrame(log, LOG)?.id ?? 0n, next: CHANGES.length + 1 })
     const records = encodeChange({ promised: { round: 66, node: 'ghost' } }, 0n)
-    const next = CHANGES.length + 1
-    for (const header of [
-      { id: id ^ 1n, serial: next },
-      { id, serial: next - 1 },
-      { id, serial: next + 1 },
-    ]) {
-      const group = encodeFrame({ kind: FRAME_KIND.group, ...header }, records)
-      const longer = new Map(files).set(LOG, Buffer.concat([log, group]))
-      expect(await openLog(longer)).toBe('newest')
+    const group = encodeFrame({ kind: FRAME_KIND.group, ...header }, records)
+    for (const hole of [0, 1, 1000, READ_WINDOW_BYTES - 20, READ_WINDOW_BYTES + 20]) {
+      const longer = Buffer.concat([log, new Uint8Array(hole).fill(9), group])
+      expect(await openLog(new Map(files).set(LOG, longer))).toBe(outcome)
+    }
+  })
+
+  it('with no mark behind the first group, damage to any but the last one is refused', async () => {
+    const files = (await savedDisk('power cut')).files()
+    const log = files.get(LOG) ?? new Uint8Array(0)
+    const lastGroup = Buffer.from(log).lastIndexOf(log.slice(12_288, 12_288 + 16))
+    expect(lastGroup).toBeGreaterThan(12_288)
+    for (let position = 12_288; position < lastGroup; position += 1) {
+      const flipped = changed(files, LOG, (copy) => {
+        copy[position] = (copy[position] ?? 0) ^ 1
+        return copy
+      })
+      expect(await openLog(flipped)).toBe('refused')
     }
   })
 
@@ -247,13 +260,14 @@ describe('a torn tail and a hole are told apart', () => {
       const before = disk.count('sync')
       await vi.advanceTimersByTimeAsync(100)
       await new Promise((resolve) => setImmediate(resolve))
-      expect(disk.count('sync')).toBe(before + 1)
+      // One for each mark.
+      expect(disk.count('sync')).toBe(before + 2)
       await vi.advanceTimersByTimeAsync(1000)
       await new Promise((resolve) => setImmediate(resolve))
-      expect(disk.count('sync')).toBe(before + 1)
+      expect(disk.count('sync')).toBe(before + 2)
 
       const files = disk.restarted('nothing').files()
-      const damaged = changed(files, LOG, (log) => log.fill(0, log.byteLength - 1))
+      const damaged = changed(files, LOG, (log) => log.fill(0, endOf(log) - 1))
       expect(await openLog(damaged)).toBe('refused')
       await adapter.close()
     } finally {
@@ -263,7 +277,7 @@ describe('a torn tail and a hole are told apart', () => {
 
   it('before that, damage to the last group looks like a torn write: the one gap, as documented', async () => {
     const files = (await savedDisk('power cut')).files()
-    const damaged = changed(files, LOG, (log) => log.fill(0, log.byteLength - 1))
+    const damaged = changed(files, LOG, (log) => log.fill(0, endOf(log) - 1))
     const saved = await fileOn(new SimulatedDisk(damaged), DIRECTORY).open()
     expect(readable(saved)).toBe(readable(after(CHANGES.slice(0, -1))))
   })

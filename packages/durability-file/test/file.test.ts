@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import { nodeFileSystem, writeWhole } from '../src/file-system.ts'
+import { RESERVE_BYTES } from '../src/limits.ts'
 import { after, bytes, readable } from './model.ts'
 import { temporaryDirectory } from './processes.ts'
 
@@ -116,8 +117,8 @@ describe('what is saved is there', () => {
     const cause = Object.assign(new Error('simulated'), { code: 'ENOSPC' })
     const fullForNewLog: typeof nodeFileSystem = {
       ...nodeFileSystem,
-      open: async (path, mode) => {
-        const handle = await nodeFileSystem.open(path, mode)
+      openDurable: async (path, mode) => {
+        const handle = await nodeFileSystem.openDurable(path, mode)
         if (!path.endsWith('log.new') || acknowledged === 0) return handle
         return { ...handle, write: () => Promise.reject(cause) }
       },
@@ -143,6 +144,24 @@ describe('what is saved is there', () => {
     expect((await again.open()).chosenThrough).toBeGreaterThanOrEqual(acknowledged)
     await again.close()
     expect(await readdir(directory)).toEqual(['log'])
+  })
+
+  it('small saves go into room that was written ahead, which is given back in the end', async () => {
+    const directory = await temporaryDirectory()
+    const adapter = await opened(directory)
+    const list = Array.from({ length: 3000 }, (_, at) =>
+      accept(at + 1, new Uint8Array(300).fill(at)),
+    )
+    const size = async () => (await stat(join(directory, 'log'))).size
+    await adapter.save({ promised: { round: 1, node: 'a' } })
+    await expect.poll(size).toBeGreaterThan(RESERVE_BYTES)
+    for (const change of list) await adapter.save(change)
+    await adapter.close()
+    // The last byte of the last group is of its value.
+    expect((await readFile(join(directory, 'log'))).at(-1)).toBe(2999 % 256)
+    const expected = readable(after([{ promised: { round: 1, node: 'a' } }, ...list]))
+    expect(readable(await adapter.open()) === expected).toBe(true)
+    await adapter.close()
   })
 
   it('a log that is being rewritten when the adapter closes is given up', async () => {
@@ -232,7 +251,8 @@ describe('a place that cannot be used is refused in one clear sentence', () => {
   ])('%s', async (code, sentence) => {
     const directory = await temporaryDirectory()
     const cause = Object.assign(new Error('simulated'), { code })
-    const adapter = fileOn({ ...nodeFileSystem, open: () => Promise.reject(cause) }, directory)
+    const openDurable = () => Promise.reject(cause)
+    const adapter = fileOn({ ...nodeFileSystem, openDurable }, directory)
     await expect(adapter.open()).rejects.toMatchObject({
       code: 'ERR_PAXOS_DURABILITY_FAILED',
       message: `Could not open ${directory}: ${sentence}`,

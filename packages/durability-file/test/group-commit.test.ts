@@ -21,24 +21,24 @@ async function opened() {
 describe('group commit', () => {
   it('a lone save takes one sync, at once', async () => {
     const { disk, adapter } = await opened()
-    const before = disk.count('sync')
+    const before = disk.count('durable-write')
     await adapter.save(promise(1))
-    expect(disk.count('sync')).toBe(before + 1)
+    expect(disk.count('durable-write')).toBe(before + 1)
     await adapter.close()
   })
 
   it('100 saves that are made while a sync runs take one more sync', async () => {
     const { disk, adapter, reopened } = await opened()
-    const before = disk.count('sync')
+    const before = disk.count('durable-write')
     disk.holdSyncs()
     const first = adapter.save(promise(1))
     await turn()
     const rest = Array.from({ length: 100 }, (_, index) => adapter.save(promise(index + 2)))
     await turn()
-    expect(disk.count('sync')).toBe(before + 1)
+    expect(disk.count('durable-write')).toBe(before + 1)
     disk.release()
     await Promise.all([first, ...rest])
-    expect(disk.count('sync')).toBe(before + 2)
+    expect(disk.count('durable-write')).toBe(before + 2)
     expect((await reopened()).promised).toEqual({ round: 101, node: 'a' })
     await adapter.close()
   })
@@ -104,8 +104,8 @@ describe('group commit', () => {
 })
 
 const failures: readonly (readonly [string, string, (operation: Operation) => boolean])[] = [
-  ['a full disk on a write', 'ENOSPC', ({ type }) => type === 'write'],
-  ['a device that fails in a sync', 'EIO', ({ type }) => type === 'sync'],
+  ['a full disk', 'ENOSPC', ({ type }) => type === 'durable-write'],
+  ['a device that fails', 'EIO', ({ type }) => type === 'durable-write'],
 ]
 
 describe('after a failed save', () => {
@@ -139,6 +139,26 @@ describe('after a failed save', () => {
     },
   )
 
+  it.each(['write', 'sync'] as const)(
+    'a %s that nobody waited for is not forgotten: the next save says why it fails',
+    async (type) => {
+      const { disk, adapter } = await opened()
+      let failing = true
+      disk.failWith('EIO', (operation) => failing && operation.type === type)
+      // Room is reserved behind it, and its mark is written.
+      await adapter.save(promise(1))
+      await turn()
+      failing = false
+      await expect(adapter.save(promise(2))).rejects.toMatchObject({
+        code: 'ERR_PAXOS_DURABILITY_FAILED',
+        cause: { code: 'EIO' },
+      })
+      await adapter.close()
+      expect((await adapter.open()).promised).toEqual({ round: 1, node: 'a' })
+      await adapter.close()
+    },
+  )
+
   it('saves behind the failed group are told that there was a failure', async () => {
     const { disk, adapter } = await opened()
     disk.holdSyncs()
@@ -156,7 +176,7 @@ describe('after a failed save', () => {
     const { disk, adapter } = await opened()
     await adapter.save(promise(1))
     let failing = true
-    disk.failWith('EIO', ({ type }) => failing && type === 'sync')
+    disk.failWith('EIO', ({ type }) => failing && type === 'durable-write')
     await expect(adapter.save(promise(2))).rejects.toThrow('Check the disk, then open it again.')
     failing = false
     await expect(adapter.open()).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_STATE' })

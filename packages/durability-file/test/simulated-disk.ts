@@ -4,7 +4,7 @@
  * synced, and of the rest anything between all and nothing.
  */
 import { LockedError } from '@paxos/core'
-import type { FileSystem, OpenFile } from '../src/file-system.ts'
+import type { DurableFile, FileSystem, OpenFile } from '../src/file-system.ts'
 
 type FileChange =
   | { readonly type: 'write'; readonly position: number; readonly bytes: Uint8Array }
@@ -25,7 +25,7 @@ export interface PowerCut {
 }
 
 export interface Operation {
-  readonly type: 'write' | 'truncate' | 'sync' | 'name' | 'sync-directory'
+  readonly type: 'write' | 'truncate' | 'sync' | 'durable-write' | 'name' | 'sync-directory'
   readonly path: string
   readonly bytes: number
 }
@@ -146,6 +146,10 @@ export class SimulatedDisk implements FileSystem {
     return this.#openFile(path, inode)
   }
 
+  async openDurable(path: string, mode: 'existing' | 'create'): Promise<DurableFile> {
+    return this.#durable(await this.open(path, mode))
+  }
+
   async rename(from: string, to: string): Promise<void> {
     const inode = this.#names.get(from)
     if (inode === undefined) throw systemError('ENOENT')
@@ -205,10 +209,7 @@ export class SimulatedDisk implements FileSystem {
       sync: async () => {
         requireOpen()
         this.#begin({ type: 'sync', path, bytes: 0 })
-        this.waitingSyncs += 1
-        if (this.#gate !== null) await this.#gate
-        this.waitingSyncs -= 1
-        this.#requirePower()
+        await this.#passGate()
         inode.synced = contents(inode)
         inode.pending = []
       },
@@ -219,7 +220,36 @@ export class SimulatedDisk implements FileSystem {
     }
   }
 
-  #change(path: string, inode: Inode, change: FileChange): void {
+  #durable(file: OpenFile): DurableFile {
+    const inode = this.#names.get(file.path)
+    if (inode === undefined) throw systemError('ENOENT')
+    return {
+      ...file,
+      writeDurably: async (position, bytes) => {
+        // Fails as the file does when it is closed.
+        await file.read(0, 0)
+        const change: FileChange = { type: 'write', position, bytes: bytes.slice() }
+        this.#change(file.path, inode, change, 'durable-write')
+        await this.#passGate()
+        inode.synced = appliedAll(inode.synced, [change])
+        inode.pending = inode.pending.filter((pending) => pending !== change)
+      },
+    }
+  }
+
+  async #passGate(): Promise<void> {
+    this.waitingSyncs += 1
+    if (this.#gate !== null) await this.#gate
+    this.waitingSyncs -= 1
+    this.#requirePower()
+  }
+
+  #change(
+    path: string,
+    inode: Inode,
+    change: FileChange,
+    type: 'write' | 'truncate' | 'durable-write' = change.type,
+  ): void {
     const bytes = change.type === 'write' ? change.bytes.byteLength : 0
     const cut = this.#powerCut
     const isLast = this.operations.length + 1 === cut?.step
@@ -227,7 +257,7 @@ export class SimulatedDisk implements FileSystem {
       const part = change.bytes.slice(0, cut.bytes)
       inode.pending.push({ type: 'write', position: change.position, bytes: part })
     }
-    this.#begin({ type: change.type, path, bytes })
+    this.#begin({ type, path, bytes })
     inode.pending.push(change)
   }
 
@@ -258,19 +288,16 @@ function setNames(names: Map<string, Inode>, change: NameChange): void {
 }
 
 function contents(inode: Inode): Uint8Array {
-  let bytes = inode.synced
-  for (const change of inode.pending) bytes = applied(bytes, change)
-  return bytes === inode.synced ? bytes.slice() : bytes
+  return appliedAll(inode.synced, inode.pending)
 }
 
 function contentsAfterCrash(inode: Inode, survival: Survival): Uint8Array {
   if (survival === 'everything') return contents(inode)
-  let bytes = inode.synced
-  if (survival === 'nothing') return bytes
-  for (const change of inode.pending) {
-    for (const part of torn(change, survival)) bytes = applied(bytes, part)
-  }
-  return bytes
+  if (survival === 'nothing') return inode.synced
+  return appliedAll(
+    inode.synced,
+    inode.pending.flatMap((change) => torn(change, survival)),
+  )
 }
 
 /** Sector by sector a write is there, is not, or has left garbage. */
@@ -291,13 +318,24 @@ function torn(change: FileChange, draw: () => number): readonly FileChange[] {
   return parts
 }
 
-function applied(bytes: Uint8Array, change: FileChange): Uint8Array {
-  const end = change.type === 'write' ? change.position + change.bytes.byteLength : change.length
-  const length = change.type === 'write' ? Math.max(end, bytes.byteLength) : end
-  const result = new Uint8Array(length)
-  result.set(bytes.subarray(0, length))
-  if (change.type === 'write') result.set(change.bytes, change.position)
-  return result
+/** A copy of `bytes`, changed. One for all changes: a write of some size is torn into hundreds. */
+function appliedAll(bytes: Uint8Array, changes: readonly FileChange[]): Uint8Array {
+  const ends = changes.map((change) =>
+    change.type === 'write' ? change.position + change.bytes.byteLength : change.length,
+  )
+  const result = new Uint8Array(Math.max(bytes.byteLength, ...ends))
+  result.set(bytes)
+  let length = bytes.byteLength
+  for (const change of changes) {
+    if (change.type === 'write') {
+      result.set(change.bytes, change.position)
+      length = Math.max(length, change.position + change.bytes.byteLength)
+    } else {
+      result.fill(0, change.length, length)
+      length = change.length
+    }
+  }
+  return result.subarray(0, length)
 }
 
 function survives(survival: Survival): boolean {
