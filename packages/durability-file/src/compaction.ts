@@ -20,7 +20,7 @@ import type { FileSystem } from './file-system.ts'
 import type { Group, GroupReader } from './group-reader.ts'
 import { COMPACT_ABOVE_BYTES, COMPACT_AT_RATIO, GROUP_TARGET_BYTES } from './limits.ts'
 import { Log } from './log.ts'
-import { decodeRecords } from './record.ts'
+import { decodeRecords, recordsIn, type Records } from './record.ts'
 import { State } from './state.ts'
 
 export const LOG_NAME = 'log'
@@ -85,15 +85,16 @@ async function copyEntries(
   target: LogAndState,
   abandoned: () => boolean,
 ): Promise<void> {
-  let gathered: Uint8Array[] = []
+  let gathered: Records[] = []
   let bytes = 0
   while (reader.end < to && !abandoned()) {
     const group = await nextGroup(reader, to)
     for (const record of decodeRecords(group.payload, LOG_NAME)) {
       if (record.type !== 'accepted') continue
       if (!old.state.holds(record.entry.slot, group.position + record.offset)) continue
-      const { offset, bytes: length } = record
-      gathered.push(new Uint8Array(group.payload.subarray(offset, offset + length)))
+      // A copy: the payload is a view of a window that moves on.
+      const copy = new Uint8Array(group.payload.subarray(record.offset).subarray(0, record.bytes))
+      gathered.push({ bytes: copy, list: [{ ...record, offset: 0 }] })
       bytes += record.bytes
     }
     if (bytes < GROUP_TARGET_BYTES) continue
@@ -113,7 +114,7 @@ async function copyGroups(
 ): Promise<void> {
   while (reader.end < to && !abandoned()) {
     const group = await nextGroup(reader, to)
-    await write(target, [group.payload])
+    await write(target, [recordsIn(group.payload, LOG_NAME)])
   }
 }
 
@@ -138,8 +139,8 @@ async function finish(
   }
 }
 
-async function write(target: LogAndState, records: readonly Uint8Array[]): Promise<void> {
-  target.state.applyGroup(records, await target.log.write(records))
+async function write({ log, state }: LogAndState, group: readonly Records[]): Promise<void> {
+  state.applyGroup(group, await log.write(group.map(({ bytes }) => bytes)))
 }
 
 async function nextGroup(reader: GroupReader, to: number): Promise<Group> {

@@ -5,13 +5,24 @@
  */
 import { CorruptionError, InvalidArgumentError } from '@paxos/core'
 
-const FIRST_CAPACITY_BYTES = 128
+export const FIRST_CAPACITY_BYTES = 128
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Appends to a buffer that grows. */
 export class ByteWriter {
-  #buffer = Buffer.allocUnsafe(FIRST_CAPACITY_BYTES)
+  #buffer: Buffer
   #length = 0
+  /** The text that was written last: in one change most are the same. */
+  #text: { readonly value: string; readonly encoded: Buffer } | null = null
+
+  /** With room for so many bytes, which are not copied again. */
+  constructor(expectedBytes = FIRST_CAPACITY_BYTES) {
+    this.#buffer = Buffer.allocUnsafe(expectedBytes)
+  }
+
+  get length(): number {
+    return this.#length
+  }
 
   byte(value: number): void {
     this.#reserve(1)
@@ -42,11 +53,14 @@ export class ByteWriter {
 
   /** Throws for half a surrogate pair, which UTF-8 cannot hold: it would come back as another. */
   text(value: string, what: string): void {
-    const encoded = Buffer.from(value, 'utf8')
-    if (encoded.toString('utf8') !== value) {
-      throw new InvalidArgumentError(`${what} is not well-formed Unicode. Use one that is.`)
+    if (this.#text?.value !== value) {
+      const encoded = Buffer.from(value, 'utf8')
+      if (encoded.toString('utf8') !== value) {
+        throw new InvalidArgumentError(`${what} is not well-formed Unicode. Use one that is.`)
+      }
+      this.#text = { value, encoded }
     }
-    this.bytes(encoded, what)
+    this.bytes(this.#text.encoded, what)
   }
 
   bytes(value: Uint8Array, what: string): void {

@@ -12,7 +12,7 @@
  */
 import { type AcceptedEntry, type Ballot, type Change, type Member, type Slot } from '@paxos/core'
 import { InvalidArgumentError } from '@paxos/core'
-import { ByteReader, ByteWriter } from './encoding.ts'
+import { ByteReader, ByteWriter, FIRST_CAPACITY_BYTES } from './encoding.ts'
 import { MAX_CHANGE_BYTES, MAX_SNAPSHOT_BYTES } from './limits.ts'
 
 /** A snapshot as the log knows it: its bytes are in a file of their own, named by `id`. */
@@ -36,6 +36,15 @@ export type StateRecord =
   | { readonly type: 'chosen-through'; readonly slot: Slot }
   | { readonly type: 'snapshot'; readonly reference: SnapshotReference }
 
+/** Records end to end, and what they say: who has made them need not read them again. */
+export interface Records {
+  readonly bytes: Uint8Array
+  readonly list: readonly StateRecord[]
+}
+
+/** What an accepted entry takes besides its value and the id in its ballot, at most. */
+const ENTRY_OVERHEAD_BYTES = 32
+
 const PROMISED = 1
 const ACCEPTED = 2
 const CHOSEN_THROUGH = 3
@@ -45,20 +54,38 @@ const SNAPSHOT = 4
  * The records of a change. `snapshotId` names the file of `change.snapshot`. Throws
  * InvalidArgumentError for what could not be read back as it was.
  */
-export function encodeChange(change: Change, snapshotId: bigint): Uint8Array {
-  const writer = new ByteWriter()
+export function encodeChange(change: Change, snapshotId: bigint): Records {
+  const accepted = change.accepted ?? []
+  const expectedBytes = accepted.reduce(
+    (sum, { ballot, value }) => sum + ENTRY_OVERHEAD_BYTES + ballot.node.length + value.byteLength,
+    FIRST_CAPACITY_BYTES,
+  )
+  const writer = new ByteWriter(expectedBytes)
+  const list: StateRecord[] = []
   // First, as it says which of the entries count.
   if (change.snapshot !== undefined) {
     const { through, members, bytes } = change.snapshot
     requireAtMost('The snapshot', bytes.byteLength, MAX_SNAPSHOT_BYTES)
-    writeSnapshot(writer, { id: snapshotId, length: bytes.byteLength, through, members })
+    const reference = { id: snapshotId, length: bytes.byteLength, through, members }
+    writeSnapshot(writer, reference)
+    list.push({ type: 'snapshot', reference })
   }
-  if (change.promised !== undefined) writePromised(writer, change.promised)
-  for (const entry of change.accepted ?? []) writeAccepted(writer, entry)
-  if (change.chosenThrough !== undefined) writeChosenThrough(writer, change.chosenThrough)
-  const records = writer.finish()
-  requireAtMost('The change', records.byteLength, MAX_CHANGE_BYTES)
-  return records
+  if (change.promised !== undefined) {
+    writePromised(writer, change.promised)
+    list.push({ type: 'promised', ballot: change.promised })
+  }
+  for (const entry of accepted) {
+    const offset = writer.length
+    writeAccepted(writer, entry)
+    list.push({ type: 'accepted', entry, offset, bytes: writer.length - offset })
+  }
+  if (change.chosenThrough !== undefined) {
+    writeChosenThrough(writer, change.chosenThrough)
+    list.push({ type: 'chosen-through', slot: change.chosenThrough })
+  }
+  const bytes = writer.finish()
+  requireAtMost('The change', bytes.byteLength, MAX_CHANGE_BYTES)
+  return { bytes, list }
 }
 
 /** What a log that is rewritten begins with: all that is not an accepted entry. */
@@ -66,12 +93,17 @@ export function encodeBasis(
   promised: Ballot | null,
   chosenThrough: Slot,
   snapshot: SnapshotReference | null,
-): Uint8Array {
+): Records {
   const writer = new ByteWriter()
   if (snapshot !== null) writeSnapshot(writer, snapshot)
   if (promised !== null) writePromised(writer, promised)
   writeChosenThrough(writer, chosenThrough)
-  return writer.finish()
+  return recordsIn(writer.finish(), 'A basis')
+}
+
+/** A payload with its records, which are views of it. `where` names it in errors. */
+export function recordsIn(payload: Uint8Array, where: string): Records {
+  return { bytes: payload, list: [...decodeRecords(payload, where)] }
 }
 
 /** Every record of a payload, in order. Values are views of it. `where` names it in errors. */

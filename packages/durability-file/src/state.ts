@@ -4,7 +4,7 @@
  * an entry. Must follow from the records alone, so that recovery comes to the same.
  */
 import type { Ballot, Slot } from '@paxos/core'
-import { decodeRecords, encodeBasis, type SnapshotReference, type StateRecord } from './record.ts'
+import { encodeBasis, type Records, type SnapshotReference, type StateRecord } from './record.ts'
 
 /** Where the record of an accepted entry is. */
 interface Place {
@@ -25,11 +25,11 @@ export class State {
   }
 
   /** Takes a group into account: its records end to end, and where they begin in the file. */
-  applyGroup(records: readonly Uint8Array[], payloadPosition: number): void {
+  applyGroup(group: readonly Records[], payloadPosition: number): void {
     let position = payloadPosition
-    for (const part of records) {
-      for (const record of decodeRecords(part, 'A group')) this.apply(record, position)
-      position += part.byteLength
+    for (const { bytes, list } of group) {
+      for (const record of list) this.apply(record, position)
+      position += bytes.byteLength
     }
   }
 
@@ -67,7 +67,7 @@ export class State {
   }
 
   /** Records that lead to this state, but for its entries. */
-  basis(): Uint8Array {
+  basis(): Records {
     return encodeBasis(this.promised, this.chosenThrough, this.snapshot)
   }
 

@@ -28,13 +28,13 @@ import { newId } from './frame.ts'
 import { GroupCommit } from './group-commit.ts'
 import { GROUP_TARGET_BYTES, MARK_AFTER_MS } from './limits.ts'
 import { Log } from './log.ts'
-import { decodeRecords, encodeChange } from './record.ts'
+import { decodeRecords, encodeChange, type Records } from './record.ts'
 import { isSnapshotName, readSnapshot, snapshotName, writeSnapshot } from './snapshot-file.ts'
 import { State } from './state.ts'
 
 /** One change, ready to be written. */
 interface Encoded {
-  readonly records: Uint8Array
+  readonly records: Records
   readonly snapshot: { readonly id: bigint; readonly bytes: Uint8Array } | null
 }
 
@@ -143,7 +143,7 @@ export class Store {
       this.#commit.poison(error)
       throw error
     }
-    const bytes = encoded.records.byteLength + (encoded.snapshot?.bytes.byteLength ?? 0)
+    const bytes = encoded.records.bytes.byteLength + (encoded.snapshot?.bytes.byteLength ?? 0)
     await this.#commit.add(encoded, bytes)
   }
 
@@ -172,7 +172,7 @@ export class Store {
     const { log, state } = this.#current
     const before = state.snapshot
     const records = group.map((change) => change.records)
-    state.applyGroup(records, await log.append(records))
+    state.applyGroup(records, await log.append(records.map(({ bytes }) => bytes)))
     for (const id of [before?.id, ...group.map(({ snapshot }) => snapshot?.id)]) {
       if (id !== undefined && id !== state.snapshot?.id) this.#superseded.push(id)
     }

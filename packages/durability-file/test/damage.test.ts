@@ -197,7 +197,7 @@ describe('a torn tail and a hole are told apart', () => {
     const files = (await savedDisk('closed')).files()
     const log = files.get(LOG) ?? new Uint8Array(0)
     const header = headerOf({ id: decodeFrame(log, LOG)?.id ?? 0n, next: CHANGES.length + 1 })
-    const records = encodeChange({ promised: { round: 66, node: 'ghost' } }, 0n)
+    const records = encodeChange({ promised: { round: 66, node: 'ghost' } }, 0n).bytes
     const group = encodeFrame({ kind: FRAME_KIND.group, ...header }, records)
     for (const hole of [0, 1, 1000, READ_WINDOW_BYTES - 20, READ_WINDOW_BYTES + 20]) {
       const longer = Buffer.concat([log, new Uint8Array(hole).fill(9), group])

@@ -5,29 +5,33 @@
  */
 import { DecodeError } from '../errors.ts'
 
+const FIRST_CAPACITY_BYTES = 64
+
 /** Appends. */
 export class ByteWriter {
-  readonly #parts: Uint8Array[] = []
+  #buffer = new Uint8Array(FIRST_CAPACITY_BYTES)
   #length = 0
 
   byte(value: number): void {
-    this.bytes(Uint8Array.of(value))
+    this.#reserve(1)
+    this.#buffer[this.#length] = value
+    this.#length += 1
   }
 
   /** An integer from 0 to 2^53 - 1: seven bits a byte, the lowest first. */
   integer(value: number): void {
-    const bytes: number[] = []
     let rest = value
     while (rest >= 0x80) {
-      bytes.push((rest % 0x80) + 0x80)
+      this.byte((rest % 0x80) + 0x80)
       rest = Math.floor(rest / 0x80)
     }
-    this.bytes(Uint8Array.of(...bytes, rest))
+    this.byte(rest)
   }
 
   /** The bytes alone: who reads them must know how many there are. */
   bytes(value: Uint8Array): void {
-    this.#parts.push(value)
+    this.#reserve(value.length)
+    this.#buffer.set(value, this.#length)
     this.#length += value.length
   }
 
@@ -39,13 +43,15 @@ export class ByteWriter {
 
   /** Everything so far, copied into a buffer of its own size. */
   finish(): Uint8Array {
-    const result = new Uint8Array(this.#length)
-    let position = 0
-    for (const part of this.#parts) {
-      result.set(part, position)
-      position += part.length
-    }
-    return result
+    return this.#buffer.slice(0, this.#length)
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes
+    if (needed <= this.#buffer.length) return
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length))
+    larger.set(this.#buffer.subarray(0, this.#length))
+    this.#buffer = larger
   }
 }
 
@@ -117,6 +123,6 @@ export class ByteReader {
     if (length > this.#bytes.length - this.#position) throw this.malformed('it is cut off')
     const start = this.#position
     this.#position += length
-    return Uint8Array.from(this.#bytes.subarray(start, this.#position))
+    return new Uint8Array(this.#bytes.subarray(start, this.#position))
   }
 }

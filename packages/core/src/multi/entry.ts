@@ -48,7 +48,7 @@ export function encodeEntry(entry: Entry): Uint8Array {
   const writer = new ByteWriter()
   switch (entry.type) {
     case 'no-op':
-      return Uint8Array.from(NO_OP)
+      return new Uint8Array(NO_OP)
     case 'command':
       writer.byte(KIND.command)
       requirePositive(entry.session)

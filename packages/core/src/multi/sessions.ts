@@ -84,7 +84,7 @@ export class SessionTable {
     if (open === undefined) return { type: 'unknown-session' }
     if (sequence < open.acknowledged) return { type: 'acknowledged' }
     const result = open.results.get(sequence)
-    return result === undefined ? null : { type: 'duplicate', result: Uint8Array.from(result) }
+    return result === undefined ? null : { type: 'duplicate', result: new Uint8Array(result) }
   }
 
   /** The slot at which a session was used last; `null` when it is not open. */
@@ -163,10 +163,10 @@ export class SessionTable {
     const session = this.#sessions.get(id)
     if (session === undefined) return { type: 'unknown-session' }
     const known = this.#outcomeOf(session, sequence, acknowledged)
-    const outcome = known ?? { type: 'applied', result: Uint8Array.from(applyCommand(bytes)) }
+    const outcome = known ?? { type: 'applied', result: new Uint8Array(applyCommand(bytes)) }
     session.usedAt = slot
     if (acknowledged > session.acknowledged) acknowledge(session, acknowledged)
-    if (outcome.type === 'applied') session.results.set(sequence, Uint8Array.from(outcome.result))
+    if (outcome.type === 'applied') session.results.set(sequence, new Uint8Array(outcome.result))
     return outcome
   }
 
@@ -178,7 +178,7 @@ export class SessionTable {
   ): Outcome | null {
     const result = results.get(sequence)
     if (sequence < session.acknowledged) return { type: 'acknowledged' }
-    if (result !== undefined) return { type: 'duplicate', result: Uint8Array.from(result) }
+    if (result !== undefined) return { type: 'duplicate', result: new Uint8Array(result) }
     if (results.size < this.#limits.results) return null
     const kept = [...results.keys()].filter((each) => each >= acknowledged)
     return kept.length >= this.#limits.results ? { type: 'too-many-results' } : null
@@ -194,7 +194,7 @@ export class SessionTable {
     }
     const expired: Slot[] = []
     while (this.#sessions.size >= this.#limits.sessions) expired.push(this.#expireOldest())
-    const session = { nonce: Uint8Array.from(nonce), usedAt: slot, acknowledged: 1 }
+    const session = { nonce: new Uint8Array(nonce), usedAt: slot, acknowledged: 1 }
     this.#add(slot, { ...session, results: new Map() })
     return { type: 'opened', session: slot, expired }
   }
