@@ -9,8 +9,13 @@ const FIRST_CAPACITY_BYTES = 64
 
 /** Appends. */
 export class ByteWriter {
-  #buffer = new Uint8Array(FIRST_CAPACITY_BYTES)
+  #buffer: Uint8Array
   #length = 0
+
+  /** With room for so many bytes. When it is just what they take, they are not copied again. */
+  constructor(expectedBytes = FIRST_CAPACITY_BYTES) {
+    this.#buffer = new Uint8Array(expectedBytes)
+  }
 
   byte(value: number): void {
     this.#reserve(1)
@@ -41,9 +46,10 @@ export class ByteWriter {
     this.bytes(value)
   }
 
-  /** Everything so far, copied into a buffer of its own size. */
+  /** Everything so far, in a buffer of its own size. The writer must not be used afterwards. */
   finish(): Uint8Array {
-    return this.#buffer.slice(0, this.#length)
+    const isFull = this.#length === this.#buffer.length
+    return isFull ? this.#buffer : this.#buffer.slice(0, this.#length)
   }
 
   #reserve(bytes: number): void {
@@ -53,6 +59,13 @@ export class ByteWriter {
     larger.set(this.#buffer.subarray(0, this.#length))
     this.#buffer = larger
   }
+}
+
+/** How many bytes ByteWriter.integer() takes for a value. */
+export function integerBytes(value: number): number {
+  let bytes = 1
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes += 1
+  return bytes
 }
 
 /** Reads what a ByteWriter wrote, or raises DecodeError. What it returns is copied. */

@@ -6,7 +6,7 @@
  */
 import type { Slot } from '../durability.ts'
 import { DecodeError, InvalidArgumentError } from '../errors.ts'
-import { ByteReader, ByteWriter } from './bytes.ts'
+import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
 import { MAX_NONCE_BYTES, MAX_SESSIONS } from './limits.ts'
 
 /** What one slot of the log says. */
@@ -45,26 +45,11 @@ export const COMMAND_OVERHEAD_BYTES = 25
 
 /** The value that says `entry`. Throws InvalidArgumentError for numbers that are out of range. */
 export function encodeEntry(entry: Entry): Uint8Array {
+  if (entry.type === 'command') return encodeCommand(entry)
   const writer = new ByteWriter()
   switch (entry.type) {
     case 'no-op':
       return new Uint8Array(NO_OP)
-    case 'command':
-      writer.byte(KIND.command)
-      requirePositive(entry.session)
-      requirePositive(entry.acknowledged)
-      requirePositive(entry.sequence)
-      if (entry.acknowledged > entry.sequence) {
-        throw new InvalidArgumentError(
-          `Sequence ${entry.sequence} is below the ${entry.acknowledged} that is acknowledged. ` +
-            'Give each command a new sequence.',
-        )
-      }
-      writer.integer(entry.session)
-      writer.integer(entry.sequence)
-      writer.integer(entry.acknowledged)
-      writer.bytes(entry.bytes)
-      return writer.finish()
     case 'open-session': {
       const { length } = entry.nonce
       if (length < 1 || length > MAX_NONCE_BYTES) {
@@ -101,6 +86,24 @@ export function decodeEntry(value: Uint8Array): Entry {
   const entry = readEntry(reader)
   reader.end()
   return entry
+}
+
+/** By far the most frequent: its size is known before, and it is written once. */
+function encodeCommand({ session, sequence, acknowledged, bytes }: CommandEntry): Uint8Array {
+  const integers = [session, sequence, acknowledged]
+  for (const integer of integers) requirePositive(integer)
+  if (acknowledged > sequence) {
+    throw new InvalidArgumentError(
+      `Sequence ${sequence} is below the ${acknowledged} that is acknowledged. ` +
+        'Give each command a new sequence.',
+    )
+  }
+  const integersBytes = integers.reduce((sum, integer) => sum + integerBytes(integer), 0)
+  const writer = new ByteWriter(1 + integersBytes + bytes.length)
+  writer.byte(KIND.command)
+  for (const integer of integers) writer.integer(integer)
+  writer.bytes(bytes)
+  return writer.finish()
 }
 
 function readEntry(reader: ByteReader): Entry {

@@ -10,8 +10,8 @@ import type { AcceptedEntry, Member } from '../durability.ts'
 import type { Message, Proposal } from '../message.ts'
 import { MAX_BATCH_VALUES, MAX_MEMBERS } from '../multi/limits.ts'
 import type { LogMessage } from '../multi/messages.ts'
-import { address, bytes, count, element, flag, message, nodeId, optional } from './field.ts'
-import { positive, repeated } from './field.ts'
+import { address, bytes, count, flag, message, nodeId, optional } from './field.ts'
+import { positive, repeated, valueList } from './field.ts'
 import type { Field } from './field.ts'
 
 type AnyMessage = Message<Uint8Array> | LogMessage
@@ -32,7 +32,7 @@ export type BodyOf<Type extends MessageType> = {
 
 const ballot = message<Ballot>({ round: positive, node: nodeId })
 const proposal = message<Proposal<Uint8Array>>({ ballot, value: bytes })
-const values = repeated(element, MAX_BATCH_VALUES)
+const values = valueList(MAX_BATCH_VALUES)
 const entries = repeated(
   message<AcceptedEntry>({ slot: positive, ballot, value: bytes }),
   MAX_BATCH_VALUES,

@@ -48,15 +48,16 @@ export const bytes: Field<Uint8Array> = scalar<Uint8Array>(
     if (checkedBytes(value).length > 0) writer.bytes(number, value)
   },
   new Uint8Array(),
-  (reader) => reader.bytes().slice(),
+  (reader) => new Uint8Array(reader.bytes()),
 )
 
-/** A value in a list, where an empty one takes its place like any other. */
-export const element: Field<Uint8Array> = {
-  ...bytes,
-  write(writer, number, value) {
-    writer.bytes(number, checkedBytes(value))
-  },
+/**
+ * A list of at most `max` values, where an empty one takes its place like any other. What is read
+ * are views of one copy that holds them and nothing else: a copy of each would take several times
+ * as long.
+ */
+export function valueList(max: number): Field<readonly Uint8Array[]> {
+  return repeated(element, max, copiedTogether)
 }
 
 /** False when absent. */
@@ -123,7 +124,11 @@ export function optional<T extends object>(field: Field<T>): Field<T | null> {
 }
 
 /** A list of at most `max`. `item` must write each of them, whatever its value. */
-export function repeated<T>(item: Field<T>, max: number): Field<readonly T[]> {
+export function repeated<T>(
+  item: Field<T>,
+  max: number,
+  made = (items: readonly T[]) => items,
+): Field<readonly T[]> {
   return {
     write(writer, number, values) {
       if (values.length > max) {
@@ -140,7 +145,7 @@ export function repeated<T>(item: Field<T>, max: number): Field<readonly T[]> {
           collector.read(reader)
           collectors.push(collector)
         },
-        finish: (name) => collectors.map((collector) => collector.finish(name)),
+        finish: (name) => made(collectors.map((collector) => collector.finish(name))),
       }
     },
   }
@@ -211,6 +216,24 @@ function text(maxBytes: number, reserved?: string): Field<string> {
       return value
     },
   )
+}
+
+/** One of a list of values. What is read is a view of the frame. */
+const element: Field<Uint8Array> = scalar<Uint8Array>(
+  (writer, number, value) => {
+    writer.bytes(number, checkedBytes(value))
+  },
+  new Uint8Array(),
+  (reader) => reader.bytes(),
+)
+
+function copiedTogether(views: readonly Uint8Array[]): readonly Uint8Array[] {
+  const together = new Uint8Array(views.reduce((sum, { length }) => sum + length, 0))
+  let end = 0
+  return views.map((view) => {
+    together.set(view, end)
+    return together.subarray(end, (end += view.length))
+  })
 }
 
 function checkedBytes(value: Uint8Array): Uint8Array {

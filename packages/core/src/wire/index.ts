@@ -40,9 +40,8 @@ export function encode(envelope: Envelope): Uint8Array {
  * the frame.
  */
 export function decode(frame: Uint8Array): Envelope {
-  if (frame.byteLength > MAX_FRAME_BYTES) throw malformed(`more than ${MAX_FRAME_BYTES} bytes`)
-  // A plain view, because subclasses change what slice means: that of Buffer does not copy.
-  const reader = new Reader(new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength))
+  if (frame.length > MAX_FRAME_BYTES) throw malformed(`more than ${MAX_FRAME_BYTES} bytes`)
+  const reader = new Reader(frame)
   const cluster = id.collect()
   const from = nodeId.collect()
   let body: Collector<object> | null = null
@@ -59,7 +58,7 @@ export function decode(frame: Uint8Array): Envelope {
       body.read(reader)
     }
   }
-  if (body === null) throw malformed('no message of a known kind')
+  if (body === null) throw malformed('no known message')
   return {
     cluster: cluster.finish('cluster'),
     from: from.finish('sender'),

@@ -67,7 +67,7 @@ export class Reader {
         this.#advance(4)
         break
       default:
-        throw malformed('a field is a group, or of no known wire type')
+        throw malformed('a field has no known wire type')
     }
   }
 
@@ -97,6 +97,6 @@ export class Reader {
       if (byte === undefined) throw malformed('it is cut off')
       if (byte < 0x80) return length
     }
-    throw malformed(`a varint has more than ${MAX_VARINT_BYTES} bytes`)
+    throw malformed('a varint is too long')
   }
 }

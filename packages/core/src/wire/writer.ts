@@ -44,15 +44,11 @@ export class Writer {
     return this.#buffer.length - this.#start
   }
 
+  /** From the highest seven bits to the lowest, as everything is written from the back. */
   #putVarint(value: number): void {
-    const bytes: number[] = []
-    let rest = value
-    while (rest >= 0x80) {
-      bytes.push((rest % 0x80) + 0x80)
-      rest = Math.floor(rest / 0x80)
-    }
-    bytes.push(rest)
-    this.#put(bytes)
+    const rest = Math.floor(value / 0x80)
+    if (rest > 0) this.#putVarint(rest)
+    this.#put([(value % 0x80) + (rest > 0 ? 0x80 : 0)])
   }
 
   #put(bytes: ArrayLike<number>): void {

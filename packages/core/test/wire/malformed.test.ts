@@ -48,12 +48,12 @@ describe('a frame that breaks one rule raises DecodeError', () => {
   const CUT_OFF = 'it is cut off'
   const NO_BALLOT = 'ballot is absent'
   const NO_ROUND = 'round is 0 or absent'
-  const NO_KIND = 'no message of a known kind'
+  const NO_KIND = 'no known message'
   const OTHER_TYPE = 'a known field has another wire type'
   const TOO_LARGE = 'an integer is above 2^53 - 1'
-  const TOO_LONG = 'a varint has more than 10 bytes'
+  const TOO_LONG = 'a varint is too long'
   const NO_FIELD = 'a field number is out of range'
-  const GROUP = 'a field is a group, or of no known wire type'
+  const GROUP = 'a field has no known wire type'
   const NOT_UTF8 = 'not well-formed UTF-8'
 
   // With the reason, because a frame that is refused for another one shows nothing.
