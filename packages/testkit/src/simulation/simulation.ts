@@ -48,7 +48,8 @@ export interface SimulationOptions {
   /** Told what happens, line by line. Default: nobody is. */
   readonly onLine?: ((line: string) => void) | undefined
   /** Parts to put in the place of honest ones: for showing that the simulation notices. */
-  readonly instead?: Pick<Surroundings, 'wrapDurability' | 'wrapTransport' | 'makeMachine'>
+  readonly instead?:
+    Pick<Surroundings, 'wrapDurability' | 'wrapTransport' | 'makeMachine'> | undefined
 }
 
 /** What came of a run. */
