@@ -17,13 +17,14 @@ async function firstFailure(
   throw new Error('60 seeds, and nothing was noticed.')
 }
 
+async function traceOf(seed: number): Promise<string> {
+  const lines: string[] = []
+  await simulate({ seed, onLine: (line) => lines.push(line) })
+  return lines.join('\n')
+}
+
 describe('a run', () => {
   it('is the same to the byte when it is repeated, and another with another seed', async () => {
-    const traceOf = async (seed: number) => {
-      const lines: string[] = []
-      await simulate({ seed, onLine: (line) => lines.push(line) })
-      return lines.join('\n')
-    }
     const [once, again, other] = [await traceOf(7), await traceOf(7), await traceOf(8)]
     expect(once.length).toBeGreaterThan(10_000)
     expect(again === once).toBe(true)
