@@ -1,0 +1,44 @@
+/** Mutants of kept entries and session tables: what the log and the snapshots are made of. */
+import { DecodeError } from '@paxos/core'
+import { decodeEntry, encodeEntry, SessionTable } from '@paxos/core/multi'
+import { expect, it } from 'vitest'
+import { fuzz, FUZZ_RUNS, readCorpus, type Format } from '../wire/fuzz.ts'
+
+const isRefusal = (error: unknown) => error instanceof DecodeError
+
+const FORMATS: readonly (readonly [string, Format])[] = [
+  [
+    'an entry',
+    {
+      corpus: new URL('corpus/entry/', import.meta.url),
+      read: (input) => encodeEntry(decodeEntry(input)),
+      isRefusal,
+    },
+  ],
+  [
+    'a table of sessions',
+    {
+      corpus: new URL('corpus/sessions/', import.meta.url),
+      read: (input) => SessionTable.decode(input).encode(),
+      isRefusal,
+    },
+  ],
+]
+
+it.each(FORMATS)('%s of the corpus is still read, and written as it was', (_, format) => {
+  const corpus = readCorpus(format.corpus)
+  expect(corpus.size).toBeGreaterThan(2)
+  for (const [name, input] of corpus) expect(format.read(input), name).toEqual(input)
+})
+
+it.each(FORMATS)('whatever becomes of %s, it is refused or has its one form', (_, format) => {
+  const oneForm: Format = {
+    ...format,
+    read(input) {
+      expect(format.read(input)).toEqual(input)
+      return null
+    },
+  }
+  const counts = fuzz(oneForm)
+  expect(Math.min(counts.read, counts.refused)).toBeGreaterThan(FUZZ_RUNS / 50)
+})
