@@ -53,10 +53,11 @@ function storyOf(draw: () => number): readonly (readonly Change[])[] {
     const ballot = { round, node: 'a' }
     const value = new Uint8Array(below(350)).fill(round)
     const kind = draw()
-    if (kind < 0.2) return { promised: ballot }
-    if (kind < 0.3) return { chosenThrough: round }
+    // Each changes something that none before it did, so that each state is another one.
+    if (kind < 0.15) return { promised: ballot }
+    if (kind < 0.25) return { chosenThrough: round }
     const accepted = [{ slot: 1 + below(6), ballot, value }]
-    if (kind < 0.85) return { promised: ballot, accepted }
+    if (kind < 0.9) return { promised: ballot, accepted }
     const snapshot = {
       through: below(4),
       members: [{ id: 'a', address: 'm:a' }],
@@ -64,7 +65,7 @@ function storyOf(draw: () => number): readonly (readonly Change[])[] {
     }
     return { accepted, snapshot, chosenThrough: round }
   }
-  return Array.from({ length: 10 }, () => Array.from({ length: 1 + below(3) }, change))
+  return Array.from({ length: 14 }, () => Array.from({ length: 1 + below(3) }, change))
 }
 
 interface Life {
@@ -110,10 +111,15 @@ async function liveLog(seed: number): Promise<Life> {
   return { recording, directory, states }
 }
 
+/** What is found; and it is a state to go on from. */
 async function stateOfLog(adapter: Durability): Promise<string> {
-  const found = readable(await adapter.open())
+  const found = await adapter.open()
+  const next = { promised: { round: 1000, node: 'z' } }
+  await adapter.save(next)
   await adapter.close()
-  return found
+  expect(readable(await adapter.open())).toBe(readable(after([next], found)))
+  await adapter.close()
+  return readable(found)
 }
 
 const OBJECTS = ['one', 'x'.repeat(1200), '', '3', 'y'.repeat(600), 'z', 'last']
