@@ -145,10 +145,13 @@ async function readWhole(
   position: number,
   length: number,
 ): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
+  // The length may be one that a damaged file announces, far beyond its own end.
+  const { size } = await handle.stat()
+  const bytes = new Uint8Array(Math.max(0, Math.min(length, size - position)))
   let done = 0
-  while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, position + done)
+  while (done < bytes.byteLength) {
+    const rest = bytes.byteLength - done
+    const { bytesRead } = await handle.read(bytes, done, rest, position + done)
     if (bytesRead === 0) break
     done += bytesRead
   }

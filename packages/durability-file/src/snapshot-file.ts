@@ -57,6 +57,9 @@ export async function readSnapshot(
   if (!(await fs.list(directory)).includes(name)) throw damaged(directory, name, 'is missing')
   const file = await fs.open(join(directory, name), 'existing')
   try {
+    // Before room is made for them: a file that was cut short does not have that many.
+    const least = reference.length + pieceCount(reference.length) * FRAME_HEADER_BYTES
+    if ((await file.size()) < least) throw damaged(directory, name, 'is not whole')
     const bytes = new Uint8Array(reference.length)
     let position = 0
     for (let serial = 1; serial <= pieceCount(bytes.byteLength); serial += 1) {
