@@ -1,9 +1,12 @@
 /** Real processes that really die. */
 import { describe, expect, it, vi } from 'vitest'
 import { file } from '@paxos/durability-file'
+import { EMPTY_SAVED, type Saved } from '@paxos/core'
+import { SEED, seeded } from './fuzz.ts'
 import { after, readable } from './model.ts'
 import { start, temporaryDirectory } from './processes.ts'
 import { changeNumber } from './programs/changes.ts'
+import { mixedChange } from './programs/mixed.ts'
 
 // Many runs, or processes that have to start, on a machine that may be busy.
 vi.setConfig({ testTimeout: 120_000 })
@@ -37,6 +40,50 @@ describe('P13: the shipped defaults survive kill -9', () => {
       await adapter.close()
     }
     expect(acknowledged).toBeGreaterThan(500)
+  })
+})
+
+/** KILLS=N asks for more. */
+const KILLS = Number(process.env['KILLS'] ?? 8)
+/** What write.ts has on its way at once. */
+const IN_FLIGHT = 8
+
+describe('P13: many kills of one directory', { timeout: 120_000 + KILLS * 5000 }, () => {
+  it(`a node that is killed again and again in one place, ${KILLS} times, goes on where it was`, async () => {
+    const directory = await temporaryDirectory()
+    const draw = seeded(SEED)
+    let saves = 0
+    let expected: Saved = EMPTY_SAVED
+    for (let kill = 1; kill <= KILLS; kill += 1) {
+      const program = start('write', directory, String(SEED))
+      expect((await program.lines.next()).value, `SEED=${SEED}`).toBe(`found ${saves}`)
+      let acknowledged = saves
+      for (let enough = Math.floor(draw() * 120); enough > 0; enough -= 1) {
+        acknowledged = numberIn(await program.lines.next())
+      }
+      // Real time, for a kill is: anywhere in the saves that are on their way.
+      await new Promise((resolve) => setTimeout(resolve, draw() * 4))
+      await program.kill()
+      for (let line = await program.lines.next(); line.done !== true;) {
+        acknowledged = numberIn(line)
+        line = await program.lines.next()
+      }
+
+      const where = `SEED=${SEED}, kill ${kill}, ${acknowledged} acknowledged`
+      const adapter = file(directory)
+      const saved = await adapter.open()
+      await adapter.close()
+      const found = saved.chosenThrough
+      expect(found, where).toBeGreaterThanOrEqual(acknowledged)
+      expect(found, where).toBeLessThanOrEqual(acknowledged + IN_FLIGHT)
+      const made = Array.from({ length: found - saves }, (_, at) =>
+        mixedChange(SEED, saves + at + 1),
+      )
+      expected = after(made, expected)
+      expect(readable(saved) === readable(expected), `${where}, ${found} found`).toBe(true)
+      saves = found
+    }
+    expect(saves).toBeGreaterThan(KILLS * 20)
   })
 })
 

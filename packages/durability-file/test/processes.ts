@@ -32,11 +32,15 @@ export interface Program {
   kill(): Promise<void>
 }
 
-export function start(name: 'hold' | 'write', directory: string): Program {
+export function start(
+  name: 'hold' | 'write',
+  directory: string,
+  ...rest: readonly string[]
+): Program {
   const program = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
   const child = spawn(
     process.execPath,
-    ['--conditions=@paxos/source', '--import', 'tsx', program, directory],
+    ['--conditions=@paxos/source', '--import', 'tsx', program, directory, ...rest],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   running.add(child)

@@ -1,12 +1,15 @@
 /** Real processes that really die. */
+import { EMPTY_SAVED, type Saved } from '@paxos/core'
 import { sqlite } from '@paxos/durability-sqlite'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { temporaryDirectory } from './directories.ts'
+import { SEED, seeded } from './fuzz.ts'
 import { after, readable } from './model.ts'
 import { ANY_DRIVER, DRIVERS } from './platform.ts'
 import { rest, start } from './processes.ts'
 import { changeNumber } from './programs/changes.ts'
+import { mixedChange } from './programs/mixed.ts'
 
 // Processes that have to start, on a machine that may be busy.
 vi.setConfig({ testTimeout: 120_000 })
@@ -75,6 +78,51 @@ describe.runIf(process.platform !== 'win32')('a limit of the system that is real
     await adapter.close()
   })
 })
+
+/** KILLS=N asks for more. */
+const KILLS = Number(process.env['KILLS'] ?? 4)
+/** What write.ts has on its way at once. */
+const IN_FLIGHT = 8
+
+describe.each(DRIVERS)(
+  'P13: many kills of one database, with %s',
+  { timeout: 120_000 + KILLS * 5000 },
+  (driver) => {
+    it(`a node that is killed again and again in one place, ${KILLS} times, goes on where it was`, async () => {
+      const path = join(await temporaryDirectory(), 'a.db')
+      const draw = seeded(SEED)
+      let saves = 0
+      let expected: Saved = EMPTY_SAVED
+      for (let kill = 1; kill <= KILLS; kill += 1) {
+        const program = start('write', [path, driver, String(SEED)])
+        expect((await program.lines.next()).value, `SEED=${SEED}`).toBe(`found ${saves}`)
+        let acknowledged = saves
+        for (let enough = Math.floor(draw() * 120); enough > 0; enough -= 1) {
+          acknowledged = numberIn((await program.lines.next()).value)
+        }
+        // Real time, for a kill is: anywhere in the saves that are on their way.
+        await new Promise((resolve) => setTimeout(resolve, draw() * 4))
+        await program.kill()
+        for (const line of await rest(program)) acknowledged = numberIn(line)
+
+        const where = `SEED=${SEED}, kill ${kill}, ${acknowledged} acknowledged`
+        const adapter = sqlite(path, { driver })
+        const saved = await adapter.open()
+        await adapter.close()
+        const found = saved.chosenThrough
+        expect(found, where).toBeGreaterThanOrEqual(acknowledged)
+        expect(found, where).toBeLessThanOrEqual(acknowledged + IN_FLIGHT)
+        const made = Array.from({ length: found - saves }, (_, at) =>
+          mixedChange(SEED, saves + at + 1),
+        )
+        expected = after(made, expected)
+        expect(readable(saved) === readable(expected), `${where}, ${found} found`).toBe(true)
+        saves = found
+      }
+      expect(saves).toBeGreaterThan(KILLS * 20)
+    })
+  },
+)
 
 function numberIn(line: unknown): number {
   const number = /^durable (\d+)$/.exec(String(line))?.[1]

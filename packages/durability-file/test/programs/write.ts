@@ -1,9 +1,14 @@
-/** Saves change after change, eight at a time, and says which are durable. Ends only by a signal. */
+/**
+ * Saves change after change, eight at a time, and says which are durable. Ends only by a signal. With
+ * a seed in its last argument they are those of mixed.ts.
+ */
 import { writeSync } from 'node:fs'
 import { file } from '@paxos/durability-file'
 import { changeNumber } from './changes.ts'
+import { mixedChange } from './mixed.ts'
 
-const adapter = file(process.argv[2] ?? '')
+const [, , directory = '', seed] = process.argv
+const adapter = file(directory)
 const { chosenThrough } = await adapter.open()
 let next = chosenThrough
 // Not through a stream: a line that is buffered would be lost with the process.
@@ -14,7 +19,8 @@ async function saveOnAndOn(): Promise<never> {
   for (;;) {
     next += 1
     const number = next
-    await adapter.save(changeNumber(number))
+    const change = seed === undefined ? changeNumber(number) : mixedChange(Number(seed), number)
+    await adapter.save(change)
     say(`durable ${number}`)
   }
 }

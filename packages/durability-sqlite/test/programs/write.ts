@@ -1,9 +1,13 @@
-/** Saves change after change, eight at a time, and says which are durable. Ends only by a signal. */
+/**
+ * Saves change after change, eight at a time, and says which are durable. Ends only by a signal. With
+ * a seed in its last argument they are those of mixed.ts.
+ */
 import { writeSync } from 'node:fs'
 import { sqlite } from '@paxos/durability-sqlite'
 import { changeNumber } from './changes.ts'
+import { mixedChange } from './mixed.ts'
 
-const [path = '', name] = process.argv.slice(2)
+const [path = '', name, seed] = process.argv.slice(2)
 const driver = name === 'node:sqlite' ? name : 'better-sqlite3'
 const adapter = sqlite(path, { driver })
 const { chosenThrough } = await adapter.open()
@@ -14,7 +18,8 @@ async function saveOnAndOn(): Promise<never> {
   for (;;) {
     next += 1
     const number = next
-    await adapter.save(changeNumber(number))
+    const change = seed === undefined ? changeNumber(number) : mixedChange(Number(seed), number)
+    await adapter.save(change)
     await say(`durable ${number}`)
   }
 }
