@@ -9,7 +9,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const SEED = Number(process.env['SEED'] ?? 1)
+const SEED = Number(process.env['SEED'] ?? 1)
 export const FUZZ_RUNS = Number(process.env['FUZZ_RUNS'] ?? 3000)
 
 /** What a parser may take from memory: this for each byte of its input, and this besides. */
@@ -95,7 +95,7 @@ function readOne(format: Format, input: Uint8Array): 'read' | 'refused' {
 }
 
 /** One of the inputs after some edits. */
-export function mutant(inputs: readonly Uint8Array[], draw: () => number): Uint8Array {
+function mutant(inputs: readonly Uint8Array[], draw: () => number): Uint8Array {
   const below = (limit: number) => Math.floor(draw() * limit)
   const one = () => inputs[below(inputs.length)] ?? new Uint8Array(0)
   let bytes = Uint8Array.from(one())
@@ -126,7 +126,7 @@ export function mutant(inputs: readonly Uint8Array[], draw: () => number): Uint8
 }
 
 /** A reproducible sequence in [0, 1) (mulberry32). */
-export function seeded(seed: number): () => number {
+function seeded(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0
