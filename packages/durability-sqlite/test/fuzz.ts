@@ -12,20 +12,6 @@ import { fileURLToPath } from 'node:url'
 export const SEED = Number(process.env['SEED'] ?? 1)
 export const FUZZ_RUNS = Number(process.env['FUZZ_RUNS'] ?? 3000)
 
-/** What a parser may take from memory: this for each byte of its input, and this besides. */
-const MAX_BYTES_FOR_EACH = 64
-const MAX_BYTES_BESIDES = 1 << 20
-
-/** A parser under test. */
-export interface Format {
-  /** The folder of its corpus. */
-  readonly corpus: URL
-  /** Reads an input; returns its canonical form, or null where there is no promise of one. */
-  readonly read: (input: Uint8Array) => Uint8Array | null
-  /** Whether this is the error that the format names for what it cannot read. */
-  readonly isRefusal: (error: unknown) => boolean
-}
-
 /** The corpus, by file name. */
 export function readCorpus(folder: URL): ReadonlyMap<string, Uint8Array> {
   const path = fileURLToPath(folder)
@@ -44,53 +30,6 @@ export function writeCorpus(folder: URL, inputs: Readonly<Record<string, Uint8Ar
   mkdirSync(path, { recursive: true })
   for (const [name, bytes] of Object.entries(inputs)) {
     writeFileSync(join(path, `${name}.hex`), `${Buffer.from(bytes).toString('hex')}\n`)
-  }
-}
-
-export interface Counts {
-  read: number
-  refused: number
-}
-
-/**
- * Feeds FUZZ_RUNS mutants of the corpus to a parser. Throws with the seed and the input at the first
- * that ends in an error other than a refusal, is read as something of another canonical form than
- * it has itself, or takes memory out of proportion.
- */
-export function fuzz(format: Format): Counts {
-  const counts: Counts = { read: 0, refused: 0 }
-  const inputs = [...readCorpus(format.corpus).values()]
-  const draw = seeded(SEED)
-  for (let run = 0; run < FUZZ_RUNS; run += 1) {
-    const input = mutant(inputs, draw)
-    try {
-      counts[readOne(format, input)] += 1
-    } catch (error) {
-      const hex = Buffer.from(input).toString('hex')
-      throw new Error(`SEED=${SEED}, run ${run}, input ${hex}`, { cause: error })
-    }
-  }
-  return counts
-}
-
-function readOne(format: Format, input: Uint8Array): 'read' | 'refused' {
-  const before = process.memoryUsage().arrayBuffers
-  try {
-    const canonical = format.read(input)
-    if (canonical === null || Buffer.compare(canonical, input) === 0) return 'read'
-    const again = format.read(canonical)
-    if (again !== null && Buffer.compare(again, canonical) === 0) return 'read'
-    throw new Error('What was read is not what comes back.')
-  } catch (error) {
-    if (format.isRefusal(error)) return 'refused'
-    throw error
-  } finally {
-    // Less after a collection, and then it says nothing: the many runs make up for that.
-    const taken = process.memoryUsage().arrayBuffers - before
-    if (taken > MAX_BYTES_BESIDES + MAX_BYTES_FOR_EACH * input.byteLength) {
-      // oxlint-disable-next-line no-unsafe-finally -- worth more than what it may replace
-      throw new Error(`${taken} bytes were taken for an input of ${input.byteLength}.`)
-    }
   }
 }
 
