@@ -1,0 +1,36 @@
+/**
+ * Writes the corpora of requests, answers and snapshots. To be run once when their form is new:
+ * npx tsx --conditions=@paxos/source test/write-corpus.ts
+ */
+import { writeSnapshot } from '../src/snapshot.ts'
+import { writeCorpus } from './fuzz.ts'
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+
+writeCorpus(new URL('corpus/request/', import.meta.url), {
+  '1-put': text('PUT /keys/k%C3%A9?timeout=500\nif-none-match: *\n\nvalue é'),
+  '2-get': text('GET /keys/k%C3%A9?consistency=local&timeout=1000\naccept: */*\n\n'),
+  '3-compare': text('PUT /keys/k%C3%A9\nif-match: "1"\n\nother'),
+  '4-list': text('GET /keys?prefix=k&after=a&limit=3&consistency=linearizable\n\n'),
+  '5-session': text('POST /sessions\n\n'),
+  '6-put-once': text('PUT /keys/s\npaxos-session: session-1\npaxos-sequence: 1\n\nonce'),
+  '7-delete': text('DELETE /keys/s?timeout=9\n\n'),
+  '8-watch': text('GET /watch?prefix=k\nlast-event-id: 0\n\n'),
+  '9-digest': text('GET /digest\n\n'),
+  'a-status': text('GET /status\n\n'),
+})
+const refusal = (error: object) => text(JSON.stringify({ error }))
+writeCorpus(new URL('corpus/answer/', import.meta.url), {
+  differs: refusal({ code: 'revision-differs', message: 'Another one.', revision: 12 }),
+  unknown: refusal({ code: 'outcome-unknown', message: 'Ask again.', outcome: 'unknown' }),
+  absent: refusal({ code: 'not-found', message: 'There is no such key.' }),
+})
+const entries = [
+  { key: 'a', value: '', revision: 1 },
+  { key: 'b\n', value: '\u2028é😀', revision: 7 },
+]
+writeCorpus(new URL('corpus/snapshot/', import.meta.url), {
+  empty: writeSnapshot({ through: 0, entries: [] }),
+  one: writeSnapshot({ through: 3, entries: entries.slice(0, 1) }),
+  two: writeSnapshot({ through: 9, entries }),
+})
