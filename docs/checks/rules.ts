@@ -15,6 +15,11 @@ export interface Rule {
    * for. They are optional peers: the application may do without.
    */
   readonly importsOnDemand?: readonly string[]
+  /**
+   * Packages of this repository that some of its entry points import, taken as peers: what is looked
+   * at is the application's own copy of them.
+   */
+  readonly looksAt?: readonly string[]
   /** Whether it takes `imports` as peers, so that the application has one copy of each. */
   readonly asPeers?: boolean
   /** Libraries from outside. */
@@ -49,7 +54,12 @@ export const RULES: Readonly<Record<string, Rule>> = {
     node: false,
     testsUse: [testkit],
   },
-  [testkit]: { imports: [core], libraries: ['@peculiar/x509', 'reflect-metadata'], node: true },
+  [testkit]: {
+    imports: [core],
+    looksAt: ['@paxos/durability-memory', '@paxos/replica', '@paxos/transport-memory'],
+    libraries: ['@peculiar/x509', 'reflect-metadata'],
+    node: true,
+  },
 
   '@paxos/transport-memory': { ...adapter, node: false },
   '@paxos/transport-udp': { ...adapter, node: true },
@@ -84,8 +94,9 @@ export function manifestProblems({ folder, manifest }: Package): string[] {
     ...(rule.asPeers === true ? [] : rule.imports),
     ...(rule.librariesAreOptional === true ? [] : libraries),
   ]
-  const inPeers = [...(rule.asPeers === true ? rule.imports : []), ...optional]
-  const inTests = new Set([...rule.imports, ...onDemand, ...(rule.testsUse ?? [])])
+  const looksAt = rule.looksAt ?? []
+  const inPeers = [...(rule.asPeers === true ? rule.imports : []), ...looksAt, ...optional]
+  const inTests = new Set([...rule.imports, ...looksAt, ...onDemand, ...(rule.testsUse ?? [])])
   const problems = [
     ...unexpected(name, 'dependencies', dependencies, inDependencies),
     ...unexpected(name, 'peerDependencies', peers, inPeers),
@@ -134,6 +145,7 @@ function refusal(rule: Rule, { specifier, onDemand }: Import): string | null {
   if (rule.importsOnDemand?.includes(name) === true) {
     return onDemand && specifier === name ? null : 'only by import(…), when it is asked for'
   }
+  if (rule.looksAt?.includes(name) === true) return null
   if (!rule.imports.includes(name)) return 'the table of rules does not allow it'
   // An adapter knows the contracts, not the algorithm.
   if (rule.asPeers === true && specifier !== name) return `an adapter may import ${name} only`

@@ -154,8 +154,10 @@ describe('a package depends on what the table of rules allows, and on nothing el
     expect(importProblems(aPackage(name), 'src/a.ts', imports)).toEqual([])
   })
 
-  it('no row lets a package import an adapter, and only replica may on demand', () => {
+  it('no row lets a package import an adapter, but for the simulator, and only replica may on demand', () => {
     const imported = Object.values(RULES).flatMap(({ imports }) => imports)
+    const lookers = Object.keys(RULES).filter((name) => RULES[name]?.looksAt !== undefined)
+    expect(lookers).toEqual(['@paxos/testkit'])
     expect(imported.filter((name) => /-/.test(name))).toEqual([])
     const onDemand = Object.keys(RULES).filter((name) => RULES[name]?.importsOnDemand !== undefined)
     expect(onDemand).toEqual(['@paxos/replica'])
