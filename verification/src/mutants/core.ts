@@ -1,0 +1,257 @@
+/**
+ * Mistakes in the protocol of one decree: `essential`, `practical`, and what both stand on. The
+ * explorer must see all those by which two values could be chosen.
+ */
+import type { Mutant } from './mutant.ts'
+
+const ESSENTIAL = 'packages/core/src/essential.ts'
+const PRACTICAL = 'packages/core/src/practical'
+
+const BY_ESSENTIAL = [{ type: 'tests', file: 'essential.test.ts' }] as const
+const BY_PRACTICAL = [{ type: 'tests', file: 'safety.test.ts' }] as const
+
+export const CORE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'a quorum is half of the acceptors, and not more than half',
+    file: 'packages/core/src/quorum.ts',
+    from: 'return members * 2 > set.size',
+    to: 'return members * 2 >= set.size',
+    caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
+  },
+  {
+    name: 'a quorum is n/2 acceptors, rounded down',
+    file: 'packages/core/src/quorum.ts',
+    from: 'return members * 2 > set.size',
+    to: 'return members >= Math.floor(set.size / 2)',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'two nodes’ ballots of the same round are taken for the same ballot',
+    file: 'packages/core/src/ballot.ts',
+    from: '  return compareIds(a.node, b.node)\n',
+    to: '  return 0\n',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: an acceptor accepts below its promise, if it has accepted nothing higher',
+    file: ESSENTIAL,
+    from: 'if (compareBallots(accept.ballot, this.#promised) < 0) return null',
+    to: 'if (compareBallots(accept.ballot, this.#accepted?.ballot ?? null) < 0) return null',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: an acceptor accepts only above its promise, with > where >= is due',
+    file: ESSENTIAL,
+    from: 'if (compareBallots(accept.ballot, this.#promised) < 0) return null',
+    to: 'if (compareBallots(accept.ballot, this.#promised) <= 0) return null',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: an acceptor promises whatever it is asked, and its promise goes down',
+    file: ESSENTIAL,
+    from: 'if (compareBallots(prepare.ballot, this.#promised) < 0) return null',
+    to: 'if (compareBallots(prepare.ballot, this.#accepted?.ballot ?? null) < 0) return null',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: an acceptor does not raise its promise when it accepts',
+    file: ESSENTIAL,
+    from: '    this.#promised = accept.ballot\n',
+    to: '',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a promise does not tell what was accepted before',
+    file: ESSENTIAL,
+    from: "return { type: 'promise', ballot: prepare.ballot, accepted: this.#accepted }",
+    to: "return { type: 'promise', ballot: prepare.ballot, accepted: null }",
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a proposer takes the value of the lowest accepted ballot, not the highest',
+    file: ESSENTIAL,
+    from: 'if (compareBallots(promise.accepted?.ballot ?? null, seen?.ballot ?? null) > 0) {',
+    to: `if (
+      promise.accepted !== null &&
+      (seen === null || compareBallots(promise.accepted.ballot, seen.ballot) < 0)
+    ) {`,
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a proposer takes the accepted value that it hears of last',
+    file: ESSENTIAL,
+    from: 'if (compareBallots(promise.accepted?.ballot ?? null, seen?.ballot ?? null) > 0) {',
+    to: 'if (promise.accepted !== null) {',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a proposer proposes its own value, whatever the promises reveal',
+    file: ESSENTIAL,
+    from: 'const value = proven === null ? attempt.wanted : proven.value',
+    to: 'const value = attempt.wanted',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a proposer counts promises of an earlier ballot of its own',
+    file: ESSENTIAL,
+    from: 'if (attempt === null || !sameBallot(promise.ballot, attempt.ballot)) return null',
+    to: 'if (attempt === null) return null',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a proposer uses a ballot again after a restart',
+    file: ESSENTIAL,
+    from: '    this.#highestSeen = seen\n',
+    to: '    this.#highestSeen = seen === null ? seen : null\n',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a restarted acceptor remembers what it accepted, and not what it promised',
+    file: ESSENTIAL,
+    from: '    this.#promised = promised\n',
+    to: '    this.#promised = promised === null ? null : (accepted?.ballot ?? null)\n',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a learner counts acceptances of different ballots together',
+    file: ESSENTIAL,
+    from: 'if (sameBallot(at, ballot)) acceptors.add(node)',
+    to: 'if (compareBallots(at, ballot) <= 0) acceptors.add(node)',
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a learner counts one acceptor twice that says the same twice',
+    file: ESSENTIAL,
+    from: `  receiveAccepted(from: NodeId, accepted: AcceptedMessage<V>): Proposal<V> | null {
+    if (this.#chosen !== null) return this.#chosen
+    const { ballot, value } = accepted
+    if (compareBallots(ballot, this.#acceptedBy.get(from) ?? null) < 0) return null
+    this.#acceptedBy.set(from, ballot)
+
+    const acceptors = new Set<NodeId>()
+    for (const [node, at] of this.#acceptedBy) if (sameBallot(at, ballot)) acceptors.add(node)
+    if (this.#quorums.isPhase2Quorum(acceptors)) this.#chosen = { ballot, value }
+`,
+    to: `  readonly #heard: Ballot[] = []
+
+  receiveAccepted(from: NodeId, accepted: AcceptedMessage<V>): Proposal<V> | null {
+    if (this.#chosen !== null) return this.#chosen
+    const { ballot, value } = accepted
+    if (compareBallots(ballot, this.#acceptedBy.get(from) ?? null) < 0) return null
+    this.#acceptedBy.set(from, ballot)
+
+    this.#heard.push(ballot)
+    const count = this.#heard.filter((at) => sameBallot(at, ballot)).length
+    if (count * 2 > this.#quorums.acceptors.size) this.#chosen = { ballot, value }
+`,
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'practical: an answer is sent before the save that it rests on',
+    file: `${PRACTICAL}/step.ts`,
+    from: `      this.save(answer.change)
+      this.sendAfterSave(to, answer.message)`,
+    to: `      this.save(answer.change)
+      this.send(to, answer.message)`,
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a repeated Prepare is answered while the first promise is still being saved',
+    file: `${PRACTICAL}/acceptor.ts`,
+    from: 'if (order === 0) return this.settled ? { message, change: null } : null',
+    to: 'if (order === 0) return { message, change: null }',
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a repeated Accept is answered while the first acceptance is still being saved',
+    file: `${PRACTICAL}/acceptor.ts`,
+    from: `ballot)) {
+      return this.settled ? { message, change: null } : null`,
+    to: `ballot)) {
+      return { message, change: null }`,
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: an acceptor accepts below its promise',
+    file: `${PRACTICAL}/acceptor.ts`,
+    from: `    if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(ballot)
+    const message: Message<V> = { type: 'accepted', ballot, value }`,
+    to: `    if (compareBallots(ballot, this.#accepted?.ballot ?? null) < 0) return this.#refuse(ballot)
+    const message: Message<V> = { type: 'accepted', ballot, value }`,
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a restarted acceptor has forgotten what it promised',
+    file: `${PRACTICAL}/acceptor.ts`,
+    from: 'this.#promised = highestBallot(saved.promised, this.#accepted?.ballot ?? null)',
+    to: 'this.#promised = this.#accepted?.ballot ?? null',
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a node that hears what is chosen takes what it had accepted for it',
+    file: `${PRACTICAL}/acceptor.ts`,
+    from: 'if (compareBallots(proposal.ballot, this.#accepted?.ballot ?? null) <= 0) {',
+    to: 'if (this.#accepted !== null) {',
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a Prepare is sent before the candidate’s own promise is saved',
+    file: `${PRACTICAL}/node.ts`,
+    from: 'if (id !== this.id) step.sendAfterSave(id, prepare)',
+    to: 'if (id !== this.id) step.send(id, prepare)',
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a proposer takes the value of the lowest accepted ballot, not the highest',
+    file: `${PRACTICAL}/proposer.ts`,
+    from: `    const isHigher =
+      compareBallots(promise.accepted?.ballot ?? null, attempt.highestAccepted?.ballot ?? null) > 0`,
+    to: `    const isHigher =
+      promise.accepted !== null &&
+      (attempt.highestAccepted === null ||
+        compareBallots(promise.accepted.ballot, attempt.highestAccepted.ballot) < 0)`,
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a leader proposes what it recovered under the old ballot',
+    file: `${PRACTICAL}/proposer.ts`,
+    from: "highestAccepted === null ? null : { type: 'accept', ballot, value: highestAccepted.value }",
+    to: "highestAccepted === null ? null : { type: 'accept', ...highestAccepted }",
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a ballot proposes a second value',
+    file: `${PRACTICAL}/proposer.ts`,
+    from: "if (attempt.phase !== 'leading' || attempt.accept !== null) return null",
+    to: "if (attempt.phase !== 'leading') return null",
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a learner counts acceptances of different ballots together',
+    file: `${PRACTICAL}/learner.ts`,
+    from: 'if (this.#quorums.isPhase2Quorum(this.acceptedAt(proposal.ballot))) this.#chosen = proposal',
+    to: `const accepted = new Set(this.#acceptances.keys())
+      if (this.#quorums.isPhase2Quorum(accepted)) this.#chosen = proposal`,
+    caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'the wire believes a length that reaches beyond the frame',
+    file: 'packages/core/src/wire/reader.ts',
+    from: "    if (count > this.#bytes.length - this.#position) throw malformed('it is cut off')\n",
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'wire/malformed.test.ts' }],
+  },
+  {
+    name: 'the wire swaps two fields of an Accept, which nodes of an earlier release read otherwise',
+    file: 'packages/core/src/wire/envelope.ts',
+    from: `    message({
+      ballot,
+      base: positive,
+      first: positive,`,
+    to: `    message({
+      ballot,
+      first: positive,
+      base: positive,`,
+    caughtBy: [{ type: 'tests', file: 'wire/vectors.test.ts' }],
+  },
+]

@@ -1,0 +1,15 @@
+/** Every mutant, in the order in which they are run. It must hold nothing but what its parts hold. */
+import { CORE_MUTANTS } from './core.ts'
+import { DISK_MUTANTS } from './disks.ts'
+import { LOG_MUTANTS } from './log.ts'
+import type { Mutant } from './mutant.ts'
+import { REPLICA_MUTANTS } from './replica.ts'
+import { TRANSPORT_MUTANTS } from './transports.ts'
+
+export const MUTANTS: readonly Mutant[] = [
+  ...CORE_MUTANTS,
+  ...LOG_MUTANTS,
+  ...REPLICA_MUTANTS,
+  ...DISK_MUTANTS,
+  ...TRANSPORT_MUTANTS,
+]

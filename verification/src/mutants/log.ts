@@ -1,0 +1,278 @@
+/**
+ * Mistakes in the replicated log: acceptors, leaders, catch-up, elections, reads and sessions. The
+ * simulator must see all those that break a promise to a client or between nodes.
+ */
+import type { Mutant } from './mutant.ts'
+
+const MULTI = 'packages/core/src/multi'
+
+const BY_SIMULATION = [{ type: 'tests', file: 'multi/properties.test.ts' }] as const
+
+export const LOG_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'log: a promise is sent before its save',
+    file: `${MULTI}/acceptor.ts`,
+    from: 'step.sendAfterSave(from, this.#promiseFor(prepare))',
+    to: 'step.send(from, this.#promiseFor(prepare))',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: an acceptance is sent before its save',
+    file: `${MULTI}/acceptor.ts`,
+    from: 'if (isNew) step.sendAfterSave(from, message)',
+    to: 'if (isNew) step.send(from, message)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a repeated Prepare is answered while the first promise is still being saved',
+    file: `${MULTI}/acceptor.ts`,
+    from: `    } else if (this.settled) {
+      step.send(from, this.#promiseFor(prepare))`,
+    to: `    } else {
+      step.send(from, this.#promiseFor(prepare))`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: an acceptor accepts only above its promise, with > where >= is due',
+    file: `${MULTI}/acceptor.ts`,
+    from: 'if (compareBallots(ballot, this.#promised) < 0) return this.refuse(step, from, ballot)',
+    to: 'if (compareBallots(ballot, this.#promised) <= 0) return this.refuse(step, from, ballot)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a restarted acceptor has forgotten what it promised',
+    file: `${MULTI}/acceptor.ts`,
+    from: `      (highest, { ballot }) => highestBallot(highest, ballot),
+      saved.promised,`,
+    to: `      (highest, { ballot }) => highestBallot(highest, ballot),
+      null as Ballot | null,`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: an acceptor keeps in a slot what it had accepted first',
+    file: `${MULTI}/acceptor.ts`,
+    from: '.filter(({ slot }) => !sameBallot(this.#log.get(slot)?.ballot ?? null, ballot))',
+    to: '.filter(({ slot }) => this.#log.get(slot) === undefined)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a follower takes what it holds for chosen, at whatever ballot it accepted it',
+    file: `${MULTI}/acceptor.ts`,
+    from: 'const learnt = Math.min(through, this.heldThrough(ballot, base))',
+    to: 'const learnt = Math.min(through, this.#log.last)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a leader counts itself before its own save',
+    file: `${MULTI}/leader.ts`,
+    from: 'phase2.receiveAccepted(id, this.#acceptor.durablyHeldThrough(ballot, base))',
+    to: 'phase2.receiveAccepted(id, this.#acceptor.heldThrough(ballot, base))',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: the answer to a heartbeat claims what is not saved yet',
+    file: `${MULTI}/node.ts`,
+    from: 'const through = this.acceptor.durablyHeldThrough(ballot, base)',
+    to: 'const through = this.acceptor.heldThrough(ballot, base)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a Prepare is sent before the candidate’s own promise is saved',
+    file: `${MULTI}/leader.ts`,
+    from: 'if (prepare !== null) step.sendAfterSave(peer, prepare)',
+    to: 'if (prepare !== null) step.send(peer, prepare)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a candidate counts its own promise before it is saved',
+    file: `${MULTI}/leader.ts`,
+    from: "    this.#role = { phase: 'preparing', phase1 }\n",
+    to: `    this.#role = { phase: 'preparing', phase1 }
+    phase1.countOwnPromise(this.#settings.id, this.#acceptor.log.entriesFrom(phase1.from))
+`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a leader takes the value of the lowest accepted ballot, not the highest',
+    file: `${MULTI}/phase1.ts`,
+    from: 'if (compareBallots(entry.ballot, known) > 0) this.#accepted.set(entry.slot, entry)',
+    to: `const isLower = known === null || compareBallots(entry.ballot, known) < 0
+      if (isLower) this.#accepted.set(entry.slot, entry)`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a new leader closes gaps by moving up what is behind them, without no-ops',
+    file: `${MULTI}/phase1.ts`,
+    from: 'values.push(this.#accepted.get(slot)?.value ?? NO_OP)',
+    to: `const found = this.#accepted.get(slot)
+      if (found !== undefined) values.push(found.value)`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a promise counts when its first page is in',
+    file: `${MULTI}/phase1.ts`,
+    from: `    if (page.next > 0) {
+      this.#nextPage.set(acceptor, page.next)
+      return 'more'
+    }
+`,
+    to: '',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a candidate that lacks slots which others have compacted fills them with no-ops',
+    file: `${MULTI}/phase1.ts`,
+    from: `    if (page.compactedThrough >= page.from || page.chosenThrough > reach) return 'behind'\n`,
+    to: `    if (page.chosenThrough > reach) return 'behind'\n`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a candidate counts promises of an earlier ballot of its own',
+    file: `${MULTI}/phase1.ts`,
+    from: "if (!sameBallot(page.ballot, this.ballot) || !isWhole(page)) return 'ignored'",
+    to: "if (!isWhole(page)) return 'ignored'",
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a leader counts acknowledgements of an earlier leadership of its own',
+    file: `${MULTI}/leader.ts`,
+    from: "if (role.phase !== 'leading' || !sameBallot(message.ballot, role.phase2.ballot)) return",
+    to: "if (role.phase !== 'leading') return",
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a leader takes for chosen what any one node holds',
+    file: `${MULTI}/phase2.ts`,
+    from: 'return ends.toSorted((a, b) => b - a).find(isChosen) ?? this.base - 1',
+    to: 'return ends.toSorted((a, b) => b - a).find((end) => end > 0 || isChosen(end)) ?? this.base - 1',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: new commands are proposed before what was recovered',
+    file: `${MULTI}/phase2.ts`,
+    from: 'return this.isRecovered ? this.#room : NO_ROOM',
+    to: 'return this.#room',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: catch-up hands out entries that are not known to be chosen',
+    file: `${MULTI}/provider.ts`,
+    from: 'const { entries } = log.page(from, chosenThrough)',
+    to: 'const { entries } = log.page(from, log.last)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a page of catch-up is taken although it begins behind a gap',
+    file: `${MULTI}/catch-up.ts`,
+    from: 'const isUseful = isWhole && page.from <= chosenThrough + 1 && last > chosenThrough',
+    to: 'const isUseful = isWhole && last > chosenThrough',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: with a snapshot of another node, what was accepted and not chosen stays as the tail',
+    file: `${MULTI}/acceptor.ts`,
+    from: 'this.#log.compact(snapshot.through, 0)',
+    to: 'this.#log.compact(snapshot.through, TAIL_BYTES)',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: the log is truncated one slot too far',
+    file: `${MULTI}/log.ts`,
+    from: 'slot <= Math.min(cut, this.#last); slot += 1) {\n      this.#entries.delete(slot)',
+    to: 'slot <= Math.min(cut + 1, this.#last); slot += 1) {\n      this.#entries.delete(slot)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a snapshot is installed without the promise that came with it',
+    file: `${MULTI}/acceptor.ts`,
+    from: 'const promised = highestBallot(this.#promised, ballot) ?? ballot',
+    to: 'const promised = this.#promised ?? ballot',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: a node raises a ballot without the support of the others',
+    file: `${MULTI}/node.ts`,
+    from: '    if (this.#election.isSupported(quorums)) this.prepare(step)\n    else this.#askForSupport(step)',
+    to: '    this.prepare(step)',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
+    name: 'log: a node supports every campaign, although it hears a leader',
+    file: `${MULTI}/node.ts`,
+    from: 'const granted = isFree && this.#settings.quorums.acceptors.has(from)',
+    to: 'const granted = this.#settings.quorums.acceptors.has(from) || isFree',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
+    name: 'log: a leader that no quorum follows goes on leading',
+    file: `${MULTI}/node.ts`,
+    from: 'if (!isFollowed && this.#campaigns) this.resign(step)\n    else if',
+    to: 'if',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
+    name: 'log: nothing is sent again',
+    file: `${MULTI}/node.ts`,
+    from: '    this.leader.retransmit(step, nowMs)\n',
+    to: '',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'log: a ballot that speaks for another node is believed',
+    file: `${MULTI}/guard.ts`,
+    from: 'return isFromOwner(from, message) && ballotsOf(message)',
+    to: 'return (from !== "" || isFromOwner(from, message)) && ballotsOf(message)',
+    caughtBy: [{ type: 'tests', file: 'multi/acceptor.test.ts' }],
+  },
+  {
+    name: 'reads: a follower serves a read without asking the leader',
+    file: `${MULTI}/node.ts`,
+    from: 'else this.#requests.add(step, id)',
+    to: "else step.tell({ type: 'read-ready', id, slot: this.acceptor.chosenThrough })",
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'reads: a leader serves a read without asking whether it still leads',
+    file: `${MULTI}/leader.ts`,
+    from: "if (typeof read === 'number') this.#role.reads.add(step, read)",
+    to: `const slot = this.#acceptor.chosenThrough
+    if (typeof read === 'number') step.tell({ type: 'read-ready', id: read, slot })`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'reads: a new leader names a slot before a value of its own ballot is chosen',
+    file: `${MULTI}/leader.ts`,
+    from: 'const beginsRound = chosenThrough >= recoveredThrough && reads.begin(id, chosenThrough)',
+    to: 'const beginsRound = (recoveredThrough < 0 || phase2.isRecovered) && reads.begin(id, chosenThrough)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'reads: an answer to an earlier round confirms a later one',
+    file: `${MULTI}/reads.ts`,
+    from: 'if (this.#round !== null && readId >= this.#round.readId) this.#round.confirmedBy.add(from)',
+    to: 'if (this.#round !== null && readId > 0) this.#round.confirmedBy.add(from)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'sessions: a command that is chosen twice is applied twice',
+    file: `${MULTI}/sessions.ts`,
+    from: `    if (result !== undefined) return { type: 'duplicate', result: Uint8Array.from(result) }
+    if (results.size`,
+    to: '    if (results.size',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'sessions: an acknowledgement forgets one result too many',
+    file: `${MULTI}/sessions.ts`,
+    from: 'for (let each = session.acknowledged; each < acknowledged; each += 1) results.delete(each)',
+    to: 'for (let each = session.acknowledged; each <= acknowledged; each += 1) results.delete(each)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'sessions: a table in a snapshot forgets when each session was used',
+    file: `${MULTI}/sessions.ts`,
+    from: '      writer.integer(usedAt)\n',
+    to: '      writer.integer(id)\n',
+    caughtBy: [{ type: 'tests', file: 'multi/sessions.test.ts' }],
+  },
+]

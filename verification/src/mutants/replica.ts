@@ -1,0 +1,121 @@
+/**
+ * Mistakes in the replica, which joins the log to a disk, a network and a state machine. The
+ * simulator must see them, as clients and nodes would.
+ */
+import type { Mutant } from './mutant.ts'
+
+const REPLICA = 'packages/replica/src'
+
+const BY_SIMULATION = [{ type: 'tests', file: 'replica.test.ts' }] as const
+
+export const REPLICA_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'replica: what rests on a save is sent before the save is done',
+    file: `${REPLICA}/host.ts`,
+    from: 'if (save !== undefined) this.#save(save.change, save.then)',
+    to: `if (save !== undefined) {
+      for (const outgoing of save.then) this.#send(outgoing)
+      this.#save(save.change, [])
+    }`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: a save that failed is taken for done',
+    file: `${REPLICA}/host.ts`,
+    from: `    } catch (error) {
+      return this.#stop(error)
+    }
+    this.#runningSaves -= 1`,
+    to: `    } catch {
+      // It may succeed the next time.
+    }
+    this.#runningSaves -= 1`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: saves are reported as they resolve, not in their order',
+    file: `${REPLICA}/host.ts`,
+    from: 'this.#afterSave(Promise.all([this.#lastSave, durable]), change, then)',
+    to: 'this.#afterSave(durable, change, then)',
+    caughtBy: [{ type: 'tests', file: 'synod.test.ts' }],
+  },
+  {
+    name: 'replica: a frame is believed although its sender is not who the transport says',
+    file: `${REPLICA}/host.ts`,
+    from: "if (envelope.from !== from || !this.#peers.includes(from)) return this.#drop('stranger')",
+    to: "if (!this.#peers.includes(from)) return this.#drop('stranger')",
+    caughtBy: [{ type: 'tests', file: 'synod.test.ts' }],
+  },
+  {
+    name: 'replica: a restored node has lost the table of sessions',
+    file: `${REPLICA}/applier.ts`,
+    from: 'this.#table = SessionTable.decode(sessions)',
+    to: 'this.#table = sessions.length > 0 ? new SessionTable() : SessionTable.decode(sessions)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: a snapshot is taken without the table of sessions',
+    file: `${REPLICA}/applier.ts`,
+    from: 'bytes: encodeState({ sessions: this.#table.encode(), machine }),',
+    to: 'bytes: encodeState({ sessions: new SessionTable().encode(), machine }),',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: each node ends idle sessions by its own clock',
+    file: `${REPLICA}/applier.ts`,
+    from: '    const entry = decodeEntry(value)\n    let fresh',
+    to: `    const entry = decodeEntry(value)
+    const sessions = this.sessionsIdleSince(nowMs - this.#settings.sessionTimeoutMs)
+    this.#table.apply(slot, { type: 'expire-sessions', sessions }, (bytes) => bytes)
+    let fresh`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: a retry gets a sequence of its own, and is applied twice',
+    file: `${REPLICA}/proposals.ts`,
+    from: 'else if (!isLeader && nowMs >= pending.handOverAtMs) this.#handOver(pending)',
+    to: `else if (!isLeader && nowMs >= pending.handOverAtMs) {
+        if (pending.type !== 'command' || !pending.isOwn) this.#handOver(pending)
+        else {
+          this.#remove(key)
+          this.#waitAgain(pending)
+        }
+      }`,
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: a command whose fate a snapshot hides is proposed afresh',
+    file: `${REPLICA}/proposals.ts`,
+    from: 'for (const outcome of pending.outcomes) outcome.reject(found)',
+    to: 'this.#waitAgain(pending)',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: a command that was handed over once is never handed over again',
+    file: `${REPLICA}/proposals.ts`,
+    from: '      else if (!isLeader && nowMs >= pending.handOverAtMs) this.#handOver(pending)\n',
+    to: '',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: a read is answered from a state that is older than its slot',
+    file: `${REPLICA}/reads.ts`,
+    from: 'if (slot <= appliedThrough) read.answer()',
+    to: 'if (slot <= appliedThrough || this.#confirmed.size >= 0) read.answer()',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: a read that failed is forgotten',
+    file: `${REPLICA}/reads.ts`,
+    from: '    this.#failed.push(read)\n',
+    to: '',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: a value that no node could apply is taken from another node',
+    file: `${REPLICA}/replica-node.ts`,
+    from: 'if (value.byteLength <= MAX_VALUE_BYTES && this.#applier.understands(value)) {',
+    to: 'if (value.byteLength <= MAX_VALUE_BYTES) {',
+    caughtBy: BY_SIMULATION,
+  },
+]

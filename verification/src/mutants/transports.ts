@@ -1,0 +1,221 @@
+/**
+ * Mistakes in the transports. The conformance suite must see them, as every transport passes it; a
+ * test of the transport's own only what is special to its wire: keys, certificates, fragments.
+ */
+import type { Mutant } from './mutant.ts'
+
+const MEMORY = 'packages/transport-memory/src'
+const UDP = 'packages/transport-udp/src'
+const WEBSOCKET = 'packages/transport-websocket/src'
+const GRPC = 'packages/transport-grpc/src'
+
+const BY_CONFORMANCE = [{ type: 'conformance' }] as const
+
+export const TRANSPORT_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'transport-memory: sender and receiver share the bytes of a frame',
+    file: `${MEMORY}/hub.ts`,
+    from: 'const flight: Flight = { frame: new Uint8Array(frame), address, timer: null, due: false }',
+    to: 'const flight: Flight = { frame, address, timer: null, due: false }',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-memory: frames of strangers are delivered',
+    file: `${MEMORY}/hub.ts`,
+    from: 'endpoint.id !== link.to || !endpoint.knows(link.from)) {',
+    to: 'endpoint.id !== link.to) {',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-memory: frames are delivered to who has closed',
+    file: `${MEMORY}/hub.ts`,
+    from: '      endpoints.delete(endpoint.address)\n',
+    to: '',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-memory: what is on its way has no bound',
+    file: `${MEMORY}/link.ts`,
+    from: 'while (link.queuedBytes + cost(flight) > MAX_QUEUED_BYTES) {',
+    to: 'while (link.queuedBytes + cost(flight) > Infinity * MAX_QUEUED_BYTES) {',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-memory: the largest frame is refused, by one byte',
+    file: `${MEMORY}/transport.ts`,
+    from: 'if (frame.byteLength > MAX_FRAME_BYTES) {',
+    to: 'if (frame.byteLength >= MAX_FRAME_BYTES) {',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-udp: the HMAC of a datagram is not compared',
+    file: `${UDP}/authentication.ts`,
+    from: 'return accepted.some((key) => timingSafeEqual(tagOf(key, receiver, body), tag))',
+    to: 'return accepted.some((key) => tagOf(key, receiver, body).length === tag.length)',
+    caughtBy: [{ type: 'tests', file: 'keys.test.ts' }],
+  },
+  {
+    name: 'transport-udp: the HMAC does not cover for whom a datagram is',
+    file: `${UDP}/authentication.ts`,
+    from: 'hmac.update(Uint8Array.of(receiver.byteLength)).update(receiver).update(body)',
+    to: 'hmac.update(Uint8Array.of(receiver.byteLength)).update(body)',
+    caughtBy: [{ type: 'tests', file: 'authentication.test.ts' }],
+  },
+  {
+    name: 'transport-udp: a frame is delivered again for each fragment that comes twice',
+    file: `${UDP}/reassembly.ts`,
+    from: `    if (partial.payloads.has(index)) return { type: 'duplicate' }
+    partial.payloads.set(index, payload)
+    grow(sender, partial, payload.byteLength + FRAGMENT_OVERHEAD_BYTES)
+    if (partial.payloads.size === count) {
+      remove(fragment.sender, sender, messageId)
+`,
+    to: `    if (!partial.payloads.has(index)) {
+      grow(sender, partial, payload.byteLength + FRAGMENT_OVERHEAD_BYTES)
+    }
+    partial.payloads.set(index, payload)
+    if (partial.payloads.size === count) {
+`,
+    caughtBy: [{ type: 'tests', file: 'reassembly.test.ts' }],
+  },
+  {
+    name: 'transport-udp: half-received frames are kept for ever',
+    file: `${UDP}/reassembly.ts`,
+    from: '        while (nowMs - startOf(sender) > PARTIAL_LIFETIME_MS) dropOldest(id, sender)\n',
+    to: '        while (startOf(sender) > PARTIAL_LIFETIME_MS + nowMs) dropOldest(id, sender)\n',
+    caughtBy: [{ type: 'tests', file: 'reassembly.test.ts' }],
+  },
+  {
+    name: 'transport-udp: frames of strangers are delivered',
+    file: `${UDP}/inbox.ts`,
+    from: "    if (!knows(datagram.sender)) return count('strangerDatagrams')\n",
+    to: '',
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'inbox.test.ts' }],
+  },
+  {
+    name: 'transport-udp: a frame is delivered in the memory of its datagram',
+    file: `${UDP}/inbox.ts`,
+    from: 'deliver(sender, new Uint8Array(frame))',
+    to: 'deliver(sender, frame)',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-udp: the queue to a slow peer has no bound',
+    file: `${UDP}/outbox.ts`,
+    from: '    while (waitingBytes > MAX_OUTBOX_BYTES && takeWaiting() !== null) onDropped()\n',
+    to: '',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-udp: the largest frame is refused, by one byte',
+    file: `${UDP}/udp.ts`,
+    from: 'if (frame.byteLength > MAX_FRAME_BYTES) {',
+    to: 'if (frame.byteLength >= MAX_FRAME_BYTES) {',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-udp: close leaves its timer running',
+    file: `${UDP}/udp.ts`,
+    from: '      clearInterval(closed.sweep)\n',
+    to: '',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-websocket: any hello is believed, for whomever it is meant',
+    file: `${WEBSOCKET}/connection.ts`,
+    from: "    else if (hello.receiver !== self) refuse('strangerConnections')\n",
+    to: '',
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'connections.test.ts' }],
+  },
+  {
+    name: 'transport-websocket: who answers a dial is not held against who was dialled',
+    file: `${WEBSOCKET}/connection.ts`,
+    from: 'else if (hello.sender === peer) identify(peer)',
+    to: 'else if (hello.sender !== self) identify(peer)',
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'connections.test.ts' }],
+  },
+  {
+    name: 'transport-websocket: frames are delivered after the connection was cut',
+    file: `${WEBSOCKET}/connection.ts`,
+    from: "else if (state === 'identified' || state === 'retired') events.frame(bytes)",
+    to: 'else events.frame(bytes)',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-websocket: a certificate proves to be whoever is claimed',
+    file: `${WEBSOCKET}/transport.ts`,
+    from: 'if (provesToBe(sender)) return true',
+    to: 'if (provesToBe(sender) || session !== null) return true',
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'tls.test.ts' }],
+  },
+  {
+    name: 'transport-websocket: any page in a browser may pass for a node',
+    file: `${WEBSOCKET}/transport.ts`,
+    from: 'if (peer === undefined || (isPage && peer.isDialable)) {',
+    to: 'if (peer === undefined || (isPage && !peer.isDialable)) {',
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'connections.test.ts' }],
+  },
+  {
+    name: 'transport-websocket: the queue to a slow peer has no bound',
+    file: `${WEBSOCKET}/outbox.ts`,
+    from: 'for (; bytes > MAX_OUTBOX_BYTES; dropped += 1) {',
+    to: 'for (; bytes > Infinity * MAX_OUTBOX_BYTES; dropped += 1) {',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-websocket: connections without a name have no bound',
+    file: `${WEBSOCKET}/waiting-room.ts`,
+    from: 'if (guests.size >= MAX_UNIDENTIFIED_CONNECTIONS && oldest !== undefined) expel(oldest)',
+    to: 'if (guests.size > 1e6 * MAX_UNIDENTIFIED_CONNECTIONS && oldest !== undefined) expel(oldest)',
+    caughtBy: [{ type: 'tests', file: 'server.test.ts' }],
+  },
+  {
+    name: 'transport-grpc: a node lets in whoever dials, whatever its certificate says',
+    file: `${GRPC}/admission.ts`,
+    from: "  if (isMutual && claim.commonName !== from) return { flaw: 'mismatch' }\n",
+    to: "  if (isMutual && claim.commonName === null) return { flaw: 'mismatch' }\n",
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'tls.test.ts' }],
+  },
+  {
+    name: 'transport-grpc: a node lets in who meant another one',
+    file: `${GRPC}/admission.ts`,
+    from: "  if (to !== own) return { flaw: 'misaddressed' }\n",
+    to: '',
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'identity.test.ts' }],
+  },
+  {
+    name: 'transport-grpc: a node lets in strangers',
+    file: `${GRPC}/admission.ts`,
+    from: "if (from === own || !knows(from)) return { flaw: 'stranger' }",
+    to: "if (from === own) return { flaw: 'stranger' }",
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'identity.test.ts' }],
+  },
+  {
+    name: 'transport-grpc: the queue to a slow peer has no bound',
+    file: `${GRPC}/outbox.ts`,
+    from: '      while (waitingBytes > MAX_OUTBOX_BYTES && shift() !== null) onDropped()\n',
+    to: '',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-grpc: a frame is delivered in memory that many messages share',
+    file: `${GRPC}/service.ts`,
+    from: 'return new Uint8Array(message)',
+    to: 'return message',
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-grpc: the largest frame is refused, by one byte',
+    file: `${GRPC}/service.ts`,
+    from: "'grpc.max_receive_message_length': MAX_FRAME_BYTES,",
+    to: "'grpc.max_receive_message_length': MAX_FRAME_BYTES - 1,",
+    caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-grpc: close ends what waits without sending it, and leaves streams open',
+    file: `${GRPC}/peer.ts`,
+    from: '      for (const link of links) link.destroy()\n',
+    to: '',
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'peer.test.ts' }],
+  },
+]
