@@ -76,6 +76,16 @@ describe('P24: a command that is chosen twice is applied once', () => {
     expect(applied).toHaveLength(2)
   })
 
+  it('also when a later one acknowledges all before it, and not it: its result is kept', () => {
+    const { open, command, applied } = world()
+    const session = open('mine')
+    command(session, 1)
+    command(session, 2)
+    command(session, 3, 2)
+    expect(command(session, 2)).toEqual({ type: 'duplicate', result: bytes('result 2') })
+    expect(applied).toHaveLength(3)
+  })
+
   it('also when the table went through a snapshot in between', () => {
     const { table, open, command } = world()
     const session = open('mine')
