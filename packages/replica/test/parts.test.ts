@@ -1,16 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeId, Slot } from '@paxos/core'
-import { decodeEntry } from '@paxos/core/multi'
+import { decodeEntry, encodeEntry } from '@paxos/core/multi'
 import type { LogEffects } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import { AlreadyAnsweredError, ClosedError, SessionExpiredError } from '@paxos/replica'
-import { memory as memoryTransport } from '@paxos/transport-memory'
+import { memory } from '@paxos/durability-memory'
+import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
+import { Applier } from '../src/applier.ts'
 import { ClientSession } from '../src/client-session.ts'
 import { EventStream } from '../src/event-stream.ts'
 import { Outbox } from '../src/outbox.ts'
 import { Outcome } from '../src/outcome.ts'
 import { Proposals } from '../src/proposals.ts'
 import { Reads } from '../src/reads.ts'
+import { settingsOf } from '../src/replica-settings.ts'
 import { decodeState, encodeState } from '../src/replica-snapshot.ts'
 import { replicaCluster } from './replica-cluster.ts'
 import { settled, VirtualClock } from './virtual-clock.ts'
@@ -33,6 +36,43 @@ describe('a linearizable read', () => {
     reads.ready(1, 5, 5)
     apply(6)
     expect(answers).toEqual([5])
+  })
+})
+
+describe('what a node applies', () => {
+  it('follows from the log, whatever its clock says: a session ends when the log says so', () => {
+    const log = [
+      encodeEntry({ type: 'open-session', nonce: Uint8Array.of(1) }),
+      ...[1, 2].map((sequence) =>
+        encodeEntry({
+          type: 'command',
+          session: 1,
+          sequence,
+          acknowledged: 1,
+          bytes: Uint8Array.of(0x31),
+        }),
+      ),
+    ]
+    const states = [0, 1_000_000].map((idleMs) => {
+      const applied: unknown[] = []
+      const settings = settingsOf({
+        id: 'a',
+        members: { a: 'memory://a' },
+        transport: memoryTransport({ hub: memoryHub() }),
+        durability: memory(),
+        stateMachine: {
+          apply: (command: unknown) => applied.push(command),
+          snapshot: () => Uint8Array.of(applied.length),
+          restore: () => undefined,
+        },
+        sessionTimeoutMs: 1000,
+      })
+      const applier = new Applier(settings, null)
+      for (const [index, value] of log.entries()) applier.apply(index + 1, value, index * idleMs)
+      return applier.takeSnapshot().bytes
+    })
+    expect(states[1]).toEqual(states[0])
+    expect(decodeState(states[0] ?? new Uint8Array()).machine).toEqual(Uint8Array.of(2))
   })
 })
 
