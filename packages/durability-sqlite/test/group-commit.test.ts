@@ -244,6 +244,22 @@ describe('after a failed save', () => {
     await adapter.close()
   })
 
+  it('what waits behind a group that fails is never written, though the next write would succeed', async () => {
+    const written: number[] = []
+    const commit = new GroupCommit<{ readonly bytes: number; readonly number: number }>(
+      async (group) => {
+        written.push(...group.map(({ number }) => number))
+        if (written.length === 1) throw new Error('simulated')
+      },
+    )
+    const saves = [1, 2].map((number) => commit.add({ bytes: GROUP_TARGET_BYTES, number }))
+    const [first, second] = await Promise.allSettled(saves)
+    expect(first).toMatchObject({ reason: { message: 'simulated' } })
+    expect(second).toMatchObject({ reason: { code: 'ERR_PAXOS_DURABILITY_POISONED' } })
+    await commit.settled()
+    expect(written).toEqual([1])
+  })
+
   it.each<[string, Change]>([
     ['a round below 0', promise(-1)],
     ['a round that is no whole number', promise(0.5)],
