@@ -8,7 +8,13 @@ const ESSENTIAL = 'packages/core/src/essential.ts'
 const PRACTICAL = 'packages/core/src/practical'
 
 const BY_ESSENTIAL = [{ type: 'tests', file: 'essential.test.ts' }] as const
-const BY_PRACTICAL = [{ type: 'tests', file: 'safety.test.ts' }] as const
+const BY_PRACTICAL = [
+  { type: 'tests', file: 'crash.test.ts' },
+  { type: 'tests', file: 'practical/acceptor.test.ts' },
+  { type: 'tests', file: 'practical/proposer.test.ts' },
+  { type: 'tests', file: 'practical/learner.test.ts' },
+  { type: 'tests', file: 'practical/node.test.ts' },
+] as const
 
 export const CORE_MUTANTS: readonly Mutant[] = [
   {
@@ -235,9 +241,9 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_PRACTICAL,
   },
   {
-    name: 'the wire believes a length that reaches beyond the frame',
+    name: 'the wire rounds an integer that is too large to be exact',
     file: 'packages/core/src/wire/reader.ts',
-    from: "    if (count > this.#bytes.length - this.#position) throw malformed('it is cut off')\n",
+    from: "    if (value > Number.MAX_SAFE_INTEGER) throw malformed('an integer is above 2^53 - 1')\n",
     to: '',
     caughtBy: [{ type: 'tests', file: 'wire/malformed.test.ts' }],
   },

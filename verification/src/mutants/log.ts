@@ -117,7 +117,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     }
 `,
     to: '',
-    caughtBy: BY_SIMULATION,
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
   },
   {
     name: 'log: a candidate that lacks slots which others have compacted fills them with no-ops',
@@ -138,7 +138,10 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/leader.ts`,
     from: "if (role.phase !== 'leading' || !sameBallot(message.ballot, role.phase2.ballot)) return",
     to: "if (role.phase !== 'leading') return",
-    caughtBy: BY_SIMULATION,
+    caughtBy: [
+      { type: 'tests', file: 'multi/leader.test.ts' },
+      { type: 'tests', file: 'multi/reads.test.ts' },
+    ],
   },
   {
     name: 'log: a leader takes for chosen what any one node holds',
@@ -152,7 +155,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/phase2.ts`,
     from: 'return this.isRecovered ? this.#room : NO_ROOM',
     to: 'return this.#room',
-    caughtBy: BY_SIMULATION,
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
   },
   {
     name: 'log: catch-up hands out entries that are not known to be chosen',
@@ -251,7 +254,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/reads.ts`,
     from: 'if (this.#round !== null && readId >= this.#round.readId) this.#round.confirmedBy.add(from)',
     to: 'if (this.#round !== null && readId > 0) this.#round.confirmedBy.add(from)',
-    caughtBy: BY_SIMULATION,
+    caughtBy: [{ type: 'tests', file: 'multi/reads.test.ts' }],
   },
   {
     name: 'sessions: a command that is chosen twice is applied twice',
@@ -259,14 +262,14 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: `    if (result !== undefined) return { type: 'duplicate', result: Uint8Array.from(result) }
     if (results.size`,
     to: '    if (results.size',
-    caughtBy: BY_SIMULATION,
+    caughtBy: [{ type: 'tests', file: 'multi/sessions.test.ts' }],
   },
   {
     name: 'sessions: an acknowledgement forgets one result too many',
     file: `${MULTI}/sessions.ts`,
     from: 'for (let each = session.acknowledged; each < acknowledged; each += 1) results.delete(each)',
     to: 'for (let each = session.acknowledged; each <= acknowledged; each += 1) results.delete(each)',
-    caughtBy: BY_SIMULATION,
+    caughtBy: [{ type: 'tests', file: 'multi/sessions.test.ts' }],
   },
   {
     name: 'sessions: a table in a snapshot forgets when each session was used',

@@ -68,7 +68,10 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     const sessions = this.sessionsIdleSince(nowMs - this.#settings.sessionTimeoutMs)
     this.#table.apply(slot, { type: 'expire-sessions', sessions }, (bytes) => bytes)
     let fresh`,
-    caughtBy: BY_SIMULATION,
+    caughtBy: [
+      { type: 'tests', file: 'parts.test.ts' },
+      { type: 'tests', file: 'replica.test.ts' },
+    ],
   },
   {
     name: 'replica: a retry gets a sequence of its own, and is applied twice',
@@ -102,7 +105,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     file: `${REPLICA}/reads.ts`,
     from: 'if (slot <= appliedThrough) read.answer()',
     to: 'if (slot <= appliedThrough || this.#confirmed.size >= 0) read.answer()',
-    caughtBy: BY_SIMULATION,
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
   },
   {
     name: 'replica: a read that failed is forgotten',
