@@ -90,7 +90,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     file: `${UDP}/inbox.ts`,
     from: "    if (!knows(datagram.sender)) return count('strangerDatagrams')\n",
     to: '',
-    caughtBy: [{ type: 'tests', file: 'inbox.test.ts' }],
+    caughtBy: BY_CONFORMANCE,
   },
   {
     name: 'transport-udp: a frame is delivered in the memory of its datagram',
