@@ -10,6 +10,7 @@ import { mutated } from '../src/mutants/mutant.ts'
 import type { Mutant } from '../src/mutants/mutant.ts'
 import { runMutants, UselessToolError } from '../src/mutants/run.ts'
 import { formatSummary, formatTable } from '../src/mutants/table.ts'
+import { judgeCommand } from '../src/mutants/tools.ts'
 
 // Other test runners are started, on a machine that may be busy.
 vi.setConfig({ testTimeout: 120_000 })
@@ -29,6 +30,9 @@ const HARMLESS: Mutant = {
   name: 'nothing is wrong',
   to: ' || !(endpoint.knows(link.from) === true)',
 }
+const judge = (code: number | null, output: string, isHung = false): string =>
+  judgeCommand({ code, output, isHung }).type
+
 const UNREADABLE: Mutant = { ...DEADLY, name: 'it is no program', to: ' || (' }
 
 describe('the list', () => {
@@ -65,6 +69,22 @@ describe('a sample', () => {
     expect(choose(list, { only: 'MISTAKE 4' })).toHaveLength(1)
     expect(choose(list, { only: 'transport-memory', sample: 9 })).toHaveLength(9)
     expect(choose(list, { only: 'nobody' })).toEqual([])
+  })
+})
+
+describe('a command of the explorer or the simulator', () => {
+  const finding = 'seed 7: agreement: a and b differ in slot 3'
+
+  it('has caught something when it names what is broken, and not when it merely fails', () => {
+    expect(judgeCommand({ code: 1, output: `40 seeds\n${finding}\n`, isHung: false })).toEqual({
+      type: 'failed',
+      finding,
+    })
+    expect(judge(0, 'nothing found')).toBe('passed')
+    expect(judge(null, finding, true)).toBe('hung')
+    expect(judge(1, 'SyntaxError: Unexpected token')).toBe('useless')
+    expect(judge(2, finding)).toBe('useless')
+    expect(judge(null, finding)).toBe('useless')
   })
 })
 

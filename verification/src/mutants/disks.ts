@@ -63,9 +63,16 @@ export const DISK_MUTANTS: readonly Mutant[] = [
   {
     name: 'durability-file: a save is acknowledged before the fsync',
     file: `${FILE}/log.ts`,
-    from: '    await this.sync()\n    return position',
-    to: '    void this.sync()\n    return position',
+    from: 'await this.#file.writeDurably(at, frame)',
+    to: 'await this.#file.write(at, frame)',
     caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'durability-file: zeros that make room for groups come down on one',
+    file: `${FILE}/log.ts`,
+    from: '    if (this.#end > this.#reserved) await this.#reserving\n',
+    to: '',
+    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'crash.test.ts' }],
   },
   {
     name: 'durability-file: a save is acknowledged before its group is written',

@@ -6,7 +6,9 @@ import type { Mutant } from './mutant.ts'
 
 const REPLICA = 'packages/replica/src'
 
-const BY_SIMULATION = [{ type: 'tests', file: 'replica.test.ts' }] as const
+const SIMULATE = { type: 'simulate', profile: 'swarm', seeds: 40 } as const
+
+const BY_SIMULATION = [SIMULATE, { type: 'tests', file: 'replica.test.ts' }] as const
 
 export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
@@ -69,6 +71,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     this.#table.apply(slot, { type: 'expire-sessions', sessions }, (bytes) => bytes)
     let fresh`,
     caughtBy: [
+      SIMULATE,
       { type: 'tests', file: 'parts.test.ts' },
       { type: 'tests', file: 'replica.test.ts' },
     ],
@@ -105,7 +108,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     file: `${REPLICA}/reads.ts`,
     from: 'if (slot <= appliedThrough) read.answer()',
     to: 'if (slot <= appliedThrough || this.#confirmed.size >= 0) read.answer()',
-    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+    caughtBy: [SIMULATE, { type: 'tests', file: 'parts.test.ts' }],
   },
   {
     name: 'replica: a read that failed is forgotten',

@@ -31,15 +31,11 @@ export async function runTool(
       return judgeCommand(
         await runSource('explore', ['--model', tool.model, '--size', 'small'], copy, signal),
       )
-    case 'simulate':
-      return judgeCommand(
-        await runSource(
-          'simulate',
-          ['--profile', tool.profile, '--seeds', String(tool.seeds), '--workers', '1'],
-          copy,
-          signal,
-        ),
-      )
+    case 'simulate': {
+      const { profile, seeds } = tool
+      const parameters = ['--profile', profile, '--seeds', String(seeds), '--workers', '0']
+      return judgeCommand(await runSource('simulate', parameters, copy, signal))
+    }
     case 'conformance':
       return runTests(join(copy, packageOf(file)), 'conformance.test.ts', signal)
     case 'tests':
@@ -61,10 +57,14 @@ function runSource(
   })
 }
 
-/** The line with which the explorer and the simulator name what is broken. */
-const FINDING = /^.*\b(?:broken|violated|violation)\b.*$/im
+/**
+ * The line with which the explorer and the simulator name what is broken: where, then the invariant.
+ * An error that ends them is none, though their exit code is the same.
+ */
+const FINDING = /^(?:seed \d+|\S* ?violated): .+$/m
 
-function judgeCommand({ code, isHung, output }: Ended): Verdict {
+/** Exported for its test. */
+export function judgeCommand({ code, isHung, output }: Ended): Verdict {
   if (isHung) return { type: 'hung' }
   if (code === 0) return { type: 'passed' }
   const [finding] = FINDING.exec(output) ?? []
