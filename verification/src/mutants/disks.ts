@@ -117,6 +117,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     from: '    await copyGroups(reader, old.durable, target, () => false)\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'crash.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'durability-file: a snapshot is not synced before the log refers to it',
@@ -215,6 +216,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     from: '      await mark.write(state.generation)\n',
     to: '      if (state.generation < 0) await mark.write(state.generation)\n',
     caughtBy: BY_CONFORMANCE,
+    isSlow: true,
   },
   {
     name: 'durability-sqlite: the mark is not synced',
@@ -222,6 +224,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     from: '      await file.sync()\n',
     to: '',
     caughtBy: BY_CONFORMANCE,
+    isSlow: true,
   },
   {
     name: 'durability-sqlite: a database that has lost commits is opened all the same',
@@ -243,6 +246,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     from: "['synchronous', 2n],",
     to: "['synchronous', 1n],",
     caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'sqlite.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'durability-sqlite: a snapshot truncates the log one slot too far',

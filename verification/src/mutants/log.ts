@@ -57,6 +57,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: '.filter(({ slot }) => !sameBallot(this.#log.get(slot)?.ballot ?? null, ballot))',
     to: '.filter(({ slot }) => this.#log.get(slot) === undefined)',
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'log: a follower takes what it holds for chosen, at whatever ballot it accepted it',
@@ -94,6 +95,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     phase1.countOwnPromise(this.#settings.id, this.#acceptor.log.entriesFrom(phase1.from))
 `,
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'log: a leader takes the value of the lowest accepted ballot, not the highest',
@@ -102,6 +104,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     to: `const isLower = known === null || compareBallots(entry.ballot, known) < 0
       if (isLower) this.#accepted.set(entry.slot, entry)`,
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'log: a new leader closes gaps by moving up what is behind them, without no-ops',
@@ -110,6 +113,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     to: `const found = this.#accepted.get(slot)
       if (found !== undefined) values.push(found.value)`,
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'log: a promise counts when its first page is in',
@@ -121,6 +125,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
 `,
     to: '',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/leader.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'log: a candidate that lacks slots which others have compacted fills them with no-ops',
@@ -128,6 +133,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: `    if (page.compactedThrough >= page.from || page.chosenThrough > reach) return 'behind'\n`,
     to: `    if (page.chosenThrough > reach) return 'behind'\n`,
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'log: a candidate counts promises of an earlier ballot of its own',
@@ -135,6 +141,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: "if (!sameBallot(page.ballot, this.ballot) || !isWhole(page)) return 'ignored'",
     to: "if (!isWhole(page)) return 'ignored'",
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'log: a leader counts acknowledgements of an earlier leadership of its own',
@@ -146,6 +153,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
       { type: 'tests', file: 'multi/leader.test.ts' },
       { type: 'tests', file: 'multi/reads.test.ts' },
     ],
+    isSlow: true,
   },
   {
     name: 'log: a leader takes for chosen what any one node holds',
@@ -167,6 +175,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'const isUseful = isWhole && page.from <= chosenThrough + 1 && last > chosenThrough',
     to: 'const isUseful = isWhole && last > chosenThrough',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/catch-up.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'log: with a snapshot of another node, what was accepted and not chosen stays as the tail',
@@ -174,6 +183,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'this.#log.compact(snapshot.through, 0)',
     to: 'this.#log.compact(snapshot.through, TAIL_BYTES)',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/catch-up.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'log: the log is truncated one slot too far',
@@ -181,6 +191,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'slot <= Math.min(cut, this.#last); slot += 1) {\n      this.#entries.delete(slot)',
     to: 'slot <= Math.min(cut + 1, this.#last); slot += 1) {\n      this.#entries.delete(slot)',
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'log: a snapshot is installed without the promise that came with it',
@@ -188,6 +199,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'const promised = highestBallot(this.#promised, ballot) ?? ballot',
     to: 'const promised = this.#promised ?? ballot',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/catch-up.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'log: a node raises a ballot without the support of the others',
@@ -195,6 +207,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: '    if (this.#election.isSupported(quorums)) this.prepare(step)\n    else this.#askForSupport(step)',
     to: '    this.prepare(step)',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'log: a node supports every campaign, although it hears a leader',
@@ -202,6 +215,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'const granted = isFree && this.#settings.quorums.acceptors.has(from)',
     to: 'const granted = this.#settings.quorums.acceptors.has(from) || isFree',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'log: a leader that no quorum follows goes on leading',
@@ -209,6 +223,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'if (!isFollowed && this.#campaigns) this.resign(step)\n    else if',
     to: 'if',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'log: nothing is sent again',
@@ -223,6 +238,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'return isFromOwner(from, message) && ballotsOf(message)',
     to: 'return (from !== "" || isFromOwner(from, message)) && ballotsOf(message)',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/acceptor.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'reads: a follower serves a read without asking the leader',
@@ -238,6 +254,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     to: `const slot = this.#acceptor.chosenThrough
     if (typeof read === 'number') step.tell({ type: 'read-ready', id: read, slot })`,
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'reads: a new leader names a slot before a value of its own ballot is chosen',

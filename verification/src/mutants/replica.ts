@@ -95,6 +95,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: 'for (const outcome of pending.outcomes) outcome.reject(found)',
     to: 'this.#waitAgain(pending)',
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'replica: a command that was handed over once is never handed over again',
@@ -102,6 +103,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: '      else if (!isLeader && nowMs >= pending.handOverAtMs) this.#handOver(pending)\n',
     to: '',
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'replica: a read is answered from a state that is older than its slot',
@@ -123,5 +125,6 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: 'if (value.byteLength <= MAX_VALUE_BYTES && this.#applier.understands(value)) {',
     to: 'if (value.byteLength <= MAX_VALUE_BYTES) {',
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
 ]

@@ -18,6 +18,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: 'const flight: Flight = { frame: new Uint8Array(frame), address, timer: null, due: false }',
     to: 'const flight: Flight = { frame, address, timer: null, due: false }',
     caughtBy: BY_CONFORMANCE,
+    isSlow: true,
   },
   {
     name: 'transport-memory: frames of strangers are delivered',
@@ -126,6 +127,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: "    else if (hello.receiver !== self) refuse('strangerConnections')\n",
     to: '',
     caughtBy: [{ type: 'tests', file: 'connections.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'transport-websocket: who answers a dial is not held against who was dialled',
@@ -133,6 +135,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: 'else if (hello.sender === peer) identify(peer)',
     to: 'else if (hello.sender !== self) identify(peer)',
     caughtBy: [{ type: 'tests', file: 'connections.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'transport-websocket: frames are delivered after the connection was cut',
@@ -147,6 +150,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: 'if (provesToBe(sender)) return true',
     to: 'if (provesToBe(sender) || session !== null) return true',
     caughtBy: [{ type: 'tests', file: 'tls.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'transport-websocket: any page in a browser may pass for a node',
@@ -154,6 +158,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: 'if (peer === undefined || (isPage && peer.isDialable)) {',
     to: 'if (peer === undefined || (isPage && !peer.isDialable)) {',
     caughtBy: [{ type: 'tests', file: 'connections.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'transport-websocket: the queue to a slow peer has no bound',
@@ -168,6 +173,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: 'if (guests.size >= MAX_UNIDENTIFIED_CONNECTIONS && oldest !== undefined) expel(oldest)',
     to: 'if (guests.size > 1e6 * MAX_UNIDENTIFIED_CONNECTIONS && oldest !== undefined) expel(oldest)',
     caughtBy: [{ type: 'tests', file: 'server.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'transport-grpc: a node lets in whoever dials, whatever its certificate says',
@@ -175,6 +181,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: "  if (isMutual && claim.commonName !== from) return { flaw: 'mismatch' }\n",
     to: "  if (isMutual && claim.commonName === null) return { flaw: 'mismatch' }\n",
     caughtBy: [{ type: 'tests', file: 'tls.test.ts' }],
+    isSlow: true,
   },
   {
     name: 'transport-grpc: a node lets in who meant another one',
@@ -210,6 +217,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: "'grpc.max_receive_message_length': MAX_FRAME_BYTES,",
     to: "'grpc.max_receive_message_length': MAX_FRAME_BYTES - 1,",
     caughtBy: BY_CONFORMANCE,
+    isSlow: true,
   },
   {
     name: 'transport-grpc: close ends what waits without sending it, and leaves streams open',
