@@ -68,13 +68,6 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_CONFORMANCE,
   },
   {
-    name: 'durability-file: zeros that make room for groups come down on one',
-    file: `${FILE}/log.ts`,
-    from: '    if (this.#end > this.#reserved) await this.#reserving\n',
-    to: '',
-    caughtBy: [{ type: 'conformance' }, { type: 'tests', file: 'crash.test.ts' }],
-  },
-  {
     name: 'durability-file: a save is acknowledged before its group is written',
     file: `${FILE}/group-commit.ts`,
     from: `      if (group.length > 0) await this.#options.write(group.map(({ item }) => item))
