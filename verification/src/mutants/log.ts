@@ -231,6 +231,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: '    this.leader.retransmit(step, nowMs)\n',
     to: '',
     caughtBy: BY_SIMULATION,
+    isSlow: true,
   },
   {
     name: 'log: a ballot that speaks for another node is believed',
