@@ -1,89 +1,134 @@
 /**
- * `pnpm explore`: visits every state that small clusters of core's real classes can reach, and says
- * how many there were. A broken promise is printed as the shortest way to it.
+ * `pnpm explore`: visits every state that small configurations can reach, on the real classes of
+ * core, and says how many there are; and of a promise that can be broken, the shortest way to it.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { explore, replay, tableOf } from '@paxos/testkit/explore'
-import type { ExploredTrace } from '@paxos/testkit/explore'
+import { explore, formatTrace, replay, tableOf } from '@paxos/testkit/explore'
+import type { Exploration, Trace } from '@paxos/testkit/explore'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { CONFIGURATIONS } from './explore-configurations.ts'
-import type { Size } from './explore-configurations.ts'
+import { configurations, modelOf } from './explore-models.ts'
+import type { ModelName, Size } from './explore-models.ts'
+import { progressLine } from './explore-progress.ts'
 
 interface Options {
-  readonly model: string
+  readonly model: ModelName | 'all'
   readonly size: Size
   readonly seconds: number
   readonly save?: string
   readonly replay?: string
 }
 
-const MODELS = ['essential', 'practical', 'multi'] as const
+const HEADER = [
+  'model',
+  'states',
+  'transitions',
+  'depth',
+  'visited',
+  'seconds',
+  'states/s',
+  'configuration',
+]
 
 const program = new Command('explore')
-  .description('visits every state that a small cluster can reach')
-  .addOption(new Option('--model <name>', 'which').choices([...MODELS, 'all']).default('all'))
+  .description('visits every state that a few nodes can reach, on the real classes of core')
   .addOption(
-    new Option('--size <size>', 'small: all states, in seconds; full: as far as the time goes')
+    new Option('--model <name>', 'which classes')
+      .choices(['essential', 'practical', 'multi', 'all'])
+      .default('all'),
+  )
+  .addOption(
+    new Option('--size <size>', 'small ones end within seconds; full ones go on until --seconds')
       .choices(['small', 'full'])
       .default('small'),
   )
-  .option('--seconds <count>', 'how long a model of the full size may take', positive, 60)
-  .option('--save <file>', 'where to write the way to a broken promise')
-  .option(
-    '--replay <file>',
-    'goes a way that was saved once more, and says whether it still breaks',
-  )
+  .option('--seconds <seconds>', 'how long each configuration may take', positive, 60)
+  .option('--save <file>', 'write the trace of a broken promise to this file')
+  .option('--replay <file>', 'run a saved trace again, on the classes as they are now')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
 
 const options = program.opts<Options>()
-process.exitCode = options.replay === undefined ? await all(options) : again(options.replay)
+process.exitCode = options.replay === undefined ? await visit(options) : again(options.replay)
 
-async function all({ model, size, seconds, save }: Options): Promise<number> {
-  for (const { name, make, maxStates } of CONFIGURATIONS[size]) {
-    if (model !== 'all' && model !== name) continue
+async function visit({ model, size, seconds, save }: Options): Promise<number> {
+  const rows: string[][] = []
+  let exitCode = 0
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  for (const made of configurations(model, size)) {
+    if (stop.signal.aborted) break
+    const progress = progressLine(`${made.name}: ${made.description}`)
     const beganMs = performance.now()
-    const timeout = size === 'full' ? AbortSignal.timeout(seconds * 1000) : undefined
-    const found = await explore(make(), { maxStates, signal: timeout, onProgress })
-    const took = (performance.now() - beganMs) / 1000
-    if (process.stderr.isTTY) process.stderr.write('\r')
-    const { configuration, states, transitions, depth, complete, trace } = found
-    const extent = complete ? 'every state' : `stopped at depth ${depth}`
-    console.log(
-      `${name}: ${configuration}\n  ${states} states, ${transitions} transitions, depth ${depth}, ` +
-        `${extent}, ${took.toFixed(1)} s (${Math.round(states / took)} states a second)`,
-    )
-    if (trace === null) continue
-    console.log(`\n${tableOf(trace)}`)
-    if (save !== undefined) {
-      writeFileSync(save, JSON.stringify({ ...trace, configuration }, null, 2))
-      console.log(`\nTo go that way again: pnpm explore --replay ${save}`)
-    }
-    return 1
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(seconds * 1000)])
+    // oxlint-disable-next-line no-await-in-loop -- one after another: each takes all the memory that it can get
+    const found = await explore(made, { signal, onProgress: progress.set })
+    progress.end()
+    rows.push(rowOf(made, found, (performance.now() - beganMs) / 1000))
+    if (found.violation === null) continue
+    exitCode = 1
+    console.log(formatTrace(made, found.violation))
+    console.log(`${made.name} violated: ${found.violation.broken}`)
+    if (save !== undefined) writeFileSync(save, `${JSON.stringify(found.violation, null, 2)}\n`)
   }
-  return 0
+  console.log(tableOf([HEADER, ...rows]))
+  return exitCode
+}
+
+function rowOf(
+  { name, description }: { readonly name: string; readonly description: string },
+  { states, transitions, depth, complete, violation }: Exploration,
+  seconds: number,
+): string[] {
+  const visited = violation !== null ? 'BROKEN' : complete ? 'all' : `to depth ${depth}`
+  return [
+    name,
+    states.toLocaleString('en'),
+    transitions.toLocaleString('en'),
+    String(depth),
+    visited,
+    seconds.toFixed(1),
+    Math.round(states / seconds).toLocaleString('en'),
+    description,
+  ]
 }
 
 function again(file: string): number {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a file of --save, and replay() finds no step that is none
-  const trace = JSON.parse(readFileSync(file, 'utf8')) as ExploredTrace & { configuration: string }
-  const known = [...CONFIGURATIONS.small, ...CONFIGURATIONS.full].map(({ make }) => make())
-  const model = known.find(({ configuration }) => configuration === trace.configuration)
-  if (model === undefined) {
-    console.error(`error: no model is configured as ${trace.configuration}.`)
+  let trace: Trace
+  try {
+    trace = traceIn(file)
+  } catch (error) {
+    console.error(`error: ${file} holds no trace: ${String(error)}`)
     return 2
   }
-  const violation = replay(model, trace)
-  console.log(violation ?? 'That way breaks no promise any more.')
-  return violation === null ? 0 : 1
+  const model = modelOf(trace.model, trace.options)
+  if (model === null) {
+    console.error(`error: ${file} is a trace of ${trace.model}, which is no model here.`)
+    return 2
+  }
+  console.log(formatTrace(model, trace))
+  const { broken, impossible } = replay(model, trace)
+  if (impossible !== null) console.log(`It cannot happen any more. ${impossible}.`)
+  else if (broken === null) console.log('It runs to its end, and breaks nothing any more.')
+  else console.log(`Still broken, after step ${broken.afterSteps}: ${broken.promise}`)
+  return broken === null ? 0 : 1
 }
 
-function onProgress(states: number, depth: number): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r${states} states, depth ${depth}`)
+function traceIn(file: string): Trace {
+  const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
+  const isTrace =
+    typeof parsed === 'object' &&
+    parsed !== null &&
+    'steps' in parsed &&
+    Array.isArray(parsed.steps) &&
+    'model' in parsed &&
+    'broken' in parsed
+  if (!isTrace) throw new TypeError('not what --save writes')
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a step that makes no sense is reported as impossible
+  return parsed as unknown as Trace
 }
 
 function positive(text: string): number {
-  const value = Number(text)
-  if (Number.isFinite(value) && value > 0) return value
+  const number = Number(text)
+  if (Number.isFinite(number) && number > 0) return number
   throw new InvalidArgumentError('Give a number above 0.')
 }

@@ -1,23 +1,28 @@
 /**
- * What many seeds amount to, in a few lines.
+ * What many seeds amount to, in a few lines. The same seeds give the same lines, but for the time
+ * that they took.
  */
-import { FAULT_KINDS } from '@paxos/testkit/simulation'
-import type { SimulationOutcome } from '@paxos/testkit/simulation'
+import type { SeedOutcome } from './simulate-seed.ts'
 
-export function summaryOf(outcomes: readonly SimulationOutcome[], seconds: number): string {
-  const total = (of: (outcome: SimulationOutcome) => number): number =>
+export function summaryOf(outcomes: readonly SeedOutcome[], seconds: number): string {
+  const total = (of: (outcome: SeedOutcome) => number): number =>
     outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
   const failed = outcomes.filter(({ violation }) => violation !== null).length
-  const recovered = outcomes.map(({ recoveredAfterMs }) => recoveredAfterMs).filter(Number.isFinite)
-  const slowestMs = recovered.reduce((slowest, ms) => Math.max(slowest, ms), 0)
-  const faults = FAULT_KINDS.map(
-    (kind) => [kind, total(({ injected }) => injected[kind] ?? 0)] as const,
+  const slowestMs = outcomes.reduce(
+    (slowest, { recoveredAfterMs }) => Math.max(slowest, recoveredAfterMs ?? 0),
+    0,
   )
+  const kinds = [...new Set(outcomes.flatMap(({ injected }) => Object.keys(injected)))].toSorted()
+  const faults = kinds.map((kind) => {
+    const count = total(({ injected }) => new Map(Object.entries(injected)).get(kind) ?? 0)
+    return `${kind} ${count}`
+  })
   return [
     `${outcomes.length} seeds in ${seconds.toFixed(1)} s (${(outcomes.length / seconds).toFixed(1)} a second), ${failed} with a broken promise`,
     `${(total(({ virtualMs }) => virtualMs) / 3_600_000).toFixed(2)} hours of cluster time, ` +
-      `${total(({ requests }) => requests)} requests, ${total(({ answered }) => answered)} answered`,
-    `without faults a command took at most ${slowestMs.toFixed(0)} ms`,
-    `faults: ${faults.map(([kind, count]) => `${kind} ${count}`).join(', ')}`,
+      `${total(({ operations }) => operations.asked)} operations, ` +
+      `${total(({ operations }) => operations.answered)} answered`,
+    `after the faults, all nodes were at one slot again within ${slowestMs.toFixed(0)} ms`,
+    `faults: ${faults.length === 0 ? 'none' : faults.join(', ')}`,
   ].join('\n')
 }

@@ -4,10 +4,12 @@
  */
 import { availableParallelism } from 'node:os'
 import { writeFileSync } from 'node:fs'
-import { PROFILES, shrink, simulate } from '@paxos/testkit/simulation'
-import type { ProfileName, SimulationOutcome } from '@paxos/testkit/simulation'
+import { PROFILES, sequenceDiagram, shrink, Simulation } from '@paxos/testkit/simulation'
+import type { ProfileName } from '@paxos/testkit/simulation'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { progressLine } from './progress.ts'
+import { outcomeOf } from './simulate-seed.ts'
+import type { SeedOutcome } from './simulate-seed.ts'
 import { runSeeds } from './simulate-seeds.ts'
 import { summaryOf } from './simulate-summary.ts'
 
@@ -32,7 +34,7 @@ const program = new Command('simulate')
       .default('swarm'),
   )
   .option('--seed <seed>', 'run this one alone, and show its last messages', seedOf)
-  .option('--workers <count>', 'threads to spread over; 0 for none', count, availableParallelism())
+  .option('--workers <count>', 'threads to spread over', positive, availableParallelism())
   .option('--trace <file>', 'with --seed: write everything that happened to this file')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
@@ -49,7 +51,7 @@ async function many({ seeds, start, profile, workers }: Options): Promise<number
   process.once('SIGINT', () => stop.abort())
   const progress = progressLine('seeds', seeds)
   const beganMs = performance.now()
-  const outcomes: SimulationOutcome[] = []
+  const outcomes: SeedOutcome[] = []
   const job = {
     seeds: Array.from({ length: seeds }, (_, index) => start + index),
     profile,
@@ -65,42 +67,40 @@ async function many({ seeds, start, profile, workers }: Options): Promise<number
     .filter(({ violation }) => violation !== null)
     .toSorted((a, b) => a.seed - b.seed)
   for (const { seed, violation } of failed) {
-    console.log(`seed ${seed}: ${violation?.invariant}: ${violation?.message}`)
+    console.log(`seed ${seed}: ${violation?.invariant}: ${violation?.problem}`)
   }
   const [first] = failed
-  if (first !== undefined) await explain(first)
+  if (first !== undefined && !stop.signal.aborted) await explain(first.seed, profile)
   if (stop.signal.aborted) return 130
   return failed.length === 0 ? 0 : 1
 }
 
 async function one({ profile, trace }: Options, seed: number): Promise<number> {
-  const lines: string[] = []
-  const onLine = trace === undefined ? undefined : (line: string) => void lines.push(line)
   const beganMs = performance.now()
-  const outcome = await simulate({ seed, profile, onLine })
-  if (trace !== undefined) writeFileSync(trace, `${lines.join('\n')}\n`)
-  console.log(summaryOf([outcome], (performance.now() - beganMs) / 1000))
-  if (outcome.violation === null) return 0
-  console.log(`seed ${seed}: ${outcome.violation.invariant}: ${outcome.violation.message}`)
-  await explain(outcome)
+  const simulation = Simulation.ofSeed(seed, PROFILES[profile], { trace: trace !== undefined })
+  const result = await simulation.run()
+  if (trace !== undefined) writeFileSync(trace, `${result.trace.join('\n')}\n`)
+  console.log(summaryOf([outcomeOf(result)], (performance.now() - beganMs) / 1000))
+  if (result.violation === null) return 0
+  console.log(`seed ${seed}: ${result.violation.invariant}: ${result.violation.problem}`)
+  await explain(seed, profile)
   return 1
 }
 
 /** The least that it takes to fail in the same way. */
-async function explain(failed: SimulationOutcome): Promise<void> {
-  const { seed, profile } = failed
-  const { only, outcome } = await shrink({ seed, profile }, failed)
-  const left = only.flatMap((place) => outcome.faults[place] ?? [])
+async function explain(seed: number, profile: ProfileName): Promise<void> {
+  const failed = await Simulation.ofSeed(seed, PROFILES[profile]).run()
+  const { plan, violation, last } = await shrink(failed)
+  const { actions, ...setup } = plan
   console.log(
-    `\nOf ${failed.faults.length} faults of seed ${seed} these ${left.length} are enough:`,
+    `\nOf ${failed.plan.actions.length} faults and calls of seed ${seed} these ${actions.length} are enough:`,
   )
-  for (const { kind, atMs, forMs, nodes, degree } of left) {
-    console.log(
-      `  at ${atMs} ms: ${kind}, for ${forMs} ms, nodes ${nodes.join(' ')}, degree ${degree.toFixed(2)}`,
-    )
-  }
-  console.log(`  ${outcome.violation?.invariant}: ${outcome.violation?.message}`)
-  console.log(`\nThe last messages (paste into any Mermaid viewer):\n${outcome.diagram}`)
+  for (const action of actions) console.log(`  ${JSON.stringify(action)}`)
+  console.log(`in a cluster of ${JSON.stringify(setup)}`)
+  console.log(`${violation?.invariant}, at ${violation?.atMs.toFixed(3)} ms: ${violation?.problem}`)
+  console.log(
+    `\nThe last that happened, in that smaller run:\n${sequenceDiagram(plan.nodes, last)}`,
+  )
   console.log(`\nTo see it again: pnpm simulate --seed ${seed} --profile ${profile}`)
 }
 

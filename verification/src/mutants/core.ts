@@ -7,8 +7,12 @@ import type { Mutant } from './mutant.ts'
 const ESSENTIAL = 'packages/core/src/essential.ts'
 const PRACTICAL = 'packages/core/src/practical'
 
-const BY_ESSENTIAL = [{ type: 'tests', file: 'essential.test.ts' }] as const
+const BY_ESSENTIAL = [
+  { type: 'explore', model: 'essential' },
+  { type: 'tests', file: 'essential.test.ts' },
+] as const
 const BY_PRACTICAL = [
+  { type: 'explore', model: 'practical' },
   { type: 'tests', file: 'crash.test.ts' },
   { type: 'tests', file: 'practical/acceptor.test.ts' },
   { type: 'tests', file: 'practical/proposer.test.ts' },
@@ -22,7 +26,10 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: 'packages/core/src/quorum.ts',
     from: 'return members * 2 > set.size',
     to: 'return members * 2 >= set.size',
-    caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
+    caughtBy: [
+      { type: 'explore', model: 'practical' },
+      { type: 'tests', file: 'quorum.test.ts' },
+    ],
   },
   {
     name: 'a quorum is n/2 acceptors, rounded down',

@@ -1,140 +1,172 @@
 /**
- * The one-page Paxos of core as a model: proposers, acceptors and a learner, each a class of its
- * own. An acceptor's host writes its state down before its answer leaves.
+ * The classes of `essential` as a model: proposers, acceptors and a learner, each a node of its own.
  */
-import { majority } from '@paxos/core'
-import type { NodeId, QuorumSystem, Saved } from '@paxos/core'
+import { formatBallot, majority } from '@paxos/core'
+import type { Ballot, NodeId, QuorumSystem } from '@paxos/core'
 import { Acceptor, Learner, Proposer } from '@paxos/core/essential'
-import type { AcceptedMessage, AcceptMessage, PrepareMessage, PromiseMessage } from '@paxos/core'
-import { ballotText, clusterModel } from './cluster.ts'
-import type { Input, Output } from './cluster.ts'
-import type { Model } from './explore.ts'
-import type { Machine } from './machines.ts'
+import type { Engine, Input, Model, NodeModel, Reaction, Stored } from './model.ts'
+import { asMessage, asPlain } from './plain.ts'
 
-type EssentialMessage =
-  PrepareMessage | PromiseMessage<string> | AcceptMessage<string> | AcceptedMessage<string>
-
-type EssentialMachine = Machine<Input<EssentialMessage>, Output<string, EssentialMessage>>
+/** Makes the objects. A test gives others, to see that the explorer finds what is wrong in them. */
+export interface EssentialClasses {
+  readonly proposer: (id: NodeId, quorums: QuorumSystem, seen: Ballot | null) => Proposer<string>
+  readonly acceptor: (stored: Stored) => Acceptor<string>
+  readonly learner: (quorums: QuorumSystem) => Learner<string>
+}
 
 export interface EssentialOptions {
-  /** How many ballots each of the two proposers may begin. */
-  readonly ballots: readonly [number, number]
+  /** Default: 2, with the values x, y, … */
+  readonly proposers?: number
+  /** How many ballots each proposer may use, or how many each of them. Default: 2. */
+  readonly ballots?: number | readonly number[]
   /** Default: 3. */
-  readonly acceptors?: number | undefined
-  /** Without one nobody hears what was chosen; agreement is looked at all the same. Default: true. */
-  readonly learner?: boolean | undefined
-  /** What to explore in the place of core's classes: for showing that mistakes are found. */
-  readonly instead?:
-    | {
-        readonly proposer?: (id: NodeId, quorums: QuorumSystem) => Proposer<string>
-        readonly acceptor?: (saved: Saved<string>) => Acceptor<string>
-        readonly learner?: (quorums: QuorumSystem) => Learner<string>
-        readonly quorums?: QuorumSystem
-      }
-    | undefined
+  readonly acceptors?: number
+  /** How often each proposer may stop and start again. Default: 0. */
+  readonly proposerRestarts?: number
+  /** Whether a proposer wants another value at each attempt: x1, x2, … Default: false. */
+  readonly freshValues?: boolean
+  readonly quorums?: (acceptors: readonly NodeId[]) => QuorumSystem
+  readonly classes?: Partial<EssentialClasses>
 }
 
-const PROPOSERS = ['p', 'q'] as const
-const ACCEPTORS = ['A', 'B', 'C', 'D'] as const
-const NOTHING = { send: [], chosen: [] }
+const CLASSES: EssentialClasses = {
+  proposer: (id, quorums, seen) => new Proposer(id, quorums, seen),
+  acceptor: ({ promised, accepted }) => {
+    const [entry] = accepted
+    if (entry === undefined) return new Acceptor(promised)
+    return new Acceptor(promised, { ballot: entry.ballot, value: String(entry.value) })
+  },
+  learner: (quorums) => new Learner(quorums),
+}
 
-/** Two proposers with a value each, three acceptors and a learner. */
-export function essentialModel(options: EssentialOptions): Model<object> {
-  const { ballots, acceptors: count = 3, learner = true, instead = {} } = options
-  const acceptors = ACCEPTORS.slice(0, count)
-  const quorums = instead.quorums ?? majority(acceptors)
-  const nodes = [...PROPOSERS, ...acceptors, ...(learner ? ['L'] : [])]
-  return clusterModel<string, EssentialMessage>({
-    name: 'essential',
-    configuration: `2 proposers with ${ballots.join(' and ')} ballots, ${count} acceptors, ${learner ? '1 learner' : 'no learner'}`,
-    nodes,
-    make(id, saved) {
-      if (id === 'L') return learning(instead.learner?.(quorums) ?? new Learner(quorums))
-      if (id === 'p' || id === 'q') {
-        const proposer = instead.proposer?.(id, quorums) ?? new Proposer<string>(id, quorums)
-        return proposing(proposer, id === 'p' ? 'x' : 'y', acceptors)
-      }
-      const acceptor = instead.acceptor?.(saved)
-      const { promised, accepted } = saved
-      return accepting(acceptor ?? new Acceptor(promised, accepted[0] ?? null), learner)
-    },
-    mayDo: PROPOSERS.map((node, index) => ({ node, what: 'prepares', times: ballots[index] ?? 0 })),
-    crashes: 1,
-    mayCrash: acceptors,
-    savesAtOnce: true,
-    alike: acceptors,
-    constants: ['#quorums', '#id'],
-    quorum: Math.floor(count / 2) + 1,
-    valueOf: (value) => value,
-    isValid: (value) => value === 'x' || value === 'y',
-    describeMessage: wordsOf,
-    promisedBy: (message) => (message.type === 'promise' ? message.ballot : null),
+/**
+ * Proposers with a value each, acceptors that may crash between any two steps (before what they
+ * change is durable, which is as if the message was lost; after it and before they answer; or later),
+ * and a learner. The acceptors are interchangeable; the proposers are not, for ballots order by name.
+ */
+export function essentialModel(options: EssentialOptions = {}): Model {
+  const { ballots = 2, proposerRestarts = 0, freshValues = false } = options
+  const classes = { ...CLASSES, ...options.classes }
+  const proposers = ['p', 'q', 'r', 's'].slice(0, options.proposers ?? 2)
+  const acceptors = ['a', 'b', 'c', 'd', 'e'].slice(0, options.acceptors ?? 3)
+  const quorums = (options.quorums ?? majority)(acceptors)
+  const times = proposers.map((_, index) => {
+    return typeof ballots === 'number' ? ballots : (ballots[index] ?? 0)
   })
-}
-
-function proposing(
-  proposer: Proposer<string>,
-  value: string,
-  acceptors: readonly NodeId[],
-): EssentialMachine {
-  const toAll = (message: EssentialMessage) => acceptors.map((to) => ({ to, message }))
-  return {
-    object: proposer,
-    feed(input) {
-      if (input.type === 'do') return { ...NOTHING, send: toAll(proposer.prepare(value)) }
-      if (input.type === 'saved' || input.message.type !== 'promise') return NOTHING
-      const accept = proposer.receivePromise(input.from, input.message)
-      return accept === null ? NOTHING : { ...NOTHING, send: toAll(accept) }
+  const valueOf = (index: number, attempt: number): string => {
+    return `${['x', 'y', 'z', 'w'][index] ?? ''}${freshValues ? attempt + 1 : ''}`
+  }
+  const nodes: NodeModel[] = [
+    ...proposers.map((id, index): NodeModel => ({
+      id,
+      commands: [{ name: 'prepares', times: times[index] ?? 0 }],
+      crashes: proposerRestarts,
+      saves: 'at once',
+      create: ({ promised }) =>
+        proposing(classes.proposer(id, quorums, promised), (attempt) => valueOf(index, attempt)),
+    })),
+    ...acceptors.map((id): NodeModel => ({
+      id,
+      commands: [],
+      crashes: Infinity,
+      saves: 'at once',
+      create: (stored) => accepting(classes.acceptor(stored)),
+    })),
+    {
+      id: 'learner',
+      commands: [],
+      crashes: 0,
+      saves: 'at once',
+      isObserver: true,
+      create: () => learning(classes.learner(quorums)),
     },
+  ]
+  const restarts = proposerRestarts > 0 ? `, ${proposerRestarts} restarts each` : ''
+  return {
+    name: 'essential',
+    description:
+      `${proposers.length} proposers with ${times.join(' and ')} ballots${restarts}, ` +
+      `${acceptors.length} acceptors that crash at will, a learner`,
+    options: {
+      proposers: proposers.length,
+      ballots,
+      acceptors: acceptors.length,
+      proposerRestarts,
+      freshValues,
+    },
+    nodes,
+    quorums,
+    values: times.flatMap((count, index) => {
+      return Array.from({ length: count }, (_, attempt) => valueOf(index, attempt))
+    }),
+    interchangeable: acceptors,
+    constants: [quorums],
   }
 }
 
-function accepting(acceptor: Acceptor<string>, learner: boolean): EssentialMachine {
+const NOTHING: Reaction = { send: [], save: null, learnt: [] }
+
+/** A proposer makes the ballot durable that it uses, before its Prepare leaves. */
+function proposing(proposer: Proposer<string>, valueOf: (attempt: number) => string): Engine {
   return {
-    object: acceptor,
-    feed(input) {
+    subject: proposer,
+    react(input: Input): Reaction {
+      if (input.type === 'command') {
+        const message = proposer.prepare(valueOf(input.count))
+        const then = [{ to: 'all', message: asPlain(message) }]
+        return { ...NOTHING, save: { change: { promised: message.ballot }, then } }
+      }
+      if (input.type === 'saved') return NOTHING
+      const message = asMessage<string>(input.message)
+      if (message.type !== 'promise') return NOTHING
+      const accept = proposer.receivePromise(input.from, message)
+      return accept === null
+        ? NOTHING
+        : { ...NOTHING, send: [{ to: 'all', message: asPlain(accept) }] }
+    },
+    view: () => '',
+  }
+}
+
+/** An acceptor's state is durable before its answer leaves. */
+function accepting(acceptor: Acceptor<string>): Engine {
+  return {
+    subject: acceptor,
+    react(input: Input): Reaction {
       if (input.type !== 'receive') return NOTHING
-      const { from, message } = input
+      const message = asMessage<string>(input.message)
       if (message.type === 'prepare') {
-        const promise = acceptor.receivePrepare(message)
-        if (promise === null) return NOTHING
-        const then = [{ to: from, message: promise }]
+        const answer = acceptor.receivePrepare(message)
+        if (answer === null) return NOTHING
+        const then = [{ to: input.from, message: asPlain(answer) }]
         return { ...NOTHING, save: { change: { promised: message.ballot }, then } }
       }
       if (message.type !== 'accept') return NOTHING
-      const accepted = acceptor.receiveAccept(message)
-      if (accepted === null) return NOTHING
+      const answer = acceptor.receiveAccept(message)
+      if (answer === null) return NOTHING
       const { ballot, value } = message
+      const then = [{ to: 'learner', message: asPlain(answer) }]
       const change = { promised: ballot, accepted: [{ slot: 1, ballot, value }] }
-      return { ...NOTHING, save: { change, then: learner ? [{ to: 'L', message: accepted }] : [] } }
+      return { ...NOTHING, save: { change, then } }
+    },
+    view() {
+      const { promised, accepted } = acceptor
+      const held = accepted === null ? 'none' : `${formatBallot(accepted.ballot)}:${accepted.value}`
+      return `promised ${formatBallot(promised)}, accepted ${held}`
     },
   }
 }
 
-function learning(learner: Learner<string>): EssentialMachine {
+function learning(learner: Learner<string>): Engine {
   return {
-    object: learner,
-    feed(input) {
-      if (input.type !== 'receive' || input.message.type !== 'accepted') return NOTHING
-      const chosen = learner.receiveAccepted(input.from, input.message)
-      return { send: [], chosen: chosen === null ? [] : [[1, chosen.value]] }
+    subject: learner,
+    react(input: Input): Reaction {
+      if (input.type !== 'receive') return NOTHING
+      const message = asMessage<string>(input.message)
+      if (message.type !== 'accepted') return NOTHING
+      const chosen = learner.receiveAccepted(input.from, message)
+      return chosen === null ? NOTHING : { ...NOTHING, learnt: [{ slot: 1, value: chosen.value }] }
     },
-  }
-}
-
-function wordsOf(message: EssentialMessage): string {
-  const ballot = ballotText(message.ballot)
-  switch (message.type) {
-    case 'prepare':
-      return `prepare ${ballot}`
-    case 'promise': {
-      const { accepted } = message
-      const told =
-        accepted === null ? '' : `, accepted ${accepted.value} at ${ballotText(accepted.ballot)}`
-      return `promise ${ballot}${told}`
-    }
-    case 'accept':
-    case 'accepted':
-      return `${message.type} ${message.value} at ${ballot}`
+    view: () => (learner.chosen === null ? '' : `chosen ${learner.chosen.value}`),
   }
 }

@@ -1,201 +1,334 @@
 /**
- * Breadth first through every state that a model can reach, so that the first trace that breaks a
- * promise is a shortest one. States are told apart by their keys as a whole, not by a hash of them:
- * none is ever skipped for looking like another. Must visit each state once.
+ * Breadth first through every state that a model can reach: any message that was ever sent may come
+ * at any time, any number of times, or never, which is loss, delay, duplication and reordering at
+ * once. It must never leave out a state within its bounds, but for ones that are the same under an
+ * exchange of interchangeable names.
  */
-
-/** One thing that can happen in a state. */
-export interface Action<State> {
-  /** What happens, for people. */
-  readonly label: () => string
-  readonly next: State
-  /** The promise that is broken by it. */
-  readonly violation: string | null
-}
-
-export interface Model<State> {
-  readonly name: string
-  /** What is explored and what bounds it, in words. */
-  readonly configuration: string
-  readonly initial: State
-  /** Everything that can happen in `state`. */
-  actions(state: State): Iterable<Action<State>>
-  /** Equal for states that are equal, or mirror images. */
-  key(state: State): string
-  /** The columns of a trace: what each node holds. */
-  describe(state: State): Readonly<Record<string, string>>
-}
+import type { Model } from './model.ts'
+import type { Action } from './node-state.ts'
+import { brokenBy } from './invariants.ts'
+import type { Facts } from './invariants.ts'
+import { NodeTable } from './node-table.ts'
+import { StateSet } from './state-set.ts'
+import { replay } from './trace.ts'
+import type { Step, Trace } from './trace.ts'
 
 export interface ExploreOptions {
-  /** So many states at most. Default: no bound. */
+  /** Stops after so many states. Default: 20 million, which take about a gigabyte. */
   readonly maxStates?: number | undefined
+  /** Stops after so many steps from the beginning. Default: no bound. */
   readonly maxDepth?: number | undefined
-  /** Ends the exploration where it is. */
+  /** Stops when it is aborted. */
   readonly signal?: AbortSignal | undefined
-  /** Told now and then how far it is. */
-  readonly onProgress?: ((states: number, depth: number) => void) | undefined
+  /** Called several times a second. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
-/** From the beginning to a broken promise. */
-export interface ExploredTrace {
-  readonly model: string
-  readonly violation: string
-  readonly steps: readonly TraceStep[]
-}
-
-export interface TraceStep {
-  readonly label: string
-  readonly nodes: Readonly<Record<string, string>>
-}
-
-export interface Explored {
-  readonly model: string
-  readonly configuration: string
+/** How far it has come. */
+export interface Progress {
   readonly states: number
   readonly transitions: number
-  /** Every state is so many steps or fewer from the beginning. */
+  /** The states that are being left are so many steps from the beginning. */
   readonly depth: number
-  /** Whether every reachable state was visited. */
+}
+
+/** What was found. */
+export interface Exploration extends Progress {
+  /** Every reachable state was visited. */
   readonly complete: boolean
-  readonly trace: ExploredTrace | null
+  /** How many states the objects of core were seen in, one node at a time. */
+  readonly engines: number
+  /** A shortest way to break a promise; `null` when none was found. */
+  readonly violation: Trace | null
 }
 
-const PROGRESS_EVERY_STATES = 1000
-
-/** Visits what can be reached within the bounds, up to the first broken promise. */
-export async function explore<State>(
-  model: Model<State>,
-  { maxStates = Infinity, maxDepth = Infinity, signal, onProgress }: ExploreOptions = {},
-): Promise<Explored> {
-  const visited = new Set([model.key(model.initial)])
-  const parents: number[] = [-1]
-  let level: { readonly state: State; readonly index: number }[] = [
-    { state: model.initial, index: 0 },
-  ]
-  let [transitions, depth, complete] = [0, 0, true]
-  const result = (trace: ExploredTrace | null): Explored => {
-    const { name, configuration } = model
-    return {
-      model: name,
-      configuration,
-      states: parents.length,
-      transitions,
-      depth,
-      complete,
-      trace,
-    }
-  }
-  while (level.length > 0) {
-    if (depth === maxDepth) {
-      complete = false
-      break
-    }
-    const nextLevel: typeof level = []
-    for (const { state, index } of level) {
-      for (const { next, violation } of model.actions(state)) {
-        transitions += 1
-        if (violation !== null) {
-          complete = false
-          return result(traceTo(model, parents, { index, violation }))
-        }
-        const key = model.key(next)
-        if (visited.has(key)) continue
-        if (parents.length >= maxStates || signal?.aborted === true) {
-          complete = false
-          return result(null)
-        }
-        visited.add(key)
-        nextLevel.push({ state: next, index: parents.push(index) - 1 })
-        if (parents.length % PROGRESS_EVERY_STATES === 0) {
-          onProgress?.(parents.length, depth + 1)
-          await new Promise((resolve) => {
-            setImmediate(resolve)
-          })
-        }
-      }
-    }
-    level = nextLevel
-    if (level.length > 0) depth += 1
-  }
-  return result(null)
-}
+const PAUSE_MS = 100
+const STATES_BETWEEN_PAUSES = 512
+const DEFAULT_MAX_STATES = 20_000_000
 
 /**
- * Walks from the beginning once more, for the labels: only who came from whom was kept. States are
- * numbered in the order in which they were met, so the walk meets them in that order again.
+ * Visits every reachable state of `model`, and stops at the first one that breaks a promise. The
+ * trace to it is as short as there is one. Throws if nodes that are called interchangeable are not.
  */
-function traceTo<State>(
-  model: Model<State>,
-  parents: readonly number[],
-  { index, violation }: { readonly index: number; readonly violation: string },
-): ExploredTrace {
-  const path: number[] = []
-  for (let at = index; at > 0; at = parents[at] ?? 0) path.unshift(at)
-  const wanted = new Set(path)
-  const steps: TraceStep[] = []
-  let state = model.initial
-  const states = new Map<number, { readonly state: State; readonly label: string }>()
-  // The states of the path, met again in the same order.
-  const visited = new Set([model.key(model.initial)])
-  let met = 0
-  let level: { readonly state: State; readonly index: number }[] = [{ state, index: 0 }]
-  while (wanted.size > states.size && level.length > 0) {
-    const nextLevel: typeof level = []
-    for (const parent of level) {
-      for (const { next, label } of model.actions(parent.state)) {
-        const key = model.key(next)
-        if (visited.has(key)) continue
-        visited.add(key)
-        met += 1
-        if (wanted.has(met)) states.set(met, { state: next, label: label() })
-        nextLevel.push({ state: next, index: met })
-      }
-      if (wanted.size === states.size) break
+export async function explore(model: Model, options: ExploreOptions = {}): Promise<Exploration> {
+  const table = new NodeTable(model)
+  try {
+    const search = new Search(model, table, options)
+    let pausedAtMs = performance.now()
+    while (search.advance(STATES_BETWEEN_PAUSES)) {
+      if (performance.now() - pausedAtMs < PAUSE_MS) continue
+      options.onProgress?.(search.progress)
+      // Lets the signal be heard.
+      // oxlint-disable-next-line no-await-in-loop -- one pause after another is the point
+      await new Promise((resolve) => setImmediate(resolve))
+      pausedAtMs = performance.now()
+      if (options.signal?.aborted === true) break
     }
-    level = nextLevel
+    return search.result
+  } finally {
+    table.close()
   }
-  for (const at of path) {
-    const found = states.get(at)
-    if (found === undefined) continue
-    state = found.state
-    steps.push({ label: found.label, nodes: model.describe(state) })
-  }
-  for (const action of model.actions(state)) {
-    if (action.violation !== violation) continue
-    steps.push({ label: action.label(), nodes: model.describe(action.next) })
-    break
-  }
-  return { model: model.name, violation, steps }
 }
 
-/** Takes the steps of a trace once more; says what promise they break now, or `null`. */
-export function replay<State>(model: Model<State>, trace: ExploredTrace): string | null {
-  let state = model.initial
-  for (const { label } of trace.steps) {
-    const action = [...model.actions(state)].find((each) => each.label() === label)
-    if (action === undefined) return null
-    if (action.violation !== null) return action.violation
-    state = action.next
-  }
-  return null
+/** Something that breaks a promise: after a state, what observers must hear for it to show. */
+interface Found {
+  readonly position: number
+  readonly broken: string
+  readonly heard: readonly Step[]
 }
 
-/** A trace as a table for people: a line a step, a column a node. */
-export function tableOf({ steps, violation }: ExploredTrace): string {
-  const columns = Object.keys(steps[0]?.nodes ?? {})
-  const header = ['', 'what happens', ...columns]
-  const rows = steps.map(({ label, nodes }, index) => [
-    String(index + 1),
-    label,
-    ...columns.map((column) => nodes[column] ?? ''),
-  ])
-  const widths = header.map((title, at) =>
-    Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)),
-  )
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join('  ')
-      .trimEnd()
-  return [line(header), ...rows.map(line), violation].join('\n')
+class Search {
+  readonly #model: Model
+  readonly #table: NodeTable
+  readonly #options: ExploreOptions
+  /** The nodes that make up a state: all but observers. */
+  readonly #nodes: readonly number[]
+  readonly #observers: readonly number[]
+  readonly #states: StateSet
+  readonly #broken = new Map<string, string | null>()
+  readonly #observed = new Map<string, { broken: string; heard: readonly Step[] } | null>()
+  readonly #from: Uint32Array
+  readonly #to: Uint32Array
+  readonly #canonical: Uint32Array
+  readonly #exchanged: Uint32Array
+  #position = 0
+  #levelEnd = 1
+  #depth = 0
+  #transitions = 0
+  #found: Found | null = null
+  #foundDepth = Infinity
+  #isFull = false
+
+  constructor(model: Model, table: NodeTable, options: ExploreOptions) {
+    this.#model = model
+    this.#table = table
+    this.#options = options
+    const indices = model.nodes.map((_, index) => index)
+    this.#nodes = indices.filter((index) => model.nodes[index]?.isObserver !== true)
+    this.#observers = indices.filter((index) => model.nodes[index]?.isObserver === true)
+    const width = this.#nodes.length
+    this.#states = new StateSet(width)
+    this.#from = new Uint32Array(width)
+    this.#to = new Uint32Array(width)
+    this.#canonical = new Uint32Array(width)
+    this.#exchanged = new Uint32Array(width)
+    this.#to.set(this.#start())
+    this.#canonicalise()
+    this.#states.add(this.#canonical, 0)
+  }
+
+  get progress(): Progress {
+    return { states: this.#states.size, transitions: this.#transitions, depth: this.#depth }
+  }
+
+  get result(): Exploration {
+    return {
+      ...this.progress,
+      complete: this.#position === this.#states.size && !this.#isFull && this.#found === null,
+      engines: this.#table.sizes.engines,
+      violation: this.#found === null ? null : this.#trace(this.#found),
+    }
+  }
+
+  /** Leaves up to `count` more states. Says whether there is more to do. */
+  advance(count: number): boolean {
+    const { maxStates = DEFAULT_MAX_STATES, maxDepth = Infinity } = this.#options
+    for (let left = count; left > 0; left -= 1) {
+      if (this.#position === this.#states.size) return false
+      if (this.#position === this.#levelEnd) {
+        this.#levelEnd = this.#states.size
+        this.#depth += 1
+      }
+      // What is found from here on takes at least one step more, and an observer one to show it.
+      if (this.#depth + 2 >= this.#foundDepth) return false
+      this.#isFull = this.#depth >= maxDepth || this.#states.size >= maxStates
+      if (this.#isFull) return false
+      this.#leave(this.#position)
+      this.#position += 1
+    }
+    return true
+  }
+
+  #start(): number[] {
+    return this.#nodes.map((node) => this.#table.start(node))
+  }
+
+  /** Goes to every state that follows the one at `position`. */
+  #leave(position: number): void {
+    this.#states.read(position, this.#from)
+    this.#to.set(this.#from)
+    for (let index = 0; index < this.#nodes.length; index += 1) {
+      const node = this.#nodes[index] ?? 0
+      const id = this.#from[index] ?? 0
+      for (const next of this.#table.inner(node, id)) this.#enter(position, index, next)
+      for (let other = 0; other < this.#nodes.length; other += 1) {
+        if (other === index) continue
+        const sender = this.#nodes[other] ?? 0
+        const inbox = this.#table.inbox(sender, this.#from[other] ?? 0, node)
+        for (const next of this.#table.deliveries(node, id, sender, inbox)) {
+          this.#enter(position, index, next)
+        }
+      }
+      this.#to[index] = id
+    }
+  }
+
+  #enter(position: number, index: number, next: number): void {
+    this.#transitions += 1
+    this.#to[index] = next
+    this.#canonicalise()
+    if (!this.#states.add(this.#canonical, position)) return
+    const found = this.#check(this.#to)
+    if (found === null) return
+    const depth = this.#depth + 1 + found.heard.length
+    if (depth >= this.#foundDepth) return
+    this.#found = { position: this.#states.size - 1, ...found }
+    this.#foundDepth = depth
+  }
+
+  /** Of all states that are the same but for interchangeable names, the one with the lowest numbers. */
+  #canonicalise(): void {
+    this.#canonical.set(this.#to)
+    const { exchanges } = this.#table
+    for (let exchange = 1; exchange < exchanges.length; exchange += 1) {
+      const places = exchanges[exchange]?.places ?? []
+      for (let index = 0; index < this.#nodes.length; index += 1) {
+        const node = this.#nodes[index] ?? 0
+        const place = this.#nodes.indexOf(places[node] ?? node)
+        this.#exchanged[place] = this.#table.renamed(node, this.#to[index] ?? 0, exchange)
+      }
+      if (isLower(this.#exchanged, this.#canonical)) this.#canonical.set(this.#exchanged)
+    }
+  }
+
+  #check(state: Uint32Array): { broken: string; heard: readonly Step[] } | null {
+    let key = ''
+    for (let index = 0; index < this.#nodes.length; index += 1) {
+      const node = this.#nodes[index] ?? 0
+      const id = state[index] ?? 0
+      const { broken } = this.#table.state(node, id)
+      if (broken !== null) return { broken: `${this.#idOf(node)}: ${broken}`, heard: [] }
+      key += `${this.#table.facts(node, id)} `
+    }
+    let broken = this.#broken.get(key)
+    if (broken === undefined) {
+      broken = brokenBy(this.#model, this.#factsOf(state))
+      this.#broken.set(key, broken)
+    }
+    if (broken !== null) return { broken, heard: [] }
+    for (const observer of this.#observers) {
+      const found = this.#observe(observer, state, key)
+      if (found !== null) return found
+    }
+    return null
+  }
+
+  /** Whether the observer can say something wrong after some of what was sent to it. */
+  #observe(
+    observer: number,
+    state: Uint32Array,
+    facts: string,
+  ): { broken: string; heard: readonly Step[] } | null {
+    const inboxes = this.#nodes.map((node, index) => {
+      return this.#table.inbox(node, state[index] ?? 0, observer)
+    })
+    const key = `${observer} ${facts}/ ${inboxes.join(' ')}`
+    const known = this.#observed.get(key)
+    if (known !== undefined) return known
+    const actions = this.#nodes.flatMap((node, index) => {
+      const inbox = inboxes[index] ?? 0
+      return inbox === 0 ? [] : this.#table.deliveryActions(observer, node, inbox)
+    })
+    const found = this.#hear(observer, actions, this.#factsOf(state))
+    this.#observed.set(key, found)
+    return found
+  }
+
+  #hear(
+    observer: number,
+    actions: readonly Action[],
+    facts: readonly Facts[],
+  ): { broken: string; heard: readonly Step[] } | null {
+    const id = this.#idOf(observer)
+    const first = this.#table.start(observer)
+    const ways = new Map<number, readonly Step[]>([[first, []]])
+    for (const [from, way] of ways) {
+      for (const action of actions) {
+        const next = this.#table.step(observer, from, action)
+        if (ways.has(next)) continue
+        const heard = [...way, { node: id, action }]
+        ways.set(next, heard)
+        const { learnt } = this.#table.state(observer, next)
+        const all = [...facts, { id, acceptances: [], learnt: [...learnt.values()] }]
+        const broken = learnt.size === 0 ? null : brokenBy(this.#model, all)
+        if (broken !== null) return { broken, heard }
+      }
+    }
+    return null
+  }
+
+  #factsOf(state: Uint32Array): Facts[] {
+    return this.#nodes.map((node, index) => {
+      const { acceptances, learnt } = this.#table.state(node, state[index] ?? 0)
+      return {
+        id: this.#idOf(node),
+        acceptances: [...acceptances.values()],
+        learnt: [...learnt.values()],
+      }
+    })
+  }
+
+  #idOf(node: number): string {
+    return this.#model.nodes[node]?.id ?? ''
+  }
+
+  /**
+   * The steps to a state. The states that were kept are the same as those on the way but for names,
+   * so the way is walked again, each time to a state that is the same as the next one but for names.
+   */
+  #trace({ position, broken, heard }: Found): Trace {
+    const way: number[] = []
+    for (let at = position; at > 0; at = this.#states.parent(at)) way.unshift(at)
+    const state = Uint32Array.from(this.#start())
+    const wanted = new Uint32Array(state.length)
+    const steps: Step[] = []
+    for (const at of way) {
+      this.#states.read(at, wanted)
+      steps.push(this.#stepTowards(state, wanted))
+    }
+    steps.push(...heard)
+    // The names may be others than when it was found; and it must be so on objects that run, too.
+    const again = replay(this.#model, { steps }).broken
+    if (again?.afterSteps !== steps.length) {
+      throw new Error(`A replay does not show what was found: ${broken}. Report this model.`)
+    }
+    const { name, options } = this.#model
+    return { model: name, options, broken: again.promise, steps }
+  }
+
+  #stepTowards(state: Uint32Array, wanted: Uint32Array): Step {
+    for (const [index, node] of this.#nodes.entries()) {
+      const id = state[index] ?? 0
+      const deliveries = this.#nodes.flatMap((sender, other) => {
+        const inbox = this.#table.inbox(sender, state[other] ?? 0, node)
+        return inbox === 0 ? [] : this.#table.deliveryActions(node, sender, inbox)
+      })
+      for (const action of [...this.#table.innerActions(node, id), ...deliveries]) {
+        this.#to.set(state)
+        this.#to[index] = this.#table.step(node, id, action)
+        this.#canonicalise()
+        if (this.#canonical.some((number, at) => number !== wanted[at])) continue
+        state.set(this.#to)
+        return { node: this.#idOf(node), action }
+      }
+    }
+    throw new Error('A step of the trace cannot be found again. The model is not deterministic.')
+  }
+}
+
+function isLower(a: Uint32Array, b: Uint32Array): boolean {
+  for (let index = 0; index < a.length; index += 1) {
+    if (a[index] !== b[index]) return (a[index] ?? 0) < (b[index] ?? 0)
+  }
+  return false
 }

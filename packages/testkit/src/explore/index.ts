@@ -1,18 +1,14 @@
 /**
- * Every state that small clusters can reach, looked at one by one.
+ * Every state that a few nodes can reach, visited on the real classes of core.
  */
 export { essentialModel } from './essential.ts'
-export type { EssentialOptions } from './essential.ts'
-export { explore, replay, tableOf } from './explore.ts'
-export type {
-  Action,
-  Explored,
-  ExploredTrace,
-  ExploreOptions,
-  Model,
-  TraceStep,
-} from './explore.ts'
-export { multiModel, optionsOf } from './multi.ts'
-export type { MultiOptions } from './multi.ts'
+export type { EssentialClasses, EssentialOptions } from './essential.ts'
+export { explore } from './explore.ts'
+export type { Exploration, ExploreOptions, Progress } from './explore.ts'
+export type { Model, Stored } from './model.ts'
+export { multiModel } from './multi.ts'
+export type { LogNode, MultiOptions } from './multi.ts'
 export { practicalModel } from './practical.ts'
-export type { PracticalOptions } from './practical.ts'
+export type { PracticalNode, PracticalOptions } from './practical.ts'
+export { formatTrace, replay, tableOf } from './trace.ts'
+export type { Replay, Step, Trace } from './trace.ts'

@@ -1,80 +1,150 @@
 /**
- * The replicated log of core as a model: three MultiPaxos engines and two slots, led from outside.
- * Two of the nodes may try to lead, and each proposes a value of its own when it leads.
+ * MultiPaxos as a model: three nodes that lead when they are told to, and a log of a few slots. As
+ * for the practical node, saves are durable later or never, and time stands still: what was sent may
+ * be delivered again, so that nothing needs to be sent again.
  */
-import { majority } from '@paxos/core'
+import { formatBallot, majority } from '@paxos/core'
 import type { NodeId, QuorumSystem, Saved } from '@paxos/core'
 import { MultiPaxos } from '@paxos/core/multi'
-import type { LogEffects, MultiPaxosMessage } from '@paxos/core/multi'
-import { ballotText, clusterModel } from './cluster.ts'
-import type { Output } from './cluster.ts'
-import type { Model } from './explore.ts'
+import type { LogEffects, MultiPaxosOptions } from '@paxos/core/multi'
+import { savedOf } from './model.ts'
+import type { Acceptance, Engine, Input, Model, NodeModel, PlainObject } from './model.ts'
+import type { Reaction, Sent, Stored } from './model.ts'
+import { asLogMessage, asPlain, bytesOf } from './plain.ts'
+
+/** What the model calls of a node. */
+export type LogNode = Pick<
+  MultiPaxos,
+  | 'lead'
+  | 'propose'
+  | 'receive'
+  | 'saved'
+  | 'tick'
+  | 'phase'
+  | 'room'
+  | 'slotsInFlight'
+  | 'promised'
+  | 'chosenThrough'
+>
 
 export interface MultiOptions {
-  /** How often each of the two may try to lead. */
-  readonly ballots: readonly [number, number]
-  /** How many values each of them may propose, each in a slot of its own. */
-  readonly values: readonly [number, number]
-  /** How many crashes there may be altogether. */
-  readonly crashes: number
-  /** What to explore in the place of core's class: for showing that mistakes are found. */
-  readonly instead?: ((id: NodeId, quorums: QuorumSystem, saved: Saved) => MultiPaxos) | undefined
+  /** How often each of the three nodes may try to lead. Default: [1, 1, 0]. */
+  readonly ballots?: readonly number[]
+  /** How often each node may crash. Default: [0, 0, 1]. */
+  readonly crashes?: readonly number[]
+  /** How many slots may be filled. Default: 2. */
+  readonly slots?: number
+  readonly quorums?: (acceptors: readonly NodeId[]) => QuorumSystem
+  /** Makes a node. A test gives another, to see that the explorer finds what is wrong in it. */
+  readonly node?: (options: MultiPaxosOptions) => LogNode
 }
 
-const NODES = ['a', 'b', 'c'] as const
-const NO_OP = '0'
+const IDS = ['a', 'b', 'c']
+/** What a new leader proposes by itself, behind what it has recovered. */
+const NO_OP = { bytes: '\u0000' }
 
-export function multiModel({ ballots, values, crashes, instead }: MultiOptions): Model<object> {
-  const quorums = majority(NODES)
-  return clusterModel<Uint8Array, MultiPaxosMessage>({
-    name: 'multi',
-    configuration:
-      `3 nodes, 2 of them with ${ballots.join(' and ')} ballots and ` +
-      `${values.join(' and ')} values, ${crashes} crashes`,
-    nodes: NODES,
-    make(id, saved) {
-      const engine = instead?.(id, quorums, saved) ?? new MultiPaxos(optionsOf(id, quorums, saved))
-      return {
-        object: engine,
-        feed(input) {
-          if (input.type === 'saved') return outputOf(engine.saved())
-          if (input.type === 'receive') return outputOf(engine.receive(input.from, input.message))
-          if (input.what === 'tries to lead') return outputOf(engine.lead())
-          return outputOf(engine.propose([Uint8Array.of(9, id.charCodeAt(0))]).effects)
-        },
-      }
-    },
-    mayDo: ['a', 'b'].flatMap((node, index) => [
-      { node, what: 'tries to lead', times: ballots[index] ?? 0 },
-      { node, what: 'proposes', times: values[index] ?? 0 },
-    ]),
-    crashes,
-    savesAtOnce: false,
-    alike: [],
-    constants: ['#settings', '#quorums', '#random'],
-    quorum: 2,
-    valueOf: textOf,
-    isValid: (value) => value === NO_OP || value.startsWith('9 '),
-    describeMessage: (message) =>
-      'ballot' in message ? `${message.type} ${ballotText(message.ballot)}` : message.type,
-    promisedBy: (message) => (message.type === 'logPromise' ? message.ballot : null),
+/** Three nodes of a log. Each command of a node is another value: x1, x2 of the first, and so on. */
+export function multiModel(options: MultiOptions = {}): Model {
+  const { ballots = [1, 1, 0], crashes = [0, 0, 1], slots = 2 } = options
+  const quorums = (options.quorums ?? majority)(IDS)
+  const make = options.node ?? ((settings) => new MultiPaxos(settings))
+  const valueOf = (index: number, count: number) => `${['x', 'y', 'z'][index] ?? ''}${count + 1}`
+  const nodes = IDS.map((id, index): NodeModel => {
+    const times = ballots[index] ?? 0
+    return {
+      id,
+      commands: [
+        { name: 'leads', times },
+        { name: 'proposes', times: times > 0 ? slots : 0 },
+      ],
+      crashes: crashes[index] ?? 0,
+      saves: 'later',
+      create(stored: Stored) {
+        const saved: Saved = savedOf(stored, bytesIn)
+        const node = make({ id, quorums, saved, random: half, election: 'external' })
+        node.tick(0)
+        return running(node, slots, (count) => valueOf(index, count))
+      },
+    }
   })
+  return {
+    name: 'multi',
+    description:
+      `3 nodes of a log with ${slots} slots, ${ballots.join(', ')} ballots and ` +
+      `${crashes.join(', ')} crashes, saves that are durable later or never`,
+    options: { ballots, crashes, slots },
+    nodes,
+    quorums,
+    values: [
+      NO_OP,
+      ...IDS.flatMap((_, index) => {
+        return Array.from({ length: slots }, (__, count) => ({ bytes: valueOf(index, count) }))
+      }),
+    ],
+    interchangeable: [],
+    constants: [quorums],
+  }
 }
 
-/** What a model of MultiPaxos is made with: nothing in it waits for time. */
-export function optionsOf(id: NodeId, quorums: QuorumSystem, saved: Saved) {
-  return { id, quorums, saved, random: () => 0.5, election: 'external' } as const
+/** Nothing that this model does depends on chance. */
+function half(): number {
+  return 0.5
 }
 
-function outputOf({ send, save, events }: LogEffects): Output<Uint8Array, MultiPaxosMessage> {
-  const chosen = events.flatMap((event) =>
-    event.type === 'chosen'
-      ? event.values.map((value, index) => [event.first + index, textOf(value)] as const)
-      : [],
-  )
-  return save === undefined ? { send, chosen } : { send, save, chosen }
+function bytesIn(value: unknown): Uint8Array {
+  const isBytes = typeof value === 'object' && value !== null && 'bytes' in value
+  return bytesOf(isBytes ? String(value.bytes) : '')
 }
 
-function textOf(value: Uint8Array): string {
-  return value.join(' ')
+function running(node: LogNode, slots: number, valueOf: (count: number) => string): Engine {
+  return {
+    subject: node,
+    react: (input) => reactionTo(effectsOf(node, input, valueOf)),
+    canUse(command) {
+      if (command !== 'proposes') return true
+      const isOpen = node.phase === 'leading' && node.room.values > 0
+      return isOpen && node.chosenThrough + node.slotsInFlight < slots
+    },
+    view: () =>
+      `${node.phase}, promised ${formatBallot(node.promised)}, chosen ${node.chosenThrough}`,
+  }
+}
+
+function effectsOf(node: LogNode, input: Input, valueOf: (count: number) => string): LogEffects {
+  switch (input.type) {
+    case 'command':
+      if (input.name === 'leads') return node.lead()
+      return node.propose([bytesOf(valueOf(input.count))]).effects
+    case 'saved':
+      return node.saved()
+    case 'receive':
+      return node.receive(input.from, asLogMessage(input.message))
+  }
+}
+
+function reactionTo({ send, save, events }: LogEffects): Reaction {
+  const learnt = events.flatMap((event) => {
+    if (event.type !== 'chosen') return []
+    return event.values.map((value, index) => ({
+      slot: event.first + index,
+      value: asPlain(value),
+    }))
+  })
+  if (save === undefined) return { send: sent(send), save: null, learnt }
+  const { promised, accepted, chosenThrough } = save.change
+  const change = {
+    ...(promised !== undefined && { promised }),
+    ...(accepted !== undefined && { accepted: accepted.map(acceptance) }),
+    ...(chosenThrough !== undefined && { chosenThrough }),
+  }
+  return { send: sent(send), save: { change, then: sent(save.then) }, learnt }
+}
+
+function acceptance({ slot, ballot, value }: Saved['accepted'][number]): Acceptance {
+  const plain: PlainObject = asPlain(value)
+  return { slot, ballot, value: plain }
+}
+
+function sent(messages: LogEffects['send']): Sent[] {
+  return messages.map(({ to, message }) => ({ to, message: asPlain(message) }))
 }

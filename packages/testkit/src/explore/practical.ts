@@ -1,74 +1,113 @@
 /**
- * The practical node of core as a model: three of them, each in all roles, whose saves take their
- * time. Two want a value of their own chosen.
+ * The practical node as a model: each node is proposer, acceptor and learner, and what it saves is
+ * durable only in a later step, or never. Nobody calls tick(): as the network may deliver again
+ * whatever was ever sent, sending it again adds nothing.
  */
-import { majority } from '@paxos/core'
-import type { Message, NodeId, QuorumSystem, Saved } from '@paxos/core'
+import { formatBallot, majority } from '@paxos/core'
+import type { Effects, NodeId, QuorumSystem, Saved } from '@paxos/core'
 import { Node } from '@paxos/core/practical'
-import { ballotText, clusterModel } from './cluster.ts'
-import type { Output } from './cluster.ts'
-import type { Model } from './explore.ts'
+import { savedOf } from './model.ts'
+import type { Engine, Input, Model, NodeModel, PlainSave, Reaction, Sent, Stored } from './model.ts'
+import { asMessage, asPlain } from './plain.ts'
+
+/** What the model calls of a node. */
+export type PracticalNode = Pick<
+  Node<string>,
+  'propose' | 'prepare' | 'receive' | 'saved' | 'promised' | 'accepted' | 'chosen'
+>
 
 export interface PracticalOptions {
-  /** How many ballots each of the two proposers may begin. */
-  readonly ballots: readonly [number, number]
-  /** How many crashes there may be altogether. */
-  readonly crashes: number
-  /** What to explore in the place of core's class: for showing that mistakes are found. */
-  readonly instead?:
-    ((id: NodeId, quorums: QuorumSystem, saved: Saved<string>) => Node<string>) | undefined
+  /** How many ballots each of the three nodes may try. Default: [1, 1, 0]. */
+  readonly ballots?: readonly number[]
+  /** How often each node may crash. Default: [0, 0, 1]. */
+  readonly crashes?: readonly number[]
+  readonly quorums?: (acceptors: readonly NodeId[]) => QuorumSystem
+  /** Makes a node. A test gives another, to see that the explorer finds what is wrong in it. */
+  readonly node?: (id: NodeId, quorums: QuorumSystem, saved: Saved<string>) => PracticalNode
 }
 
-const NODES = ['a', 'b', 'c'] as const
-const VALUES = new Map([
-  ['a', 'x'],
-  ['b', 'y'],
-])
+const IDS = ['a', 'b', 'c']
+const VALUES = ['x', 'y', 'z']
 
-export function practicalModel({ ballots, crashes, instead }: PracticalOptions): Model<object> {
-  const quorums = majority(NODES)
-  return clusterModel<string, Message<string>>({
-    name: 'practical',
-    configuration: `3 nodes, 2 of them with ${ballots.join(' and ')} ballots, ${crashes} crashes`,
-    nodes: NODES,
-    make(id, saved) {
-      const node = instead?.(id, quorums, saved) ?? new Node({ id, quorums, saved })
-      const wanted = VALUES.get(id)
-      if (wanted !== undefined) node.propose(wanted)
-      return {
-        object: node,
-        feed(input) {
-          if (input.type === 'saved') return outputOf(node.saved())
-          if (input.type === 'do') return outputOf(node.prepare())
-          return outputOf(node.receive(input.from, input.message))
-        },
-      }
-    },
-    mayDo: ['a', 'b'].map((node, index) => ({
-      node,
-      what: 'prepares',
-      times: ballots[index] ?? 0,
-    })),
-    crashes,
-    savesAtOnce: false,
-    alike: [],
-    constants: ['#quorums', 'id', 'retransmitIntervalMs'],
-    quorum: 2,
-    valueOf: (value) => value,
-    isValid: (value) => value === 'x' || value === 'y',
-    describeMessage: (message) =>
-      'ballot' in message ? `${message.type} ${ballotText(message.ballot)}` : message.type,
-    promisedBy: (message) => (message.type === 'promise' ? message.ballot : null),
+/**
+ * Three nodes, of which each that has ballots wants a value of its own. Where a node saves, others
+ * may go on, and it too, before the save is durable; a crash then loses it, or the newest of them.
+ */
+export function practicalModel(options: PracticalOptions = {}): Model {
+  const { ballots = [1, 1, 0], crashes = [0, 0, 1] } = options
+  const quorums = (options.quorums ?? majority)(IDS)
+  const make = options.node ?? ((id, system, saved) => new Node({ id, quorums: system, saved }))
+  const nodes = IDS.map((id, index): NodeModel => {
+    const times = ballots[index] ?? 0
+    return {
+      id,
+      commands: [{ name: 'prepares', times }],
+      crashes: crashes[index] ?? 0,
+      saves: 'later',
+      create: (stored: Stored) => {
+        const node = make(id, quorums, savedOf(stored, String))
+        if (times > 0) node.propose(VALUES[index] ?? '')
+        return running(node)
+      },
+    }
   })
+  return {
+    name: 'practical',
+    description:
+      `3 nodes with ${ballots.join(', ')} ballots and ${crashes.join(', ')} crashes, ` +
+      'saves that are durable later or never',
+    options: { ballots, crashes },
+    nodes,
+    quorums,
+    values: VALUES.filter((_, index) => (ballots[index] ?? 0) > 0),
+    interchangeable: [],
+    constants: [quorums],
+  }
 }
 
-function outputOf({
-  send,
-  save,
-  events,
-}: ReturnType<Node<string>['saved']>): Output<string, Message<string>> {
-  const chosen = events.flatMap((event) =>
-    event.type === 'chosen' ? [[1, event.value] as const] : [],
-  )
-  return save === undefined ? { send, chosen } : { send, save, chosen }
+function running(node: PracticalNode): Engine {
+  return {
+    subject: node,
+    react: (input) => reactionTo(effectsOf(node, input)),
+    view() {
+      const { promised, accepted, chosen } = node
+      const held = accepted === null ? 'none' : `${formatBallot(accepted.ballot)}:${accepted.value}`
+      const known = chosen === null ? '' : `, chosen ${chosen.value}`
+      return `promised ${formatBallot(promised)}, accepted ${held}${known}`
+    },
+  }
+}
+
+function effectsOf(node: PracticalNode, input: Input): Effects<string> {
+  switch (input.type) {
+    case 'command':
+      return node.prepare()
+    case 'saved':
+      return node.saved()
+    case 'receive':
+      return node.receive(input.from, asMessage(input.message))
+  }
+}
+
+function reactionTo({ send, save, events }: Effects<string>): Reaction {
+  const learnt = events.flatMap((event) => {
+    return event.type === 'chosen' ? [{ slot: 1, value: event.value }] : []
+  })
+  return { send: sent(send), save: save === undefined ? null : saving(save), learnt }
+}
+
+function saving({ change, then }: NonNullable<Effects<string>['save']>): PlainSave {
+  const { promised, accepted, chosenThrough } = change
+  return {
+    change: {
+      ...(promised !== undefined && { promised }),
+      ...(accepted !== undefined && { accepted }),
+      ...(chosenThrough !== undefined && { chosenThrough }),
+    },
+    then: sent(then),
+  }
+}
+
+function sent(messages: Effects<string>['send']): Sent[] {
+  return messages.map(({ to, message }) => ({ to, message: asPlain(message) }))
 }

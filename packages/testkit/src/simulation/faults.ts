@@ -1,120 +1,139 @@
 /**
- * What can go wrong in a simulated cluster, how likely each is in a profile, and the schedule of
- * faults that a seed stands for: a plain list, so that it can be cut down to what matters. Must be
- * drawn before the run, from the seed alone.
- *
- * Membership changes, leadership transfers and leases are to become kinds here.
+ * Carries out the faults of a plan. What overlaps is combined: the worst of the rates that are in
+ * force counts, and a link is cut as long as anything cuts it. Must never do anything that the plan
+ * does not say.
  */
-import type { Dice } from './dice.ts'
+import type { NodeId } from '@paxos/core'
+import type { Fault } from './plan.ts'
+import type { SimulatedNode } from './simulated-node.ts'
+import { count, note } from './world.ts'
+import type { World } from './world.ts'
 
-export const FAULT_KINDS = [
-  'loss',
-  'duplication',
-  'reordering',
-  'delay spike',
-  'one-way cut',
-  'partition',
-  'slow node',
-  'clock jump',
-  'clock drift',
-  'crash',
-  'crash within a step',
-  'torn write',
-  'slow disk',
-  'failing disk',
-  'full disk',
-  'bit flip',
-] as const
+type FaultOf<Type extends Fault['type']> = Extract<Fault, { readonly type: Type }>
 
-export type FaultKind = (typeof FAULT_KINDS)[number]
+/** The faults of one run. */
+export class Faults {
+  readonly #world: World
+  readonly #nodes: ReadonlyMap<NodeId, SimulatedNode>
+  readonly #active = new Set<Fault>()
 
-/** One fault. What the numbers mean depends on the kind. */
-export interface Fault {
-  readonly kind: FaultKind
-  readonly atMs: number
-  /** How long it lasts; for a crash, until the restart. */
-  readonly forMs: number
-  /** Which nodes, by number from 0: the first is the one that it happens to. */
-  readonly nodes: readonly number[]
-  /** From 0 to 1: how bad it is. */
-  readonly degree: number
-}
-
-export type ProfileName = 'calm' | 'network' | 'crash' | 'disk' | 'swarm'
-
-/** How likely each kind is beside the others; those that are absent do not happen. */
-export type Weights = Readonly<Partial<Record<FaultKind, number>>>
-
-const NETWORK: Weights = {
-  loss: 2,
-  duplication: 1,
-  reordering: 1,
-  'delay spike': 2,
-  'one-way cut': 2,
-  partition: 3,
-  'slow node': 2,
-}
-
-const CRASH: Weights = {
-  crash: 3,
-  'crash within a step': 3,
-  'torn write': 2,
-  'clock jump': 1,
-  'clock drift': 1,
-}
-
-const DISK: Weights = {
-  'torn write': 3,
-  'slow disk': 2,
-  'failing disk': 2,
-  'full disk': 1,
-  'bit flip': 1,
-}
-
-/** In 'swarm' each seed leaves out some kinds at random: what is rare otherwise gets its turn. */
-export const PROFILES: Readonly<Record<ProfileName, Weights>> = {
-  calm: {},
-  network: NETWORK,
-  crash: CRASH,
-  disk: DISK,
-  swarm: { ...DISK, ...CRASH, ...NETWORK },
-}
-
-/** Draws a schedule. No more than a minority of the nodes ever loses what it had stored. */
-export function drawFaults(
-  profile: ProfileName,
-  {
-    nodes,
-    durationMs,
-    dice,
-  }: { readonly nodes: number; readonly durationMs: number; readonly dice: Dice },
-): readonly Fault[] {
-  const kinds = FAULT_KINDS.filter((kind) => PROFILES[profile][kind] !== undefined)
-  const kept = profile === 'swarm' ? kinds.filter(() => dice.chance(0.6)) : kinds
-  const bag = kept.flatMap((kind) => Array<FaultKind>(PROFILES[profile][kind] ?? 0).fill(kind))
-  const [first, ...rest] = bag
-  if (first === undefined) return []
-  const faults = Array.from({ length: dice.between(2, 14) }, (): Fault => {
-    const kind = dice.pick([first, ...rest])
-    const longest = kind === 'clock jump' ? 0 : durationMs / 3
-    return {
-      kind,
-      atMs: dice.below(durationMs),
-      forMs: 1 + Math.floor(longest * dice.next() * dice.next()),
-      nodes: shuffled(nodes, dice),
-      degree: dice.next(),
-    }
-  })
-  const flipped = new Set<number>()
-  const isAllowed = ({ kind, nodes: [node] }: Fault): boolean => {
-    if (kind !== 'bit flip' || node === undefined) return true
-    if (flipped.size === Math.ceil(nodes / 2) - 1) return flipped.has(node)
-    return flipped.add(node).size > 0
+  constructor(world: World, nodes: ReadonlyMap<NodeId, SimulatedNode>) {
+    this.#world = world
+    this.#nodes = nodes
+    this.#setNetwork()
   }
-  return faults.toSorted((a, b) => a.atMs - b.atMs).filter(isAllowed)
+
+  /** Begins it now; it ends by itself. */
+  begin(fault: Fault): void {
+    note(this.#world, 'node' in fault ? fault.node : null, `fault ${JSON.stringify(fault)}`)
+    this.#begin(fault)
+    if (!('untilMs' in fault)) return
+    this.#active.add(fault)
+    this.#setNetwork()
+    this.#world.time.schedule(fault.untilMs - fault.atMs, () => {
+      if (!this.#active.delete(fault)) return
+      this.#setNetwork()
+      this.#end(fault)
+    })
+  }
+
+  /** Everything ends, and every node that can run does. */
+  endAll(): void {
+    const active = [...this.#active]
+    this.#active.clear()
+    this.#setNetwork()
+    for (const fault of active) this.#end(fault)
+    for (const node of this.#nodes.values()) {
+      node.spare()
+      node.drift(1)
+      node.start()
+    }
+  }
+
+  #begin(fault: Fault): void {
+    if (!('node' in fault)) {
+      // Frames are counted as they are struck.
+      if (fault.type !== 'loss' && fault.type !== 'duplication') count(this.#world, fault.type)
+      return
+    }
+    const node = this.#nodeOf(fault.node)
+    switch (fault.type) {
+      case 'pause':
+        count(this.#world, fault.type)
+        return node.pause()
+      case 'clock-jump':
+        count(this.#world, fault.type)
+        return node.jump(fault.byMs)
+      case 'clock-drift':
+        count(this.#world, fault.type)
+        return node.drift(fault.rate)
+      case 'slow-disk':
+        count(this.#world, fault.type)
+        return node.slowDown(fault.syncMs)
+      // These are counted when they strike.
+      case 'stop':
+        return node.stop()
+      case 'crash':
+        return node.crash(fault.point, fault.fates)
+      case 'disk-failure':
+        return node.failDisk()
+      case 'disk-full':
+        return node.fillDisk()
+      case 'bit-flip':
+        return node.flipBit()
+    }
+  }
+
+  #end(fault: Fault): void {
+    if (!('node' in fault)) return
+    const node = this.#nodeOf(fault.node)
+    if (fault.type === 'pause') node.resume()
+    else if (fault.type === 'slow-disk') node.speedUp(fault.syncMs)
+    else if (fault.type === 'disk-failure') node.repairDisk()
+    else if (fault.type === 'disk-full') node.emptyDisk()
+    else if (fault.type === 'crash') node.spare()
+    if (fault.type !== 'pause' && fault.type !== 'slow-disk') node.start()
+  }
+
+  #setNetwork(): void {
+    const { hub, plan } = this.#world
+    const worst = (type: 'loss' | 'duplication' | 'reordering'): number =>
+      Math.max(0, ...this.#activeOf(type).map(({ rate }) => rate))
+    const spikes = this.#activeOf('delay-spike').map(({ maxDelayMs }) => maxDelayMs)
+    hub.setFaults({
+      loss: worst('loss'),
+      duplication: worst('duplication'),
+      reordering: worst('reordering'),
+      delayMs: { min: plan.delayMs.min, max: Math.max(plan.delayMs.max, ...spikes) },
+    })
+    hub.heal()
+    for (const { from, to } of this.#activeOf('one-way-cut')) hub.cut(from, to)
+    for (const { left, right } of this.#activeOf('partition')) {
+      for (const one of left) {
+        for (const other of right) {
+          hub.cut(one, other)
+          hub.cut(other, one)
+        }
+      }
+    }
+  }
+
+  #activeOf<Type extends Fault['type']>(...types: readonly Type[]): FaultOf<Type>[] {
+    const found: FaultOf<Type>[] = []
+    for (const fault of this.#active) if (isOneOf(fault, types)) found.push(fault)
+    return found
+  }
+
+  #nodeOf(id: NodeId): SimulatedNode {
+    const node = this.#nodes.get(id)
+    if (node === undefined) throw new Error(`There is no node ${id}.`)
+    return node
+  }
 }
 
-function shuffled(count: number, dice: Dice): readonly number[] {
-  const order = Array.from({ length: count }, (_, index) => ({ index, at: dice.next() }))
-  return order.toSorted((a, b) => a.at - b.at).map(({ index }) => index)
+function isOneOf<Type extends Fault['type']>(
+  fault: Fault,
+  types: readonly Type[],
+): fault is FaultOf<Type> {
+  return types.some((type) => type === fault.type)
 }

@@ -1,11 +1,16 @@
 /**
- * Whole clusters on virtual time, and everything that can happen to them.
+ * A deterministic simulator of whole clusters: real replicas, real codec, virtual time, one seed.
  */
-export { FAULT_KINDS, PROFILES } from './faults.ts'
-export type { Fault, FaultKind, ProfileName, Weights } from './faults.ts'
-export type { Answer, Command, Registers, Request, Result } from './registers.ts'
+export { drawPlan } from './plan.ts'
+export type { Action, ClientCall, DeathPoint, Fault, Plan } from './plan.ts'
+export { FAULT_KINDS, PROFILES } from './profile.ts'
+export type { FaultKind, Profile, ProfileName } from './profile.ts'
+export { sequenceDiagram } from './recorder.ts'
+export type { Happening } from './recorder.ts'
+export type { Command, RegisterMachine, Result } from './registers.ts'
 export { shrink } from './shrink.ts'
-export type { Shrunk } from './shrink.ts'
-export { LIVENESS_BOUND_MS, simulate, Simulation } from './simulation.ts'
-export type { SimulationOptions, SimulationOutcome } from './simulation.ts'
-export type { Invariant, Violation } from './watch.ts'
+export type { ShrinkOptions } from './shrink.ts'
+export { RECOVERY_BOUND_MS, Simulation } from './simulation.ts'
+export type { RunOptions, RunResult } from './simulation.ts'
+export type { Invariant, Violation } from './violation.ts'
+export type { InjectedKind, Parts, SimulatedReplica } from './world.ts'

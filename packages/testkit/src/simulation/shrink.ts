@@ -1,46 +1,49 @@
 /**
- * Finds the few faults of a schedule without which a run does not fail: Zeller's delta debugging
- * (ddmin, 2002), with a bound on its patience. Must never return faults with which it was not seen
- * to fail.
+ * Makes a failing plan small: leaves out actions as long as the same promise is still broken (delta
+ * debugging, Zeller and Hildebrandt, 2002). Must never return a plan that does not fail.
  */
-import { simulate } from './simulation.ts'
-import type { SimulationOptions, SimulationOutcome } from './simulation.ts'
+import type { Action, Plan } from './plan.ts'
+import { Simulation } from './simulation.ts'
+import type { RunOptions, RunResult } from './simulation.ts'
 
-export interface Shrunk {
-  /** The places in the schedule of those that are left. */
-  readonly only: readonly number[]
-  readonly outcome: SimulationOutcome
+/** How far to go. */
+export interface ShrinkOptions extends RunOptions {
+  /** So many runs at most, > 0. Default: 300, some ten seconds. */
+  readonly maxRuns?: number | undefined
 }
 
-/** `failed` is the outcome of `options`, with a violation. Tries at most `maxRuns` runs. */
+/** The smallest failure that was found, starting from `failed`, which is one. */
 export async function shrink(
-  options: SimulationOptions,
-  failed: SimulationOutcome,
-  maxRuns = 60,
-): Promise<Shrunk> {
-  let best: Shrunk = { only: options.only ?? [...failed.faults.keys()], outcome: failed }
+  failed: RunResult,
+  { maxRuns = 300, ...options }: ShrinkOptions = {},
+): Promise<RunResult> {
+  let best = failed
   let runs = 0
-  for (let size = Math.ceil(best.only.length / 2); size >= 1 && runs < maxRuns;) {
-    const smaller = await firstThatFails(chunksRemoved(best.only, size))
-    if (smaller !== null) best = smaller
-    else if (size === 1) break
-    else size = Math.ceil(size / 2)
+
+  async function fails(actions: readonly Action[]): Promise<boolean> {
+    if (runs >= maxRuns) return false
+    runs += 1
+    const plan: Plan = { ...best.plan, actions }
+    const result = await new Simulation(plan, options).run()
+    if (result.violation?.invariant !== failed.violation?.invariant) return false
+    best = result
+    return true
+  }
+
+  // What comes after the failure has nothing to do with it.
+  const { violation } = failed
+  if (violation === null) return failed
+  await fails(best.plan.actions.filter(({ atMs }) => atMs <= violation.atMs))
+  for (let size = Math.ceil(best.plan.actions.length / 2); size >= 1 && runs < maxRuns;) {
+    let isSmaller = false
+    for (let start = 0; start < best.plan.actions.length && runs < maxRuns;) {
+      const { actions } = best.plan
+      const rest = [...actions.slice(0, start), ...actions.slice(start + size)]
+      if (await fails(rest)) isSmaller = true
+      else start += size
+    }
+    if (!isSmaller && size === 1) break
+    size = size === 1 ? 1 : Math.floor(size / 2)
   }
   return best
-
-  async function firstThatFails(candidates: Iterable<readonly number[]>): Promise<Shrunk | null> {
-    for (const only of candidates) {
-      if (runs >= maxRuns) return null
-      runs += 1
-      const outcome = await simulate({ ...options, only })
-      if (outcome.violation?.invariant === failed.violation?.invariant) return { only, outcome }
-    }
-    return null
-  }
-}
-
-function* chunksRemoved(items: readonly number[], size: number): Generator<readonly number[]> {
-  for (let start = 0; start < items.length; start += size) {
-    yield [...items.slice(0, start), ...items.slice(start + size)]
-  }
 }

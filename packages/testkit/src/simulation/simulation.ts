@@ -1,260 +1,279 @@
 /**
- * Simulation: whole replicas, with the real codec, on a network and disks in memory and on a clock
- * that is not the world's, while everything goes wrong that a seed says. In the manner of
- * FoundationDB's simulator and of swarm testing (Groce and others, 2012). The same seed is the same
- * run, to the byte. Must never look at the real time or draw from any other source than the seed.
+ * Runs whole replicas on virtual time, does to them what a plan says, and watches. Everything that
+ * happens follows from the plan. Must never use real time, real I/O or chance that is not seeded.
  */
 import type { NodeId } from '@paxos/core'
+import { TimeoutError } from '@paxos/replica'
 import { memoryHub } from '@paxos/transport-memory'
-import { checkLinearizability } from '../linearizability.ts'
-import { History, runClient } from './clients.ts'
-import { dice } from './dice.ts'
-import type { Dice } from './dice.ts'
-import { drawFaults } from './faults.ts'
-import type { Fault, FaultKind, ProfileName } from './faults.ts'
-import { SimulatedNode } from './node.ts'
-import type { Surroundings } from './node.ts'
-import { registerModel } from './registers.ts'
-import { Trace } from './trace.ts'
-import { virtualTime } from './virtual-time.ts'
-import type { VirtualTime } from './virtual-time.ts'
-import { Watch } from './watch.ts'
-import type { Violation } from './watch.ts'
-import { Mischief } from './world.ts'
+import { Client } from './client.ts'
+import { Faults } from './faults.ts'
+import { History } from './history.ts'
+import { drawPlan } from './plan.ts'
+import type { Plan } from './plan.ts'
+import type { Profile } from './profile.ts'
+import { randomOf } from './random.ts'
+import { Recorder } from './recorder.ts'
+import type { Happening } from './recorder.ts'
+import type { Command } from './registers.ts'
+import { SimulatedNode } from './simulated-node.ts'
+import type { Violation } from './violation.ts'
+import { VirtualTime } from './virtual-time.ts'
+import { Watcher } from './watcher.ts'
+import { count } from './world.ts'
+import type { InjectedKind, Parts, World } from './world.ts'
 
-/** Faults happen for so long. */
-const FAULTS_MS = 12_000
+/** What came of one run. */
+export interface RunResult {
+  readonly plan: Plan
+  /** The first promise that was broken; `null` when all were kept. */
+  readonly violation: Violation | null
+  /** How long the cluster ran, in virtual milliseconds. */
+  readonly virtualMs: number
+  readonly events: number
+  /** What clients asked, and how much of that was answered. */
+  readonly operations: { readonly asked: number; readonly answered: number }
+  readonly injected: Readonly<Partial<Record<InjectedKind, number>>>
+  /** From the end of the faults until all live nodes agreed, in virtual milliseconds. */
+  readonly recoveredAfterMs: number | null
+  /** The last happenings, in order. */
+  readonly last: readonly Happening[]
+  /** Everything, a line each; empty unless it was asked for. */
+  readonly trace: readonly string[]
+}
+
+/** How to run. */
+export interface RunOptions {
+  /** Whether to write everything down. Default: false. */
+  readonly trace?: boolean | undefined
+  /** Parts in the place of the simulation's, for tests of the simulation itself. */
+  readonly parts?: Parts | undefined
+}
 
 /**
- * When nothing goes wrong any more, a command commits within this time: a node that was just started
- * or whose clock was behind waits for up to two liveness windows, an election may have to be
- * repeated, and a command that was handed to a leader who is gone is handed over again after up to
- * sixteen retransmission intervals.
+ * After the faults the cluster has so long, in virtual milliseconds, to commit a command that is
+ * proposed on every live node, and to bring all of them to the same slot. What is allowed for: 2 s
+ * until the last delayed frame is there, 1.5 s until followers miss a leader, 3 s for two elections
+ * more, since votes split, 3.2 s until a command that was lost is handed over again (16 times the
+ * retransmission interval), twice that interval for each of ten losses of a piece of a snapshot;
+ * together 13.7 s.
  */
-export const LIVENESS_BOUND_MS = 15_000
+export const RECOVERY_BOUND_MS = 15_000
 
-/** Then every node has everything: a few heartbeats, or a snapshot in pieces. */
-const CONVERGENCE_BOUND_MS = 15_000
+/** Turns of the microtask queue that a node gets before time goes on; its longest chain takes 20. */
+const TURNS_AN_EVENT = 24
 
-const IDS = ['a', 'b', 'c', 'd', 'e'] as const
+const ONE_TURN = Promise.resolve()
 
-export interface SimulationOptions {
-  /** From 0 to 2^32 - 1: it decides everything. */
-  readonly seed: number
-  /** Which faults there are. Default: 'swarm'. */
-  readonly profile?: ProfileName | undefined
-  /** Those of the schedule to begin, by their places in it. Default: all. For shrinking. */
-  readonly only?: readonly number[] | undefined
-  /** Told what happens, line by line. Default: nobody is. */
-  readonly onLine?: ((line: string) => void) | undefined
-  /** Parts to put in the place of honest ones: for showing that the simulation notices. */
-  readonly instead?:
-    Pick<Surroundings, 'wrapDurability' | 'wrapTransport' | 'makeMachine'> | undefined
-}
+/** Runs that do not end are ended: many times what the busiest take. */
+const MAX_EVENTS = 2_000_000
 
-/** What came of a run. */
-export interface SimulationOutcome {
-  readonly seed: number
-  readonly profile: ProfileName
-  /** The broken promise; `null` when all were kept. */
-  readonly violation: Violation | null
-  /** The schedule that the seed stands for, whole. */
-  readonly faults: readonly Fault[]
-  /** How often each kind of fault was begun. */
-  readonly injected: Readonly<Partial<Record<FaultKind, number>>>
-  /** How much time passed in the cluster. */
-  readonly virtualMs: number
-  /** How many requests clients made, and how many were answered. */
-  readonly requests: number
-  readonly answered: number
-  /** How long after the last fault a command was committed. */
-  readonly recoveredAfterMs: number
-  /** The last messages and events, as a sequence diagram for Mermaid. */
-  readonly diagram: string
-}
-
-/** Runs one seed from its beginning to its end, or to the first broken promise. */
-export async function simulate(options: SimulationOptions): Promise<SimulationOutcome> {
-  return new Simulation(options).run()
-}
-
+/** The simulation of one plan. */
 export class Simulation {
-  readonly #options: SimulationOptions
-  readonly #profile: ProfileName
-  readonly #time: VirtualTime = virtualTime()
-  readonly #trace: Trace
-  readonly #watch: Watch
-  readonly #history = new History()
-  readonly #ids: readonly NodeId[]
-  readonly #nodes: readonly SimulatedNode[]
-  readonly #mischief: Mischief
-  readonly #faults: readonly Fault[]
-  readonly #dice: Dice
-  readonly #injected: Partial<Record<FaultKind, number>> = {}
-  #isOver = false
+  readonly #plan: Plan
+  readonly #time = new VirtualTime()
+  readonly #recorder: Recorder
+  readonly #world: World
+  readonly #nodes: readonly [SimulatedNode, ...SimulatedNode[]]
+  readonly #faults: Faults
+  readonly #timedTurns: { turnsLeft: number; readonly callback: () => void }[] = []
+  #violation: Violation | null = null
+  #events = 0
 
-  constructor(options: SimulationOptions) {
-    this.#options = options
-    this.#profile = options.profile ?? 'swarm'
-    this.#dice = dice(options.seed)
-    this.#ids = IDS.slice(0, this.#dice.chance(0.75) ? 3 : 5)
-    this.#trace = new Trace(() => this.#time.nowMs, options.onLine ?? null)
-    this.#watch = new Watch(this.#ids)
-    const hub = memoryHub({
-      seed: this.#dice.below(2 ** 32),
-      delayMs: { min: 0, max: 3 },
-      scheduler: {
-        setTimeout: (callback, delayMs) => this.#time.schedule(delayMs, callback),
-        clearTimeout: (cancel) => {
-          if (typeof cancel === 'function') cancel()
-        },
-      },
-    })
-    const around: Surroundings = {
-      time: this.#time,
-      hub,
-      watch: this.#watch,
-      trace: this.#trace,
-      members: Object.fromEntries(this.#ids.map((id) => [id, `memory://${id}`])),
-      snapshotEveryEntries: this.#dice.pick([5, 20, 10_000]),
-      sessionTimeoutMs: this.#dice.pick([2000, 3_600_000]),
-      ...options.instead,
+  /** What follows from `seed`, a whole number from 0 to 2^32 - 1, under `profile`. */
+  static ofSeed(seed: number, profile: Profile, options: RunOptions = {}): Simulation {
+    return new Simulation(drawPlan(seed, profile), options)
+  }
+
+  constructor(plan: Plan, { trace = false, parts = {} }: RunOptions = {}) {
+    this.#plan = plan
+    this.#recorder = new Recorder(trace)
+    const report: World['report'] = (invariant, node, problem) => {
+      // What follows from the first is of no interest.
+      this.#violation ??= { invariant, node, problem, atMs: this.#time.nowMs }
     }
-    this.#nodes = this.#ids.map((id) => new SimulatedNode(id, around, this.#dice.fork()))
-    const world = { nodes: this.#nodes, dice: this.#dice.fork() }
-    this.#mischief = new Mischief(hub, this.#time, world)
-    const schedule = { nodes: this.#ids.length, durationMs: FAULTS_MS, dice: this.#dice.fork() }
-    this.#faults = drawFaults(this.#profile, schedule)
+    const world: World = {
+      plan,
+      time: this.#time,
+      hub: memoryHub({
+        seed: Math.floor(randomOf(plan.seed, 'network').next() * 2 ** 32),
+        scheduler: {
+          setTimeout: (callback, delayMs) => this.#time.schedule(delayMs, callback),
+          clearTimeout: (timer) => {
+            if (isTimer(timer)) timer.isCancelled = true
+          },
+        },
+        observe: ({ from, to, frame, outcome }) => {
+          if (outcome === 'lost') count(world, 'loss')
+          if (outcome === 'duplicated') count(world, 'duplication')
+          this.#recorder.add({ type: 'frame', atMs: this.#time.nowMs, from, to, frame, outcome })
+        },
+      }),
+      watcher: new Watcher(plan.nodes, report),
+      history: new History(),
+      recorder: this.#recorder,
+      report,
+      parts,
+      members: Object.fromEntries(plan.nodes.map((id) => [id, `memory://${id}`])),
+      diskRandom: randomOf(plan.seed, 'disks'),
+      injected: new Map(),
+      afterTurns: (turns, callback) => this.#timedTurns.push({ turnsLeft: turns, callback }),
+    }
+    this.#world = world
+    const [first, ...others] = plan.nodes
+    this.#nodes = [
+      new SimulatedNode(first, world),
+      ...others.map((id) => new SimulatedNode(id, world)),
+    ]
+    this.#faults = new Faults(world, new Map(this.#nodes.map((node) => [node.id, node])))
   }
 
-  async run(): Promise<SimulationOutcome> {
-    for (const node of this.#nodes) void node.start()
-    this.#scheduleFaults()
-    const clients = this.#startClients()
-    await this.#pass(FAULTS_MS)
-    this.#trace.add({ type: 'note', at: null, text: 'the faults are over' })
-    this.#mischief.mend()
-    this.#isOver = true
-    const recoveredAfterMs = await this.#requireLiveness()
-    await this.#requireConvergence()
-    this.#requireLinearizability()
-    await this.#close(clients)
-    return this.#outcome(recoveredAfterMs)
+  /** Runs it, once. */
+  async run(): Promise<RunResult> {
+    const { faultsEndMs } = this.#plan
+    this.#schedulePlan()
+    await this.#advance(() => this.#time.nextAtMs > faultsEndMs)
+    const recoveredAfterMs = this.#violation === null ? await this.#recover() : null
+    const unexplained = this.#violation === null ? this.#world.history.judge() : null
+    if (unexplained !== null) this.#world.report('linearizable', null, unexplained)
+    const violation = this.#violation
+    for (const node of this.#nodes) node.end()
+    const { asked, answered } = this.#world.history
+    return {
+      plan: this.#plan,
+      violation,
+      virtualMs: this.#time.nowMs,
+      events: this.#events,
+      operations: { asked, answered },
+      injected: Object.fromEntries(this.#world.injected),
+      recoveredAfterMs,
+      last: this.#recorder.last,
+      trace: this.#recorder.trace,
+    }
   }
 
-  #scheduleFaults(): void {
-    const only = this.#options.only === undefined ? null : new Set(this.#options.only)
-    for (const [index, fault] of this.#faults.entries()) {
-      if (only !== null && !only.has(index)) continue
-      this.#time.schedule(fault.atMs, () => {
-        const { kind, nodes, forMs } = fault
-        this.#injected[kind] = (this.#injected[kind] ?? 0) + 1
-        const who = nodes.map((node) => this.#ids[node]).join('')
-        this.#trace.add({ type: 'note', at: null, text: `${kind} (${who}) for ${forMs} ms` })
-        this.#mischief.begin(fault)
+  #schedulePlan(): void {
+    const { actions, clientsWithSession } = this.#plan
+    const clients = new Map<number, Client>()
+    for (const node of this.#nodes) this.#time.schedule(0, () => node.start())
+    for (const action of actions) {
+      this.#time.schedule(action.atMs, () => {
+        if (action.type !== 'call') return this.#faults.begin(action)
+        const { client: number } = action
+        const client =
+          clients.get(number) ?? new Client(this.#world, this.#nodes, number < clientsWithSession)
+        clients.set(number, client)
+        client.perform(action)
       })
     }
   }
 
-  #startClients(): readonly Promise<void>[] {
-    const world = {
-      time: this.#time,
-      watch: this.#watch,
-      trace: this.#trace,
-      history: this.#history,
-      replicas: () => this.#nodes.flatMap(({ replica }) => replica ?? []),
-      isOver: () => this.#isOver,
-    }
-    return Array.from({ length: this.#dice.between(2, 4) }, async () => {
+  /** One event after another, until `isOver`, or a promise is broken. */
+  async #advance(isOver: () => boolean): Promise<void> {
+    await this.#settle()
+    while (this.#violation === null && !isOver()) {
       try {
-        await runClient(world, 25, this.#dice.fork())
+        if (!this.#time.step()) return
       } catch (error) {
-        this.#watch.violate('no stop without a reason', `a client met ${String(error)}`)
+        this.#world.report('node-runs', null, `A callback throws ${String(error)}`)
       }
-    })
-  }
-
-  /** Lets time pass until `done` says so, `ms` at most, or until a promise is broken. */
-  async #pass(ms: number, done: () => boolean = () => false): Promise<void> {
-    const endMs = this.#time.nowMs + ms
-    await settled()
-    while (this.#watch.violation === null && !done() && this.#time.step(endMs)) await settled()
-  }
-
-  /** Some node answers a command, brought in again and again as a client would. */
-  async #requireLiveness(): Promise<number> {
-    const beganMs = this.#time.nowMs
-    let committedMs: number | null = null
-    const ask = async (): Promise<void> => {
-      for (let number = 0; committedMs === null; number += 1) {
-        const replica = this.#nodes[number % this.#nodes.length]?.replica
-        const committed = await replica
-          ?.propose({ type: 'put', key: 'last', value: String(number) }, { timeoutMs: 5000 })
-          .then(() => true)
-          .catch(() => false)
-        if (committed === true) committedMs = this.#time.nowMs
-        else await new Promise<void>((resolve) => void this.#time.schedule(100, resolve))
+      this.#events += 1
+      await this.#settle()
+      if (this.#events > MAX_EVENTS) {
+        this.#world.report('commits-again', null, `More than ${MAX_EVENTS} events have happened.`)
       }
     }
-    void ask()
-    await this.#pass(LIVENESS_BOUND_MS, () => committedMs !== null)
-    const committedAfterMs = committedMs ?? Infinity
-    committedMs ??= Infinity
-    if (committedAfterMs === Infinity) {
-      this.#watch.violate('liveness', `no command was committed within ${LIVENESS_BOUND_MS} ms`)
-    }
-    return committedAfterMs - beganMs
   }
 
-  async #requireConvergence(): Promise<void> {
-    const states = (): readonly string[] =>
-      this.#nodes
-        .filter((node) => !node.isDamaged)
-        .map(({ replica, digest }) => `${replica?.status().appliedThrough ?? 'down'} ${digest}`)
-    await this.#pass(CONVERGENCE_BOUND_MS, () => new Set(states()).size === 1)
-    if (new Set(states()).size > 1) {
-      this.#watch.violate('convergence', `the nodes are at ${states().join(', ')}`)
+  /**
+   * Lets promises settle. A fixed number of turns is enough: nothing in a simulated node waits for
+   * anything outside, so the order of all turns is always the same, and what takes more turns goes
+   * on after the next event, as on a slow machine.
+   */
+  async #settle(): Promise<void> {
+    for (let turn = 0; turn < TURNS_AN_EVENT; turn += 1) {
+      await ONE_TURN
+      if (this.#timedTurns.length > 0) this.#countTurn()
     }
   }
 
-  #requireLinearizability(): void {
-    const verdict = checkLinearizability(registerModel, this.#history.operations)
-    if (verdict.linearizable) return
-    const [unexplained] = verdict.unexplained
-    this.#watch.violate(
-      'linearizability',
-      `register ${verdict.partition}: ${JSON.stringify(unexplained)} fits nowhere`,
-    )
-  }
-
-  async #close(clients: readonly Promise<void>[]): Promise<void> {
-    for (const node of this.#nodes) node.crash()
-    // Those who still wait are told, and those who pause go on to see that it is over.
-    const waiting = new Set(clients)
-    for (const client of clients) void client.finally(() => waiting.delete(client))
-    while (waiting.size > 0 && this.#time.step(Infinity)) await settled()
-  }
-
-  #outcome(recoveredAfterMs: number): SimulationOutcome {
-    const { operations } = this.#history
-    return {
-      seed: this.#options.seed,
-      profile: this.#profile,
-      violation: this.#watch.violation,
-      faults: this.#faults,
-      injected: this.#injected,
-      virtualMs: this.#time.nowMs,
-      requests: operations.length,
-      answered: operations.filter(({ answer }) => answer !== null).length,
-      recoveredAfterMs,
-      diagram: this.#trace.diagram(this.#ids),
+  #countTurn(): void {
+    for (const timed of this.#timedTurns.slice()) {
+      timed.turnsLeft -= 1
+      if (timed.turnsLeft > 0) continue
+      this.#timedTurns.splice(this.#timedTurns.indexOf(timed), 1)
+      timed.callback()
     }
+  }
+
+  /** Ends the faults, and sees whether the cluster does its work again. */
+  async #recover(): Promise<number | null> {
+    const endMs = this.#plan.faultsEndMs
+    await this.#until(endMs)
+    this.#faults.endAll()
+    const live = this.#nodes.filter(({ isDamaged }) => !isDamaged)
+    const missing = new Set<NodeId>(live.map(({ id }) => id))
+    const boundMs = endMs + RECOVERY_BOUND_MS
+    for (const [index, node] of live.entries()) void this.#probe(node, index, boundMs, missing)
+    await this.#advance(() => missing.size === 0 || this.#time.nextAtMs > boundMs)
+    const problem = `${[...missing].join(', ')}: no command after ${RECOVERY_BOUND_MS} ms without faults.`
+    if (missing.size > 0) this.#world.report('commits-again', null, problem)
+    await this.#advance(() => this.#isConverged(live) || this.#time.nextAtMs > boundMs)
+    if (this.#violation === null && !this.#isConverged(live)) {
+      const through = live.map(
+        ({ id, replica }) => `${id} ${replica?.status().appliedThrough ?? 'down'}`,
+      )
+      this.#world.report('converges', null, `Applied: ${through.join(', ')}.`)
+    }
+    return this.#violation === null ? this.#time.nowMs - endMs : null
+  }
+
+  async #until(ms: number): Promise<void> {
+    let isThere = this.#time.nowMs >= ms
+    if (!isThere) this.#time.schedule(ms - this.#time.nowMs, () => (isThere = true))
+    await this.#advance(() => isThere)
+  }
+
+  /** Proposes on a node, and reads all registers there, as soon as it answers. */
+  async #probe(
+    node: SimulatedNode,
+    index: number,
+    untilMs: number,
+    missing: Set<NodeId>,
+  ): Promise<void> {
+    const { history, watcher } = this.#world
+    while (node.replica === null) {
+      if (this.#time.nowMs > untilMs) return
+      await new Promise<void>((resolve) => void this.#time.schedule(50, resolve))
+    }
+    const { replica } = node
+    const command: Command = { type: 'put', id: PROBES_FROM + index, key: 'probe', value: node.id }
+    watcher.issued(command)
+    const timeoutMs = Math.max(1, untilMs - this.#time.nowMs)
+    const answered = history.begin(command)
+    try {
+      answered(await replica.propose(command, { timeoutMs }))
+      watcher.acknowledged(command.id)
+      const reads = ['x', 'y', 'z', 'probe'].map(async (key) => {
+        const read = history.begin({ type: 'get', key })
+        read({ changed: false, value: await replica.query(key, { timeoutMs }) })
+      })
+      await Promise.all(reads)
+      missing.delete(node.id)
+    } catch (error) {
+      // That it took too long is told by who waits for all.
+      if (error instanceof TimeoutError) return
+      this.#world.report('calls-end-as-promised', node.id, `A probe ends with ${String(error)}`)
+    }
+  }
+
+  #isConverged(live: readonly SimulatedNode[]): boolean {
+    const through = live.map(({ replica }) => replica?.status().appliedThrough)
+    return through.every((slot) => slot !== undefined && slot === through[0])
   }
 }
 
-/** Everything that follows without the passing of time has followed. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
+const PROBES_FROM = 1_000_000
+
+function isTimer(timer: unknown): timer is { isCancelled: boolean } {
+  return typeof timer === 'object' && timer !== null && 'isCancelled' in timer
 }

@@ -1,140 +1,59 @@
 /**
- * What happens to a simulated cluster: begins each fault of a schedule and ends it when its time is
- * over. Must leave nothing broken when it is told to mend everything, but for what a disk has lost.
+ * What the parts of one simulation share. Must never be reached from a simulated node otherwise than
+ * through its clock, its transport, its disk and its dice.
  */
-import type { Fate } from '@paxos/durability-memory'
+import type { Durability, NodeId, Transport } from '@paxos/core'
+import type { Replica } from '@paxos/replica'
 import type { MemoryHub } from '@paxos/transport-memory'
-import type { Dice } from './dice.ts'
-import type { Fault } from './faults.ts'
-import type { SimulatedNode } from './node.ts'
+import type { History } from './history.ts'
+import type { Plan } from './plan.ts'
+import type { FaultKind } from './profile.ts'
+import type { Random } from './random.ts'
+import type { Recorder } from './recorder.ts'
+import type { Command, RegisterMachine, Result } from './registers.ts'
+import type { Report } from './violation.ts'
 import type { VirtualTime } from './virtual-time.ts'
+import type { Watcher } from './watcher.ts'
 
-/** What a save takes on a good disk and on a slow one, in milliseconds. */
-const SAVE_MS = [0, 3] as const
-const SLOW_SAVE_MS = [50, 400] as const
+/** The replica that is simulated. */
+export type SimulatedReplica = Replica<Command, Result, string, string>
 
-export class Mischief {
-  readonly #hub: MemoryHub
-  readonly #time: VirtualTime
-  readonly #nodes: readonly SimulatedNode[]
-  readonly #dice: Dice
-  /** Faults of the network that are going on. */
-  readonly #going = new Set<Fault>()
+/**
+ * For tests of the simulation: parts that are put between what is simulated and what watches it, so
+ * that a broken one shows.
+ */
+export interface Parts {
+  readonly durability?: (inner: Durability, id: NodeId) => Durability
+  readonly transport?: (inner: Transport, id: NodeId) => Transport
+  readonly stateMachine?: (inner: RegisterMachine, id: NodeId) => RegisterMachine
+  readonly query?: (replica: SimulatedReplica, key: string, timeoutMs: number) => Promise<string>
+}
 
-  constructor(
-    hub: MemoryHub,
-    time: VirtualTime,
-    { nodes, dice }: { readonly nodes: readonly SimulatedNode[]; readonly dice: Dice },
-  ) {
-    this.#hub = hub
-    this.#time = time
-    this.#nodes = nodes
-    this.#dice = dice
-  }
+/** What was injected: the kinds that are drawn, and what crashes made of saves that were not synced. */
+export type InjectedKind = FaultKind | 'lost-save' | 'torn-save' | 'unacknowledged-save'
 
-  /** Begins `fault`. */
-  begin(fault: Fault): void {
-    const [first = 0] = fault.nodes
-    const node = this.#nodes[first]
-    if (node === undefined) return
-    switch (fault.kind) {
-      case 'loss':
-      case 'duplication':
-      case 'reordering':
-      case 'delay spike':
-      case 'one-way cut':
-      case 'partition':
-      case 'slow node':
-        this.#going.add(fault)
-        this.#applyNetwork()
-        return this.#after(fault, () => {
-          this.#going.delete(fault)
-          if (fault.kind === 'slow node') this.#hub.thaw(node.id)
-          this.#applyNetwork()
-        })
-      case 'clock jump':
-        return node.clock?.jump(fault.degree * 10_000)
-      case 'clock drift':
-        node.clock?.drift(0.5 + 1.5 * fault.degree)
-        return this.#after(fault, () => node.clock?.drift(1))
-      case 'crash':
-        node.crash()
-        return this.#after(fault, () => void node.start())
-      case 'torn write':
-        node.crash((waiting) => this.#fates(waiting))
-        return this.#after(fault, () => void node.start())
-      case 'crash within a step':
-        node.crashSoon(Math.floor(fault.degree * 30))
-        return this.#after(fault, () => void node.start())
-      case 'slow disk':
-        node.setSaveMs(...SLOW_SAVE_MS)
-        return this.#after(fault, () => node.setSaveMs(...SAVE_MS))
-      case 'failing disk':
-      case 'full disk':
-        node.failDisk()
-        return this.#after(fault, () => {
-          node.repairDisk()
-          void node.start()
-        })
-      case 'bit flip':
-        node.crash()
-        node.damageDisk()
-        return this.#after(fault, () => void node.start())
-    }
-  }
+export interface World {
+  readonly plan: Plan
+  readonly time: VirtualTime
+  readonly hub: MemoryHub
+  readonly watcher: Watcher
+  readonly history: History
+  readonly recorder: Recorder
+  readonly report: Report
+  readonly parts: Parts
+  readonly members: Readonly<Record<NodeId, string>>
+  /** Latencies of disks. */
+  readonly diskRandom: Random
+  readonly injected: Map<InjectedKind, number>
+  /** Called after so many turns of the microtask queue, in the settling of the present event. */
+  afterTurns(turns: number, callback: () => void): void
+}
 
-  /** Ends everything that can be ended, and starts who is down. */
-  mend(): void {
-    this.#going.clear()
-    this.#applyNetwork()
-    for (const node of this.#nodes) {
-      this.#hub.thaw(node.id)
-      node.clock?.drift(1)
-      node.setSaveMs(...SAVE_MS)
-      node.crashSoon(Infinity)
-      node.repairDisk()
-      if (!node.isDamaged) void node.start()
-    }
-  }
+export function count(world: World, kind: InjectedKind, add = 1): void {
+  world.injected.set(kind, (world.injected.get(kind) ?? 0) + add)
+}
 
-  #after(fault: Fault, end: () => void): void {
-    this.#time.schedule(fault.forMs, end)
-  }
-
-  #fates(waiting: number): readonly Fate[] {
-    const fates = ['whole', 'torn', 'lost'] as const
-    return Array.from({ length: waiting }, () => this.#dice.pick(fates))
-  }
-
-  /** The network is as the worst of what is going on makes it. */
-  #applyNetwork(): void {
-    const worst = (kind: Fault['kind']): number =>
-      Math.max(
-        0,
-        ...[...this.#going].filter((each) => each.kind === kind).map((each) => each.degree),
-      )
-    const spikeMs = Math.floor(worst('delay spike') * 800)
-    this.#hub.setFaults({
-      loss: worst('loss') * 0.5,
-      duplication: worst('duplication') * 0.5,
-      reordering: worst('reordering') * 0.7,
-      delayMs: { min: 0, max: 3 + spikeMs },
-    })
-    this.#hub.heal()
-    for (const { kind, nodes, degree } of this.#going) {
-      const ids = nodes.flatMap((index) => this.#nodes[index]?.id ?? [])
-      const [first = '', second = ''] = ids
-      if (kind === 'one-way cut') this.#hub.cut(first, second)
-      if (kind === 'slow node') this.#hub.freeze(first)
-      if (kind === 'partition') this.#partition(ids, degree)
-    }
-  }
-
-  /** Whole, with one node in both halves, or one node alone. */
-  #partition(ids: readonly string[], degree: number): void {
-    const half = Math.floor(ids.length / 2)
-    if (degree < 0.4) this.#hub.partition(ids.slice(0, half), ids.slice(half))
-    else if (degree < 0.7) this.#hub.partition(ids.slice(0, half + 1), ids.slice(half))
-    else this.#hub.partition(ids.slice(0, 1), ids.slice(1))
-  }
+/** Writes down what was done to a node, or by it. */
+export function note(world: World, node: NodeId | null, text: string): void {
+  world.recorder.add({ type: 'note', atMs: world.time.nowMs, node, text })
 }

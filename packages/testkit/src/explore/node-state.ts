@@ -1,0 +1,212 @@
+/**
+ * One node of a model and one step of it: what becomes of its engine, its disk, the saves that are
+ * running, and what it has ever sent. Works on engines that run and on ones that are looked up in a
+ * table alike. Here is also what a node must keep by itself: no promise is forgotten, and a ballot
+ * has one value. It must never see another node.
+ */
+import { compareBallots, highestBallot, sameBallot } from '@paxos/core'
+import type { Ballot, NodeId } from '@paxos/core'
+import type { Acceptance, Input, Learnt, NodeModel, Plain, PlainObject } from './model.ts'
+import type { PlainSave, Reaction, Sent, Stored } from './model.ts'
+
+/** What happens to a node in one step. */
+export type Action =
+  | { readonly type: 'receive'; readonly from: NodeId; readonly message: PlainObject }
+  /** Saves what it must, and crashes before its answer leaves. */
+  | { readonly type: 'receive and crash'; readonly from: NodeId; readonly message: PlainObject }
+  | { readonly type: 'command'; readonly name: string }
+  /** The oldest running save is durable; what waited for it leaves. */
+  | { readonly type: 'saved' }
+  /** The node stops and starts again; of the running saves the oldest `durable` survive. */
+  | { readonly type: 'crash'; readonly durable: number }
+
+/** Everything about a node. `E` is its engine, or a name for the state of it. */
+export interface NodeState<E> {
+  readonly engine: E
+  readonly stored: Stored
+  readonly running: readonly PlainSave[]
+  /** Every message that it has ever sent: the network may deliver each at any time, or never. */
+  readonly outbox: ReadonlyMap<string, Sent>
+  /** Whatever it has durably accepted in its life. */
+  readonly acceptances: ReadonlyMap<string, Acceptance>
+  /** Whatever it has said to be chosen. */
+  readonly learnt: ReadonlyMap<string, Learnt>
+  /** The highest ballot that it has promised in a message. */
+  readonly promised: Ballot | null
+  readonly used: readonly number[]
+  readonly crashes: number
+  /** The promise that it broke, if it did. */
+  readonly broken: string | null
+}
+
+/** Makes engines, and gives them inputs. */
+export interface Engines<E> {
+  create(node: NodeModel, stored: Stored): E
+  react(engine: E, input: Input): { readonly engine: E; readonly reaction: Reaction }
+}
+
+/** A node that starts for the first time. */
+export function start<E>(node: NodeModel, stored: Stored, engines: Engines<E>): NodeState<E> {
+  return {
+    engine: engines.create(node, stored),
+    stored,
+    running: [],
+    outbox: new Map(),
+    acceptances: new Map(),
+    learnt: new Map(),
+    promised: null,
+    used: node.commands.map(() => 0),
+    crashes: 0,
+    broken: null,
+  }
+}
+
+/** The node after `action`, which must be possible. */
+export function step<E>(
+  node: NodeModel,
+  state: NodeState<E>,
+  action: Action,
+  engines: Engines<E>,
+): NodeState<E> {
+  switch (action.type) {
+    case 'receive':
+      return react(node, state, { ...action, type: 'receive' }, engines)
+    case 'receive and crash': {
+      const { from, message } = action
+      const { reaction } = engines.react(state.engine, { type: 'receive', from, message })
+      const stored = reaction.save === null ? state : persist(state, reaction.save)
+      return crash(node, stored, engines)
+    }
+    case 'command': {
+      const index = node.commands.findIndex(({ name }) => name === action.name)
+      const count = state.used[index] ?? 0
+      const used = state.used.with(index, count + 1)
+      return react(node, { ...state, used }, { ...action, count }, engines)
+    }
+    case 'saved': {
+      const [save, ...running] = state.running
+      if (save === undefined) throw new Error('No save is running. Give a step that is possible.')
+      const saved = send(persist({ ...state, running }, save), save.then)
+      return react(node, saved, { type: 'saved' }, engines)
+    }
+    case 'crash': {
+      const survivors = state.running.slice(0, action.durable)
+      return crash(node, survivors.reduce(persist, state), engines)
+    }
+  }
+}
+
+/** The key under which a message, an acceptance or a learnt value is kept. */
+export function keyOf(item: object): string {
+  return JSON.stringify(item)
+}
+
+function react<E>(
+  node: NodeModel,
+  state: NodeState<E>,
+  input: Input,
+  engines: Engines<E>,
+): NodeState<E> {
+  const { engine, reaction } = engines.react(state.engine, input)
+  const learnt = withAll(state.learnt, reaction.learnt)
+  const next = send({ ...state, engine, learnt }, reaction.send)
+  const { save } = reaction
+  if (save === null) return next
+  if (node.saves === 'later') return { ...next, running: [...next.running, save] }
+  return send(persist(next, save), save.then)
+}
+
+function crash<E>(node: NodeModel, state: NodeState<E>, engines: Engines<E>): NodeState<E> {
+  // Where crashes are not counted, a node that crashed is no other than one that did not.
+  const crashes = node.crashes === Infinity ? 0 : state.crashes + 1
+  return { ...state, crashes, running: [], engine: engines.create(node, state.stored) }
+}
+
+/** The save is durable. */
+function persist<E>(state: NodeState<E>, { change }: PlainSave): NodeState<E> {
+  const { stored, promised } = state
+  const accepted = new Map(stored.accepted.map((entry) => [entry.slot, entry]))
+  for (const entry of change.accepted ?? []) accepted.set(entry.slot, entry)
+  const chosenThrough = change.chosenThrough ?? stored.chosenThrough
+  const reneges = (change.accepted ?? []).some(
+    ({ slot, ballot }) => slot > chosenThrough && compareBallots(ballot, promised) < 0,
+  )
+  const falls =
+    change.promised !== undefined && compareBallots(change.promised, stored.promised) < 0
+  const broken = reneges
+    ? 'no promise is forgotten: it accepts a ballot below one that it has promised'
+    : falls
+      ? 'no promise is forgotten: its durable promise goes down'
+      : null
+  return {
+    ...state,
+    stored: {
+      promised: change.promised ?? stored.promised,
+      accepted: [...accepted.values()].toSorted((a, b) => a.slot - b.slot),
+      chosenThrough,
+    },
+    acceptances: withAll(state.acceptances, change.accepted ?? []),
+    broken: state.broken ?? broken,
+  }
+}
+
+function send<E>(state: NodeState<E>, messages: readonly Sent[]): NodeState<E> {
+  let { promised, broken } = state
+  for (const { message } of messages) {
+    const ballot = answeredBallot(message)
+    const isPromise = message['type'] === 'promise' || message['type'] === 'logPromise'
+    if (isPromise && compareBallots(ballot, promised) < 0) {
+      broken ??= 'no promise is forgotten: it promises a ballot below one that it has promised'
+    }
+    promised = highestBallot(promised, ballot)
+  }
+  const outbox = withAll(state.outbox, messages)
+  if (outbox !== state.outbox && hasTwoValues(outbox)) {
+    broken ??= 'a ballot has one value: it proposes two values at one ballot'
+  }
+  return { ...state, outbox, promised, broken }
+}
+
+/** The ballot that an acceptor binds itself to with this message; `null` for other messages. */
+function answeredBallot(message: PlainObject): Ballot | null {
+  const binds = ['promise', 'accepted', 'logPromise', 'logAccepted'].includes(
+    String(message['type']),
+  )
+  return binds ? ballotOf(message['ballot']) : null
+}
+
+function ballotOf(plain: Plain | undefined): Ballot | null {
+  if (typeof plain !== 'object' || plain === null || !('round' in plain)) return null
+  return { round: Number(plain['round']), node: String(plain['node']) }
+}
+
+function hasTwoValues(outbox: ReadonlyMap<string, Sent>): boolean {
+  const proposals = [...outbox.values()].flatMap(({ message }) => proposalsOf(message))
+  return proposals.some((one) =>
+    proposals.some(
+      (other) =>
+        one.slot === other.slot &&
+        sameBallot(one.ballot, other.ballot) &&
+        JSON.stringify(one.value) !== JSON.stringify(other.value),
+    ),
+  )
+}
+
+function proposalsOf(message: PlainObject): Acceptance[] {
+  const ballot = ballotOf(message['ballot'])
+  if (ballot === null) return []
+  const { type, value, values, first } = message
+  if (type === 'accept') return [{ slot: 1, ballot, value: value ?? null }]
+  if (type !== 'logAccept' || !Array.isArray(values)) return []
+  return values.map((item: Plain, index) => ({ slot: Number(first) + index, ballot, value: item }))
+}
+
+/** Also `items`, in an order that does not tell which came first. */
+function withAll<T extends object>(
+  set: ReadonlyMap<string, T>,
+  items: readonly T[],
+): ReadonlyMap<string, T> {
+  const added = items.map((item) => [keyOf(item), item] as const).filter(([key]) => !set.has(key))
+  if (added.length === 0) return set
+  return new Map([...set, ...added].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}

@@ -1,0 +1,222 @@
+/**
+ * The exact structure of an object and of everything that it reaches, private fields included, as
+ * text: two objects with the same text behave the same from now on. Core hides its state in #fields,
+ * which nothing but a debugger sees; so this asks the debugger of this very process.
+ *
+ * Why equal text means equal behaviour: what an object does next depends on its class, its fields,
+ * and what they refer to. All of it is in the text: classes and functions by identity, the order of
+ * Maps and Sets as they iterate, numbers and strings exactly, and which parts are one and the same
+ * object, since a change of one would show in the other. Only frozen plain objects are told by their
+ * contents alone: nobody can change them, nor does core compare objects by identity. Functions are
+ * taken to hold no state of their own; one that is made anew for each object is another function
+ * each time, so that such objects never look the same. It must never guess: what it does not know
+ * how to read (a promise, a generator, a WeakMap, an accessor) throws.
+ */
+import { Session } from 'node:inspector'
+
+/** Tells the structure of objects. Keep one for all objects that are to be compared. */
+export class Structures {
+  readonly #session = new Session()
+  readonly #holder: { object: unknown; found: unknown[] } = { object: null, found: [] }
+  readonly #holderId: string
+  readonly #names = new WeakMap<object, string>()
+  #named = 0
+
+  constructor() {
+    this.#session.connect()
+    const key = '@paxos/testkit/explore'
+    Reflect.set(globalThis, key, this.#holder)
+    const expression = `globalThis[${JSON.stringify(key)}]`
+    this.#holderId = objectIdOf(this.#post('Runtime.evaluate', { expression }), 'result')
+    Reflect.deleteProperty(globalThis, key)
+  }
+
+  /** Takes `object` for a constant, which nobody changes and which is told by its identity. */
+  addConstant(object: object): void {
+    this.#nameOf(object)
+  }
+
+  /** The structure of `root`. Equal texts mean equal behaviour; unequal ones mean nothing. */
+  of(root: object): string {
+    const seen = new Map<object, number>()
+    const parts: string[] = []
+    const tell = (value: unknown): void => {
+      if (typeof value === 'function') return void parts.push(this.#nameOf(value))
+      if (typeof value !== 'object' || value === null) return void parts.push(textOf(value))
+      const name = this.#names.get(value)
+      if (name !== undefined) return void parts.push(name)
+      const isValue = Object.isFrozen(value) && isPlain(value)
+      if (!isValue) {
+        const number = seen.get(value)
+        if (number !== undefined) return void parts.push(`^${number}`)
+        seen.set(value, seen.size)
+      }
+      parts.push(this.#classOf(value), '{')
+      for (const part of this.#contentsOf(value)) {
+        tell(part)
+        parts.push(',')
+      }
+      parts.push('}')
+    }
+    tell(root)
+    return parts.join('')
+  }
+
+  /** Lets go of the debugger. */
+  close(): void {
+    this.#session.disconnect()
+  }
+
+  #contentsOf(value: object): unknown[] {
+    if (value instanceof Uint8Array) return [...value]
+    const own = Reflect.ownKeys(value).flatMap((key) => {
+      const field = Object.getOwnPropertyDescriptor(value, key)
+      if (field === undefined || !('value' in field))
+        throw unreadable(`the accessor ${String(key)}`)
+      return Array.isArray(value) && key === 'length' ? [field.value] : [key, field.value]
+    })
+    if (isPlain(value) || Array.isArray(value)) return own
+    if (isExactly(value, Map)) return [...own, ...[...value].flat()]
+    if (isExactly(value, Set)) return [...own, ...value]
+    if (isBuiltIn(value)) throw unreadable(Object.prototype.toString.call(value))
+    return [...own, ...this.#privateFieldsOf(value)]
+  }
+
+  /** The names and values of the #fields, of the class and of those that it extends. */
+  #privateFieldsOf(value: object): unknown[] {
+    this.#holder.object = value
+    const objectGroup = 'structure'
+    const id = objectIdOf(
+      this.#post('Runtime.callFunctionOn', {
+        objectId: this.#holderId,
+        objectGroup,
+        functionDeclaration: 'function () { return this.object }',
+      }),
+      'result',
+    )
+    const answer = this.#post('Runtime.getProperties', { objectId: id, ownProperties: true })
+    const names: unknown[] = []
+    const objects: { objectId: string }[] = []
+    for (const field of listOf(answer, 'privateProperties')) {
+      const content = field['value']
+      // A private accessor belongs to the class, as a method does: it holds no state.
+      if (!isRecord(content)) continue
+      if (typeof content['objectId'] === 'string') objects.push({ objectId: content['objectId'] })
+      const held = typeof content['objectId'] === 'string' ? OBJECT : primitiveOf(content)
+      names.push(field['name'], held)
+    }
+    this.#post('Runtime.callFunctionOn', {
+      objectId: this.#holderId,
+      functionDeclaration: 'function (...objects) { this.found = objects }',
+      arguments: objects,
+    })
+    this.#post('Runtime.releaseObjectGroup', { objectGroup })
+    let next = 0
+    return names.map((item) => (item === OBJECT ? this.#holder.found[next++] : item))
+  }
+
+  #classOf(value: object): string {
+    if (Array.isArray(value)) return '[]'
+    if (isPlain(value)) return ''
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (typeof prototype !== 'object' || prototype === null) throw unreadable('no prototype')
+    return this.#nameOf(prototype)
+  }
+
+  #nameOf(object: object): string {
+    const known = this.#names.get(object)
+    if (known !== undefined) return known
+    this.#named += 1
+    const name = `@${this.#named}`
+    this.#names.set(object, name)
+    return name
+  }
+
+  #post(method: string, parameters: object): Record<string, unknown> {
+    let answer: unknown = null
+    let failure: Error | null = null
+    // In its own process the debugger answers before post() returns.
+    this.#session.post(method, parameters, (error, result?: object) => {
+      failure = error
+      answer = result
+    })
+    if (failure !== null) throw new Error(`The debugger refused ${method}.`, { cause: failure })
+    if (!isRecord(answer)) throw unreadable(`no answer to ${method}`)
+    if ('exceptionDetails' in answer) throw unreadable(JSON.stringify(answer))
+    return answer
+  }
+}
+
+/** Freezes plain objects and arrays, as deep as they go: from now on they are values. */
+export function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  if (!isPlain(value) && !Array.isArray(value)) return value
+  for (const part of Object.values(value)) freeze(part)
+  return Object.freeze(value)
+}
+
+const OBJECT = Symbol('an object')
+const BUILT_INS = [
+  Promise,
+  WeakMap,
+  WeakSet,
+  WeakRef,
+  Date,
+  RegExp,
+  ArrayBuffer,
+  DataView,
+  Map,
+  Set,
+]
+
+function isBuiltIn(value: object): boolean {
+  const tag = Object.prototype.toString.call(value)
+  return (
+    BUILT_INS.some((builtIn) => value instanceof builtIn) ||
+    ArrayBuffer.isView(value) ||
+    tag !== '[object Object]'
+  )
+}
+
+function isExactly<T extends object>(value: object, kind: new () => T): value is T {
+  return Object.getPrototypeOf(value) === kind.prototype
+}
+
+function isPlain(value: object): boolean {
+  return Object.getPrototypeOf(value) === Object.prototype
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (Object.is(value, -0)) return '-0'
+  if (typeof value === 'symbol') throw unreadable('a symbol')
+  return String(value)
+}
+
+function primitiveOf(content: Record<string, unknown>): unknown {
+  const { value, unserializableValue } = content
+  if (unserializableValue === undefined) return value
+  const text = String(unserializableValue)
+  return text.endsWith('n') ? BigInt(text.slice(0, -1)) : Number(text)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function listOf(record: Record<string, unknown>, name: string): Record<string, unknown>[] {
+  const list = record[name]
+  return Array.isArray(list) ? list.filter(isRecord) : []
+}
+
+function objectIdOf(record: Record<string, unknown>, name: string): string {
+  const held = record[name]
+  const id = isRecord(held) ? held['objectId'] : undefined
+  if (typeof id !== 'string') throw unreadable(`no object in ${JSON.stringify(record)}`)
+  return id
+}
+
+function unreadable(what: string): Error {
+  return new Error(`The structure of an object cannot be read: ${what}. Keep state in fields.`)
+}

@@ -1,0 +1,246 @@
+/**
+ * The plan of one run: everything that will be done to a cluster and asked of it, drawn from the seed
+ * before anything runs. Each action stands for itself, with its own beginning and end, so that any
+ * subset of a plan is a plan. Must never depend on how a run goes.
+ */
+import type { NodeId } from '@paxos/core'
+import type { Fate } from '@paxos/durability-memory'
+import { FAULT_KINDS } from './profile.ts'
+import type { FaultKind, Profile } from './profile.ts'
+import { randomOf } from './random.ts'
+import type { Random } from './random.ts'
+
+/** From one virtual millisecond to another. */
+interface Window {
+  readonly atMs: number
+  readonly untilMs: number
+}
+
+/** Where in a node's work it dies. */
+export type DeathPoint =
+  /** Between two events. */
+  | { readonly at: 'event' }
+  /** So many turns of the microtask queue after the node's next event: at one of its awaits. */
+  | { readonly at: 'await'; readonly turns: number }
+  /** When it has sent so many more frames: in the midst of a step, or of a broadcast. */
+  | { readonly at: 'send'; readonly frames: number }
+  /** When it asks for its next save, which is still on its way then. */
+  | { readonly at: 'save' }
+
+/** One thing that is done to the cluster. */
+export type Fault =
+  | (Window & { readonly type: 'loss' | 'duplication' | 'reordering'; readonly rate: number })
+  | (Window & { readonly type: 'delay-spike'; readonly maxDelayMs: number })
+  | (Window & { readonly type: 'one-way-cut'; readonly from: NodeId; readonly to: NodeId })
+  /** Every pair of which one is in `left` and the other in `right` is cut; the rest is not. */
+  | (Window & {
+      readonly type: 'partition'
+      readonly left: readonly NodeId[]
+      readonly right: readonly NodeId[]
+    })
+  /** The node does nothing: what comes waits. */
+  | (Window & { readonly type: 'pause'; readonly node: NodeId })
+  | {
+      readonly type: 'clock-jump'
+      readonly atMs: number
+      readonly node: NodeId
+      readonly byMs: number
+    }
+  | {
+      readonly type: 'clock-drift'
+      readonly atMs: number
+      readonly node: NodeId
+      readonly rate: number
+    }
+  /** The node is closed in good order, and started again. */
+  | (Window & { readonly type: 'stop'; readonly node: NodeId })
+  /** The node loses power. `fates` are those of the saves that are not synced then. */
+  | (Window & {
+      readonly type: 'crash'
+      readonly node: NodeId
+      readonly point: DeathPoint
+      readonly fates: readonly Fate[]
+    })
+  | (Window & { readonly type: 'slow-disk'; readonly node: NodeId; readonly syncMs: number })
+  /** Syncs fail, or writes do, until the end; then the node is started again. */
+  | (Window & { readonly type: 'disk-failure' | 'disk-full'; readonly node: NodeId })
+  /** A stored bit flips and the node loses power. It must refuse to start, and stays away. */
+  | { readonly type: 'bit-flip'; readonly atMs: number; readonly node: NodeId }
+
+/** What a client asks. The numbers of nodes count on from the last that there is. */
+export interface ClientCall {
+  readonly type: 'call'
+  readonly atMs: number
+  readonly id: number
+  readonly client: number
+  /** The first node to ask: an index, modulo the number of nodes. */
+  readonly node: number
+  readonly key: string
+  readonly call: 'get' | 'put' | 'compareAndSet' | 'append'
+  /** After so long a client gives an operation up. */
+  readonly patienceMs: number
+}
+
+export type Action = Fault | ClientCall
+
+/** Everything that a run follows from. */
+export interface Plan {
+  readonly seed: number
+  readonly nodes: readonly [NodeId, ...NodeId[]]
+  /** From then on there are no faults, and the cluster must recover. */
+  readonly faultsEndMs: number
+  /** How long a frame takes without a delay spike, in milliseconds. */
+  readonly delayMs: { readonly min: number; readonly max: number }
+  /** How long a sync takes on a disk that is not slow, in milliseconds. */
+  readonly syncMs: { readonly min: number; readonly max: number }
+  readonly snapshotEveryEntries: number
+  readonly sessionTimeoutMs: number
+  /** Clients below this number keep a session of their own and retry; the others trust the node's. */
+  readonly clientsWithSession: number
+  /** By time. */
+  readonly actions: readonly Action[]
+}
+
+/** The plan that follows from `seed` under `profile`. */
+export function drawPlan(seed: number, profile: Profile): Plan {
+  const setup = randomOf(seed, 'setup')
+  const all = ['a', 'b', 'c', 'd', 'e'] as const
+  const nodes: [NodeId, ...NodeId[]] = setup.chance(0.6) ? ['a', 'b', 'c'] : [...all]
+  const { faultsForMs } = profile
+  const plan = {
+    seed,
+    nodes,
+    faultsEndMs: faultsForMs,
+    delayMs: setup.pick([
+      { min: 0, max: 0 },
+      { min: 0, max: 5 },
+      { min: 1, max: 40 },
+    ]),
+    syncMs: setup.pick([
+      { min: 0, max: 0 },
+      { min: 0, max: 4 },
+      { min: 1, max: 25 },
+    ]),
+    snapshotEveryEntries: setup.pick([4, 15, 10_000]),
+    sessionTimeoutMs: setup.pick([3_600_000, 3_600_000, 8000]),
+    clientsWithSession: setup.integer(0, CLIENTS),
+  }
+  const faults = FAULT_KINDS.flatMap((kind) => drawFaults(seed, profile, kind, nodes))
+  const actions: Action[] = [...faults, ...drawCalls(seed, profile, nodes)]
+  return { ...plan, actions: actions.toSorted((a, b) => a.atMs - b.atMs) }
+}
+
+const CLIENTS = 4
+
+/** Faults at one end of which a node is away last at most so long. */
+const MAX_AWAY_MS = 6000
+
+function drawFaults(
+  seed: number,
+  { perMinute, isSwarm, faultsForMs }: Profile,
+  kind: FaultKind,
+  nodes: readonly [NodeId, ...NodeId[]],
+): Fault[] {
+  const random = randomOf(seed, kind)
+  const isOn = !isSwarm || random.chance(0.5)
+  const factor = isSwarm ? 3 * random.next() : 1
+  const expected = isOn ? ((perMinute[kind] ?? 0) * factor * faultsForMs) / 60_000 : 0
+  const drawn = Math.floor(expected) + (random.chance(expected % 1) ? 1 : 0)
+  // A quorum of disks must stay undamaged: nobody promises more without one.
+  const count = kind === 'bit-flip' ? Math.min(drawn, (nodes.length - 1) / 2) : drawn
+  const damaged = shuffled(nodes, random)
+  return Array.from({ length: count }, (_, index) => {
+    const atMs = random.integer(0, faultsForMs - 1)
+    const node = kind === 'bit-flip' ? (damaged[index] ?? nodes[0]) : random.pick(nodes)
+    const untilMs = Math.min(faultsForMs, atMs + random.integer(20, MAX_AWAY_MS))
+    return drawFault(kind, { atMs, untilMs }, node, nodes, random)
+  })
+}
+
+function drawFault(
+  type: FaultKind,
+  window: Window,
+  node: NodeId,
+  nodes: readonly [NodeId, ...NodeId[]],
+  random: Random,
+): Fault {
+  const { atMs } = window
+  switch (type) {
+    case 'loss':
+    case 'duplication':
+    case 'reordering':
+      return { type, ...window, rate: random.pick([0.02, 0.1, 0.3, 0.6]) }
+    case 'delay-spike':
+      return { type, ...window, maxDelayMs: random.pick([100, 500, MAX_SPIKE_MS]) }
+    case 'one-way-cut': {
+      const others = nodes.filter((other) => other !== node)
+      return { type, ...window, from: node, to: others[random.integer(0, others.length - 1)] ?? '' }
+    }
+    case 'partition': {
+      const order = shuffled(nodes, random)
+      const left = random.integer(1, nodes.length - 1)
+      // What is in neither part hears both.
+      const right = random.integer(left + 1, nodes.length)
+      return { type, ...window, left: order.slice(0, left), right: order.slice(left, right) }
+    }
+    case 'clock-jump':
+      return { type, atMs, node, byMs: random.pick([50, 900, 5000, 60_000]) }
+    case 'clock-drift':
+      return { type, atMs, node, rate: random.pick([0.8, 0.95, 1.05, 1.25]) }
+    case 'crash':
+      return { type, ...window, node, point: drawPoint(random), fates: drawFates(random) }
+    case 'slow-disk':
+      return { type, ...window, node, syncMs: random.pick([30, 150, 600]) }
+    case 'pause':
+    case 'stop':
+    case 'disk-failure':
+    case 'disk-full':
+      return { type, ...window, node }
+    case 'bit-flip':
+      return { type, atMs, node }
+  }
+}
+
+/** The longest that a spike delays a frame. */
+export const MAX_SPIKE_MS = 2000
+
+function drawPoint(random: Random): DeathPoint {
+  const turns = random.integer(1, 12)
+  const frames = random.integer(0, 5)
+  return random.pick<DeathPoint>([
+    { at: 'event' },
+    { at: 'await', turns },
+    { at: 'send', frames },
+    { at: 'save' },
+  ])
+}
+
+function drawFates(random: Random): Fate[] {
+  const whole = random.integer(0, 3)
+  return Array.from({ length: 6 }, (_, index) =>
+    index < whole ? 'whole' : random.pick<Fate>(['lost', 'torn', 'whole']),
+  )
+}
+
+function drawCalls(seed: number, profile: Profile, nodes: readonly NodeId[]): ClientCall[] {
+  const random = randomOf(seed, 'clients')
+  const { operationsPerMinute, faultsForMs } = profile
+  const count = Math.round((operationsPerMinute * faultsForMs) / 60_000)
+  return Array.from({ length: count }, (_, index) => ({
+    type: 'call',
+    id: index + 1,
+    atMs: random.integer(0, faultsForMs - 1),
+    client: random.integer(0, CLIENTS - 1),
+    node: random.integer(0, nodes.length - 1),
+    key: random.pick(['x', 'y', 'z']),
+    call: random.pick(['get', 'get', 'put', 'compareAndSet', 'append', 'append']),
+    patienceMs: random.pick([300, 2000, 10_000]),
+  }))
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  return items
+    .map((item) => ({ item, order: random.next() }))
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ item }) => item)
+}

@@ -1,0 +1,70 @@
+/**
+ * Profiles: which faults a simulation draws, and how often, as plain data. A new kind of fault
+ * (a change of the members, a transfer of leadership, a lease that runs out) is a name here, an
+ * action in plan.ts and what it does in faults.ts. Must never hold anything but data.
+ */
+
+/** Every kind of fault that is drawn. */
+export const FAULT_KINDS = [
+  'loss',
+  'duplication',
+  'reordering',
+  'delay-spike',
+  'one-way-cut',
+  'partition',
+  'pause',
+  'clock-jump',
+  'clock-drift',
+  'stop',
+  'crash',
+  'slow-disk',
+  'disk-failure',
+  'disk-full',
+  'bit-flip',
+] as const
+
+export type FaultKind = (typeof FAULT_KINDS)[number]
+
+/** What is drawn for one seed. */
+export interface Profile {
+  readonly name: ProfileName
+  /** How long faults are injected, in virtual milliseconds. */
+  readonly faultsForMs: number
+  /** How many of each kind are drawn in a virtual minute, on the average; absent: none. */
+  readonly perMinute: Readonly<Partial<Record<FaultKind, number>>>
+  /** Draws for each seed which kinds there are, and how many of each: from none to three times. */
+  readonly isSwarm: boolean
+  /** How many operations the clients begin in a virtual minute. */
+  readonly operationsPerMinute: number
+}
+
+export type ProfileName = 'swarm' | 'calm' | 'network' | 'disk' | 'crash'
+
+const NETWORK = {
+  loss: 6,
+  duplication: 6,
+  reordering: 6,
+  'delay-spike': 6,
+  'one-way-cut': 6,
+  partition: 5,
+} as const
+
+const CRASH = { crash: 8, stop: 3, pause: 4, 'clock-jump': 3, 'clock-drift': 3 } as const
+
+const DISK = {
+  'slow-disk': 5,
+  'disk-failure': 4,
+  'disk-full': 3,
+  'bit-flip': 1.5,
+  crash: 5,
+} as const
+
+const common = { faultsForMs: 30_000, isSwarm: false, operationsPerMinute: 160 }
+
+export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
+  swarm: { ...common, name: 'swarm', perMinute: { ...NETWORK, ...DISK, ...CRASH }, isSwarm: true },
+  calm: { ...common, name: 'calm', perMinute: {} },
+  network: { ...common, name: 'network', perMinute: NETWORK },
+  disk: { ...common, name: 'disk', perMinute: DISK },
+  crash: { ...common, name: 'crash', perMinute: CRASH },
+}

@@ -1,0 +1,404 @@
+/**
+ * One node of a simulation through all its lives: its disk stays, the rest dies with each. When a life
+ * is over nothing of it may be seen any more: no frame, no save, no answer, whatever its code still
+ * runs.
+ */
+import { CorruptionError, DurabilityError } from '@paxos/core'
+import type { Durability, NodeId, Transport } from '@paxos/core'
+import { decode } from '@paxos/core/wire'
+import { memoryDisk } from '@paxos/durability-memory'
+import type { Fate, MemoryDisk } from '@paxos/durability-memory'
+import { Replica } from '@paxos/replica'
+import type { ReplicaOptions } from '@paxos/replica'
+import { memory } from '@paxos/transport-memory'
+import { NodeClock } from './node-clock.ts'
+import type { DeathPoint } from './plan.ts'
+import { randomOf } from './random.ts'
+import { registers } from './registers.ts'
+import type { Command, RegisterMachine, Result } from './registers.ts'
+import { count, note } from './world.ts'
+import type { SimulatedReplica, World } from './world.ts'
+
+type Options = ReplicaOptions<Command, Result, string, string>
+
+/** From one start to the next. */
+interface Life {
+  readonly number: number
+  readonly clock: NodeClock
+  readonly releases: (() => void)[]
+  isAlive: boolean
+  /** Its disk refused a save by order of the plan, so it has to stop. */
+  mayStop: boolean
+  hasStopped: boolean
+  isSyncing: boolean
+  replica: SimulatedReplica | null
+  doom: Doom | null
+}
+
+/** How a life is going to end. */
+interface Doom {
+  readonly point: DeathPoint
+  readonly fates: readonly Fate[]
+  framesLeft: number
+}
+
+const KIND_OF_FATE = {
+  lost: 'lost-save',
+  torn: 'torn-save',
+  whole: 'unacknowledged-save',
+} as const
+
+/** A node, its disk, and what is done to both. */
+export class SimulatedNode {
+  readonly id: NodeId
+  readonly #world: World
+  readonly #disk: MemoryDisk = memoryDisk()
+  #life: Life | null = null
+  #lives = 0
+  #rate = 1
+  #pauses = 0
+  #failures = 0
+  #full = 0
+  /** The slowest of the orders that are in force, in milliseconds. */
+  readonly #slow: number[] = []
+  readonly #deferred: (() => void)[] = []
+  #isDamaged = false
+
+  constructor(id: NodeId, world: World) {
+    this.id = id
+    this.#world = world
+    this.#disk.hold()
+  }
+
+  /** What answers here; `null` when nobody does. */
+  get replica(): SimulatedReplica | null {
+    return this.#life?.isAlive === true ? this.#life.replica : null
+  }
+
+  /** Whether its disk is lost, so that it can never come back. */
+  get isDamaged(): boolean {
+    return this.#isDamaged
+  }
+
+  /** Does something in the node's own time: when it is paused, later; when it dies before, never. */
+  run(work: () => void): void {
+    const life = this.#life
+    if (life !== null) this.#runIn(life, work)
+  }
+
+  /** Starts it, unless it runs or cannot. */
+  start(): void {
+    const life = this.#life
+    if (this.#isDamaged || (life?.isAlive === true && !life.hasStopped)) return
+    if (life?.isAlive === true) this.#end(life, [])
+    this.#begin()
+  }
+
+  /** Closes it in good order. */
+  stop(): void {
+    const life = this.#life
+    const replica = this.replica
+    if (life === null || replica === null || life.hasStopped) return
+    count(this.#world, 'stop')
+    note(this.#world, this.id, 'closes')
+    life.hasStopped = true
+    life.replica = null
+    life.mayStop = true
+    this.run(() => void replica.close().catch(() => undefined))
+  }
+
+  /** Cuts its power at that point. */
+  crash(point: DeathPoint, fates: readonly Fate[]): void {
+    const life = this.#life
+    if (life?.isAlive !== true) return
+    if (point.at === 'event') return this.#crashNow(life, fates)
+    life.doom = { point, fates, framesLeft: point.at === 'send' ? point.frames : 0 }
+  }
+
+  /** What was to kill it has had its time. */
+  spare(): void {
+    if (this.#life !== null) this.#life.doom = null
+  }
+
+  pause(): void {
+    this.#pauses += 1
+    this.#world.hub.freeze(this.id)
+  }
+
+  resume(): void {
+    this.#pauses -= 1
+    if (this.#pauses > 0) return
+    this.#world.hub.thaw(this.id)
+    for (const work of this.#deferred.splice(0)) this.#world.time.schedule(0, work)
+  }
+
+  jump(byMs: number): void {
+    this.#life?.clock.jump(byMs)
+  }
+
+  drift(rate: number): void {
+    this.#rate = rate
+    this.#life?.clock.drift(rate)
+  }
+
+  slowDown(syncMs: number): void {
+    this.#slow.push(syncMs)
+  }
+
+  speedUp(syncMs: number): void {
+    const index = this.#slow.indexOf(syncMs)
+    if (index >= 0) this.#slow.splice(index, 1)
+  }
+
+  failDisk(): void {
+    this.#failures += 1
+    this.#disk.fail()
+  }
+
+  repairDisk(): void {
+    this.#failures -= 1
+    if (this.#failures === 0) this.#disk.repair()
+  }
+
+  fillDisk(): void {
+    this.#full += 1
+  }
+
+  emptyDisk(): void {
+    this.#full -= 1
+  }
+
+  /** A stored bit flips, which shows at the next start. */
+  flipBit(): void {
+    if (this.#isDamaged) return
+    count(this.#world, 'bit-flip')
+    if (this.#life?.isAlive === true) this.#end(this.#life, [])
+    note(this.#world, this.id, 'loses power; a bit of its disk has flipped')
+    this.#disk.damage()
+    this.#isDamaged = true
+    this.#begin()
+  }
+
+  /** The run is over. */
+  end(): void {
+    if (this.#life?.isAlive === true) this.#end(this.#life, [])
+  }
+
+  #begin(): void {
+    const { id } = this
+    const { members, plan, time } = this.#world
+    this.#lives += 1
+    const random = randomOf(plan.seed, `node ${id}, life ${this.#lives}`)
+    const life: Life = {
+      number: this.#lives,
+      clock: new NodeClock(time, random.integer(0, 1_000_000), this.#rate, (work) =>
+        this.#runIn(life, work),
+      ),
+      releases: [],
+      isAlive: true,
+      mayStop: false,
+      hasStopped: false,
+      isSyncing: false,
+      replica: null,
+      doom: null,
+    }
+    this.#life = life
+    note(this.#world, id, `starts its life ${life.number}`)
+    void this.#open(life, {
+      id,
+      members,
+      transport: this.#transport(life),
+      durability: this.#durability(life),
+      stateMachine: this.#stateMachine(life),
+      snapshotEveryEntries: plan.snapshotEveryEntries,
+      sessionTimeoutMs: plan.sessionTimeoutMs,
+      clock: life.clock,
+      random: () => random.next(),
+      logger: {
+        debug: ignore,
+        info: (text) => life.isAlive && note(this.#world, id, text),
+        warn: ignore,
+        error: (_, fields) => this.#stopped(life, fields),
+      },
+    })
+  }
+
+  async #open(life: Life, options: Options): Promise<void> {
+    try {
+      const replica = await Replica.open(options)
+      if (!life.isAlive) return void replica.close().catch(() => undefined)
+      if (life.hasStopped) return
+      life.replica = replica
+      if (!this.#isDamaged) return
+      const problem = `${this.id} runs on a disk that cannot be read whole.`
+      this.#world.report('corruption-surfaces', this.id, problem)
+    } catch (error) {
+      this.#didNotOpen(life, error)
+    }
+  }
+
+  #didNotOpen(life: Life, error: unknown): void {
+    if (!life.isAlive) return
+    life.hasStopped = true
+    note(this.#world, this.id, `does not start: ${String(error)}`)
+    const isAsItShould = this.#isDamaged ? error instanceof CorruptionError : life.mayStop
+    if (isAsItShould) return
+    const invariant = this.#isDamaged ? 'corruption-surfaces' : 'node-runs'
+    this.#world.report(invariant, this.id, `${this.id} does not start: ${String(error)}`)
+  }
+
+  #stopped(life: Life, fields: object | undefined): void {
+    if (!life.isAlive) return
+    const error: unknown = fields !== undefined && 'error' in fields ? fields.error : undefined
+    life.hasStopped = true
+    life.replica = null
+    note(this.#world, this.id, `stops: ${String(error)}`)
+    if (!life.mayStop) this.#world.report('node-runs', this.id, String(error))
+  }
+
+  #runIn(life: Life, work: () => void): void {
+    if (!life.isAlive) return
+    if (this.#pauses > 0) {
+      this.#deferred.push(() => this.#runIn(life, work))
+      return
+    }
+    const { doom } = life
+    if (doom?.point.at === 'await') {
+      this.#world.afterTurns(doom.point.turns, () => {
+        if (life.isAlive && life.doom === doom) this.#crashNow(life, doom.fates)
+      })
+    }
+    work()
+  }
+
+  #crashNow(life: Life, fates: readonly Fate[]): void {
+    count(this.#world, 'crash')
+    for (let index = 0; index < this.#disk.waiting; index += 1) {
+      count(this.#world, KIND_OF_FATE[fates[index] ?? 'lost'])
+    }
+    note(this.#world, this.id, `loses power, with ${this.#disk.waiting} saves not synced`)
+    this.#end(life, fates)
+  }
+
+  #end(life: Life, fates: readonly Fate[]): void {
+    life.isAlive = false
+    life.doom = null
+    life.clock.stop()
+    this.#disk.crash(fates)
+    this.#disk.hold()
+    // A crash repairs a memory disk; the plan does not.
+    if (this.#failures > 0) this.#disk.fail()
+    for (const release of life.releases) release()
+    void life.replica?.close().catch(() => undefined)
+  }
+
+  #transport(life: Life): Transport {
+    const { hub, watcher, parts } = this.#world
+    const made = memory({ hub })
+    const inner = parts.transport?.(made, this.id) ?? made
+    life.releases.push(() => void inner.close())
+    // A broadcast hands the same frame over for each peer.
+    let last: Uint8Array | null = null
+    return {
+      open: (options) =>
+        inner.open({
+          ...options,
+          receive: (from, frame) => this.#runIn(life, () => options.receive(from, frame)),
+        }),
+      get address() {
+        return inner.address
+      },
+      setPeers: (peers) => inner.setPeers(peers),
+      send: (to, frame) => {
+        if (!life.isAlive) return
+        const { doom } = life
+        if (doom?.point.at === 'send') {
+          if (doom.framesLeft === 0) return this.#crashNow(life, doom.fates)
+          doom.framesLeft -= 1
+        }
+        if (last !== frame) {
+          watcher.sent(this.id, life.number, decode(frame).message)
+          last = frame
+        }
+        inner.send(to, frame)
+      },
+      close: () => inner.close(),
+    }
+  }
+
+  #durability(life: Life): Durability {
+    const { watcher, parts } = this.#world
+    const made = this.#disk.durability()
+    const inner = parts.durability?.(made, this.id) ?? made
+    return {
+      open: async () => {
+        const saved = await inner.open()
+        if (life.isAlive) watcher.opened(this.id, saved)
+        return saved
+      },
+      save: async (change) => {
+        if (!life.isAlive) throw refused('The power is lost. Start the node again.')
+        if (this.#full > 0 || (life.mayStop && !life.hasStopped)) {
+          if (!life.mayStop) count(this.#world, 'disk-full')
+          life.mayStop = true
+          throw refused('The disk is full. Make room, and start the node again.')
+        }
+        const done = inner.save(change)
+        this.#syncSoon(life)
+        if (life.doom?.point.at === 'save') this.#crashNow(life, life.doom.fates)
+        await done
+        if (!life.isAlive) throw refused('The power was lost. Start the node again.')
+        watcher.saved(this.id, change)
+      },
+      close: () => inner.close(),
+    }
+  }
+
+  /** Has what waits now synced together, and then what has come meanwhile. */
+  #syncSoon(life: Life): void {
+    const waiting = this.#disk.waiting
+    if (life.isSyncing || waiting === 0) return
+    life.isSyncing = true
+    const { time, diskRandom, plan } = this.#world
+    const usualMs = diskRandom.integer(plan.syncMs.min, plan.syncMs.max)
+    time.schedule(Math.max(usualMs, ...this.#slow), () => {
+      this.#runIn(life, () => {
+        life.isSyncing = false
+        if (this.#failures > 0) {
+          if (!life.mayStop) count(this.#world, 'disk-failure')
+          life.mayStop = true
+        }
+        this.#disk.release(waiting)
+        this.#syncSoon(life)
+      })
+    })
+  }
+
+  #stateMachine(life: Life): RegisterMachine {
+    const { watcher, history, parts } = this.#world
+    const made = registers()
+    const inner = parts.stateMachine?.(made, this.id) ?? made
+    return {
+      apply: (command, slot) => {
+        const result = inner.apply(command, slot)
+        if (life.isAlive) {
+          const state = new TextDecoder().decode(inner.snapshot())
+          watcher.applied(this.id, `${this.id} ${life.number}`, slot, command, result, state)
+          history.applied(command, result)
+        }
+        return result
+      },
+      query: (key) => inner.query?.(key) ?? '',
+      snapshot: () => inner.snapshot(),
+      restore: (bytes) => inner.restore(bytes),
+    }
+  }
+}
+
+function ignore(): void {
+  // Nobody reads it.
+}
+
+function refused(message: string): DurabilityError {
+  return new DurabilityError('ERR_PAXOS_DURABILITY_FAILED', message)
+}

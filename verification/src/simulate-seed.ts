@@ -1,0 +1,24 @@
+/**
+ * One seed, and what of its outcome is counted: small enough to be kept of thousands of seeds.
+ */
+import { PROFILES, Simulation } from '@paxos/testkit/simulation'
+import type { ProfileName, RunResult } from '@paxos/testkit/simulation'
+
+export interface SeedOfProfile {
+  readonly seed: number
+  readonly profile: ProfileName
+}
+
+export type SeedOutcome = Pick<
+  RunResult,
+  'violation' | 'virtualMs' | 'operations' | 'injected' | 'recoveredAfterMs'
+> & { readonly seed: number }
+
+export async function runSeed({ seed, profile }: SeedOfProfile): Promise<SeedOutcome> {
+  return outcomeOf(await Simulation.ofSeed(seed, PROFILES[profile]).run())
+}
+
+export function outcomeOf(result: RunResult): SeedOutcome {
+  const { plan, violation, virtualMs, operations, injected, recoveredAfterMs } = result
+  return { seed: plan.seed, violation, virtualMs, operations, injected, recoveredAfterMs }
+}
