@@ -65,7 +65,9 @@ function storyOf(draw: () => number): readonly (readonly Change[])[] {
     }
     return { accepted, snapshot, chosenThrough: round }
   }
-  return Array.from({ length: 11 }, () => Array.from({ length: 1 + below(3) }, change))
+  const lists = Array.from({ length: 11 }, () => Array.from({ length: 1 + below(3) }, change))
+  // Last comes one without a snapshot: that the older one is gone would tell of a group that is lost.
+  return [...lists, [{ promised: { round: 999, node: 'a' } }]]
 }
 
 interface Life {
