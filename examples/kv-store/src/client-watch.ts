@@ -10,7 +10,7 @@ import { RequestError, UnavailableError, WatchLaggedError } from './client-error
 import type { Change } from './commands.ts'
 import { Deadline } from './deadline.ts'
 import { MAX_ANSWER_BYTES, WATCH_SILENCE_MS } from './limits.ts'
-import { parseRefusal } from './nodes.ts'
+import { parseRefusal, textOf } from './nodes.ts'
 import type { Nodes } from './nodes.ts'
 
 export interface WatchOptions {
@@ -48,19 +48,19 @@ async function* changes(nodes: Nodes, options: Options, first: Connection): Asyn
   try {
     for (;;) {
       const message = await connection.next()
-      if (message === null) {
+      const told = message === null ? null : read(message, after)
+      if (told === null) {
         connection.close()
         nodes.moveOn(connection.node)
         losses += 1
         connection = await findNode(nodes, options, after, losses - 1)
         continue
       }
-      if (message.event === 'lagged') throw lagged(message)
-      if (message.event !== 'change') continue
-      const change = watchEvents.change.parse(JSON.parse(message.data))
-      after = change.revision
+      if (told.type === 'lagged') throw new WatchLaggedError(told.message)
+      if (told.type === 'other') continue
+      after = told.change.revision
       losses = 0
-      yield change
+      yield told.change
     }
   } finally {
     connection.close()
@@ -131,7 +131,7 @@ class Connection {
       const { signal } = this.#controller
       const response = await fetch(url, { signal, headers: { accept: EVENT_STREAM } })
       if (!response.ok || response.body === null)
-        return refuse(response.status, await response.text())
+        return refuse(response.status, await textOf(response))
       this.#chunks = response.body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
       const message = await this.next()
       if (message?.event !== 'ready') return false
@@ -184,8 +184,21 @@ function refuse(status: number, text: string): false {
   return false
 }
 
-function lagged({ data }: EventSourceMessage): WatchLaggedError {
-  return new WatchLaggedError(watchEvents.lagged.parse(JSON.parse(data)).message)
+type Told =
+  | { readonly type: 'change'; readonly change: Change }
+  | { readonly type: 'lagged'; readonly message: string }
+  | { readonly type: 'other' }
+
+/** What an event says behind revision `after`; `null` when no node of ours would say that. */
+function read({ event, data }: EventSourceMessage, after: number): Told | null {
+  try {
+    if (event === 'lagged') return { type: event, ...watchEvents.lagged.parse(JSON.parse(data)) }
+    if (event !== 'change') return { type: 'other' }
+    const change = watchEvents.change.parse(JSON.parse(data))
+    return change.revision > after ? { type: event, change } : null
+  } catch {
+    return null
+  }
 }
 
 function nobody(timeoutMs: number): UnavailableError {

@@ -163,7 +163,8 @@ export function parseRefusal(text: string): Refused | null {
   }
 }
 
-async function textOf(response: Response): Promise<string> {
+/** The body of an answer. Rejects when it is larger than any of ours, or is no text. */
+export async function textOf(response: Response): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of response.body ?? []) {

@@ -34,3 +34,28 @@ writeCorpus(new URL('corpus/snapshot/', import.meta.url), {
   one: writeSnapshot({ through: 3, entries: entries.slice(0, 1) }),
   two: writeSnapshot({ through: 9, entries }),
 })
+const event = (name: string, data: object) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+const status = {
+  id: 'a',
+  role: 'leader',
+  leader: 'a',
+  chosenThrough: 9,
+  appliedThrough: 9,
+  snapshotThrough: 0,
+  inFlight: 0,
+  queued: 1,
+  sessions: 2,
+  lag: { b: 0, c: null },
+}
+writeCorpus(new URL('corpus/done/', import.meta.url), {
+  list: text(JSON.stringify({ entries, next: null })),
+  status: text(JSON.stringify(status)),
+  digest: text(JSON.stringify({ through: 9, count: 2, digest: 'ab'.repeat(32) })),
+  watch: text(
+    event('ready', { revision: 0 }) +
+      event('change', { key: 'a', value: 'é', revision: 3 }) +
+      ':\n\n' +
+      event('change', { key: 'b', value: null, revision: 7 }) +
+      event('change', { key: 'c', value: '', revision: 9 }),
+  ),
+})
