@@ -37,7 +37,7 @@ vi.mock('../src/limits.ts', async (original) => ({
 
 const SEED = Number(process.env['SEED'] ?? 1)
 /** Of so many states one is laid out on the real file system; the others in memory. */
-const REAL_EVERY = 200
+const REAL_EVERY = 60
 /** FUZZ_RUNS=N asks for a longer search: one life for each thousand. */
 const LIVES = Math.max(1, Math.floor(Number(process.env['FUZZ_RUNS'] ?? 0) / 1000))
 
@@ -346,6 +346,7 @@ describe('power loss at any moment of a real run', () => {
     const counts = await checkCrashes(life, openOneObject, SEED)
     expect(counts.moments).toBeGreaterThan(50)
     expect(counts.states).toBeGreaterThan(120)
+    expect(counts.onDisk).toBeGreaterThan(0)
   })
 })
 
