@@ -59,9 +59,15 @@ async function visit({ model, size, seconds, save }: Options): Promise<number> {
     if (stop.signal.aborted) break
     const progress = progressLine(`${made.name}: ${made.description}`)
     const beganMs = performance.now()
-    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(seconds * 1000)])
+    // A timer of our own: Node 20 may collect a signal made of others before it is aborted.
+    const time = new AbortController()
+    const end = () => time.abort()
+    const timer = setTimeout(end, seconds * 1000)
+    stop.signal.addEventListener('abort', end)
     // oxlint-disable-next-line no-await-in-loop -- one after another: each takes all the memory that it can get
-    const found = await explore(made, { signal, onProgress: progress.set })
+    const found = await explore(made, { signal: time.signal, onProgress: progress.set })
+    clearTimeout(timer)
+    stop.signal.removeEventListener('abort', end)
     progress.end()
     rows.push(rowOf(made, found, (performance.now() - beganMs) / 1000))
     if (found.violation === null) continue
@@ -120,11 +126,30 @@ function traceIn(file: string): Trace {
     parsed !== null &&
     'steps' in parsed &&
     Array.isArray(parsed.steps) &&
+    parsed.steps.every(isStep) &&
     'model' in parsed &&
     'broken' in parsed
   if (!isTrace) throw new TypeError('not what --save writes')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a step that makes no sense is reported as impossible
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its steps are checked again as they are taken
   return parsed as unknown as Trace
+}
+
+function isStep(step: unknown): boolean {
+  if (typeof step !== 'object' || step === null || !('node' in step && 'action' in step))
+    return false
+  const { action } = step
+  if (typeof action !== 'object' || action === null || !('type' in action)) return false
+  switch (action.type) {
+    case 'receive':
+    case 'receive and crash':
+      return 'from' in action && 'message' in action && typeof action.message === 'object'
+    case 'command':
+      return 'name' in action
+    case 'crash':
+      return 'durable' in action
+    default:
+      return action.type === 'saved'
+  }
 }
 
 function positive(text: string): number {

@@ -7,6 +7,7 @@ import type { AcceptMessage, AcceptedMessage, PromiseMessage } from '@paxos/core
 import { Acceptor, Learner, Proposer } from '@paxos/core/essential'
 import { describe, expect, it } from 'vitest'
 import { essentialModel, explore, replay } from '../src/explore/index.ts'
+import { textIn } from '../src/explore/model.ts'
 import type { EssentialOptions, Stored } from '../src/explore/index.ts'
 
 class AcceptsBelowItsPromise extends Acceptor<string> {
@@ -47,7 +48,7 @@ class CountsTwice extends Learner<string> {
 
 /** What the real one is made with. */
 const restored = ({ promised, accepted: [entry] }: Stored) => {
-  const accepted = entry === undefined ? null : { ballot: entry.ballot, value: String(entry.value) }
+  const accepted = entry === undefined ? null : { ballot: entry.ballot, value: textIn(entry.value) }
   return [promised, accepted] as const
 }
 
@@ -121,7 +122,10 @@ const MISTAKES: readonly Mistake[] = [
   },
 ]
 
-describe('the essential classes', () => {
+/** For the mistake that takes the most states to find, on a machine that is busy. */
+const PATIENCE_MS = 120_000
+
+describe('the essential classes', { timeout: PATIENCE_MS }, () => {
   it('keep every promise in every state that two proposers and three acceptors can reach', async () => {
     const { complete, violation, states } = await explore(essentialModel({ ballots: 1 }))
     expect({ complete, violation, states }).toEqual({

@@ -17,4 +17,14 @@ export const SEEDS: readonly FoundBySeed[] = [
     profile: 'swarm',
     found: 'the watcher took a promise whose log is compacted, which counts for nothing, for a lie',
   },
+  {
+    seed: 477,
+    profile: 'swarm',
+    found: 'the clock of a node woke it a rounding error too early, again and again, for ever',
+  },
+  {
+    seed: 17,
+    profile: 'swarm',
+    found: 'the same, once clocks differed more',
+  },
 ]

@@ -4,6 +4,7 @@
 import { formatBallot, majority } from '@paxos/core'
 import type { Ballot, NodeId, QuorumSystem } from '@paxos/core'
 import { Acceptor, Learner, Proposer } from '@paxos/core/essential'
+import { textIn } from './model.ts'
 import type { Engine, Input, Model, NodeModel, Reaction, Stored } from './model.ts'
 import { asMessage, asPlain } from './plain.ts'
 
@@ -34,7 +35,7 @@ const CLASSES: EssentialClasses = {
   acceptor: ({ promised, accepted }) => {
     const [entry] = accepted
     if (entry === undefined) return new Acceptor(promised)
-    return new Acceptor(promised, { ballot: entry.ballot, value: String(entry.value) })
+    return new Acceptor(promised, { ballot: entry.ballot, value: textIn(entry.value) })
   },
   learner: (quorums) => new Learner(quorums),
 }

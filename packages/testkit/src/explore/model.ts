@@ -121,3 +121,9 @@ export function savedOf<V>(stored: Stored, valueOf: (value: Plain) => V): Saved<
     snapshot: null,
   }
 }
+
+/** A value that is text. */
+export function textIn(value: Plain): string {
+  if (typeof value !== 'string') throw new TypeError('The value is no text.')
+  return value
+}

@@ -48,7 +48,6 @@ export function multiModel(options: MultiOptions = {}): Model {
   const { ballots = [1, 1, 0], crashes = [0, 0, 1], slots = 2 } = options
   const quorums = (options.quorums ?? majority)(IDS)
   const make = options.node ?? ((settings) => new MultiPaxos(settings))
-  const valueOf = (index: number, count: number) => `${['x', 'y', 'z'][index] ?? ''}${count + 1}`
   const nodes = IDS.map((id, index): NodeModel => {
     const times = ballots[index] ?? 0
     return {
@@ -63,7 +62,7 @@ export function multiModel(options: MultiOptions = {}): Model {
         const saved: Saved = savedOf(stored, bytesIn)
         const node = make({ id, quorums, saved, random: half, election: 'external' })
         node.tick(0)
-        return running(node, slots, (count) => valueOf(index, count))
+        return running(node, slots, (count) => commandOf(index, count))
       },
     }
   })
@@ -78,12 +77,16 @@ export function multiModel(options: MultiOptions = {}): Model {
     values: [
       NO_OP,
       ...IDS.flatMap((_, index) => {
-        return Array.from({ length: slots }, (__, count) => ({ bytes: valueOf(index, count) }))
+        return Array.from({ length: slots }, (__, count) => ({ bytes: commandOf(index, count) }))
       }),
     ],
     interchangeable: [],
     constants: [quorums],
   }
+}
+
+function commandOf(index: number, count: number): string {
+  return `${['x', 'y', 'z'][index] ?? ''}${count + 1}`
 }
 
 /** Nothing that this model does depends on chance. */

@@ -167,17 +167,19 @@ function send<E>(state: NodeState<E>, messages: readonly Sent[]): NodeState<E> {
   return { ...state, outbox, promised, broken }
 }
 
+const BINDING = new Set(['promise', 'accepted', 'logPromise', 'logAccepted'])
+
 /** The ballot that an acceptor binds itself to with this message; `null` for other messages. */
 function answeredBallot(message: PlainObject): Ballot | null {
-  const binds = ['promise', 'accepted', 'logPromise', 'logAccepted'].includes(
-    String(message['type']),
-  )
+  const { type } = message
+  const binds = typeof type === 'string' && BINDING.has(type)
   return binds ? ballotOf(message['ballot']) : null
 }
 
 function ballotOf(plain: Plain | undefined): Ballot | null {
   if (typeof plain !== 'object' || plain === null || !('round' in plain)) return null
-  return { round: Number(plain['round']), node: String(plain['node']) }
+  const { round, node } = plain
+  return typeof round === 'number' && typeof node === 'string' ? { round, node } : null
 }
 
 function hasTwoValues(outbox: ReadonlyMap<string, Sent>): boolean {

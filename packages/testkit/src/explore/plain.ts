@@ -51,7 +51,6 @@ function plain(value: unknown): Plain {
 function real(value: Plain): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(real)
-  const { bytes } = value as PlainObject
-  if (typeof bytes === 'string') return bytesOf(bytes)
+  if ('bytes' in value && typeof value['bytes'] === 'string') return bytesOf(value['bytes'])
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, real(part)]))
 }

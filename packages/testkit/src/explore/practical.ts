@@ -6,7 +6,7 @@
 import { formatBallot, majority } from '@paxos/core'
 import type { Effects, NodeId, QuorumSystem, Saved } from '@paxos/core'
 import { Node } from '@paxos/core/practical'
-import { savedOf } from './model.ts'
+import { savedOf, textIn } from './model.ts'
 import type { Engine, Input, Model, NodeModel, PlainSave, Reaction, Sent, Stored } from './model.ts'
 import { asMessage, asPlain } from './plain.ts'
 
@@ -45,7 +45,7 @@ export function practicalModel(options: PracticalOptions = {}): Model {
       crashes: crashes[index] ?? 0,
       saves: 'later',
       create: (stored: Stored) => {
-        const node = make(id, quorums, savedOf(stored, String))
+        const node = make(id, quorums, savedOf(stored, textIn))
         if (times > 0) node.propose(VALUES[index] ?? '')
         return running(node)
       },

@@ -196,8 +196,8 @@ function textOf(value: unknown): string {
 
 function primitiveOf(content: Record<string, unknown>): unknown {
   const { value, unserializableValue } = content
-  if (unserializableValue === undefined) return value
-  const text = String(unserializableValue)
+  if (typeof unserializableValue !== 'string') return value
+  const text = unserializableValue
   return text.endsWith('n') ? BigInt(text.slice(0, -1)) : Number(text)
 }
 

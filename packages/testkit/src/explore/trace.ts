@@ -94,7 +94,7 @@ export function tableOf(rows: readonly (readonly string[])[]): string {
 }
 
 /** A message in one line. */
-export function describeMessage(message: PlainObject): string {
+function describeMessage(message: PlainObject): string {
   const { type, ...fields } = message
   const parts = Object.entries(fields).map(([name, value]) =>
     name === 'ballot' ? textOf(value) : `${name} ${textOf(value)}`,

@@ -20,6 +20,8 @@ export class NodeClock implements Clock {
   #sinceMs: number
   #readMs: number
   #isStopped = false
+  /** An alarm that goes off is due, whatever rounding says: else it would be set again for ever. */
+  #leastMs = 0
 
   /** `startMs` is what it shows now. Callbacks go through `run`. */
   constructor(
@@ -36,7 +38,8 @@ export class NodeClock implements Clock {
   }
 
   nowMs(): number {
-    return this.#readMs + (this.#time.nowMs - this.#sinceMs) * this.#rate
+    const readMs = this.#readMs + (this.#time.nowMs - this.#sinceMs) * this.#rate
+    return Math.max(this.#leastMs, readMs)
   }
 
   schedule(delayMs: number, callback: () => void): () => void {
@@ -78,6 +81,7 @@ export class NodeClock implements Clock {
     alarm.timer.isCancelled = true
     const delayMs = (alarm.dueMs - this.nowMs()) / this.#rate
     alarm.timer = this.#time.schedule(delayMs, () => {
+      this.#leastMs = Math.max(this.#leastMs, alarm.dueMs)
       this.#run(() => {
         // A paused node may have been told of it long after, or died meanwhile.
         if (this.#alarms.delete(alarm)) alarm.callback()

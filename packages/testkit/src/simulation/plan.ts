@@ -132,6 +132,9 @@ export function drawPlan(seed: number, profile: Profile): Plan {
 
 const CLIENTS = 4
 
+/** A swarm has a little of one kind and very much of another: what needs many at once gets them. */
+const SWARM_FACTORS = [0.5, 1, 2, 6] as const
+
 /** Faults at one end of which a node is away last at most so long. */
 const MAX_AWAY_MS = 6000
 
@@ -142,8 +145,8 @@ function drawFaults(
   nodes: readonly [NodeId, ...NodeId[]],
 ): Fault[] {
   const random = randomOf(seed, kind)
-  const isOn = !isSwarm || random.chance(0.5)
-  const factor = isSwarm ? 3 * random.next() : 1
+  const isOn = !isSwarm || random.chance(0.4)
+  const factor = isSwarm ? random.pick(SWARM_FACTORS) : 1
   const expected = isOn ? ((perMinute[kind] ?? 0) * factor * faultsForMs) / 60_000 : 0
   const drawn = Math.floor(expected) + (random.chance(expected % 1) ? 1 : 0)
   // A quorum of disks must stay undamaged: nobody promises more without one.
@@ -186,7 +189,8 @@ function drawFault(
     case 'clock-jump':
       return { type, atMs, node, byMs: random.pick([50, 900, 5000, 60_000]) }
     case 'clock-drift':
-      return { type, atMs, node, rate: random.pick([0.8, 0.95, 1.05, 1.25]) }
+      // Half of them from the start: a stale leader shows where clocks differ for long.
+      return { type, atMs: random.pick([0, atMs]), node, rate: random.pick([0.4, 0.8, 1.25, 2.5]) }
     case 'crash':
       return { type, ...window, node, point: drawPoint(random), fates: drawFates(random) }
     case 'slow-disk':
@@ -224,8 +228,9 @@ function drawFates(random: Random): Fate[] {
 
 function drawCalls(seed: number, profile: Profile, nodes: readonly NodeId[]): ClientCall[] {
   const random = randomOf(seed, 'clients')
-  const { operationsPerMinute, faultsForMs } = profile
-  const count = Math.round((operationsPerMinute * faultsForMs) / 60_000)
+  const { operationsPerMinute, faultsForMs, isSwarm } = profile
+  const factor = isSwarm ? random.pick([0.5, 1, 2]) : 1
+  const count = Math.round((operationsPerMinute * factor * faultsForMs) / 60_000)
   return Array.from({ length: count }, (_, index) => ({
     type: 'call',
     id: index + 1,

@@ -32,7 +32,7 @@ export interface Profile {
   readonly faultsForMs: number
   /** How many of each kind are drawn in a virtual minute, on the average; absent: none. */
   readonly perMinute: Readonly<Partial<Record<FaultKind, number>>>
-  /** Draws for each seed which kinds there are, and how many of each: from none to three times. */
+  /** Draws for each seed which kinds there are, and how many of each: from half to six times. */
   readonly isSwarm: boolean
   /** How many operations the clients begin in a virtual minute. */
   readonly operationsPerMinute: number
@@ -49,7 +49,7 @@ const NETWORK = {
   partition: 5,
 } as const
 
-const CRASH = { crash: 8, stop: 3, pause: 4, 'clock-jump': 3, 'clock-drift': 3 } as const
+const CRASH = { crash: 8, stop: 3, pause: 4, 'clock-jump': 3, 'clock-drift': 6 } as const
 
 const DISK = {
   'slow-disk': 5,
@@ -59,7 +59,7 @@ const DISK = {
   crash: 5,
 } as const
 
-const common = { faultsForMs: 30_000, isSwarm: false, operationsPerMinute: 160 }
+const common = { faultsForMs: 30_000, isSwarm: false, operationsPerMinute: 300 }
 
 export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
   swarm: { ...common, name: 'swarm', perMinute: { ...NETWORK, ...DISK, ...CRASH }, isSwarm: true },
