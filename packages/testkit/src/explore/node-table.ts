@@ -102,7 +102,11 @@ export class NodeTable {
     const key = (id * this.#entries.length + from) * 2 ** 22 + inbox
     const known = table?.get(key)
     if (known !== undefined) return known
-    const found = this.#others(node, id, this.deliveryActions(node, from, inbox))
+    const mayCrash = this.state(node, id).crashes < this.#node(node).crashes
+    const actions = this.deliveryActions(node, from, inbox).filter((action) => {
+      return mayCrash || action.type === 'receive'
+    })
+    const found = this.#others(node, id, actions)
     table?.set(key, found)
     return found
   }

@@ -206,7 +206,7 @@ function drawFault(
 }
 
 /** The longest that a spike delays a frame. */
-export const MAX_SPIKE_MS = 2000
+const MAX_SPIKE_MS = 2000
 
 function drawPoint(random: Random): DeathPoint {
   const turns = random.integer(1, 12)
