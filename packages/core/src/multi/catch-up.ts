@@ -84,7 +84,7 @@ export class CatchUp {
   ask(step: LogStep, view: CatchUpView): void {
     if (this.#transfer !== null && this.#transfer.through <= view.chosenThrough) this.#drop()
     const previous = this.#request
-    if (previous !== null && view.nowMs - previous.sentAtMs < this.#intervalMs) return
+    if (previous !== null && view.nowMs < previous.sentAtMs + this.#intervalMs) return
     if (previous !== null) this.#countUnanswered(previous, view.chosenThrough)
     const peer = this.#transfer?.peer ?? this.#whoKnowsMore(view)
     this.#request = null

@@ -136,7 +136,7 @@ export class ReadRequests {
       this.#asked = { message, ids: this.#waiting, sentAtMs: nowMs }
       this.#waiting = []
       step.send(leader, message)
-    } else if (this.#asked !== null && nowMs - this.#asked.sentAtMs >= this.#intervalMs) {
+    } else if (this.#asked !== null && nowMs >= this.#asked.sentAtMs + this.#intervalMs) {
       this.#asked.sentAtMs = nowMs
       step.send(leader, this.#asked.message)
     }
