@@ -23,8 +23,9 @@ export const SEEDS: readonly FoundBySeed[] = [
     found: 'the clock of a node woke it a rounding error too early, again and again, for ever',
   },
   {
-    seed: 17,
+    seed: 360,
     profile: 'swarm',
-    found: 'the same, once clocks differed more',
+    found: 'a node that asked again about a read woke itself for ever, for a sum that was rounded',
   },
+  { seed: 17, profile: 'swarm', found: 'the same' },
 ]

@@ -4,6 +4,7 @@ import type { Durability, Transport } from '@paxos/core'
 import { decode, encode } from '@paxos/core/wire'
 import { memoryDisk } from '@paxos/durability-memory'
 import type { MemoryDisk } from '@paxos/durability-memory'
+import { TimeoutError } from '@paxos/replica'
 import { drawPlan, FAULT_KINDS, PROFILES } from '@paxos/testkit/simulation'
 import { sequenceDiagram, shrink, Simulation } from '@paxos/testkit/simulation'
 import type { Invariant, Parts, ProfileName, RunResult } from '@paxos/testkit/simulation'
@@ -185,6 +186,22 @@ const BROKEN: readonly (readonly [string, Parts, Invariant, ProfileName?])[] = [
     'a read that is answered from the state of one node',
     { query: (replica, key) => replica.query(key, { consistency: 'local' }) },
     'linearizable',
+  ],
+  [
+    'a node that wakes itself for ever',
+    {
+      async query(replica, key) {
+        for (;;) {
+          try {
+            return await replica.query(key, { timeoutMs: 1e-12 })
+          } catch (error) {
+            if (!(error instanceof TimeoutError)) throw error
+          }
+        }
+      },
+    },
+    'time-passes',
+    'network',
   ],
   [
     'a cluster in which nobody hears the leader',

@@ -64,8 +64,8 @@ const TURNS_AN_EVENT = 24
 
 const ONE_TURN = Promise.resolve()
 
-/** Runs that do not end are ended: many times what the busiest take. */
-const MAX_EVENTS = 2_000_000
+/** More events at one moment than the busiest cluster has, by far: someone wakes itself for ever. */
+const MAX_EVENTS_A_MOMENT = 20_000
 
 /** The simulation of one plan. */
 export class Simulation {
@@ -78,6 +78,8 @@ export class Simulation {
   readonly #timedTurns: { turnsLeft: number; readonly callback: () => void }[] = []
   #violation: Violation | null = null
   #events = 0
+  #momentMs = 0
+  #eventsBefore = 0
 
   /** What follows from `seed`, a whole number from 0 to 2^32 - 1, under `profile`. */
   static ofSeed(seed: number, profile: Profile, options: RunOptions = {}): Simulation {
@@ -178,10 +180,20 @@ export class Simulation {
       }
       this.#events += 1
       await this.#settle()
-      if (this.#events > MAX_EVENTS) {
-        this.#world.report('commits-again', null, `More than ${MAX_EVENTS} events have happened.`)
-      }
+      this.#requireProgress()
     }
+  }
+
+  #requireProgress(): void {
+    const { nowMs } = this.#time
+    // A millionth of a millisecond is no progress either.
+    if (nowMs > this.#momentMs + 1e-6) {
+      this.#momentMs = nowMs
+      this.#eventsBefore = this.#events
+    }
+    if (this.#events - this.#eventsBefore < MAX_EVENTS_A_MOMENT) return
+    const problem = `${MAX_EVENTS_A_MOMENT} events have happened at ${nowMs} ms.`
+    this.#world.report('time-passes', null, problem)
   }
 
   /**

@@ -33,6 +33,8 @@ export type Invariant =
   | 'calls-end-as-promised'
   /** A node whose disk works does not stop. */
   | 'node-runs'
+  /** Nobody asks to be woken at once for ever. */
+  | 'time-passes'
   /** Without faults a command commits, on every live node, within the bound. */
   | 'commits-again'
   /** Without faults all live nodes get to the same slot within the bound. */
