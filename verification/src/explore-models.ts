@@ -17,14 +17,23 @@ const ALL: Record<ModelName, Record<Size, () => readonly Model[]>> = {
     ],
   },
   practical: {
-    small: () => [practicalModel({ ballots: [1, 0, 0], crashes: [0, 0, 1] })],
+    // One proposer among three; and two that contend, each of which may lose what it has not saved.
+    small: () => [
+      practicalModel({ ballots: [1, 0, 0], crashes: [0, 0, 1] }),
+      practicalModel({ ballots: [1, 1], crashes: [1, 1] }),
+    ],
     full: () => [
+      practicalModel({ ballots: [2, 1], crashes: [0, 0] }),
       practicalModel({ ballots: [1, 1, 0], crashes: [0, 0, 0] }),
       practicalModel({ ballots: [2, 2, 0], crashes: [1, 1, 1] }),
     ],
   },
   multi: {
-    small: () => [multiModel({ ballots: [1, 0, 0], crashes: [0, 0, 0], slots: 1 })],
+    // Two that contend: with a command each behind what a leader fills by itself, and with a crash.
+    small: () => [
+      multiModel({ ballots: [1, 1], crashes: [0, 0], slots: 2 }),
+      multiModel({ ballots: [1, 1], crashes: [0, 1], slots: 1 }),
+    ],
     full: () => [
       multiModel({ ballots: [1, 0, 0], crashes: [0, 0, 0] }),
       multiModel({ ballots: [1, 1, 0], crashes: [0, 0, 1] }),

@@ -28,11 +28,11 @@ export type LogNode = Pick<
 >
 
 export interface MultiOptions {
-  /** How often each of the three nodes may try to lead. Default: [1, 1, 0]. */
+  /** How often each node may try to lead; two or three nodes, as many as numbers. Default: [1, 1, 0]. */
   readonly ballots?: readonly number[]
   /** How often each node may crash. Default: [0, 0, 1]. */
   readonly crashes?: readonly number[]
-  /** How many slots may be filled. Default: 2. */
+  /** How many slots may be filled; a new leader fills one by itself. Default: 2. */
   readonly slots?: number
   readonly quorums?: (acceptors: readonly NodeId[]) => QuorumSystem
   /** Makes a node. A test gives another, to see that the explorer finds what is wrong in it. */
@@ -43,12 +43,13 @@ const IDS = ['a', 'b', 'c']
 /** What a new leader proposes by itself, behind what it has recovered. */
 const NO_OP = { bytes: '\u0000' }
 
-/** Three nodes of a log. Each command of a node is another value: x1, x2 of the first, and so on. */
+/** Nodes of a log. Each command of a node is another value: x1, x2 of the first, and so on. */
 export function multiModel(options: MultiOptions = {}): Model {
   const { ballots = [1, 1, 0], crashes = [0, 0, 1], slots = 2 } = options
-  const quorums = (options.quorums ?? majority)(IDS)
+  const ids = IDS.slice(0, ballots.length)
+  const quorums = (options.quorums ?? majority)(ids)
   const make = options.node ?? ((settings) => new MultiPaxos(settings))
-  const nodes = IDS.map((id, index): NodeModel => {
+  const nodes = ids.map((id, index): NodeModel => {
     const times = ballots[index] ?? 0
     return {
       id,
@@ -69,14 +70,14 @@ export function multiModel(options: MultiOptions = {}): Model {
   return {
     name: 'multi',
     description:
-      `3 nodes of a log with ${slots} slots, ${ballots.join(', ')} ballots and ` +
+      `${ids.length} nodes of a log with ${slots} slots, ${ballots.join(', ')} ballots and ` +
       `${crashes.join(', ')} crashes, saves that are durable later or never`,
     options: { ballots, crashes, slots },
     nodes,
     quorums,
     values: [
       NO_OP,
-      ...IDS.flatMap((_, index) => {
+      ...ids.flatMap((_, index) => {
         return Array.from({ length: slots }, (__, count) => ({ bytes: commandOf(index, count) }))
       }),
     ],

@@ -17,7 +17,7 @@ export type PracticalNode = Pick<
 >
 
 export interface PracticalOptions {
-  /** How many ballots each of the three nodes may try. Default: [1, 1, 0]. */
+  /** How many ballots each node may try; two or three nodes, as many as numbers. Default: [1, 1, 0]. */
   readonly ballots?: readonly number[]
   /** How often each node may crash. Default: [0, 0, 1]. */
   readonly crashes?: readonly number[]
@@ -30,14 +30,15 @@ const IDS = ['a', 'b', 'c']
 const VALUES = ['x', 'y', 'z']
 
 /**
- * Three nodes, of which each that has ballots wants a value of its own. Where a node saves, others
+ * Nodes, of which each that has ballots wants a value of its own. Where a node saves, others
  * may go on, and it too, before the save is durable; a crash then loses it, or the newest of them.
  */
 export function practicalModel(options: PracticalOptions = {}): Model {
   const { ballots = [1, 1, 0], crashes = [0, 0, 1] } = options
-  const quorums = (options.quorums ?? majority)(IDS)
+  const ids = IDS.slice(0, ballots.length)
+  const quorums = (options.quorums ?? majority)(ids)
   const make = options.node ?? ((id, system, saved) => new Node({ id, quorums: system, saved }))
-  const nodes = IDS.map((id, index): NodeModel => {
+  const nodes = ids.map((id, index): NodeModel => {
     const times = ballots[index] ?? 0
     return {
       id,
@@ -54,7 +55,7 @@ export function practicalModel(options: PracticalOptions = {}): Model {
   return {
     name: 'practical',
     description:
-      `3 nodes with ${ballots.join(', ')} ballots and ${crashes.join(', ')} crashes, ` +
+      `${ids.length} nodes with ${ballots.join(', ')} ballots and ${crashes.join(', ')} crashes, ` +
       'saves that are durable later or never',
     options: { ballots, crashes },
     nodes,
