@@ -4,7 +4,7 @@
  * table alike. Here is also what a node must keep by itself: no promise is forgotten, and a ballot
  * has one value. It must never see another node.
  */
-import { compareBallots, highestBallot, sameBallot } from '@paxos/core'
+import { compareBallots, highestBallot, InvariantError, sameBallot } from '@paxos/core'
 import type { Ballot, NodeId } from '@paxos/core'
 import type { Acceptance, Input, Learnt, NodeModel, Plain, PlainObject } from './model.ts'
 import type { PlainSave, Reaction, Sent, Stored } from './model.ts'
@@ -63,6 +63,21 @@ export function start<E>(node: NodeModel, stored: Stored, engines: Engines<E>): 
 
 /** The node after `action`, which must be possible. */
 export function step<E>(
+  node: NodeModel,
+  state: NodeState<E>,
+  action: Action,
+  engines: Engines<E>,
+): NodeState<E> {
+  try {
+    return take(node, state, action, engines)
+  } catch (error) {
+    // What core says must be true is one of the promises; anything else is a mistake in the model.
+    if (!(error instanceof InvariantError)) throw error
+    return { ...state, broken: state.broken ?? `an engine finds itself broken: ${error.message}` }
+  }
+}
+
+function take<E>(
   node: NodeModel,
   state: NodeState<E>,
   action: Action,
@@ -158,6 +173,12 @@ function send<E>(state: NodeState<E>, messages: readonly Sent[]): NodeState<E> {
     if (isPromise && compareBallots(ballot, promised) < 0) {
       broken ??= 'no promise is forgotten: it promises a ballot below one that it has promised'
     }
+    if (isPromise && compareBallots(ballot, state.stored.promised) > 0) {
+      broken ??= 'nothing leaves before it is durable: it sends a promise that is not on its disk'
+    }
+    if (message['type'] === 'accepted' && !hasAccepted(state, ballot)) {
+      broken ??= 'nothing leaves before it is durable: it tells what is not accepted on its disk'
+    }
     promised = highestBallot(promised, ballot)
   }
   const outbox = withAll(state.outbox, messages)
@@ -165,6 +186,11 @@ function send<E>(state: NodeState<E>, messages: readonly Sent[]): NodeState<E> {
     broken ??= 'a ballot has one value: it proposes two values at one ballot'
   }
   return { ...state, outbox, promised, broken }
+}
+
+/** Whether it has durably accepted something at `ballot`. */
+function hasAccepted<E>({ acceptances }: NodeState<E>, ballot: Ballot | null): boolean {
+  return [...acceptances.values()].some((acceptance) => sameBallot(acceptance.ballot, ballot))
 }
 
 const BINDING = new Set(['promise', 'accepted', 'logPromise', 'logAccepted'])
