@@ -20,6 +20,8 @@ vi.mock('../src/limits.ts', async (original) => ({
   COMPACT_AT_RATIO: 2,
   GROUP_TARGET_BYTES: 100,
   SNAPSHOT_PIECE_BYTES: 64,
+  // The power goes at every byte of what is reserved, too.
+  RESERVE_BYTES: 1500,
 }))
 
 const DIRECTORY = '/node'
