@@ -33,7 +33,7 @@ export async function runTool(
       )
     case 'simulate': {
       const { profile, seeds } = tool
-      const parameters = ['--profile', profile, '--seeds', String(seeds), '--workers', '0']
+      const parameters = ['--profile', profile, '--seeds', String(seeds), '--workers', '1']
       return judgeCommand(await runSource('simulate', parameters, copy, signal))
     }
     case 'conformance':
