@@ -4,7 +4,7 @@ import { EVENT_STREAM } from '../src/api.ts'
 import { connect, RequestError, UnavailableError, WatchLaggedError } from '../src/client.ts'
 import type { Client } from '../src/client.ts'
 import { MAX_ANSWER_BYTES } from '../src/limits.ts'
-import { FUZZ_RUNS, mutant, readCorpus, SEED, seeded } from './fuzz.ts'
+import { FUZZ_RUNS, mutant, readCorpus, SEED, seeded } from '@paxos/testkit/fuzz'
 
 const corpus = readCorpus(new URL('corpus/done/', import.meta.url))
 const sound = (name: string): Uint8Array => corpus.get(`${name}.hex`) ?? new Uint8Array(0)

@@ -8,7 +8,7 @@ import { ServiceMetrics } from '../src/metrics.ts'
 import { parseRefusal } from '../src/nodes.ts'
 import { readSnapshot, writeSnapshot } from '../src/snapshot.ts'
 import { Store } from '../src/store.ts'
-import { fuzz, FUZZ_RUNS, mutant, readCorpus, SEED, seeded } from './fuzz.ts'
+import { fuzz, FUZZ_RUNS, mutant, readCorpus, SEED, seeded } from '@paxos/testkit/fuzz'
 import { Solo } from './solo.ts'
 
 function serviceAlone() {

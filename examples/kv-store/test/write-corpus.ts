@@ -3,7 +3,7 @@
  * npx tsx --conditions=@paxos/source test/write-corpus.ts
  */
 import { writeSnapshot } from '../src/snapshot.ts'
-import { writeCorpus } from './fuzz.ts'
+import { writeCorpus } from '@paxos/testkit/fuzz'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 

@@ -8,9 +8,10 @@ import type { DurabilityHarness, Found, Life } from '@paxos/testkit'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { seeded } from '@paxos/testkit/fuzz'
 import { describe, it, vi } from 'vitest'
 import { fileOn } from '../src/file.ts'
-import { seeded, SimulatedDisk, type Survival } from './simulated-disk.ts'
+import { SimulatedDisk, type Survival } from './simulated-disk.ts'
 
 // Many runs on a machine that may be busy.
 vi.setConfig({ testTimeout: 120_000 })

@@ -4,11 +4,12 @@
  * everything that was acknowledged.
  */
 import { type Change } from '@paxos/core'
+import { seeded } from '@paxos/testkit/fuzz'
 import { describe, expect, it, vi } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import type * as Limits from '../src/limits.ts'
 import { after, bytes, prefixThatLedTo, readable } from './model.ts'
-import { seeded, SimulatedDisk, type PowerCut, type Survival } from './simulated-disk.ts'
+import { SimulatedDisk, type PowerCut, type Survival } from './simulated-disk.ts'
 
 // Many runs, or processes that have to start, on a machine that may be busy.
 vi.setConfig({ testTimeout: 120_000 })

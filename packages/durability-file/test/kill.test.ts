@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { file } from '@paxos/durability-file'
 import { EMPTY_SAVED, type Saved } from '@paxos/core'
-import { SEED, seeded } from './fuzz.ts'
+import { SEED, seeded } from '@paxos/testkit/fuzz'
 import { after, readable } from './model.ts'
 import { start, temporaryDirectory } from './processes.ts'
 import { changeNumber } from './programs/changes.ts'

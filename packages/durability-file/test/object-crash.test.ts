@@ -2,10 +2,11 @@
  * Power cuts on the two files of a durable object: at every operation and at every byte of every
  * write, what comes up is the last acknowledged save or a later one, and never an error.
  */
+import { seeded } from '@paxos/testkit/fuzz'
 import { describe, expect, it, vi } from 'vitest'
 import { openObjectFiles } from '../src/object-files.ts'
 import { bytes } from './model.ts'
-import { seeded, SimulatedDisk, type PowerCut, type Survival } from './simulated-disk.ts'
+import { SimulatedDisk, type PowerCut, type Survival } from './simulated-disk.ts'
 
 // Many runs, or processes that have to start, on a machine that may be busy.
 vi.setConfig({ testTimeout: 120_000 })

@@ -1,11 +1,12 @@
 /** Random lives of a node: changes, overlaps, restarts, power cuts, rewritten logs. */
 import type { Change } from '@paxos/core'
 import * as fc from 'fast-check'
+import { seeded } from '@paxos/testkit/fuzz'
 import { expect, it, vi } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import type * as Limits from '../src/limits.ts'
 import { after, changes, prefixThatLedTo, readable } from './model.ts'
-import { seeded, SimulatedDisk, type Survival } from './simulated-disk.ts'
+import { SimulatedDisk, type Survival } from './simulated-disk.ts'
 
 // Many runs, or processes that have to start, on a machine that may be busy.
 vi.setConfig({ testTimeout: 120_000 })

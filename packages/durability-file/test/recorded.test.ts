@@ -7,6 +7,7 @@ import { CorruptionError, type Change, type Durability } from '@paxos/core'
 import { createHash } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { seeded } from '@paxos/testkit/fuzz'
 import { describe, expect, it, vi } from 'vitest'
 import { openObject } from '../src/durable-object.ts'
 import { file, fileOn } from '../src/file.ts'
@@ -23,7 +24,7 @@ import {
   type Event,
   type Recording,
 } from './recording.ts'
-import { seeded, SimulatedDisk } from './simulated-disk.ts'
+import { SimulatedDisk } from './simulated-disk.ts'
 
 vi.mock('../src/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),

@@ -345,14 +345,3 @@ function survives(survival: Survival): boolean {
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: simulated`), { code })
 }
-
-/** A reproducible sequence in [0, 1) (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}

@@ -3,7 +3,7 @@ import { CorruptionError, DurabilityError } from '@paxos/core'
 import { describe, expect, it } from 'vitest'
 import type { OpenFile } from '../src/files.ts'
 import { newMarkContent, openMark } from '../src/mark.ts'
-import { FUZZ_RUNS, mutant, readCorpus, SEED, seeded } from './fuzz.ts'
+import { FUZZ_RUNS, mutant, readCorpus, SEED, seeded } from '@paxos/testkit/fuzz'
 
 /** A file in memory. */
 function fileOf(content: Uint8Array): OpenFile & { content: Uint8Array; isOpen: boolean } {

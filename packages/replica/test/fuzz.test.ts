@@ -4,7 +4,7 @@ import { SessionTable } from '@paxos/core/multi'
 import { expect, it } from 'vitest'
 import { json, jsonOrNothing } from '../src/codec.ts'
 import { decodeState, encodeState } from '../src/replica-snapshot.ts'
-import { fuzz, FUZZ_RUNS, readCorpus, type Format } from './fuzz.ts'
+import { fuzz, FUZZ_RUNS, readCorpus, type Format } from '@paxos/testkit/fuzz'
 
 const isRefusal = (error: unknown) => error instanceof DecodeError
 const values = json<unknown>()

@@ -5,7 +5,7 @@
 import { SessionTable } from '@paxos/core/multi'
 import { json } from '../src/codec.ts'
 import { encodeState } from '../src/replica-snapshot.ts'
-import { writeCorpus } from './fuzz.ts'
+import { writeCorpus } from '@paxos/testkit/fuzz'
 
 const table = new SessionTable()
 const machine = Uint8Array.of(5, 4, 3)

@@ -188,7 +188,7 @@ export class Phase2 {
     const peer = this.#peers.get(acceptor)
     if (peer === undefined || acceptor === this.#id) return []
     const missing = this.#batches.filter(
-      ({ last, sentAtMs }) => last > peer.through && nowMs - sentAtMs >= intervalMs,
+      ({ last, sentAtMs }) => last > peer.through && nowMs >= sentAtMs + intervalMs,
     )
     return nowMs - peer.heardAtMs <= 2 * intervalMs ? missing : missing.slice(0, 1)
   }

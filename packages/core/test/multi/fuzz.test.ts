@@ -2,7 +2,8 @@
 import { DecodeError } from '@paxos/core'
 import { decodeEntry, encodeEntry, SessionTable } from '@paxos/core/multi'
 import { expect, it } from 'vitest'
-import { fuzz, FUZZ_RUNS, readCorpus, type Format } from '../wire/fuzz.ts'
+// By its path: testkit depends on core, so core cannot depend on testkit.
+import { fuzz, FUZZ_RUNS, readCorpus, type Format } from '../../../testkit/src/fuzz.ts'
 
 const isRefusal = (error: unknown) => error instanceof DecodeError
 

@@ -3,7 +3,8 @@ import { DecodeError } from '@paxos/core'
 import { decode, encode } from '@paxos/core/wire'
 import { describe, expect, it } from 'vitest'
 import { messages } from './arbitraries.ts'
-import { fuzz, FUZZ_RUNS, readCorpus, type Format } from './fuzz.ts'
+// By its path: testkit depends on core, so core cannot depend on testkit.
+import { fuzz, FUZZ_RUNS, readCorpus, type Format } from '../../../testkit/src/fuzz.ts'
 
 const frames: Format = {
   corpus: new URL('corpus/envelope/', import.meta.url),

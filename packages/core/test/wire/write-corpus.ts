@@ -6,7 +6,8 @@ import { encodeEntry, NO_OP, SessionTable } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import * as fc from 'fast-check'
 import { messages } from './arbitraries.ts'
-import { writeCorpus } from './fuzz.ts'
+// By its path: testkit depends on core, so core cannot depend on testkit.
+import { writeCorpus } from '../../../testkit/src/fuzz.ts'
 
 const frames = Object.entries(messages).flatMap(([type, message]) =>
   fc

@@ -4,7 +4,7 @@
  */
 import { encodeFrame, FRAME_KIND } from '../../src/frame.ts'
 import { encodeBasis, encodeChange } from '../../src/record.ts'
-import { writeCorpus } from '../fuzz.ts'
+import { writeCorpus } from '@paxos/testkit/fuzz'
 
 const bytes = Uint8Array.of(1, 2, 3)
 const ballot = { round: 300, node: 'node-1' }

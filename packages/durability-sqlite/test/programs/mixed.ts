@@ -3,7 +3,7 @@
  * what is chosen and snapshots, in any mix. What number n is depends on the seed and n alone.
  */
 import type { Change } from '@paxos/core'
-import { seeded } from '../fuzz.ts'
+import { seeded } from '@paxos/testkit/fuzz'
 
 const SLOTS = 20
 

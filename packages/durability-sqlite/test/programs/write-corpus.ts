@@ -4,7 +4,7 @@
  */
 import type { OpenFile } from '../../src/files.ts'
 import { newMarkContent, openMark } from '../../src/mark.ts'
-import { writeCorpus } from '../fuzz.ts'
+import { writeCorpus } from '@paxos/testkit/fuzz'
 
 const { content } = newMarkContent()
 const file: OpenFile = {

@@ -1,15 +1,18 @@
 /**
- * Inputs that are almost valid: a kept corpus, one file in hexadecimal for each input, changed by a
- * seeded generator. Inputs that once failed are kept beside the others. Must never do anything that
- * the seed does not repeat.
+ * Fuzzing of parsers by inputs that are almost valid: a kept corpus, one file in hexadecimal for each
+ * input, changed by a seeded generator. Inputs that once failed are kept beside the others. Must
+ * never do anything that the seed does not repeat.
  *
- * SEED=N begins elsewhere, FUZZ_RUNS=N sets how many inputs each format gets.
+ * In the environment SEED=N begins elsewhere, FUZZ_RUNS=N sets how many inputs each format gets.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const SEED = Number(process.env['SEED'] ?? 1)
+/** A whole number from 0 to 2^32 - 1. Default: 1. */
+export const SEED = Number(process.env['SEED'] ?? 1)
+
+/** How many inputs each format gets. Default: 3,000. */
 export const FUZZ_RUNS = Number(process.env['FUZZ_RUNS'] ?? 3000)
 
 /** What a parser may take from memory: this for each byte of its input, and this besides. */
@@ -47,6 +50,7 @@ export function writeCorpus(folder: URL, inputs: Readonly<Record<string, Uint8Ar
   }
 }
 
+/** What became of the inputs. */
 export interface Counts {
   read: number
   refused: number
@@ -95,7 +99,7 @@ function readOne(format: Format, input: Uint8Array): 'read' | 'refused' {
 }
 
 /** One of the inputs after some edits. */
-function mutant(inputs: readonly Uint8Array[], draw: () => number): Uint8Array {
+export function mutant(inputs: readonly Uint8Array[], draw: () => number): Uint8Array {
   const below = (limit: number) => Math.floor(draw() * limit)
   const one = () => inputs[below(inputs.length)] ?? new Uint8Array(0)
   let bytes = Uint8Array.from(one())
@@ -126,7 +130,7 @@ function mutant(inputs: readonly Uint8Array[], draw: () => number): Uint8Array {
 }
 
 /** A reproducible sequence in [0, 1) (mulberry32). */
-function seeded(seed: number): () => number {
+export function seeded(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0
