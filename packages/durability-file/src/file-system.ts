@@ -118,8 +118,11 @@ async function openDurable(path: string, mode: 'existing' | 'create'): Promise<D
       ...file,
       writeDurably: (position, bytes) => writeWhole(synchronous, position, bytes),
       async close() {
-        await synchronous.close()
-        await file.close()
+        try {
+          await synchronous.close()
+        } finally {
+          await file.close()
+        }
       },
     }
   } catch (error) {
