@@ -7,42 +7,58 @@ import type { Model } from '@paxos/testkit/explore'
 export type ModelName = 'essential' | 'practical' | 'multi'
 export type Size = 'small' | 'full'
 
-const ALL: Record<ModelName, Record<Size, () => readonly Model[]>> = {
+/** What is visited, and how. */
+export interface Configuration {
+  readonly model: Model
+  /** Folded there are far fewer states; unfolded a trace is the shortest that there is. */
+  readonly fold: boolean
+}
+
+const whole = (model: Model): Configuration => ({ model, fold: false })
+const folded = (model: Model): Configuration => ({ model, fold: true })
+
+const ALL: Record<ModelName, Record<Size, () => readonly Configuration[]>> = {
   essential: {
-    small: () => [essentialModel({ ballots: 1 }), essentialModel({ proposers: 1, ballots: 2 })],
+    small: () => [
+      whole(essentialModel({ ballots: 1 })),
+      folded(essentialModel({ ballots: 2, proposerRestarts: 1 })),
+    ],
     full: () => [
-      essentialModel({ ballots: [2, 1] }),
-      essentialModel({ proposers: 1, ballots: 2, proposerRestarts: 1 }),
-      essentialModel({ ballots: 2 }),
+      folded(essentialModel({ ballots: 2, proposerRestarts: 2 })),
+      folded(essentialModel({ ballots: 2, acceptors: 4 })),
+      folded(essentialModel({ proposers: 3, ballots: [2, 1, 1] })),
+      whole(essentialModel({ ballots: [2, 1] })),
     ],
   },
   practical: {
     // One proposer among three; and two that contend, each of which may lose what it has not saved.
     small: () => [
-      practicalModel({ ballots: [1, 0, 0], crashes: [0, 0, 1] }),
-      practicalModel({ ballots: [1, 1], crashes: [1, 1] }),
+      whole(practicalModel({ ballots: [1, 0, 0], crashes: [0, 0, 1] })),
+      whole(practicalModel({ ballots: [1, 1], crashes: [1, 1] })),
     ],
     full: () => [
-      practicalModel({ ballots: [2, 1], crashes: [0, 0] }),
-      practicalModel({ ballots: [1, 1, 0], crashes: [0, 0, 0] }),
-      practicalModel({ ballots: [2, 2, 0], crashes: [1, 1, 1] }),
+      folded(practicalModel({ ballots: [1, 1, 0], crashes: [0, 0, 0] })),
+      folded(practicalModel({ ballots: [2, 0, 0], crashes: [0, 0, 1] })),
+      folded(practicalModel({ ballots: [2, 1], crashes: [1, 1] })),
+      folded(practicalModel({ ballots: [1, 1, 0], crashes: [1, 1, 1] })),
     ],
   },
   multi: {
     // Two that contend: with a command each behind what a leader fills by itself, and with a crash.
     small: () => [
-      multiModel({ ballots: [1, 1], crashes: [0, 0], slots: 2 }),
-      multiModel({ ballots: [1, 1], crashes: [0, 1], slots: 1 }),
+      whole(multiModel({ ballots: [1, 1], crashes: [0, 0], slots: 2 })),
+      whole(multiModel({ ballots: [1, 1], crashes: [0, 1], slots: 1 })),
     ],
     full: () => [
-      multiModel({ ballots: [1, 0, 0], crashes: [0, 0, 0] }),
-      multiModel({ ballots: [1, 1, 0], crashes: [0, 0, 1] }),
+      folded(multiModel({ ballots: [1, 1], crashes: [1, 1], slots: 2 })),
+      folded(multiModel({ ballots: [1, 0, 0], crashes: [0, 0, 0] })),
+      folded(multiModel({ ballots: [1, 1, 0], crashes: [0, 0, 1] })),
     ],
   },
 }
 
 /** Those of one model, or of all. */
-export function configurations(model: ModelName | 'all', size: Size): readonly Model[] {
+export function configurations(model: ModelName | 'all', size: Size): readonly Configuration[] {
   const { essential, practical, multi } = ALL
   const chosen = model === 'all' ? [essential, practical, multi] : [ALL[model]]
   return chosen.flatMap((sizes) => sizes[size]())

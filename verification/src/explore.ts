@@ -24,6 +24,8 @@ const HEADER = [
   'transitions',
   'depth',
   'visited',
+  'folded',
+  'outcomes',
   'seconds',
   'states/s',
   'configuration',
@@ -55,7 +57,7 @@ async function visit({ model, size, seconds, save }: Options): Promise<number> {
   let exitCode = 0
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
-  for (const made of configurations(model, size)) {
+  for (const { model: made, fold } of configurations(model, size)) {
     if (stop.signal.aborted) break
     const progress = progressLine(`${made.name}: ${made.description}`)
     const beganMs = performance.now()
@@ -65,11 +67,16 @@ async function visit({ model, size, seconds, save }: Options): Promise<number> {
     const timer = setTimeout(end, seconds * 1000)
     stop.signal.addEventListener('abort', end)
     // oxlint-disable-next-line no-await-in-loop -- one after another: each takes all the memory that it can get
-    const found = await explore(made, { signal: time.signal, onProgress: progress.set })
+    const found = await explore(made, { fold, signal: time.signal, onProgress: progress.set })
     clearTimeout(timer)
     stop.signal.removeEventListener('abort', end)
     progress.end()
     rows.push(rowOf(made, found, (performance.now() - beganMs) / 1000))
+    const missing = found.complete ? found.neverChosen : []
+    for (const value of missing) {
+      exitCode = 1
+      console.log(`${made.name} violated: progress: no run chooses ${JSON.stringify(value)}`)
+    }
     if (found.violation === null) continue
     exitCode = 1
     console.log(formatTrace(made, found.violation))
@@ -82,7 +89,7 @@ async function visit({ model, size, seconds, save }: Options): Promise<number> {
 
 function rowOf(
   { name, description }: { readonly name: string; readonly description: string },
-  { states, transitions, depth, complete, violation }: Exploration,
+  { states, transitions, depth, complete, folded, outcomes, violation }: Exploration,
   seconds: number,
 ): string[] {
   const visited = violation !== null ? 'BROKEN' : complete ? 'all' : `to depth ${depth}`
@@ -92,6 +99,8 @@ function rowOf(
     transitions.toLocaleString('en'),
     String(depth),
     visited,
+    folded ? 'yes' : 'no',
+    outcomes.toLocaleString('en'),
     seconds.toFixed(1),
     Math.round(states / seconds).toLocaleString('en'),
     description,

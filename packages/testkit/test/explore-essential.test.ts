@@ -131,7 +131,7 @@ describe('the essential classes', { timeout: PATIENCE_MS }, () => {
     expect({ complete, violation, states }).toEqual({
       complete: true,
       violation: null,
-      states: 43_132,
+      states: 19_865,
     })
   })
 

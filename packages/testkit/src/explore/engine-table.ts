@@ -3,8 +3,12 @@
  * it, and what follows each input. Objects with #fields cannot be copied; but they are
  * deterministic, so the same history always makes the same object, and a step is computed once by
  * making one afresh. Two histories lead to one state only where the objects have the same structure
- * (see `structure.ts`), which is what makes looking it up the same as running it.
+ * (see `structure.ts`), which is what makes looking it up the same as running it; or, in a table that
+ * folds, where the engine calls them alike, and then every input that one of them is given is given
+ * to all, with the same outcome. It must never believe such a claim without having looked.
  */
+import { FoldError } from './ignored.ts'
+import type { Delivery } from './ignored.ts'
 import { freeze, Structures } from './structure.ts'
 import type { Engine, Input, Model, NodeModel, Reaction, Stored } from './model.ts'
 import type { Engines } from './node-state.ts'
@@ -12,12 +16,25 @@ import type { Engines } from './node-state.ts'
 /** The name of a state. */
 export type EngineId = number
 
-interface Entry {
-  readonly node: NodeModel
+/** How an object came to be. */
+interface Origin {
   readonly stored: Stored
   readonly history: readonly Input[]
+}
+
+interface After {
+  readonly input: Input
+  readonly engine: EngineId
+  readonly reaction: Reaction
+}
+
+interface Entry {
+  readonly node: NodeModel
+  /** One for each structure that is alike; each step of the first was taken by all. */
+  readonly origins: [Origin, ...Origin[]]
+  readonly engine: Engine
   readonly usable: ReadonlySet<string>
-  readonly after: Map<string, { readonly engine: EngineId; readonly reaction: Reaction }>
+  readonly after: Map<string, After>
 }
 
 /** Engines that are looked up. */
@@ -27,7 +44,11 @@ export class EngineTable implements Engines<EngineId> {
   readonly #ids = new Map<string, EngineId>()
   readonly #created = new Map<string, EngineId>()
 
-  constructor(model: Model) {
+  readonly #alike = new Map<string, EngineId>()
+  readonly #folds: boolean
+
+  constructor(model: Model, folds: boolean) {
+    this.#folds = folds
     for (const constant of model.constants) this.#structures.addConstant(constant)
   }
 
@@ -40,7 +61,8 @@ export class EngineTable implements Engines<EngineId> {
     const key = `${node.id} ${JSON.stringify(stored)}`
     const known = this.#created.get(key)
     if (known !== undefined) return known
-    const id = this.#intern(node, freeze(stored), [], node.create(stored))
+    const origin = { stored: freeze(stored), history: [] }
+    const id = this.#intern(node, origin, node.create(stored))
     this.#created.set(key, id)
     return id
   }
@@ -50,22 +72,32 @@ export class EngineTable implements Engines<EngineId> {
     const key = JSON.stringify(input)
     const known = entry.after.get(key)
     if (known !== undefined) return known
-    const { node, stored, history } = entry
-    const engine = node.create(stored)
-    for (const past of history) freeze(engine.react(past))
-    const reaction = freeze(engine.react(freeze(input)))
-    const after = { engine: this.#intern(node, stored, [...history, input], engine), reaction }
+    const {
+      engine,
+      reaction,
+      origin: next,
+    } = this.#run(entry.node, entry.origins[0], freeze(input))
+    const after = { input, engine: this.#intern(entry.node, next, engine), reaction }
     entry.after.set(key, after)
+    // There may be more of them by the time that one was looked at.
+    for (const origin of entry.origins) {
+      if (origin !== entry.origins[0]) this.#compare(entry.node, origin, after)
+    }
     return after
   }
 
   /** The state of `renamed` after a history in which everything has its other name. */
   rename(id: EngineId, renamed: NodeModel, rename: <T>(item: T) => T): EngineId {
-    const { stored, history } = this.#entry(id)
+    const { stored, history } = this.#entry(id).origins[0]
     return history.reduce(
       (engine, input) => this.react(engine, rename(input)).engine,
       this.create(renamed, rename(stored)),
     )
+  }
+
+  /** Whether the engine claims to ignore it from this state on. */
+  claimsToIgnore(id: EngineId, { from, message }: Delivery): boolean {
+    return this.#folds && this.#entry(id).engine.ignores?.(from, message) === true
   }
 
   canUse(id: EngineId, command: string): boolean {
@@ -82,14 +114,54 @@ export class EngineTable implements Engines<EngineId> {
     return entry
   }
 
-  #intern(node: NodeModel, stored: Stored, history: readonly Input[], engine: Engine): EngineId {
+  /** A fresh object after `input`, and what it answered. */
+  #run(node: NodeModel, { stored, history }: Origin, input: Input) {
+    const engine = node.create(stored)
+    for (const past of history) freeze(engine.react(past))
+    const reaction = freeze(engine.react(input))
+    return { engine, reaction, origin: { stored, history: [...history, input] } }
+  }
+
+  #compare(node: NodeModel, from: Origin, { input, engine: expected, reaction }: After): void {
+    const { engine, reaction: other, origin } = this.#run(node, from, input)
+    // The answers first: what differs in them need not be followed any further.
+    const isSame = JSON.stringify(other) === JSON.stringify(reaction)
+    if (isSame && this.#intern(node, origin, engine) === expected) return
+    throw new FoldError(`States of ${node.id} are not alike after ${JSON.stringify(input)}.`)
+  }
+
+  #intern(node: NodeModel, origin: Origin, engine: Engine): EngineId {
     const key = `${node.id} ${this.#structures.of(engine.subject)}`
     const known = this.#ids.get(key)
     if (known !== undefined) return known
     const commands = node.commands.map(({ name }) => name)
     const usable = new Set(commands.filter((name) => engine.canUse?.(name) ?? true))
-    const id = this.#entries.push({ node, stored, history, usable, after: new Map() }) - 1
+    const likeness = () => engine.likeness?.() ?? this.#structures.likenessOf(engine.subject)
+    const alikeKey = this.#folds ? `${node.id} like ${likeness()}` : key
+    const alike = this.#alike.get(alikeKey)
+    if (alike !== undefined) {
+      this.#ids.set(key, alike)
+      this.#join(this.#entry(alike), origin, usable)
+      return alike
+    }
+    const id = this.#entries.length
+    this.#entries.push({
+      node,
+      origins: [origin],
+      engine,
+      usable,
+      after: new Map(),
+    })
     this.#ids.set(key, id)
+    this.#alike.set(alikeKey, id)
     return id
+  }
+
+  #join({ node, origins, usable, after }: Entry, origin: Origin, ownUsable: typeof usable): void {
+    const isSame =
+      usable.size === ownUsable.size && [...usable].every((name) => ownUsable.has(name))
+    if (!isSame) throw new FoldError(`States of ${node.id} are not alike in what can be asked.`)
+    origins.push(origin)
+    for (const known of after.values()) this.#compare(node, origin, known)
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The classes of `essential` as a model: proposers, acceptors and a learner, each a node of its own.
  */
-import { formatBallot, majority } from '@paxos/core'
+import { compareBallots, formatBallot, majority, sameBallot } from '@paxos/core'
 import type { Ballot, NodeId, QuorumSystem } from '@paxos/core'
 import { Acceptor, Learner, Proposer } from '@paxos/core/essential'
 import { textIn } from './model.ts'
@@ -64,7 +64,9 @@ export function essentialModel(options: EssentialOptions = {}): Model {
       crashes: proposerRestarts,
       saves: 'at once',
       create: ({ promised }) =>
-        proposing(classes.proposer(id, quorums, promised), (attempt) => valueOf(index, attempt)),
+        proposing(classes.proposer(id, quorums, promised), promised, (attempt) =>
+          valueOf(index, attempt),
+        ),
     })),
     ...acceptors.map((id): NodeModel => ({
       id,
@@ -82,6 +84,9 @@ export function essentialModel(options: EssentialOptions = {}): Model {
       create: () => learning(classes.learner(quorums)),
     },
   ]
+  const values = times.flatMap((count, index) => {
+    return Array.from({ length: count }, (_, attempt) => valueOf(index, attempt))
+  })
   const restarts = proposerRestarts > 0 ? `, ${proposerRestarts} restarts each` : ''
   return {
     name: 'essential',
@@ -97,9 +102,8 @@ export function essentialModel(options: EssentialOptions = {}): Model {
     },
     nodes,
     quorums,
-    values: times.flatMap((count, index) => {
-      return Array.from({ length: count }, (_, attempt) => valueOf(index, attempt))
-    }),
+    values,
+    choosable: [...new Set(values)],
     interchangeable: acceptors,
     constants: [quorums],
   }
@@ -107,13 +111,32 @@ export function essentialModel(options: EssentialOptions = {}): Model {
 
 const NOTHING: Reaction = { send: [], save: null, learnt: [] }
 
-/** A proposer makes the ballot durable that it uses, before its Prepare leaves. */
-function proposing(proposer: Proposer<string>, valueOf: (attempt: number) => string): Engine {
+/**
+ * A proposer makes the ballot durable that it uses, before its Prepare leaves. What it was promised
+ * matters to it until it proposes, and not in which order.
+ */
+function proposing(
+  proposer: Proposer<string>,
+  seen: Ballot | null,
+  valueOf: (attempt: number) => string,
+): Engine {
+  let used = seen
+  /** The promises of the attempt that has not proposed yet. */
+  let promises: readonly string[] | null = null
   return {
     subject: proposer,
+    likeness: () => JSON.stringify([used, promises]),
+    ignores(_from, plain) {
+      const message = asMessage<string>(plain)
+      if (message.type !== 'promise') return true
+      const order = compareBallots(message.ballot, used)
+      return order < 0 || (order === 0 && promises === null)
+    },
     react(input: Input): Reaction {
       if (input.type === 'command') {
         const message = proposer.prepare(valueOf(input.count))
+        used = message.ballot
+        promises = []
         const then = [{ to: 'all', message: asPlain(message) }]
         return { ...NOTHING, save: { change: { promised: message.ballot }, then } }
       }
@@ -121,9 +144,13 @@ function proposing(proposer: Proposer<string>, valueOf: (attempt: number) => str
       const message = asMessage<string>(input.message)
       if (message.type !== 'promise') return NOTHING
       const accept = proposer.receivePromise(input.from, message)
-      return accept === null
-        ? NOTHING
-        : { ...NOTHING, send: [{ to: 'all', message: asPlain(accept) }] }
+      if (promises !== null && sameBallot(message.ballot, used)) {
+        const told = `${input.from} ${JSON.stringify(message.accepted)}`
+        promises = [...new Set([...promises, told])].toSorted()
+      }
+      if (accept === null) return NOTHING
+      promises = null
+      return { ...NOTHING, send: [{ to: 'all', message: asPlain(accept) }] }
     },
     view: () => '',
   }

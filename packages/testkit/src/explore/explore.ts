@@ -2,18 +2,26 @@
  * Breadth first through every state that a model can reach: any message that was ever sent may come
  * at any time, any number of times, or never, which is loss, delay, duplication and reordering at
  * once. It must never leave out a state within its bounds, but for ones that are the same under an
- * exchange of interchangeable names.
+ * exchange of interchangeable names; and when it folds, ones that differ in what nobody can notice.
  */
-import type { Model } from './model.ts'
-import type { Action } from './node-state.ts'
-import { brokenBy } from './invariants.ts'
-import type { Facts } from './invariants.ts'
+import { FoldError } from './ignored.ts'
+import type { Model, Plain } from './model.ts'
+import { Judgement } from './judgement.ts'
 import { NodeTable } from './node-table.ts'
+import { NoticedSteps } from './noticed.ts'
 import { StateSet } from './state-set.ts'
 import { replay } from './trace.ts'
 import type { Step, Trace } from './trace.ts'
 
 export interface ExploreOptions {
+  /**
+   * Takes states for one that differ only in what nobody will ever notice: in steps that change
+   * nothing outside their own node, in messages that their receiver ignores from then on, in states
+   * that a model calls alike. What it claims of the last two is checked; where it is not so, the
+   * search begins again, unfolded. Far fewer states; but a trace is then the shortest only if steps
+   * that nobody notices are not counted. Default: false.
+   */
+  readonly fold?: boolean | undefined
   /** Stops after so many states. Default: 20 million, which take about a gigabyte. */
   readonly maxStates?: number | undefined
   /** Stops after so many steps from the beginning. Default: no bound. */
@@ -36,8 +44,14 @@ export interface Progress {
 export interface Exploration extends Progress {
   /** Every reachable state was visited. */
   readonly complete: boolean
+  /** Whether states were folded to the end. */
+  readonly folded: boolean
+  /** In how many ways values were accepted and said to be chosen, names folded: by whom, and when. */
+  readonly outcomes: number
   /** How many states the objects of core were seen in, one node at a time. */
   readonly engines: number
+  /** Of what some run must choose, what none has chosen: nothing can, if the search is complete. */
+  readonly neverChosen: readonly Plain[]
   /** A shortest way to break a promise; `null` when none was found. */
   readonly violation: Trace | null
 }
@@ -51,44 +65,55 @@ const DEFAULT_MAX_STATES = 20_000_000
  * trace to it is as short as there is one. Throws if nodes that are called interchangeable are not.
  */
 export async function explore(model: Model, options: ExploreOptions = {}): Promise<Exploration> {
-  const table = new NodeTable(model)
+  if (options.fold !== true) return search(model, options, false)
   try {
-    const search = new Search(model, table, options)
+    return await search(model, options, true)
+  } catch (error) {
+    if (!(error instanceof FoldError)) throw error
+    return search(model, options, false)
+  }
+}
+
+async function search(model: Model, options: ExploreOptions, folds: boolean): Promise<Exploration> {
+  const table = new NodeTable(model, folds)
+  try {
+    const running = new Search(model, table, options, folds)
     let pausedAtMs = performance.now()
-    while (search.advance(STATES_BETWEEN_PAUSES)) {
+    while (running.advance(STATES_BETWEEN_PAUSES)) {
       if (performance.now() - pausedAtMs < PAUSE_MS) continue
-      options.onProgress?.(search.progress)
+      options.onProgress?.(running.progress)
       // Lets the signal be heard.
       // oxlint-disable-next-line no-await-in-loop -- one pause after another is the point
       await new Promise((resolve) => setImmediate(resolve))
       pausedAtMs = performance.now()
       if (options.signal?.aborted === true) break
     }
-    return search.result
+    return running.result
   } finally {
     table.close()
   }
 }
 
-/** Something that breaks a promise: after a state, what observers must hear for it to show. */
+/** Something that breaks a promise: the state in which it shows, to an observer perhaps. */
 interface Found {
   readonly position: number
   readonly broken: string
-  readonly heard: readonly Step[]
 }
 
 class Search {
   readonly #model: Model
   readonly #table: NodeTable
   readonly #options: ExploreOptions
+  readonly #folds: boolean
+  readonly #noticed: NoticedSteps
   /** The nodes that make up a state: all but observers. */
   readonly #nodes: readonly number[]
-  readonly #observers: readonly number[]
+  readonly #judgement: Judgement
   readonly #states: StateSet
-  readonly #broken = new Map<string, string | null>()
-  readonly #observed = new Map<string, { broken: string; heard: readonly Step[] } | null>()
   readonly #from: Uint32Array
   readonly #to: Uint32Array
+  /** `#to` without what will be ignored. */
+  readonly #lean: Uint32Array
   readonly #canonical: Uint32Array
   readonly #exchanged: Uint32Array
   #position = 0
@@ -99,17 +124,20 @@ class Search {
   #foundDepth = Infinity
   #isFull = false
 
-  constructor(model: Model, table: NodeTable, options: ExploreOptions) {
+  constructor(model: Model, table: NodeTable, options: ExploreOptions, folds: boolean) {
     this.#model = model
     this.#table = table
     this.#options = options
+    this.#folds = folds
+    this.#noticed = new NoticedSteps(table, folds)
     const indices = model.nodes.map((_, index) => index)
     this.#nodes = indices.filter((index) => model.nodes[index]?.isObserver !== true)
-    this.#observers = indices.filter((index) => model.nodes[index]?.isObserver === true)
+    this.#judgement = new Judgement(model, table)
     const width = this.#nodes.length
     this.#states = new StateSet(width)
     this.#from = new Uint32Array(width)
     this.#to = new Uint32Array(width)
+    this.#lean = new Uint32Array(width)
     this.#canonical = new Uint32Array(width)
     this.#exchanged = new Uint32Array(width)
     this.#to.set(this.#start())
@@ -125,6 +153,9 @@ class Search {
     return {
       ...this.progress,
       complete: this.#position === this.#states.size && !this.#isFull && this.#found === null,
+      folded: this.#folds,
+      outcomes: this.#judgement.outcomes,
+      neverChosen: this.#judgement.neverChosen,
       engines: this.#table.sizes.engines,
       violation: this.#found === null ? null : this.#trace(this.#found),
     }
@@ -158,124 +189,65 @@ class Search {
     this.#states.read(position, this.#from)
     this.#to.set(this.#from)
     for (let index = 0; index < this.#nodes.length; index += 1) {
-      const node = this.#nodes[index] ?? 0
       const id = this.#from[index] ?? 0
-      for (const next of this.#table.inner(node, id)) this.#enter(position, index, next)
-      for (let other = 0; other < this.#nodes.length; other += 1) {
-        if (other === index) continue
-        const sender = this.#nodes[other] ?? 0
-        const inbox = this.#table.inbox(sender, this.#from[other] ?? 0, node)
-        for (const next of this.#table.deliveries(node, id, sender, inbox)) {
-          this.#enter(position, index, next)
-        }
+      const inboxes = this.#inboxesOf(index, this.#from)
+      for (const next of this.#noticed.after(this.#nodes[index] ?? 0, id, inboxes)) {
+        this.#to[index] = next
+        this.#enter(position)
       }
       this.#to[index] = id
     }
   }
 
-  #enter(position: number, index: number, next: number): void {
+  /** For each node of the model, what it has sent to the one at `index`. */
+  #inboxesOf(index: number, state: Uint32Array): number[] {
+    const to = this.#nodes[index] ?? 0
+    const inboxes = this.#model.nodes.map(() => 0)
+    for (const [place, from] of this.#nodes.entries()) {
+      if (place !== index) inboxes[from] = this.#table.inbox(from, state[place] ?? 0, to)
+    }
+    return inboxes
+  }
+
+  #enter(position: number): void {
     this.#transitions += 1
-    this.#to[index] = next
     this.#canonicalise()
     if (!this.#states.add(this.#canonical, position)) return
-    const found = this.#check(this.#to)
+    const found = this.#judgement.of(this.#to)
     if (found === null) return
     const depth = this.#depth + 1 + found.heard.length
     if (depth >= this.#foundDepth) return
-    this.#found = { position: this.#states.size - 1, ...found }
+    this.#found = { position: this.#states.size - 1, broken: found.broken }
     this.#foundDepth = depth
   }
 
-  /** Of all states that are the same but for interchangeable names, the one with the lowest numbers. */
+  /** Of all states that are the same as `#to` but for names, the one with the lowest numbers. */
   #canonicalise(): void {
-    this.#canonical.set(this.#to)
+    this.#forget()
+    this.#canonical.set(this.#lean)
     const { exchanges } = this.#table
     for (let exchange = 1; exchange < exchanges.length; exchange += 1) {
       const places = exchanges[exchange]?.places ?? []
       for (let index = 0; index < this.#nodes.length; index += 1) {
         const node = this.#nodes[index] ?? 0
         const place = this.#nodes.indexOf(places[node] ?? node)
-        this.#exchanged[place] = this.#table.renamed(node, this.#to[index] ?? 0, exchange)
+        this.#exchanged[place] = this.#table.renamed(node, this.#lean[index] ?? 0, exchange)
       }
       if (isLower(this.#exchanged, this.#canonical)) this.#canonical.set(this.#exchanged)
     }
   }
 
-  #check(state: Uint32Array): { broken: string; heard: readonly Step[] } | null {
-    let key = ''
-    for (let index = 0; index < this.#nodes.length; index += 1) {
-      const node = this.#nodes[index] ?? 0
-      const id = state[index] ?? 0
-      const { broken } = this.#table.state(node, id)
-      if (broken !== null) return { broken: `${this.#idOf(node)}: ${broken}`, heard: [] }
-      key += `${this.#table.facts(node, id)} `
-    }
-    let broken = this.#broken.get(key)
-    if (broken === undefined) {
-      broken = brokenBy(this.#model, this.#factsOf(state))
-      this.#broken.set(key, broken)
-    }
-    if (broken !== null) return { broken, heard: [] }
-    for (const observer of this.#observers) {
-      const found = this.#observe(observer, state, key)
-      if (found !== null) return found
-    }
-    return null
-  }
-
-  /** Whether the observer can say something wrong after some of what was sent to it. */
-  #observe(
-    observer: number,
-    state: Uint32Array,
-    facts: string,
-  ): { broken: string; heard: readonly Step[] } | null {
-    const inboxes = this.#nodes.map((node, index) => {
-      return this.#table.inbox(node, state[index] ?? 0, observer)
-    })
-    const key = `${observer} ${facts}/ ${inboxes.join(' ')}`
-    const known = this.#observed.get(key)
-    if (known !== undefined) return known
-    const actions = this.#nodes.flatMap((node, index) => {
-      const inbox = inboxes[index] ?? 0
-      return inbox === 0 ? [] : this.#table.deliveryActions(observer, node, inbox)
-    })
-    const found = this.#hear(observer, actions, this.#factsOf(state))
-    this.#observed.set(key, found)
-    return found
-  }
-
-  #hear(
-    observer: number,
-    actions: readonly Action[],
-    facts: readonly Facts[],
-  ): { broken: string; heard: readonly Step[] } | null {
-    const id = this.#idOf(observer)
-    const first = this.#table.start(observer)
-    const ways = new Map<number, readonly Step[]>([[first, []]])
-    for (const [from, way] of ways) {
-      for (const action of actions) {
-        const next = this.#table.step(observer, from, action)
-        if (ways.has(next)) continue
-        const heard = [...way, { node: id, action }]
-        ways.set(next, heard)
-        const { learnt } = this.#table.state(observer, next)
-        const all = [...facts, { id, acceptances: [], learnt: [...learnt.values()] }]
-        const broken = learnt.size === 0 ? null : brokenBy(this.#model, all)
-        if (broken !== null) return { broken, heard }
+  /** Forgets messages that nobody will heed. */
+  #forget(): void {
+    this.#lean.set(this.#to)
+    if (!this.#folds) return
+    for (const [index, node] of this.#nodes.entries()) {
+      for (const [place, to] of this.#nodes.entries()) {
+        if (place === index) continue
+        const id = this.#lean[index] ?? 0
+        this.#lean[index] = this.#table.lean(node, id, to, this.#to[place] ?? 0)
       }
     }
-    return null
-  }
-
-  #factsOf(state: Uint32Array): Facts[] {
-    return this.#nodes.map((node, index) => {
-      const { acceptances, learnt } = this.#table.state(node, state[index] ?? 0)
-      return {
-        id: this.#idOf(node),
-        acceptances: [...acceptances.values()],
-        learnt: [...learnt.values()],
-      }
-    })
   }
 
   #idOf(node: number): string {
@@ -286,7 +258,7 @@ class Search {
    * The steps to a state. The states that were kept are the same as those on the way but for names,
    * so the way is walked again, each time to a state that is the same as the next one but for names.
    */
-  #trace({ position, broken, heard }: Found): Trace {
+  #trace({ position, broken }: Found): Trace {
     const way: number[] = []
     for (let at = position; at > 0; at = this.#states.parent(at)) way.unshift(at)
     const state = Uint32Array.from(this.#start())
@@ -294,10 +266,10 @@ class Search {
     const steps: Step[] = []
     for (const at of way) {
       this.#states.read(at, wanted)
-      steps.push(this.#stepTowards(state, wanted))
+      steps.push(...this.#stepsTowards(state, wanted))
     }
-    steps.push(...heard)
     // The names may be others than when it was found; and it must be so on objects that run, too.
+    steps.push(...(this.#judgement.of(state)?.heard ?? []))
     const again = replay(this.#model, { steps }).broken
     if (again?.afterSteps !== steps.length) {
       throw new Error(`A replay does not show what was found: ${broken}. Report this model.`)
@@ -306,20 +278,16 @@ class Search {
     return { model: name, options, broken: again.promise, steps }
   }
 
-  #stepTowards(state: Uint32Array, wanted: Uint32Array): Step {
+  #stepsTowards(state: Uint32Array, wanted: Uint32Array): Step[] {
     for (const [index, node] of this.#nodes.entries()) {
-      const id = state[index] ?? 0
-      const deliveries = this.#nodes.flatMap((sender, other) => {
-        const inbox = this.#table.inbox(sender, state[other] ?? 0, node)
-        return inbox === 0 ? [] : this.#table.deliveryActions(node, sender, inbox)
-      })
-      for (const action of [...this.#table.innerActions(node, id), ...deliveries]) {
+      const ways = this.#noticed.ways(node, state[index] ?? 0, this.#inboxesOf(index, state))
+      for (const { next, actions } of ways) {
         this.#to.set(state)
-        this.#to[index] = this.#table.step(node, id, action)
+        this.#to[index] = next
         this.#canonicalise()
         if (this.#canonical.some((number, at) => number !== wanted[at])) continue
         state.set(this.#to)
-        return { node: this.#idOf(node), action }
+        return actions.map((action) => ({ node: this.#idOf(node), action }))
       }
     }
     throw new Error('A step of the trace cannot be found again. The model is not deterministic.')

@@ -14,11 +14,27 @@ export interface Facts {
   readonly learnt: Iterable<Learnt>
 }
 
-/** The promise that is broken, or `null`. */
-export function brokenBy(model: Model, nodes: readonly Facts[]): string | null {
+/** What follows from the facts. */
+export interface Verdict {
+  /** The promise that is broken, or `null`. */
+  readonly broken: string | null
+  /** By slot, the values that are chosen, as JSON. */
+  readonly chosen: ReadonlyMap<number, string>
+}
+
+/** Whether what nodes have done keeps every promise. */
+export function judge(model: Model, nodes: readonly Facts[]): Verdict {
+  const chosen = new Map<number, string>()
+  return { broken: brokenBy(model, nodes, chosen), chosen }
+}
+
+function brokenBy(
+  model: Model,
+  nodes: readonly Facts[],
+  chosen: Map<number, string>,
+): string | null {
   const acceptors = new Map<string, Set<NodeId>>()
   const values = new Map<string, string>()
-  const chosen = new Map<number, string>()
   for (const { id, acceptances } of nodes) {
     for (const { slot, ballot, value } of acceptances) {
       const at = `slot ${slot}, ballot ${formatBallot(ballot)}`

@@ -64,6 +64,17 @@ export interface Engine {
   canUse?(command: string): boolean
   /** What a trace shows of it. */
   view(): string
+  /**
+   * What of its state decides what it does from now on: a folded exploration takes states of a node
+   * for one where this is equal. It is a claim, which the exploration checks. Default: all of
+   * `subject`.
+   */
+  likeness?(): string
+  /**
+   * Whether this message will never again change anything here, whatever comes and however often
+   * the node crashes: a folded exploration forgets that it was sent. A claim as well. Default: no.
+   */
+  ignores?(from: NodeId, message: PlainObject): boolean
 }
 
 /** One node of a model. */
@@ -98,6 +109,8 @@ export interface Model {
   readonly quorums: QuorumSystem
   /** Every value that is proposed by anybody. */
   readonly values: readonly Plain[]
+  /** Those of them of which each is chosen in some run. */
+  readonly choosable: readonly Plain[]
   /** Nodes that are alike but for their names. */
   readonly interchangeable: readonly NodeId[]
   /** Objects that all engines share and nobody changes. */

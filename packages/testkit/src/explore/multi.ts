@@ -3,7 +3,7 @@
  * for the practical node, saves are durable later or never, and time stands still: what was sent may
  * be delivered again, so that nothing needs to be sent again.
  */
-import { formatBallot, majority } from '@paxos/core'
+import { compareBallots, formatBallot, majority } from '@paxos/core'
 import type { NodeId, QuorumSystem, Saved } from '@paxos/core'
 import { MultiPaxos } from '@paxos/core/multi'
 import type { LogEffects, MultiPaxosOptions } from '@paxos/core/multi'
@@ -21,6 +21,7 @@ export type LogNode = Pick<
   | 'saved'
   | 'tick'
   | 'phase'
+  | 'ballot'
   | 'room'
   | 'slotsInFlight'
   | 'promised'
@@ -67,6 +68,10 @@ export function multiModel(options: MultiOptions = {}): Model {
       },
     }
   })
+  const commands = ids.flatMap((_, index) => {
+    const count = (ballots[index] ?? 0) > 0 ? slots : 0
+    return Array.from({ length: count }, (__, each) => ({ bytes: commandOf(index, each) }))
+  })
   return {
     name: 'multi',
     description:
@@ -75,12 +80,10 @@ export function multiModel(options: MultiOptions = {}): Model {
     options: { ballots, crashes, slots },
     nodes,
     quorums,
-    values: [
-      NO_OP,
-      ...ids.flatMap((_, index) => {
-        return Array.from({ length: slots }, (__, count) => ({ bytes: commandOf(index, count) }))
-      }),
-    ],
+    values: [NO_OP, ...commands],
+    // Of the slots a new leader takes the first.
+    choosable:
+      slots > 1 ? [NO_OP, ...commands.filter(({ bytes }) => bytes.endsWith('1'))] : [NO_OP],
     interchangeable: [],
     constants: [quorums],
   }
@@ -103,6 +106,13 @@ function bytesIn(value: unknown): Uint8Array {
 function running(node: LogNode, slots: number, valueOf: (count: number) => string): Engine {
   return {
     subject: node,
+    ignores(_from, plain) {
+      const message = asLogMessage(plain)
+      if (message.type !== 'logPromise' && message.type !== 'logAccepted') return false
+      // As in the practical node; and a leader that has resigned counts no acknowledgement.
+      const order = compareBallots(message.ballot, node.ballot ?? node.promised)
+      return order < 0 || (order === 0 && node.phase === 'idle')
+    },
     react: (input) => reactionTo(effectsOf(node, input, valueOf)),
     canUse(command) {
       if (command !== 'proposes') return true

@@ -11,6 +11,8 @@ import { compareBallots } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
 import { EngineTable } from './engine-table.ts'
 import type { EngineId } from './engine-table.ts'
+import { Ignored } from './ignored.ts'
+import type { Delivery, Insides } from './ignored.ts'
 import { NOTHING_STORED } from './model.ts'
 import type { Model, NodeModel, PlainObject } from './model.ts'
 import { keyOf, start, step } from './node-state.ts'
@@ -28,6 +30,10 @@ interface Entry {
   /** For each node, the number of the list of messages that this one has sent it. */
   readonly inboxes: readonly number[]
   readonly facts: number
+  /** The number of everything that others could notice: all but the engine. */
+  readonly outside: number
+  /** The number of what decides what it does next: the engine, the disk, and what is being saved. */
+  readonly inside: number
   readonly after: Map<string, number>
   readonly renamed: number[]
 }
@@ -47,16 +53,26 @@ export class NodeTable {
   readonly #deliveries: Map<number, readonly number[]>[]
   readonly #keys = new WeakMap<Action, string>()
   readonly #actions = new Map<string, readonly Action[]>()
+  readonly #lean: Map<number, number>[]
+  readonly #insides = new Numbers<{ readonly node: number; readonly id: number }>()
+  readonly #ignored: Ignored
   /** The identity is the first. */
   readonly exchanges: readonly Exchange[]
 
-  constructor(model: Model) {
+  /** With `folds`, what the model claims of its engines is taken up, and checked. */
+  constructor(model: Model, folds = false) {
     this.#model = model
-    this.#engines = new EngineTable(model)
+    this.#engines = new EngineTable(model, folds)
     this.#entries = model.nodes.map(() => [])
     this.#ids = model.nodes.map(() => new Map())
     this.#inner = model.nodes.map(() => [])
     this.#deliveries = model.nodes.map(() => new Map())
+    this.#lean = model.nodes.map(() => new Map())
+    const insides: Insides = {
+      claimsToIgnore: (inside, delivery) => this.#claimsToIgnore(inside, delivery),
+      isChangedBy: (inside, delivery) => this.#isChangedBy(inside, delivery),
+    }
+    this.#ignored = new Ignored(insides)
     this.exchanges = exchangesOf(model)
   }
 
@@ -138,6 +154,7 @@ export class NodeTable {
     if (known !== undefined) return known
     const next = this.#intern(node, step(this.#node(node), entry.state, action, this.#engines))
     entry.after.set(key, next)
+    this.#ignored.follow(entry.inside, this.#entry(node, next).inside)
     this.exchanges.forEach(({ places, rename }, exchange) => {
       if (exchange === 0) return
       const other = places[node] ?? node
@@ -149,6 +166,30 @@ export class NodeTable {
       )
     })
     return next
+  }
+
+  /** Whether two states of a node differ in what nobody but it can notice: its engine. */
+  isSilent(node: number, id: number, next: number): boolean {
+    return this.#entry(node, id).outside === this.#entry(node, next).outside
+  }
+
+  /** The state without the messages to `to` that `to`, in its state `toId`, will ignore for ever. */
+  lean(node: number, id: number, to: number, toId: number): number {
+    if (this.inbox(node, id, to) === 0) return id
+    const { state } = this.#entry(node, id)
+    const { inside } = this.#entry(to, toId)
+    const key = (id * this.#entries.length + to) * 2 ** 22 + inside
+    const known = this.#lean[node]?.get(key)
+    if (known !== undefined) return known
+    const [from, receiver] = [this.#node(node).id, this.#node(to).id]
+    const outbox = new Map(
+      [...state.outbox].filter(([, { to: name, message }]) => {
+        return name !== receiver || !this.#ignored.has(inside, { from, message })
+      }),
+    )
+    const found = outbox.size === state.outbox.size ? id : this.#intern(node, { ...state, outbox })
+    this.#lean[node]?.set(key, found)
+    return found
   }
 
   /** The state under its other name, of the node whose place this one takes. */
@@ -186,6 +227,16 @@ export class NodeTable {
     const actions = isSwallowed ? [receive, swallow] : [receive]
     this.#actions.set(key, actions)
     return actions
+  }
+
+  #claimsToIgnore(inside: number, delivery: Delivery): boolean {
+    const { node, id } = this.#insides.at(inside)
+    return this.#engines.claimsToIgnore(this.state(node, id).engine, delivery)
+  }
+
+  #isChangedBy(inside: number, delivery: Delivery): boolean {
+    const { node, id } = this.#insides.at(inside)
+    return this.step(node, id, { type: 'receive', ...delivery }) !== id
   }
 
   #keyOf(action: Action): string {
@@ -231,7 +282,9 @@ export class NodeTable {
       [...map.keys()].map((key) => this.#texts.of(key, key))
     const { outbox, acceptances, learnt, ...rest } = state
     const facts = [numbersOf(acceptances), numbersOf(learnt)]
-    const key = JSON.stringify([rest, numbersOf(outbox), facts])
+    const { engine, ...noticed } = rest
+    const outsideKey = JSON.stringify([noticed, numbersOf(outbox), facts])
+    const key = `${engine} ${outsideKey}`
     const ids = this.#ids[node]
     const entries = this.#entries[node]
     const known = ids?.get(key)
@@ -248,7 +301,11 @@ export class NodeTable {
     })
     const factsKey = JSON.stringify(facts)
     const number = this.#texts.of(factsKey, factsKey)
-    const id = entries.push({ state, inboxes, facts: number, after: new Map(), renamed: [] }) - 1
+    const outside = this.#texts.of(outsideKey, outsideKey)
+    const id = entries.length
+    const insideKey = JSON.stringify([node, engine, rest.stored, rest.running])
+    const inside = this.#insides.of(insideKey, { node, id })
+    entries.push({ state, inboxes, facts: number, outside, inside, after: new Map(), renamed: [] })
     ids.set(key, id)
     return id
   }

@@ -3,7 +3,7 @@
  * durable only in a later step, or never. Nobody calls tick(): as the network may deliver again
  * whatever was ever sent, sending it again adds nothing.
  */
-import { formatBallot, majority } from '@paxos/core'
+import { compareBallots, formatBallot, majority } from '@paxos/core'
 import type { Effects, NodeId, QuorumSystem, Saved } from '@paxos/core'
 import { Node } from '@paxos/core/practical'
 import { savedOf, textIn } from './model.ts'
@@ -13,7 +13,15 @@ import { asMessage, asPlain } from './plain.ts'
 /** What the model calls of a node. */
 export type PracticalNode = Pick<
   Node<string>,
-  'propose' | 'prepare' | 'receive' | 'saved' | 'promised' | 'accepted' | 'chosen'
+  | 'propose'
+  | 'prepare'
+  | 'receive'
+  | 'saved'
+  | 'promised'
+  | 'accepted'
+  | 'chosen'
+  | 'phase'
+  | 'ballot'
 >
 
 export interface PracticalOptions {
@@ -52,6 +60,7 @@ export function practicalModel(options: PracticalOptions = {}): Model {
       },
     }
   })
+  const values = VALUES.filter((_, index) => (ballots[index] ?? 0) > 0)
   return {
     name: 'practical',
     description:
@@ -60,7 +69,8 @@ export function practicalModel(options: PracticalOptions = {}): Model {
     options: { ballots, crashes },
     nodes,
     quorums,
-    values: VALUES.filter((_, index) => (ballots[index] ?? 0) > 0),
+    values,
+    choosable: values,
     interchangeable: [],
     constants: [quorums],
   }
@@ -69,6 +79,14 @@ export function practicalModel(options: PracticalOptions = {}): Model {
 function running(node: PracticalNode): Engine {
   return {
     subject: node,
+    ignores(_from, plain) {
+      const message = asMessage<string>(plain)
+      if (message.type !== 'promise') return false
+      // Promises matter to a node until it leads or gives up; one that starts again has promised
+      // its own ballots as well.
+      const order = compareBallots(message.ballot, node.ballot ?? node.promised)
+      return order < 0 || (order === 0 && node.phase !== 'preparing')
+    },
     react: (input) => reactionTo(effectsOf(node, input)),
     view() {
       const { promised, accepted, chosen } = node

@@ -39,32 +39,54 @@ export class Structures {
   /** The structure of `root`. Equal texts mean equal behaviour; unequal ones mean nothing. */
   of(root: object): string {
     const seen = new Map<object, number>()
-    const parts: string[] = []
-    const tell = (value: unknown): void => {
-      if (typeof value === 'function') return void parts.push(this.#nameOf(value))
-      if (typeof value !== 'object' || value === null) return void parts.push(textOf(value))
-      const name = this.#names.get(value)
-      if (name !== undefined) return void parts.push(name)
-      const isValue = Object.isFrozen(value) && isPlain(value)
-      if (!isValue) {
+    const tell = (value: unknown): string => {
+      if (isObject(value) && !this.#isTold(value) && !isValue(value)) {
         const number = seen.get(value)
-        if (number !== undefined) return void parts.push(`^${number}`)
+        if (number !== undefined) return `^${number}`
         seen.set(value, seen.size)
       }
-      parts.push(this.#classOf(value), '{')
-      for (const part of this.#contentsOf(value)) {
-        tell(part)
-        parts.push(',')
-      }
-      parts.push('}')
+      return this.#tell(value, tell)
     }
-    tell(root)
-    return parts.join('')
+    return tell(root)
+  }
+
+  /**
+   * The same without the order of Maps and Sets, and without which parts are one and the same
+   * object. Equal texts make it likely that two objects behave the same, no more.
+   */
+  likenessOf(root: object): string {
+    const within = new Set<unknown>()
+    const tell = (value: unknown): string => {
+      if (within.has(value)) return '^'
+      if (!isObject(value) || this.#isTold(value)) return this.#tell(value, tell)
+      within.add(value)
+      const text = isExactly(value, Map)
+        ? `Map{${textsOf([...value].map((pair) => pair.map(tell).join()))}}`
+        : isExactly(value, Set)
+          ? `Set{${textsOf([...value].map(tell))}}`
+          : this.#tell(value, tell)
+      within.delete(value)
+      return text
+    }
+    return tell(root)
   }
 
   /** Lets go of the debugger. */
   close(): void {
     this.#session.disconnect()
+  }
+
+  /** `value` as text, and what it holds as `tell` says. */
+  #tell(value: unknown, tell: (part: unknown) => string): string {
+    if (typeof value === 'function') return this.#nameOf(value)
+    if (!isObject(value)) return textOf(value)
+    const name = this.#names.get(value)
+    if (name !== undefined) return name
+    return `${this.#classOf(value)}{${this.#contentsOf(value).map(tell).join()}}`
+  }
+
+  #isTold(value: object): boolean {
+    return this.#names.has(value)
   }
 
   #contentsOf(value: object): unknown[] {
@@ -153,6 +175,19 @@ export function freeze<T>(value: T): T {
   if (!isPlain(value) && !Array.isArray(value)) return value
   for (const part of Object.values(value)) freeze(part)
   return Object.freeze(value)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+/** Nobody can change it, so that it makes no difference whether it is shared. */
+function isValue(value: object): boolean {
+  return Object.isFrozen(value) && isPlain(value)
+}
+
+function textsOf(texts: readonly string[]): string {
+  return texts.toSorted().join()
 }
 
 const OBJECT = Symbol('an object')

@@ -2,7 +2,7 @@
  * A run, step by step: to be read as a table, stored as JSON, and run again on fresh objects of
  * core. A replay must never look anything up that the explorer found: it runs what is there now.
  */
-import { brokenBy } from './invariants.ts'
+import { judge } from './invariants.ts'
 import { NOTHING_STORED } from './model.ts'
 import type { Engine, Model, NodeModel, Plain, PlainObject } from './model.ts'
 import { start, step } from './node-state.ts'
@@ -133,7 +133,7 @@ function brokenIn(model: Model, states: ReadonlyMap<string, NodeState<Engine>>):
   const facts = [...states].map(([id, { acceptances, learnt }]) => {
     return { id, acceptances: acceptances.values(), learnt: [...learnt.values()] }
   })
-  return brokenBy(model, facts)
+  return judge(model, facts).broken
 }
 
 function describe(action: Action): string {
