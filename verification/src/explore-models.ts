@@ -35,22 +35,26 @@ const ALL: Record<ModelName, Record<Size, () => readonly Configuration[]>> = {
     small: () => [
       whole(practicalModel({ ballots: [1, 0, 0], crashes: [0, 0, 1] })),
       whole(practicalModel({ ballots: [1, 1], crashes: [1, 1] })),
+      folded(practicalModel({ ballots: [2, 0], crashes: [1, 0] })),
     ],
     full: () => [
       folded(practicalModel({ ballots: [1, 1, 0], crashes: [0, 0, 0] })),
-      folded(practicalModel({ ballots: [2, 0, 0], crashes: [0, 0, 1] })),
+      folded(practicalModel({ ballots: [2, 0, 0], crashes: [1, 0, 0] })),
       folded(practicalModel({ ballots: [2, 1], crashes: [1, 1] })),
       folded(practicalModel({ ballots: [1, 1, 0], crashes: [1, 1, 1] })),
     ],
   },
   multi: {
-    // Two that contend: with a command each behind what a leader fills by itself, and with a crash.
+    // One alone, which crashes; and two that contend, with a command each behind what a leader fills
+    // by itself, and with a crash.
     small: () => [
+      folded(multiModel({ ballots: [2], crashes: [2], slots: 2 })),
       whole(multiModel({ ballots: [1, 1], crashes: [0, 0], slots: 2 })),
       whole(multiModel({ ballots: [1, 1], crashes: [0, 1], slots: 1 })),
     ],
     full: () => [
       folded(multiModel({ ballots: [1, 1], crashes: [1, 1], slots: 2 })),
+      folded(multiModel({ ballots: [2, 1], crashes: [0, 0], slots: 1 })),
       folded(multiModel({ ballots: [1, 0, 0], crashes: [0, 0, 0] })),
       folded(multiModel({ ballots: [1, 1, 0], crashes: [0, 0, 1] })),
     ],

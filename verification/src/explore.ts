@@ -72,6 +72,7 @@ async function visit({ model, size, seconds, save }: Options): Promise<number> {
     stop.signal.removeEventListener('abort', end)
     progress.end()
     rows.push(rowOf(made, found, (performance.now() - beganMs) / 1000))
+    if (found.refuted !== null) console.log(`${made.name} is not folded: ${found.refuted}`)
     const missing = found.complete ? found.neverChosen : []
     for (const value of missing) {
       exitCode = 1

@@ -4,7 +4,7 @@
 import { compareBallots, formatBallot, majority, sameBallot } from '@paxos/core'
 import type { Ballot, NodeId, QuorumSystem } from '@paxos/core'
 import { Acceptor, Learner, Proposer } from '@paxos/core/essential'
-import { textIn } from './model.ts'
+import { counted, textIn } from './model.ts'
 import type { Engine, Input, Model, NodeModel, Reaction, Stored } from './model.ts'
 import { asMessage, asPlain } from './plain.ts'
 
@@ -87,12 +87,12 @@ export function essentialModel(options: EssentialOptions = {}): Model {
   const values = times.flatMap((count, index) => {
     return Array.from({ length: count }, (_, attempt) => valueOf(index, attempt))
   })
-  const restarts = proposerRestarts > 0 ? `, ${proposerRestarts} restarts each` : ''
+  const restarts = proposerRestarts > 0 ? `, ${counted(proposerRestarts, 'restart')} each` : ''
   return {
     name: 'essential',
     description:
-      `${proposers.length} proposers with ${times.join(' and ')} ballots${restarts}, ` +
-      `${acceptors.length} acceptors that crash at will, a learner`,
+      `${counted(proposers.length, 'proposer')} with ${times.join(' and ')} ballots${restarts}, ` +
+      `${counted(acceptors.length, 'acceptor')} that crash at will, a learner`,
     options: {
       proposers: proposers.length,
       ballots,

@@ -46,6 +46,8 @@ export interface Exploration extends Progress {
   readonly complete: boolean
   /** Whether states were folded to the end. */
   readonly folded: boolean
+  /** The claim of the model that was not so, for which nothing was folded; `null` when none was. */
+  readonly refuted: string | null
   /** In how many ways values were accepted and said to be chosen, names folded: by whom, and when. */
   readonly outcomes: number
   /** How many states the objects of core were seen in, one node at a time. */
@@ -70,7 +72,7 @@ export async function explore(model: Model, options: ExploreOptions = {}): Promi
     return await search(model, options, true)
   } catch (error) {
     if (!(error instanceof FoldError)) throw error
-    return search(model, options, false)
+    return { ...(await search(model, options, false)), refuted: error.message }
   }
 }
 
@@ -154,6 +156,7 @@ class Search {
       ...this.progress,
       complete: this.#position === this.#states.size && !this.#isFull && this.#found === null,
       folded: this.#folds,
+      refuted: null,
       outcomes: this.#judgement.outcomes,
       neverChosen: this.#judgement.neverChosen,
       engines: this.#table.sizes.engines,

@@ -135,6 +135,11 @@ export function savedOf<V>(stored: Stored, valueOf: (value: Plain) => V): Saved<
   }
 }
 
+/** `2 nodes`, for descriptions. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
 /** A value that is text. */
 export function textIn(value: Plain): string {
   if (typeof value !== 'string') throw new TypeError('The value is no text.')

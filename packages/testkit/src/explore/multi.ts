@@ -7,7 +7,7 @@ import { compareBallots, formatBallot, majority } from '@paxos/core'
 import type { NodeId, QuorumSystem, Saved } from '@paxos/core'
 import { MultiPaxos } from '@paxos/core/multi'
 import type { LogEffects, MultiPaxosOptions } from '@paxos/core/multi'
-import { savedOf } from './model.ts'
+import { counted, savedOf } from './model.ts'
 import type { Acceptance, Engine, Input, Model, NodeModel, PlainObject } from './model.ts'
 import type { Reaction, Sent, Stored } from './model.ts'
 import { asLogMessage, asPlain, bytesOf } from './plain.ts'
@@ -29,7 +29,7 @@ export type LogNode = Pick<
 >
 
 export interface MultiOptions {
-  /** How often each node may try to lead; two or three nodes, as many as numbers. Default: [1, 1, 0]. */
+  /** How often each node may try to lead; one to three nodes, as many as numbers. Default: [1, 1, 0]. */
   readonly ballots?: readonly number[]
   /** How often each node may crash. Default: [0, 0, 1]. */
   readonly crashes?: readonly number[]
@@ -75,7 +75,7 @@ export function multiModel(options: MultiOptions = {}): Model {
   return {
     name: 'multi',
     description:
-      `${ids.length} nodes of a log with ${slots} slots, ${ballots.join(', ')} ballots and ` +
+      `${counted(ids.length, 'node')} of a log with ${counted(slots, 'slot')}, ${ballots.join(', ')} ballots and ` +
       `${crashes.join(', ')} crashes, saves that are durable later or never`,
     options: { ballots, crashes, slots },
     nodes,

@@ -6,7 +6,7 @@
 import { compareBallots, formatBallot, majority } from '@paxos/core'
 import type { Effects, NodeId, QuorumSystem, Saved } from '@paxos/core'
 import { Node } from '@paxos/core/practical'
-import { savedOf, textIn } from './model.ts'
+import { counted, savedOf, textIn } from './model.ts'
 import type { Engine, Input, Model, NodeModel, PlainSave, Reaction, Sent, Stored } from './model.ts'
 import { asMessage, asPlain } from './plain.ts'
 
@@ -20,12 +20,13 @@ export type PracticalNode = Pick<
   | 'promised'
   | 'accepted'
   | 'chosen'
+  | 'wanted'
   | 'phase'
   | 'ballot'
 >
 
 export interface PracticalOptions {
-  /** How many ballots each node may try; two or three nodes, as many as numbers. Default: [1, 1, 0]. */
+  /** How many ballots each node may try; one to three nodes, as many as numbers. Default: [1, 1, 0]. */
   readonly ballots?: readonly number[]
   /** How often each node may crash. Default: [0, 0, 1]. */
   readonly crashes?: readonly number[]
@@ -35,10 +36,14 @@ export interface PracticalOptions {
 }
 
 const IDS = ['a', 'b', 'c']
-const VALUES = ['x', 'y', 'z']
+
+/** What a node wants at its first ballot, and at a later one if it has lost the first in a crash. */
+function valueOf(node: number, attempt: number): string {
+  return `${['x', 'y', 'z'][node] ?? ''}${attempt + 1}`
+}
 
 /**
- * Nodes, of which each that has ballots wants a value of its own. Where a node saves, others
+ * Nodes, of which each that has ballots wants a value of its own; after a crash, another. Where a node saves, others
  * may go on, and it too, before the save is durable; a crash then loses it, or the newest of them.
  */
 export function practicalModel(options: PracticalOptions = {}): Model {
@@ -55,28 +60,29 @@ export function practicalModel(options: PracticalOptions = {}): Model {
       saves: 'later',
       create: (stored: Stored) => {
         const node = make(id, quorums, savedOf(stored, textIn))
-        if (times > 0) node.propose(VALUES[index] ?? '')
-        return running(node)
+        return running(node, (attempt) => valueOf(index, attempt))
       },
     }
   })
-  const values = VALUES.filter((_, index) => (ballots[index] ?? 0) > 0)
+  const values = ballots.map((times, index) => {
+    return Array.from({ length: times }, (_, attempt) => valueOf(index, attempt))
+  })
   return {
     name: 'practical',
     description:
-      `${ids.length} nodes with ${ballots.join(', ')} ballots and ${crashes.join(', ')} crashes, ` +
+      `${counted(ids.length, 'node')} with ${ballots.join(', ')} ballots and ${crashes.join(', ')} crashes, ` +
       'saves that are durable later or never',
     options: { ballots, crashes },
     nodes,
     quorums,
-    values,
-    choosable: values,
+    values: values.flat(),
+    choosable: values.flatMap((ofNode) => ofNode.slice(0, 1)),
     interchangeable: [],
     constants: [quorums],
   }
 }
 
-function running(node: PracticalNode): Engine {
+function running(node: PracticalNode, wanted: (attempt: number) => string): Engine {
   return {
     subject: node,
     ignores(_from, plain) {
@@ -87,7 +93,7 @@ function running(node: PracticalNode): Engine {
       const order = compareBallots(message.ballot, node.ballot ?? node.promised)
       return order < 0 || (order === 0 && node.phase !== 'preparing')
     },
-    react: (input) => reactionTo(effectsOf(node, input)),
+    react: (input) => reactionTo(effectsOf(node, input, wanted)),
     view() {
       const { promised, accepted, chosen } = node
       const held = accepted === null ? 'none' : `${formatBallot(accepted.ballot)}:${accepted.value}`
@@ -97,9 +103,15 @@ function running(node: PracticalNode): Engine {
   }
 }
 
-function effectsOf(node: PracticalNode, input: Input): Effects<string> {
+function effectsOf(
+  node: PracticalNode,
+  input: Input,
+  wanted: (attempt: number) => string,
+): Effects<string> {
   switch (input.type) {
     case 'command':
+      // It does not lead then, or it would want something already: nothing follows from it yet.
+      if (node.wanted === null) node.propose(wanted(input.count))
       return node.prepare()
     case 'saved':
       return node.saved()
