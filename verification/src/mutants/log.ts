@@ -7,6 +7,8 @@ import type { Mutant } from './mutant.ts'
 const MULTI = 'packages/core/src/multi'
 
 const SIMULATE = { type: 'simulate', profile: 'swarm', seeds: 40 } as const
+/** Where it takes a leader that is one no more. */
+const LEADERS = { type: 'simulate', profile: 'leaders', seeds: 100 } as const
 
 /** What takes a rarer run than the simulator finds in so few seeds, a property of the engine sees. */
 const BY_SIMULATION = [SIMULATE, { type: 'tests', file: 'multi/properties.test.ts' }] as const
@@ -94,7 +96,10 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     to: `    this.#role = { phase: 'preparing', phase1 }
     phase1.countOwnPromise(this.#settings.id, this.#acceptor.log.entriesFrom(phase1.from))
 `,
-    caughtBy: BY_SIMULATION,
+    caughtBy: [
+      { type: 'explore', model: 'multi' },
+      { type: 'tests', file: 'multi/properties.test.ts' },
+    ],
     isSlow: true,
   },
   {
@@ -103,7 +108,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'if (compareBallots(entry.ballot, known) > 0) this.#accepted.set(entry.slot, entry)',
     to: `const isLower = known === null || compareBallots(entry.ballot, known) < 0
       if (isLower) this.#accepted.set(entry.slot, entry)`,
-    caughtBy: BY_SIMULATION,
+    caughtBy: [LEADERS, { type: 'tests', file: 'multi/properties.test.ts' }],
     isSlow: true,
   },
   {
@@ -132,7 +137,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/phase1.ts`,
     from: `    if (page.compactedThrough >= page.from || page.chosenThrough > reach) return 'behind'\n`,
     to: `    if (page.chosenThrough > reach) return 'behind'\n`,
-    caughtBy: BY_SIMULATION,
+    caughtBy: [LEADERS, { type: 'tests', file: 'multi/properties.test.ts' }],
     isSlow: true,
   },
   {
@@ -182,7 +187,10 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/acceptor.ts`,
     from: 'this.#log.compact(snapshot.through, 0)',
     to: 'this.#log.compact(snapshot.through, TAIL_BYTES)',
-    caughtBy: [SIMULATE, { type: 'tests', file: 'multi/catch-up.test.ts' }],
+    caughtBy: [
+      { ...LEADERS, seeds: 300 },
+      { type: 'tests', file: 'multi/catch-up.test.ts' },
+    ],
     isSlow: true,
   },
   {
@@ -254,7 +262,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: "if (typeof read === 'number') this.#role.reads.add(step, read)",
     to: `const slot = this.#acceptor.chosenThrough
     if (typeof read === 'number') step.tell({ type: 'read-ready', id: read, slot })`,
-    caughtBy: BY_SIMULATION,
+    caughtBy: [LEADERS, { type: 'tests', file: 'multi/properties.test.ts' }],
     isSlow: true,
   },
   {
@@ -262,7 +270,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/leader.ts`,
     from: 'const beginsRound = chosenThrough >= recoveredThrough && reads.begin(id, chosenThrough)',
     to: 'const beginsRound = (recoveredThrough < 0 || phase2.isRecovered) && reads.begin(id, chosenThrough)',
-    caughtBy: BY_SIMULATION,
+    caughtBy: [LEADERS, { type: 'tests', file: 'multi/properties.test.ts' }],
   },
   {
     name: 'reads: an answer to an earlier round confirms a later one',

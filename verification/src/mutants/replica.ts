@@ -117,7 +117,11 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     file: `${REPLICA}/reads.ts`,
     from: '    this.#failed.push(read)\n',
     to: '',
-    caughtBy: BY_SIMULATION,
+    caughtBy: [
+      { type: 'simulate', profile: 'leaders', seeds: 150 },
+      { type: 'tests', file: 'replica.test.ts' },
+    ],
+    isSlow: true,
   },
   {
     name: 'replica: a value that no node could apply is taken from another node',

@@ -86,7 +86,7 @@ export type Action = Fault | ClientCall
 /** Everything that a run follows from. */
 export interface Plan {
   readonly seed: number
-  readonly nodes: readonly [NodeId, ...NodeId[]]
+  readonly nodes: Nodes
   /** From then on there are no faults, and the cluster must recover. */
   readonly faultsEndMs: number
   /** How long a frame takes without a delay spike, in milliseconds. */
@@ -104,8 +104,9 @@ export interface Plan {
 /** The plan that follows from `seed` under `profile`. */
 export function drawPlan(seed: number, profile: Profile): Plan {
   const setup = randomOf(seed, 'setup')
-  const all = ['a', 'b', 'c', 'd', 'e'] as const
-  const nodes: [NodeId, ...NodeId[]] = setup.chance(0.6) ? ['a', 'b', 'c'] : [...all]
+  const usual: Nodes = setup.chance(0.6) ? ['a', 'b', 'c'] : ['a', 'b', 'c', 'd', 'e']
+  const size = randomOf(seed, 'size')
+  const nodes = size.chance(0.15) ? size.pick(UNUSUAL_SIZES) : usual
   const { faultsForMs } = profile
   const plan = {
     seed,
@@ -130,6 +131,12 @@ export function drawPlan(seed: number, profile: Profile): Plan {
   return { ...plan, actions: actions.toSorted((a, b) => a.atMs - b.atMs) }
 }
 
+type Nodes = readonly [NodeId, ...NodeId[]]
+
+const FOUR: Nodes = ['a', 'b', 'c', 'd']
+/** Quorums of all, and quorums that are more than half by two. */
+const UNUSUAL_SIZES: readonly [Nodes, ...Nodes[]] = [['a'], ['a', 'b'], FOUR, FOUR]
+
 const CLIENTS = 4
 
 /** A swarm has a little of one kind and very much of another: what needs many at once gets them. */
@@ -142,13 +149,14 @@ function drawFaults(
   seed: number,
   { perMinute, isSwarm, faultsForMs }: Profile,
   kind: FaultKind,
-  nodes: readonly [NodeId, ...NodeId[]],
+  nodes: Nodes,
 ): Fault[] {
   const random = randomOf(seed, kind)
   const isOn = !isSwarm || random.chance(0.4)
   const factor = isSwarm ? random.pick(SWARM_FACTORS) : 1
   const expected = isOn ? ((perMinute[kind] ?? 0) * factor * faultsForMs) / 60_000 : 0
   const drawn = Math.floor(expected) + (random.chance(expected % 1) ? 1 : 0)
+  if (nodes.length === 1 && (kind === 'one-way-cut' || kind === 'partition')) return []
   // A quorum of disks must stay undamaged: nobody promises more without one.
   const count = kind === 'bit-flip' ? Math.min(drawn, (nodes.length - 1) / 2) : drawn
   const damaged = shuffled(nodes, random)
@@ -156,15 +164,33 @@ function drawFaults(
     const atMs = random.integer(0, faultsForMs - 1)
     const node = kind === 'bit-flip' ? (damaged[index] ?? nodes[0]) : random.pick(nodes)
     const untilMs = Math.min(faultsForMs, atMs + random.integer(20, MAX_AWAY_MS))
-    return drawFault(kind, { atMs, untilMs }, node, nodes, random)
-  })
+    const fault = drawFault(kind, { atMs, untilMs }, node, nodes, random)
+    return kind === 'partition'
+      ? [fault, ...drawShifts(untilMs, faultsForMs, nodes, random)]
+      : fault
+  }).flat()
+}
+
+/**
+ * Other partitions, each at the end of the one before, so that nothing heals between them: whoever
+ * was cut off, with what only it has accepted, is soon in a quorum without those that outvoted it.
+ */
+function drawShifts(atMs: number, faultsForMs: number, nodes: Nodes, random: Random): Fault[] {
+  const shifts: Fault[] = []
+  let window = { atMs, untilMs: atMs }
+  while (random.chance(0.7)) {
+    const untilMs = Math.min(faultsForMs, window.untilMs + random.integer(500, 5000))
+    window = { atMs: window.untilMs, untilMs }
+    shifts.push(drawFault('partition', window, nodes[0], nodes, random))
+  }
+  return shifts
 }
 
 function drawFault(
   type: FaultKind,
   window: Window,
   node: NodeId,
-  nodes: readonly [NodeId, ...NodeId[]],
+  nodes: Nodes,
   random: Random,
 ): Fault {
   const { atMs } = window

@@ -38,7 +38,7 @@ export interface Profile {
   readonly operationsPerMinute: number
 }
 
-export type ProfileName = 'swarm' | 'calm' | 'network' | 'disk' | 'crash'
+export type ProfileName = 'swarm' | 'calm' | 'network' | 'disk' | 'crash' | 'leaders'
 
 const NETWORK = {
   loss: 6,
@@ -59,6 +59,21 @@ const DISK = {
   crash: 5,
 } as const
 
+/** Leaders that do not know yet that they lead no more: cut off, paused, or with a slow clock. */
+const LEADERS = {
+  partition: 16,
+  'one-way-cut': 8,
+  'delay-spike': 12,
+  reordering: 6,
+  loss: 3,
+  duplication: 3,
+  pause: 12,
+  'clock-drift': 10,
+  crash: 4,
+  stop: 2,
+  'slow-disk': 3,
+} as const
+
 const common = { faultsForMs: 30_000, isSwarm: false, operationsPerMinute: 300 }
 
 export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
@@ -67,4 +82,5 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
   network: { ...common, name: 'network', perMinute: NETWORK },
   disk: { ...common, name: 'disk', perMinute: DISK },
   crash: { ...common, name: 'crash', perMinute: CRASH },
+  leaders: { ...common, name: 'leaders', perMinute: LEADERS, operationsPerMinute: 1200 },
 }
