@@ -28,4 +28,11 @@ export const SEEDS: readonly FoundBySeed[] = [
     found: 'a node that asked again about a read woke itself for ever, for a sum that was rounded',
   },
   { seed: 17, profile: 'swarm', found: 'the same' },
+  {
+    seed: 1017,
+    profile: 'swarm',
+    found:
+      'a node that was still storing a snapshot of another offered the empty one that it began ' +
+      'with, for slots that it had compacted, and stopped, for no frame can hold that',
+  },
 ]

@@ -194,6 +194,13 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     isSlow: true,
   },
   {
+    name: 'log: for slots that are compacted the durable snapshot is sent, however far it reaches',
+    file: `${MULTI}/provider.ts`,
+    from: 'this.#newest !== null && this.#newest.snapshot.through >= from',
+    to: 'this.#newest !== null',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
     name: 'log: the log is truncated one slot too far',
     file: `${MULTI}/log.ts`,
     from: 'slot <= Math.min(cut, this.#last); slot += 1) {\n      this.#entries.delete(slot)',

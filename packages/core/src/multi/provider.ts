@@ -55,7 +55,11 @@ export class Provider {
     nowMs: number,
   ): void {
     const { log, chosenThrough } = this.#acceptor
-    if (from <= log.compactedThrough) return this.#sendChunk(step, to, this.#newest, 0, nowMs)
+    if (from <= log.compactedThrough) {
+      // One that was installed may not be durable yet, and what is does not reach as far.
+      const isCovered = this.#newest !== null && this.#newest.snapshot.through >= from
+      return isCovered ? this.#sendChunk(step, to, this.#newest, 0, nowMs) : undefined
+    }
     const { entries } = log.page(from, chosenThrough)
     step.send(to, { type: 'fetched', from, entries, chosenThrough })
   }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type NodeId } from '@paxos/core'
+import { EMPTY_SAVED, InvalidArgumentError, type NodeId } from '@paxos/core'
 import { CHUNK_BYTES, MAX_SNAPSHOT_BYTES, SNAPSHOT_KEPT_FOR_MS } from '@paxos/core/multi'
 import { describe, expect, it } from 'vitest'
 import { at } from '../messages.ts'
@@ -413,5 +413,21 @@ describe('a snapshot that a host takes', () => {
     expect(a.receive('c', { type: 'fetchSnapshot', through: 3, offset: 0 }).send).toEqual([])
     a.saved()
     expect(a.receive('c', { type: 'fetchSnapshot', through: 3, offset: 0 }).send).toHaveLength(1)
+  })
+
+  it('that was installed is not answered for by an older one, while it is being stored', () => {
+    const members = [{ id: 'a', address: 'udp://a' }]
+    const a = nodeA({
+      livenessWindowMs: 60_000,
+      saved: { ...EMPTY_SAVED, snapshot: { through: 0, members, bytes: bytes('') } },
+    })
+    instantly(a, a.receive('b', accept(B1, 3, 12, ['above'])))
+    a.receive('b', heartbeat(B1, 1, 9))
+    a.receive('b', chunk({ totalBytes: 3 }))
+    expect(a.chosenThrough).toBe(9)
+    const ask = () => a.receive('c', { type: 'fetchEntries', from: 5 }).send
+    expect(ask()).toEqual([])
+    a.saved()
+    expect(ask()).toMatchObject([{ to: 'c', message: { type: 'snapshotChunk', through: 9 } }])
   })
 })
