@@ -39,6 +39,8 @@ vi.mock('../src/limits.ts', async (original) => ({
 const SEED = Number(process.env['SEED'] ?? 1)
 /** Of so many states one is laid out on the real file system; the others in memory. */
 const REAL_EVERY = 60
+/** Killed at one of so many moments. */
+const KILLED_EVERY = process.env['FUZZ_RUNS'] === undefined ? 7 : 1
 /** FUZZ_RUNS=N asks for a longer search: one life for each thousand. */
 const LIVES = Math.max(1, Math.floor(Number(process.env['FUZZ_RUNS'] ?? 0) / 1000))
 
@@ -144,6 +146,11 @@ async function liveObject(): Promise<Life> {
   return { recording, directory, states: [null, ...OBJECTS].map((value) => JSON.stringify(value)) }
 }
 
+/** What a node finds that starts; it has nothing to do yet. */
+async function startLog(fs: FileSystem, directory: string): Promise<string> {
+  return readable(await fileOn(fs, directory).open())
+}
+
 type Files = ReadonlyMap<string, Uint8Array>
 
 /** Opens these files as a restarted node would. */
@@ -235,6 +242,47 @@ function named(event: Event | undefined): string {
   return event.type === 'name'
     ? [...event.names.keys()].map((path) => basename(path)).join()
     : event.type
+}
+
+/**
+ * The process is killed at every moment, and started again; power is lost while it starts, and when
+ * it has started. Before it says what it found, that may be anything that was submitted; what it has
+ * said once, others may act on, so that no second start may find less, or more.
+ */
+async function checkRestarts(
+  life: Life,
+  start: (fs: FileSystem, directory: string) => Promise<string>,
+  seed: number,
+): Promise<{ cuts: number; states: number }> {
+  const draw = seeded(seed)
+  const counts = { cuts: 0, states: 0 }
+  for (const { end, acknowledged, submitted } of momentsOf(life.recording.events)) {
+    if (end % KILLED_EVERY !== 0) continue
+    const past = life.recording.events.slice(0, end)
+    const disk = new SimulatedDisk(filesAfter(past, end, () => true))
+    const { fs, events } = recorded(disk, past)
+    const found = await start(fs, life.directory)
+    const saidAt = events.length
+    const possible = life.states.slice(acknowledged, submitted + 1)
+    expect(possible).toContain(found)
+    const seen = new Set<string>()
+    for (const moment of momentsOf(events).slice(end)) {
+      counts.cuts += 1
+      const allowed = moment.end < saidAt ? possible : [found]
+      for (const fates of outcomesAt(events, moment, draw)) {
+        const fateOf = (place: number) => moment.synced.has(place) || (fates.get(place) ?? false)
+        const files = filesAfter(events, moment.end, fateOf)
+        const key = `${allowed.length} ${digestOf(files)}`
+        if (seen.has(key)) continue
+        seen.add(key)
+        counts.states += 1
+        const again = await start(inMemory(files), '/crashed')
+        const story = `killed after ${end} events, without power after ${moment.end} of ${saidAt}`
+        expect(allowed, `seed ${seed}, ${story}`).toContain(again)
+      }
+    }
+  }
+  return counts
 }
 
 /**
@@ -340,6 +388,18 @@ describe('power loss at any moment of a real run', () => {
     expect(totals.states).toBeGreaterThan(1500 * LIVES)
     expect(totals.onDisk).toBeGreaterThan(7 * LIVES)
   })
+
+  it.each([
+    ['a log', liveLog, startLog, 1500],
+    ['a durable object', liveObject, valueOf, 40],
+  ] as const)(
+    'that comes when a killed node starts again takes nothing that it has told since: %s',
+    async (_, live, start, least) => {
+      const { cuts, states } = await checkRestarts(await live(SEED), start, SEED)
+      expect(cuts).toBeGreaterThan(30)
+      expect(states).toBeGreaterThan(least)
+    },
+  )
 
   it('a durable object has the last value that was answered, or the one after it', async () => {
     const life = await liveObject()

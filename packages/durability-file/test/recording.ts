@@ -34,12 +34,15 @@ export interface Recording {
   note(event: Event & { readonly type: 'submitted' | 'acknowledged' }): void
 }
 
-/** `real`, recorded. What is there already does not count, so it has to be empty. */
-export function recorded(real: FileSystem): Recording {
-  const events: Event[] = []
-  const done = new Set<number>()
-  const names = new Map<string, FileNumber>()
-  let files = 0
+/**
+ * `real`, recorded. What is there already does not count but for what `past` led to: the events of a
+ * process that was killed, all of which the system has carried out, but not all of which are synced.
+ */
+export function recorded(real: FileSystem, past: readonly Event[] = []): Recording {
+  const events: Event[] = [...past]
+  const done = new Set(past.keys())
+  const names = namesAfter(past)
+  let files = 1 + Math.max(-1, ...past.flatMap(filesOf))
 
   /** Returns the event's place. */
   async function change(event: Event, run: () => Promise<void>): Promise<number> {
@@ -128,7 +131,9 @@ export function recorded(real: FileSystem): Recording {
   }
 
   const fs: FileSystem = {
-    ...real,
+    makeDirectory: (directory) => real.makeDirectory(directory),
+    list: (directory) => real.list(directory),
+    lock: (directory) => real.lock(directory),
     async open(path, mode) {
       return recordedFile(...(await opened(path, mode, () => real.open(path, mode))))
     },
@@ -165,6 +170,22 @@ export function recorded(real: FileSystem): Recording {
       events.push(event)
     },
   }
+}
+
+function filesOf(event: Event): FileNumber[] {
+  return event.type === 'name' ? [...event.names.values()].filter((file) => file !== null) : []
+}
+
+function namesAfter(events: readonly Event[]): Map<string, FileNumber> {
+  const names = new Map<string, FileNumber>()
+  for (const event of events) {
+    if (event.type !== 'name') continue
+    for (const [name, file] of event.names) {
+      if (file === null) names.delete(name)
+      else names.set(name, file)
+    }
+  }
+  return names
 }
 
 /** A moment of a recording. */
