@@ -41,7 +41,11 @@ const LONG = { FUZZ_RUNS: '50000', KILLS: '200', HISTORY_MS: '60000' }
 
 const PARTS: readonly Part[] = [
   { name: 'simulator', command: here('simulate', '--seeds', String(seeds)) },
-  { name: 'explorer', command: here('explore', '--size', 'full') },
+  {
+    name: 'simulator, leaders in doubt',
+    command: here('simulate', '--profile', 'leaders', '--seeds', String(seeds)),
+  },
+  { name: 'explorer', command: here('explore', '--size', 'full', '--seconds', '180') },
   { name: 'core', command: tests('packages/core'), environment: LONG },
   { name: 'replica', command: tests('packages/replica'), environment: LONG },
   { name: 'durability-file', command: tests('packages/durability-file'), environment: LONG },

@@ -35,4 +35,9 @@ export const SEEDS: readonly FoundBySeed[] = [
       'a node that was still storing a snapshot of another offered the empty one that it began ' +
       'with, for slots that it had compacted, and stopped, for no frame can hold that',
   },
+  {
+    seed: 846,
+    profile: 'leaders',
+    found: 'the last call of a run was not allowed to end with a session that had expired',
+  },
 ]

@@ -3,7 +3,7 @@
  * happens follows from the plan. Must never use real time, real I/O or chance that is not seeded.
  */
 import type { NodeId } from '@paxos/core'
-import { TimeoutError } from '@paxos/replica'
+import { SessionExpiredError, TimeoutError } from '@paxos/replica'
 import { memoryHub } from '@paxos/transport-memory'
 import { Client } from './client.ts'
 import { Faults } from './faults.ts'
@@ -77,6 +77,7 @@ export class Simulation {
   readonly #faults: Faults
   readonly #timedTurns: { turnsLeft: number; readonly callback: () => void }[] = []
   #violation: Violation | null = null
+  #probes = 0
   #events = 0
   #momentMs = 0
   #eventsBefore = 0
@@ -225,7 +226,7 @@ export class Simulation {
     const live = this.#nodes.filter(({ isDamaged }) => !isDamaged)
     const missing = new Set<NodeId>(live.map(({ id }) => id))
     const boundMs = endMs + RECOVERY_BOUND_MS
-    for (const [index, node] of live.entries()) void this.#probe(node, index, boundMs, missing)
+    for (const node of live) void this.#probe(node, boundMs, missing)
     await this.#advance(() => missing.size === 0 || this.#time.nextAtMs > boundMs)
     const problem = `${[...missing].join(', ')}: no command after ${RECOVERY_BOUND_MS} ms without faults.`
     if (missing.size > 0) this.#world.report('commits-again', null, problem)
@@ -246,19 +247,16 @@ export class Simulation {
   }
 
   /** Proposes on a node, and reads all registers there, as soon as it answers. */
-  async #probe(
-    node: SimulatedNode,
-    index: number,
-    untilMs: number,
-    missing: Set<NodeId>,
-  ): Promise<void> {
+  async #probe(node: SimulatedNode, untilMs: number, missing: Set<NodeId>): Promise<void> {
     const { history, watcher } = this.#world
     while (node.replica === null) {
       if (this.#time.nowMs > untilMs) return
       await new Promise<void>((resolve) => void this.#time.schedule(50, resolve))
     }
     const { replica } = node
-    const command: Command = { type: 'put', id: PROBES_FROM + index, key: 'probe', value: node.id }
+    const id = PROBES_FROM + this.#probes
+    this.#probes += 1
+    const command: Command = { type: 'put', id, key: 'probe', value: node.id }
     watcher.issued(command)
     const timeoutMs = Math.max(1, untilMs - this.#time.nowMs)
     const answered = history.begin(command)
@@ -274,6 +272,12 @@ export class Simulation {
     } catch (error) {
       // That it took too long is told by who waits for all.
       if (error instanceof TimeoutError) return
+      if (error instanceof SessionExpiredError) {
+        // The slots that could tell what became of it are in a snapshot: it has to be said, and ends
+        // this command. The next one is in a new session.
+        await new Promise<void>((resolve) => void this.#time.schedule(50, resolve))
+        return this.#probe(node, untilMs, missing)
+      }
       this.#world.report('calls-end-as-promised', node.id, `A probe ends with ${String(error)}`)
     }
   }
