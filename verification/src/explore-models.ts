@@ -56,7 +56,8 @@ const ALL: Record<ModelName, Record<Size, () => readonly Configuration[]>> = {
       folded(multiModel({ ballots: [1, 1], crashes: [1, 1], slots: 2 })),
       folded(multiModel({ ballots: [2, 1], crashes: [0, 0], slots: 1 })),
       folded(multiModel({ ballots: [1, 0, 0], crashes: [0, 0, 0] })),
-      folded(multiModel({ ballots: [1, 1, 0], crashes: [0, 0, 1] })),
+      // Here what the model says of late promises does not hold, and folding is given up.
+      whole(multiModel({ ballots: [1, 1, 0], crashes: [0, 0, 1] })),
     ],
   },
 }

@@ -43,7 +43,6 @@ export class EngineTable implements Engines<EngineId> {
   readonly #entries: Entry[] = []
   readonly #ids = new Map<string, EngineId>()
   readonly #created = new Map<string, EngineId>()
-
   readonly #alike = new Map<string, EngineId>()
   readonly #folds: boolean
 
@@ -72,16 +71,13 @@ export class EngineTable implements Engines<EngineId> {
     const key = JSON.stringify(input)
     const known = entry.after.get(key)
     if (known !== undefined) return known
-    const {
-      engine,
-      reaction,
-      origin: next,
-    } = this.#run(entry.node, entry.origins[0], freeze(input))
-    const after = { input, engine: this.#intern(entry.node, next, engine), reaction }
+    const first = entry.origins[0]
+    const { engine, reaction, origin } = this.#run(entry.node, first, freeze(input))
+    const after = { input, engine: this.#intern(entry.node, origin, engine), reaction }
     entry.after.set(key, after)
     // There may be more of them by the time that one was looked at.
-    for (const origin of entry.origins) {
-      if (origin !== entry.origins[0]) this.#compare(entry.node, origin, after)
+    for (const other of entry.origins) {
+      if (other !== first) this.#compare(entry.node, other, after)
     }
     return after
   }
