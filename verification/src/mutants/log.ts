@@ -196,8 +196,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: for slots that are compacted the durable snapshot is sent, however far it reaches',
     file: `${MULTI}/provider.ts`,
-    from: 'this.#newest !== null && this.#newest.snapshot.through >= from',
-    to: 'this.#newest !== null',
+    from: 'if (reach >= from) this.#sendChunk',
+    to: 'if (reach >= 0) this.#sendChunk',
     caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
   },
   {

@@ -55,13 +55,13 @@ export class Provider {
     nowMs: number,
   ): void {
     const { log, chosenThrough } = this.#acceptor
-    if (from <= log.compactedThrough) {
-      // One that was installed may not be durable yet, and what is does not reach as far.
-      const isCovered = this.#newest !== null && this.#newest.snapshot.through >= from
-      return isCovered ? this.#sendChunk(step, to, this.#newest, 0, nowMs) : undefined
+    if (from > log.compactedThrough) {
+      const { entries } = log.page(from, chosenThrough)
+      return step.send(to, { type: 'fetched', from, entries, chosenThrough })
     }
-    const { entries } = log.page(from, chosenThrough)
-    step.send(to, { type: 'fetched', from, entries, chosenThrough })
+    // One that was installed may not be durable yet, and what is does not reach as far.
+    const reach = this.#newest?.snapshot.through ?? 0
+    if (reach >= from) this.#sendChunk(step, to, this.#newest, 0, nowMs)
   }
 
   answerFetchSnapshot(

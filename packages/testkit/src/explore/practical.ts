@@ -43,8 +43,9 @@ function valueOf(node: number, attempt: number): string {
 }
 
 /**
- * Nodes, of which each that has ballots wants a value of its own; after a crash, another. Where a node saves, others
- * may go on, and it too, before the save is durable; a crash then loses it, or the newest of them.
+ * Nodes, of which each that has ballots wants a value of its own; after a crash, another. Where a
+ * node saves, others may go on, and it too, before the save is durable; a crash then loses it, or the
+ * newest of them.
  */
 export function practicalModel(options: PracticalOptions = {}): Model {
   const { ballots = [1, 1, 0], crashes = [0, 0, 1] } = options

@@ -183,7 +183,8 @@ function drawShifts(atMs: number, faultsForMs: number, nodes: Nodes, random: Ran
     window = { atMs: window.untilMs, untilMs }
     shifts.push(drawFault('partition', window, nodes[0], nodes, random))
   }
-  return shifts
+  // What is drawn behind the end of the faults is none.
+  return shifts.filter((shift) => shift.atMs < faultsForMs)
 }
 
 function drawFault(
