@@ -71,7 +71,8 @@ async function visit({ model, size, seconds, save }: Options): Promise<number> {
     clearTimeout(timer)
     stop.signal.removeEventListener('abort', end)
     progress.end()
-    rows.push(rowOf(made, found, (performance.now() - beganMs) / 1000))
+    const folds = fold && found.refuted === null
+    rows.push(rowOf(made, found, folds, (performance.now() - beganMs) / 1000))
     if (found.refuted !== null) console.log(`${made.name} is not folded: ${found.refuted}`)
     const missing = found.complete ? found.neverChosen : []
     for (const value of missing) {
@@ -90,7 +91,8 @@ async function visit({ model, size, seconds, save }: Options): Promise<number> {
 
 function rowOf(
   { name, description }: { readonly name: string; readonly description: string },
-  { states, transitions, depth, complete, folded, outcomes, violation }: Exploration,
+  { states, transitions, depth, complete, outcomes, violation }: Exploration,
+  folds: boolean,
   seconds: number,
 ): string[] {
   const visited = violation !== null ? 'BROKEN' : complete ? 'all' : `to depth ${depth}`
@@ -100,7 +102,7 @@ function rowOf(
     transitions.toLocaleString('en'),
     String(depth),
     visited,
-    folded ? 'yes' : 'no',
+    folds ? 'yes' : 'no',
     outcomes.toLocaleString('en'),
     seconds.toFixed(1),
     Math.round(states / seconds).toLocaleString('en'),

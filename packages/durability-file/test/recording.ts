@@ -178,14 +178,15 @@ function filesOf(event: Event): FileNumber[] {
 
 function namesAfter(events: readonly Event[]): Map<string, FileNumber> {
   const names = new Map<string, FileNumber>()
-  for (const event of events) {
-    if (event.type !== 'name') continue
-    for (const [name, file] of event.names) {
-      if (file === null) names.delete(name)
-      else names.set(name, file)
-    }
-  }
+  for (const event of events) if (event.type === 'name') applyNames(names, event)
   return names
+}
+
+function applyNames(names: Map<string, FileNumber>, event: Event & { readonly type: 'name' }) {
+  for (const [name, file] of event.names) {
+    if (file === null) names.delete(name)
+    else names.set(name, file)
+  }
 }
 
 /** A moment of a recording. */
@@ -235,10 +236,7 @@ export function filesAfter(
   const names = new Map<string, FileNumber>()
   const apply = (event: Event): void => {
     if (event.type === 'name') {
-      for (const [name, file] of event.names) {
-        if (file === null) names.delete(name)
-        else names.set(name, file)
-      }
+      applyNames(names, event)
     } else if (event.type === 'write' || event.type === 'truncate') {
       contents.set(event.file, changed(contents.get(event.file) ?? new Uint8Array(0), event))
     }

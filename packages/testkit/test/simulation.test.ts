@@ -58,7 +58,7 @@ describe('a run', () => {
     expect([...injected.keys()].toSorted()).toEqual([...FAULT_KINDS, ...ofCrashes].toSorted())
   })
 
-  it.each(['network', 'disk', 'crash'] as const)(
+  it.each(['network', 'disk', 'crash', 'leaders'] as const)(
     'of the profile %s has no faults but those that it names, and has all of them',
     (name) => {
       const drawn = new Set<string>()
@@ -69,6 +69,26 @@ describe('a run', () => {
       expect([...drawn].toSorted()).toEqual(Object.keys(PROFILES[name].perMinute).toSorted())
     },
   )
+
+  it('has clusters of every size from one to five', () => {
+    const sizes = new Set<number>()
+    for (let seed = 1; seed <= 200; seed += 1) sizes.add(drawPlan(seed, PROFILES.calm).nodes.length)
+    expect(sizes).toEqual(new Set([1, 2, 3, 4, 5]))
+  })
+
+  it('lets one partition follow another at once, and none begin when the faults are over', () => {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const { nodes, faultsEndMs, actions } = drawPlan(seed, PROFILES.leaders)
+      const partitions = actions.filter((action) => action.type === 'partition')
+      const ends = new Set(partitions.map(({ untilMs }) => untilMs))
+      const following = partitions.filter(({ atMs }) => ends.has(atMs))
+      if (nodes.length > 1) expect(following.length).toBeGreaterThan(2)
+      for (const { atMs, untilMs } of partitions) {
+        expect(atMs).toBeLessThan(faultsEndMs)
+        expect(untilMs).toBeLessThanOrEqual(faultsEndMs)
+      }
+    }
+  })
 
   it('never damages so many disks that no quorum is left', () => {
     for (let seed = 1; seed <= 500; seed += 1) {

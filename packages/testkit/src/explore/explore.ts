@@ -36,7 +36,7 @@ export interface ExploreOptions {
 export interface Progress {
   readonly states: number
   readonly transitions: number
-  /** The states that are being left are so many steps from the beginning. */
+  /** The states that are being left are so many steps from the beginning; folded, so many that show. */
   readonly depth: number
 }
 
@@ -44,9 +44,7 @@ export interface Progress {
 export interface Exploration extends Progress {
   /** Every reachable state was visited. */
   readonly complete: boolean
-  /** Whether states were folded to the end. */
-  readonly folded: boolean
-  /** The claim of the model that was not so, for which nothing was folded; `null` when none was. */
+  /** The claim of the model that was not so, for which nothing was folded; `null` when there is none. */
   readonly refuted: string | null
   /** In how many ways values were accepted and said to be chosen, names folded: by whom, and when. */
   readonly outcomes: number
@@ -155,7 +153,6 @@ class Search {
     return {
       ...this.progress,
       complete: this.#position === this.#states.size && !this.#isFull && this.#found === null,
-      folded: this.#folds,
       refuted: null,
       outcomes: this.#judgement.outcomes,
       neverChosen: this.#judgement.neverChosen,

@@ -67,7 +67,7 @@ export interface Engine {
   /**
    * What of its state decides what it does from now on: a folded exploration takes states of a node
    * for one where this is equal. It is a claim, which the exploration checks. Default: all of
-   * `subject`.
+   * `subject`, but for the order of Maps and Sets and which parts are one and the same object.
    */
   likeness?(): string
   /**

@@ -10,7 +10,8 @@
  * contents alone: nobody can change them, nor does core compare objects by identity. Functions are
  * taken to hold no state of their own; one that is made anew for each object is another function
  * each time, so that such objects never look the same. It must never guess: what it does not know
- * how to read (a promise, a generator, a WeakMap, an accessor) throws.
+ * how to read (a promise, a generator, a WeakMap, an accessor) throws. The likeness of an object is
+ * the one exception: less than its structure, for those who check what they make of it.
  */
 import { Session } from 'node:inspector'
 
