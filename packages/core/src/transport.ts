@@ -33,6 +33,11 @@ export interface Transport {
    */
   send(to: NodeId, frame: Uint8Array): void
   /**
+   * What it knows of its peers and of those that it turned away, since open(). Optional, cheap, and
+   * may be called at any time: a host shows it to operators, and decides nothing by it.
+   */
+  figures?(): TransportFigures
+  /**
    * After it resolves nothing is delivered and no handle keeps the process alive. May be called
    * at any time, and again.
    */
@@ -53,4 +58,61 @@ export interface TransportOpen {
    * dropped.
    */
   readonly receive: (from: NodeId, frame: Uint8Array) => void
+  /**
+   * Told of what an operator should know: a peer that was turned away, a certificate that expires.
+   * Called as often as it happens; the receiver limits the rate. Must not throw.
+   */
+  readonly warn?: (warning: TransportWarning) => void
+}
+
+/** Why a peer cannot be reached, or somebody was turned away. */
+export type PeerProblemReason =
+  /** Nobody answers at the address. */
+  | 'no-answer'
+  /** The address cannot be used, or its name cannot be resolved. */
+  | 'address'
+  /** Whoever listens there refuses the connection. */
+  | 'refused'
+  /** A certificate or key of either side is missing, foreign, expired or not that of the peer. */
+  | 'credentials'
+  /** Whoever is there is another node than the address book says, or no member at all. */
+  | 'identity'
+  /** What comes from there is not of this protocol. */
+  | 'protocol'
+  /** Anything else. */
+  | 'failed'
+
+/** What went wrong between this node and a peer. */
+export interface PeerProblem {
+  readonly reason: PeerProblemReason
+  /** One sentence for people. It must hold no secret. */
+  readonly message: string
+}
+
+/** Something that an operator should know. */
+export interface TransportWarning extends PeerProblem {
+  /** Whom it concerns; `null` where nobody can tell. */
+  readonly peer: NodeId | null
+}
+
+/** What a transport knows of one peer. Counts only grow while the transport is open. */
+export interface PeerFigures {
+  /** Whether a connection stands; `null` where the medium has none. */
+  readonly isConnected: boolean | null
+  /** Frames that were given to the medium. */
+  readonly sent: number
+  /** Frames that were delivered to this node. */
+  readonly received: number
+  /** Frames that send() took and that were dropped before the medium had them. */
+  readonly dropped: number
+  /** What went wrong last, and has not gone well since; `null` when nothing did. */
+  readonly problem: PeerProblem | null
+}
+
+/** What a transport knows of its peers and of strangers. */
+export interface TransportFigures {
+  /** One for each node of the address book but this one. */
+  readonly peers: ReadonlyMap<NodeId, PeerFigures>
+  /** How many connections or frames of others were turned away, by reason. Only reasons that occurred. */
+  readonly refused: Readonly<Partial<Record<PeerProblemReason, number>>>
 }
