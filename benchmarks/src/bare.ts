@@ -5,7 +5,7 @@
  */
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openTransport } from '@paxos/replica'
+import { openTransport } from '@paxos/replica/url'
 import { COMMAND_BYTES } from './pipeline.ts'
 import type { Listener, Pipeline, PipelineOptions } from './pipeline.ts'
 

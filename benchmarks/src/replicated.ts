@@ -2,7 +2,8 @@
  * The pipeline of this repository: Replica over the file durability adapter and any transport.
  */
 import { join } from 'node:path'
-import { openDurability, openTransport, Replica } from '@paxos/replica'
+import { Replica } from '@paxos/replica'
+import { openDurability, openTransport } from '@paxos/replica/url'
 import type { Codec } from '@paxos/replica'
 import { COMMAND_BYTES } from './pipeline.ts'
 import type { Listener, Pipeline, PipelineOptions } from './pipeline.ts'

@@ -2,6 +2,7 @@
  * Which package may know which. Each rule is a function from facts to complaints, so that a test
  * can show it an offence. Must never fetch the facts itself.
  */
+import { posix } from 'node:path'
 import { COMPUTED, packageOf } from './imports.ts'
 import type { Import } from './imports.ts'
 import type { Package } from './repository.ts'
@@ -15,6 +16,12 @@ export interface Rule {
    * for. They are optional peers: the application may do without.
    */
   readonly importsOnDemand?: readonly string[]
+  /**
+   * The one source file that imports them: an entry point of its own, and no other source may import
+   * it. A bundler follows an import on demand as any other, so that every other entry point would
+   * need what nobody asked for.
+   */
+  readonly onDemandIn?: string
   /**
    * Packages of this repository that some of its entry points import, taken as peers: what is looked
    * at is the application's own copy of them.
@@ -51,6 +58,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   '@paxos/replica': {
     imports: [core],
     importsOnDemand: adapters,
+    onDemandIn: 'src/url.ts',
     node: false,
     testsUse: [testkit],
   },
@@ -129,13 +137,16 @@ export function importProblems(
   const rule = RULES[name]
   if (rule === undefined) return [`${name} has no row in the table of rules.`]
   return imports.flatMap((found) => {
-    const reason = refusal(rule, found)
+    const reason = refusal(rule, file, found)
     return reason === null ? [] : [`${file} imports ${found.specifier}: ${reason}.`]
   })
 }
 
-function refusal(rule: Rule, { specifier, onDemand }: Import): string | null {
+function refusal(rule: Rule, file: string, { specifier, onDemand }: Import): string | null {
   if (specifier.startsWith('.')) {
+    if (rule.onDemandIn === posix.join('src', specifier)) {
+      return 'that is an entry point of its own, for who has what it imports on demand'
+    }
     return specifier.endsWith('.ts') ? null : 'a relative import ends in .ts'
   }
   if (specifier === COMPUTED) return 'nobody can check what that is'
@@ -143,7 +154,9 @@ function refusal(rule: Rule, { specifier, onDemand }: Import): string | null {
   const name = packageOf(specifier)
   if (rule.libraries?.includes(name) === true) return null
   if (rule.importsOnDemand?.includes(name) === true) {
-    return onDemand && specifier === name ? null : 'only by import(…), when it is asked for'
+    if (!onDemand || specifier !== name) return 'only by import(…), when it is asked for'
+    const here = rule.onDemandIn === undefined || file.endsWith(`/${rule.onDemandIn}`)
+    return here ? null : `only ${rule.onDemandIn} imports on demand`
   }
   if (rule.looksAt?.includes(name) === true) return null
   if (!rule.imports.includes(name)) return 'the table of rules does not allow it'

@@ -118,6 +118,7 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ['@paxos/core', '@paxos/core', /does not allow/],
     ['@paxos/replica', '@paxos/transport-memory', /only by import/],
     ['@paxos/replica', '@paxos/testkit', /does not allow/],
+    ['@paxos/replica', './url.ts', /an entry point of its own/],
     ['@paxos/replica', COMPUTED, /nobody can check/],
     ['@paxos/transport-udp', '@paxos/core/practical', /an adapter may import @paxos\/core only/],
     ['@paxos/transport-udp', '@paxos/transport-memory', /does not allow/],
@@ -132,12 +133,16 @@ describe('a package depends on what the table of rules allows, and on nothing el
   })
 
   it.each([
-    ['@paxos/replica', '@paxos/transport-udp', []],
-    ['@paxos/replica', '@paxos/transport-udp/internal', [/only by import/]],
-    ['@paxos/replica', 'lodash', [/does not allow/]],
-    ['@paxos/core', '@paxos/transport-udp', [/does not allow/]],
-  ])('on demand %s imports %s as the table says', (name, specifier, complaints) => {
-    expect(importProblems(aPackage(name), 'src/a.ts', [{ specifier, onDemand: true }])).toEqual(
+    ['@paxos/replica', 'url.ts', '@paxos/transport-udp', []],
+    ['@paxos/replica', 'url.ts', '@paxos/transport-udp/internal', [/only by import/]],
+    ['@paxos/replica', 'url.ts', 'lodash', [/does not allow/]],
+    ['@paxos/replica', 'index.ts', '@paxos/transport-udp', [/only src\/url\.ts imports on demand/]],
+    ['@paxos/replica', 'index.ts', './url.ts', [/an entry point of its own/]],
+    ['@paxos/core', 'url.ts', '@paxos/transport-udp', [/does not allow/]],
+  ])('on demand %s, %s imports %s as the table says', (name, file, specifier, complaints) => {
+    const own = aPackage(name)
+    const imports = [{ specifier, onDemand: true }]
+    expect(importProblems(own, `${own.folder}/src/${file}`, imports)).toEqual(
       complaints.map((complaint) => expect.stringMatching(complaint)),
     )
   })

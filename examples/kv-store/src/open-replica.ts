@@ -2,7 +2,8 @@
  * One node of the cluster: a Replica over the adapters that its URLs name. The only place of this
  * example that opens one.
  */
-import { openDurability, openTransport, Replica } from '@paxos/replica'
+import { Replica } from '@paxos/replica'
+import { openDurability, openTransport } from '@paxos/replica/url'
 import type { Answer, Command, Query, Result } from './commands.ts'
 import { UserError } from './fail.ts'
 import type { Log } from './log.ts'

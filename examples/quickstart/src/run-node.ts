@@ -3,7 +3,8 @@
  * has a process of its own is decided elsewhere. It must never tell of a save before it is durable.
  */
 import { FIRST_SLOT } from '@paxos/core'
-import { openDurability, openTransport, Synod } from '@paxos/replica'
+import { Synod } from '@paxos/replica'
+import { openDurability, openTransport } from '@paxos/replica/url'
 import type { UserError } from './fail.ts'
 import { lossy } from './lossy.ts'
 import { nowMs } from './report.ts'

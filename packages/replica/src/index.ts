@@ -1,5 +1,7 @@
 /**
- * Composes core's engines with a transport, a durability adapter and a clock.
+ * Composes core's engines with a transport, a durability adapter and a clock. Must never lead to an
+ * adapter, not even on demand: a bundler follows each import, to packages that nobody installed. What
+ * opens adapters by URL is an entry point of its own, url.ts.
  */
 export { platformClock } from './clock.ts'
 export type { Clock } from './clock.ts'
@@ -16,8 +18,6 @@ export {
 } from './errors.ts'
 export type { EventsLost } from './event-stream.ts'
 export type { DropReason } from './host.ts'
-export { openDurability, openTransport, registerDurability, registerTransport } from './open.ts'
-export type { DurabilityModule, TransportModule } from './open.ts'
 export type { WaitOptions } from './outcome.ts'
 export { Replica } from './replica.ts'
 export type {

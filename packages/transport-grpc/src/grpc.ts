@@ -261,7 +261,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
 }
 
 /**
- * As grpc(); what `openTransport` of @paxos/replica calls for a grpc: or grpcs: address. Of the
+ * As grpc(); what `openTransport` of @paxos/replica/url calls for a grpc: or grpcs: address. Of the
  * address only that matters: open() is told where to listen. Throws TransportError for another
  * scheme (ERR_PAXOS_ADDRESS_MALFORMED) and for one that does not go with the options
  * (ERR_PAXOS_CREDENTIALS), and InvalidArgumentError for options that can never work.

@@ -53,7 +53,7 @@ export function webSocket(): WebSocketTransport {
 }
 
 /**
- * What `openTransport` of @paxos/replica calls for `ws:` and `wss:`. A page listens nowhere, so
+ * What `openTransport` of @paxos/replica/url calls for `ws:` and `wss:`. A page listens nowhere, so
  * that nothing of the address matters here.
  */
 export function fromUrl(_url: string): Transport {

@@ -64,7 +64,7 @@ export function webSocket(options: WebSocketOptions = {}): WebSocketTransport {
 }
 
 /**
- * What `openTransport` of @paxos/replica calls for `ws:` and `wss:`. The address is where open()
+ * What `openTransport` of @paxos/replica/url calls for `ws:` and `wss:`. The address is where open()
  * will listen, so that only its scheme matters here. Throws InvalidArgumentError as webSocket()
  * does, and TransportError for another scheme, for `wss:` without the option `tls`, and for `ws:`
  * with it.

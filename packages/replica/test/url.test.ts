@@ -7,13 +7,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { InvalidArgumentError, MissingPackageError } from '@paxos/core'
 import type { Durability, Transport } from '@paxos/core'
 import { memory, memoryHub } from '@paxos/transport-memory'
-import {
-  openDurability,
-  openTransport,
-  registerDurability,
-  registerTransport,
-} from '../src/index.ts'
 import { registry } from '../src/registry.ts'
+import { openDurability, openTransport, registerDurability, registerTransport } from '../src/url.ts'
 
 const ballot = { round: 1, node: 'a' }
 

@@ -1,6 +1,7 @@
 /**
- * Adapters by URL, so that a program swaps one for another without a change of its code. Must never
- * import an adapter that was not asked for: each is a package of its own, and optional.
+ * `@paxos/replica/url`: adapters by URL, so that a program swaps one for another without a change of
+ * its code. Must never import an adapter that was not asked for: each is a package of its own, and
+ * optional. Must never be imported by the other entry point, which a bundler takes without them.
  */
 import type { Durability, Transport } from '@paxos/core'
 import { registry } from './registry.ts'
