@@ -4,7 +4,7 @@
  * optional. Must never be imported by the other entry point, which a bundler takes without them.
  */
 import type { Durability, Transport } from '@paxos/core'
-import { registry } from './registry.ts'
+import { importFailure, registry } from './registry.ts'
 import type { AdapterModule } from './registry.ts'
 
 /** What a package of a transport exports: fromUrl(url, options). */
@@ -13,42 +13,39 @@ export type TransportModule = AdapterModule<Transport>
 /** What a package of a durability adapter exports: fromUrl(url, options). */
 export type DurabilityModule = AdapterModule<Durability>
 
-const transports = registry<Transport>('transport', 'registerTransport', [
-  {
-    name: '@paxos/transport-memory',
-    schemes: ['memory'],
-    load: () => import('@paxos/transport-memory'),
-  },
-  { name: '@paxos/transport-udp', schemes: ['udp'], load: () => import('@paxos/transport-udp') },
-  {
-    name: '@paxos/transport-websocket',
-    schemes: ['ws', 'wss'],
-    load: () => import('@paxos/transport-websocket'),
-  },
-  {
-    name: '@paxos/transport-grpc',
-    schemes: ['grpc', 'grpcs'],
-    load: () => import('@paxos/transport-grpc'),
-  },
-])
+type TransportPackage =
+  | '@paxos/transport-memory'
+  | '@paxos/transport-udp'
+  | '@paxos/transport-websocket'
+  | '@paxos/transport-grpc'
 
-const durabilities = registry<Durability>('durability adapter', 'registerDurability', [
+type DurabilityPackage =
+  '@paxos/durability-memory' | '@paxos/durability-file' | '@paxos/durability-sqlite'
+
+const transports = registry<Transport, TransportPackage>(
+  'transport',
+  'registerTransport',
   {
-    name: '@paxos/durability-memory',
-    schemes: ['memory'],
-    load: () => import('@paxos/durability-memory'),
+    memory: '@paxos/transport-memory',
+    udp: '@paxos/transport-udp',
+    ws: '@paxos/transport-websocket',
+    wss: '@paxos/transport-websocket',
+    grpc: '@paxos/transport-grpc',
+    grpcs: '@paxos/transport-grpc',
   },
+  loadTransport,
+)
+
+const durabilities = registry<Durability, DurabilityPackage>(
+  'durability adapter',
+  'registerDurability',
   {
-    name: '@paxos/durability-file',
-    schemes: ['file'],
-    load: () => import('@paxos/durability-file'),
+    memory: '@paxos/durability-memory',
+    file: '@paxos/durability-file',
+    sqlite: '@paxos/durability-sqlite',
   },
-  {
-    name: '@paxos/durability-sqlite',
-    schemes: ['sqlite'],
-    load: () => import('@paxos/durability-sqlite'),
-  },
-])
+  loadDurability,
+)
 
 /**
  * A new transport for addresses like `url`, of which only the scheme counts: `udp:`, `ws:`, `wss:`,
@@ -83,4 +80,41 @@ export function registerTransport(scheme: string, load: () => Promise<TransportM
 /** As registerTransport, for openDurability. */
 export function registerDurability(scheme: string, load: () => Promise<DurabilityModule>): void {
   durabilities.register(scheme, load)
+}
+
+/**
+ * The imports stand in a `try`, each with its name written out: that is how bundlers tell a package
+ * that may be absent from one that was forgotten.
+ */
+async function loadTransport(name: TransportPackage, scheme: string): Promise<TransportModule> {
+  try {
+    switch (name) {
+      case '@paxos/transport-memory':
+        return await import('@paxos/transport-memory')
+      case '@paxos/transport-udp':
+        return await import('@paxos/transport-udp')
+      case '@paxos/transport-websocket':
+        return await import('@paxos/transport-websocket')
+      case '@paxos/transport-grpc':
+        return await import('@paxos/transport-grpc')
+    }
+  } catch (cause) {
+    throw importFailure(cause, name, scheme)
+  }
+}
+
+/** As loadTransport. */
+async function loadDurability(name: DurabilityPackage, scheme: string): Promise<DurabilityModule> {
+  try {
+    switch (name) {
+      case '@paxos/durability-memory':
+        return await import('@paxos/durability-memory')
+      case '@paxos/durability-file':
+        return await import('@paxos/durability-file')
+      case '@paxos/durability-sqlite':
+        return await import('@paxos/durability-sqlite')
+    }
+  } catch (cause) {
+    throw importFailure(cause, name, scheme)
+  }
 }

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { InvalidArgumentError, MissingPackageError } from '@paxos/core'
-import type { Durability, Transport } from '@paxos/core'
+import type { Durability } from '@paxos/core'
 import { memory, memoryHub } from '@paxos/transport-memory'
-import { registry } from '../src/registry.ts'
+import { importFailure } from '../src/registry.ts'
 import { openDurability, openTransport, registerDurability, registerTransport } from '../src/url.ts'
 
 const ballot = { round: 1, node: 'a' }
@@ -128,29 +128,40 @@ describe('a URL that cannot be served is a clear error', () => {
     }
   })
 
+  const name = '@paxos/transport-absent'
+
   it('a package that is not installed is named, with the command that installs it', async () => {
-    const error = await importError('@paxos/transport-absent')
-    const opening = absent(() => Promise.reject(error)).open('absent:')
-    await expect(opening).rejects.toThrow(MissingPackageError)
-    await expect(opening).rejects.toMatchObject({
-      message:
-        "'absent:' needs the package @paxos/transport-absent, which is not installed. " +
-        'Run: npm install @paxos/transport-absent',
-      cause: error,
+    const cause = await importError(name)
+    const failure = importFailure(cause, name, 'absent')
+    expect(failure).toBeInstanceOf(MissingPackageError)
+    expect(failure).toMatchObject({
+      message: `'absent:' needs the package ${name}, which is not installed. Run: npm install ${name}`,
+      cause,
     })
   })
 
+  it.each([
+    ['webpack', `Cannot find module '${name}'`, 'MODULE_NOT_FOUND'],
+    ['Vite', `Could not resolve "${name}" imported by "@paxos/replica". Is it installed?`],
+    ['Chromium', `Failed to resolve module specifier '${name}'`],
+    ['Firefox', `The specifier “${name}” was a bare specifier, but was not remapped to anything.`],
+    ['Safari', `Module name, '${name}' does not resolve to a valid URL.`],
+  ])('it is, too, in the words of %s', (_, message, code?: string) => {
+    const cause = Object.assign(new Error(message), code === undefined ? {} : { code })
+    expect(importFailure(cause, name, 'absent')).toBeInstanceOf(MissingPackageError)
+  })
+
   it('a package that is installed and broken is not said to be missing', async () => {
-    const error = await importError('some-library')
-    await expect(absent(() => Promise.reject(error)).open('absent:')).rejects.toBe(error)
+    const lacks = `Could not resolve "some-library" imported by "${name}". Is it installed?`
+    const causes = [
+      await importError('some-library'),
+      new Error(lacks),
+      new Error(`'${name}' wants a newer version of everything`),
+      Object.assign(new Error(`Cannot open '${name}'`), { code: 'EACCES' }),
+    ]
+    for (const cause of causes) expect(importFailure(cause, name, 'absent')).toBe(cause)
   })
 })
-
-function absent(load: () => Promise<{ fromUrl: () => Transport }>) {
-  return registry<Transport>('transport', 'registerTransport', [
-    { name: '@paxos/transport-absent', schemes: ['absent'], load },
-  ])
-}
 
 /** What Node, rather than the test runner, says when it is to import what is not there. */
 async function importError(name: string): Promise<Error> {
