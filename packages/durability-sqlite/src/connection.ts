@@ -52,7 +52,6 @@ export type Request =
   | { readonly type: 'connect'; readonly path: string; readonly mode: ConnectionMode }
   | { readonly type: 'run'; readonly steps: readonly Step[] }
   | { readonly type: 'disconnect' }
-  | { readonly type: 'end' }
 
 export type Reply =
   | { readonly rows: readonly (readonly Row[])[] }
@@ -96,7 +95,6 @@ export function startThread(drivers: readonly DriverName[]): SqlThread {
   worker.unref()
   const waiting: Waiting[] = []
   let ended: Error | null = null
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
 
   function endBecause(error: Error): void {
     ended ??= error
@@ -141,10 +139,11 @@ export function startThread(drivers: readonly DriverName[]): SqlThread {
     },
     async end() {
       try {
-        if (ended === null) await ask({ type: 'end' })
+        if (ended === null) await ask({ type: 'disconnect' })
       } finally {
         worker.ref()
-        await exited
+        // From here, once nothing is open there: a thread of Deno has no means to end itself.
+        await worker.terminate()
       }
     },
   }

@@ -70,7 +70,6 @@ parentPort?.on('message', (/** @type {Request} */ request) => {
     reply = { error: describe(error) }
   }
   parentPort?.postMessage(reply, [])
-  if (request.type === 'end') parentPort?.close()
 })
 
 /**
@@ -86,7 +85,6 @@ function perform(request) {
     case 'run':
       return request.steps.map(run)
     case 'disconnect':
-    case 'end':
       prepared.clear()
       connection?.close()
       connection = null
