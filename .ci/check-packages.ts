@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { npmLinkProblems } from '../docs/checks/address.ts'
 
 /** The aims for core, minified and gzipped: consensus that a web page can afford. */
 const SIZE_LIMITS = [
@@ -58,6 +59,10 @@ const CHECKS: readonly {
 }[] = [
   { name: 'files', problems: fileProblems },
   { name: 'maps', problems: mapProblems },
+  {
+    name: 'links',
+    problems: ({ unpacked }) => npmLinkProblems(readFileSync(join(unpacked, 'README.md'), 'utf8')),
+  },
   { name: 'manifest', problems: manifestProblems },
   { name: 'publint', problems: async ({ tarball }) => tool('publint', 'run', tarball, '--strict') },
   {

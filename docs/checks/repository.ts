@@ -17,6 +17,13 @@ export interface Manifest {
   readonly private?: boolean
   readonly description?: string
   readonly keywords?: readonly string[]
+  readonly homepage?: string
+  readonly bugs?: string
+  readonly repository?: {
+    readonly type: string
+    readonly url: string
+    readonly directory?: string
+  }
   readonly scripts?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>

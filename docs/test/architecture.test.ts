@@ -2,9 +2,17 @@
  * Holds the repository to its own rules: who may depend on whom, what lies where, and that the
  * documents lead somewhere. Each rule is first shown an offence, then the repository.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import {
+  addressOf,
+  isReserved,
+  npmLinkProblems,
+  originProblems,
+  withAddresses,
+  withRelativeLinks,
+} from '../checks/address.ts'
 import {
   linkProblems,
   scriptProblems,
@@ -20,6 +28,7 @@ import { importProblems, manifestProblems, RULES } from '../checks/rules.ts'
 
 const files = listFiles()
 const packages = listPackages()
+const isFolder = (path: string) => statSync(join(ROOT, path)).isDirectory()
 const packageNames = packages.map(({ manifest }) => manifest.name)
 
 const aPackage = (name: string, fields: Omit<Manifest, 'name'> = {}): Package => ({
@@ -284,6 +293,92 @@ describe('the repository is laid out as CONTRIBUTING.md says', () => {
         expect.stringMatching(/^pnpm lint is mentioned in neither/),
         expect.stringMatching(/^pnpm test is mentioned in neither/),
       ],
+    )
+  })
+})
+
+const coreProblems = (fields: Omit<Manifest, 'name'>) =>
+  originProblems(aPackage('@paxos/core', fields), 'https://here.org/us')
+
+describe('npm shows where a package comes from', () => {
+  const address = addressOf(readManifest('package.json').repository?.url)
+
+  it.each(packages.map((own) => [own.manifest.name, own] as const))(
+    '%s names its homepage, its repository and where to report a bug, as the root does',
+    (_, own) => {
+      expect(originProblems(own, address)).toEqual([])
+    },
+  )
+
+  it('a field that is missing, or of another repository, is caught', () => {
+    const right = { type: 'git', url: 'git+https://here.org/us.git', directory: 'packages/core' }
+    const origin = {
+      homepage: 'https://here.org/us/tree/main/packages/core#readme',
+      bugs: 'https://here.org/us/issues',
+      repository: right,
+    }
+    expect(coreProblems(origin)).toEqual([])
+    expect(coreProblems({})).toHaveLength(3)
+    expect(coreProblems({ ...origin, bugs: 'https://there.org/us/issues' })).toEqual([
+      '@paxos/core must have "bugs": "https://here.org/us/issues".',
+    ])
+    const elsewhere = { ...origin, repository: { ...right, directory: 'packages/replica' } }
+    expect(coreProblems(elsewhere)).toEqual([
+      expect.stringMatching(/must have "repository": .*core/),
+    ])
+  })
+
+  it.each(packages.map((own) => [own.manifest.name, own] as const))(
+    'packing %s rewrites the links of its README that lead nowhere at npm, and puts them back',
+    (_, { folder, manifest: { scripts = {} } }) => {
+      expect(scripts).toMatchObject({
+        prepack: 'tsx ../../.ci/readme-links.ts absolute',
+        postpack: 'tsx ../../.ci/readme-links.ts relative',
+      })
+      const here = read(`${folder}/README.md`)
+      const packed = withAddresses(here, folder, address, isFolder)
+      expect(npmLinkProblems(packed)).toEqual([])
+      expect(withRelativeLinks(packed, folder, address)).toBe(here)
+    },
+  )
+
+  it('files, folders and headings get an address; anchors, the web and code stay as they are', () => {
+    const here = [
+      '[a](src/a.ts) [b](../core/README.md#use) ![c](../../docs/c.png) [d](test/traces)',
+      '[e](#here) [f](https://example.org/x) `[g](src/a.ts#g)`',
+      '```',
+      '[h](src/a.ts)',
+      '```',
+      '[i]: ../../docs/i.md',
+    ]
+    const at = 'https://here.org/us'
+    const packed = withAddresses(here.join('\n'), 'packages/x', at, (path) =>
+      path.endsWith('traces'),
+    )
+    expect(packed.split('\n')).toEqual([
+      `[a](${at}/blob/main/packages/x/src/a.ts) [b](${at}/blob/main/packages/core/README.md#use) ` +
+        `![c](${at}/blob/main/docs/c.png) [d](${at}/tree/main/packages/x/test/traces)`,
+      ...here.slice(1, 5),
+      `[i]: ${at}/blob/main/docs/i.md`,
+    ])
+    expect(withRelativeLinks(packed, 'packages/x', at)).toBe(here.join('\n'))
+    expect(npmLinkProblems(here.join('\n')).map((problem) => problem.split(' leads')[0])).toEqual([
+      'README.md, line 1: src/a.ts',
+      'README.md, line 1: ../core/README.md#use',
+      'README.md, line 1: ../../docs/c.png',
+      'README.md, line 1: test/traces',
+      'README.md, line 6: ../../docs/i.md',
+    ])
+  })
+
+  it('nothing is released with an address that nobody can have', () => {
+    expect(
+      ['https://a.example/b', 'https://example.org/b', 'https://localhost/b'].every(isReserved),
+    ).toBe(true)
+    expect(isReserved('https://examples.org/example')).toBe(false)
+    expect(() => addressOf('https://here.org/us')).toThrow(/Write it as git\+https/)
+    expect(readManifest('package.json').scripts?.['release']).toMatch(
+      /^tsx \.ci\/check-address\.ts &&/,
     )
   })
 })
