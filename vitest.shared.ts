@@ -2,7 +2,7 @@
  * The one vitest configuration: tests run on the sources of every workspace package, so that no
  * build stands between an edit and its test. Must never point at dist.
  */
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 export default defineConfig({
   ssr: {
@@ -12,6 +12,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // For a network of their own: see vitest.netns.ts.
+    exclude: [...configDefaults.exclude, 'test/**/*.netns.test.ts'],
     // Only what hangs ends by it: no test may depend on how fast, or how busy, a machine is.
     testTimeout: 180_000,
     hookTimeout: 180_000,
