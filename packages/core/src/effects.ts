@@ -61,6 +61,28 @@ export type Event<V> =
   | { readonly type: 'leader-changed'; readonly leader: NodeId | null }
   /** A value is chosen, for ever. Told once; an engine that knows it from `saved` tells it never. */
   | { readonly type: 'chosen'; readonly ballot: Ballot; readonly value: V }
+  | DisbelievedEvent
+
+/**
+ * A message was ignored, because no honest node would say it: `from` has a fault, or is not who it
+ * says. The host counts these.
+ */
+export interface DisbelievedEvent {
+  readonly type: 'disbelieved'
+  readonly from: NodeId
+  readonly reason: Disbelief
+}
+
+/** Why a message is not believed. */
+export type Disbelief =
+  /** It speaks for another node: its ballot has another owner. */
+  | 'owner'
+  /** It names a round that is too far ahead (see `rounds.ts`); believed later, if it is repeated. */
+  | 'round'
+  /** It names a slot that is too far ahead; likewise. */
+  | 'slot'
+  /** It carries a value that is none, or of a version that this one does not know. */
+  | 'value'
 
 /** Nothing to do. */
 export const NO_EFFECTS: Effects<never> = { send: [], events: [] }

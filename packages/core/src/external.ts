@@ -96,7 +96,7 @@ export class ExternalNode<V> {
       return this.#afterwards(this.#leadership.observe(node.receive(from, message)))
     }
     const { follows, effects } = this.#leadership.follow(from, message)
-    return follows ? effects : this.#correct(from, message)
+    return follows ? effects : joinEffects(effects, this.#correct(from, message))
   }
 
   /** The oldest save that was not reported yet is durable. */

@@ -12,7 +12,7 @@ import type { Ballot, NodeId } from './ballot.ts'
 import { joinEffects, NO_EFFECTS } from './effects.ts'
 import type { Effects } from './effects.ts'
 import { InvalidArgumentError } from './errors.ts'
-import { earliest, Leadership } from './leadership.ts'
+import { earliest, isDisbelieved, Leadership } from './leadership.ts'
 import type { Message, Proposal } from './message.ts'
 import { requirePositive } from './practical/node.ts'
 import type { NodeOptions } from './practical/node.ts'
@@ -108,12 +108,12 @@ export class HeartbeatNode<V> {
       if (follows) this.#standBack()
       return effects
     }
-    const rival = message.type === 'prepare' && compareBallots(message.ballot, node.promised) > 0
+    const isHigher = message.type === 'prepare' && compareBallots(message.ballot, node.promised) > 0
+    const received = this.#leadership.observe(node.receive(from, message))
+    const rival = isHigher && !isDisbelieved(received)
     if (rival) this.#standBack()
     const yielded = rival && node.phase === 'preparing' ? node.resign() : NO_EFFECTS
-    return this.#afterwards(
-      joinEffects(yielded, this.#leadership.observe(node.receive(from, message))),
-    )
+    return this.#afterwards(joinEffects(received, yielded))
   }
 
   /** The oldest save that was not reported yet is durable. */

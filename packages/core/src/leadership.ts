@@ -54,7 +54,9 @@ export class Leadership<V> {
     from: NodeId,
     message: HeartbeatMessage | ProclamationMessage,
   ): { readonly follows: boolean; readonly effects: Effects<V> } {
-    const effects = [this.node.receive(from, message)]
+    const received = this.node.receive(from, message)
+    if (isDisbelieved(received)) return { follows: false, effects: received }
+    const effects = [received]
     const bar = highestBallot(this.#leaderBallot, this.node.ballot)
     if (compareBallots(message.ballot, bar) < 0) return { follows: false, effects: NO_EFFECTS }
 
@@ -109,6 +111,11 @@ export class Leadership<V> {
     this.#forwardAtMs = this.#nowMs + this.#forwardIntervalMs
     return { send: [forwarding], events: [] }
   }
+}
+
+/** Whether a message led to nothing, because it was not believed. */
+export function isDisbelieved<V>({ events }: Effects<V>): boolean {
+  return events.some(({ type }) => type === 'disbelieved')
 }
 
 /** The earlier of two times, where `null` is never. */

@@ -20,3 +20,15 @@ export const MAX_VALUE_BYTES = MAX_FRAME_BYTES - 2048
 
 /** Rounds, and slots too, are exact in a double and in the wire format's uint64 up to here. */
 export const MAX_ROUND = Number.MAX_SAFE_INTEGER
+
+/**
+ * How far above a round that it knows a node believes others at once. An honest node uses one an
+ * election: a year of one a second is 30 steps, and a node that missed it makes up for it in 6 s.
+ */
+export const ROUNDS_STEP = 2 ** 20
+
+/**
+ * How often what a node believes may rise, in milliseconds: about as often as leaders say that they
+ * lead. At this pace rounds last for 2^33 rises, which is 54 years.
+ */
+export const CEILING_INTERVAL_MS = 200

@@ -90,5 +90,7 @@ export function showEvent(event: Event<unknown>): string {
       return `leader: ${event.leader ?? 'none known'}`
     case 'chosen':
       return `learns ${showValue(event.value)}, chosen at ${formatBallot(event.ballot)}`
+    case 'disbelieved':
+      return `does not believe ${event.from}: ${event.reason}`
   }
 }

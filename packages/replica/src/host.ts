@@ -15,6 +15,11 @@ import { MAX_RUNNING_SAVES, MAX_TIMEOUT_MS } from './limits.ts'
 /** Everything that a frame may carry. */
 type AnyMessage = Envelope['message']
 
+/** Of an event the host looks at its type alone, to count what the engine does not believe. */
+interface AnyEvent {
+  readonly type: string
+}
+
 /** What the engines of core have in common. `M` are their messages, `E` their events. */
 export interface Engine<M extends AnyMessage, E> {
   readonly nextTickAtMs: number | null
@@ -33,6 +38,8 @@ export type DropReason =
   | 'foreign'
   /** From nobody in the members, or from another node than the transport says. */
   | 'stranger'
+  /** No honest node would say it: it speaks for another, or names a number that is too far ahead. */
+  | 'unbelievable'
   /** The disk is too far behind. */
   | 'overload'
 
@@ -44,7 +51,7 @@ export type Observation<M, E> =
   | { readonly type: 'event'; readonly event: E }
   | { readonly type: 'dropped'; readonly reason: DropReason }
 
-export interface HostOptions<M extends AnyMessage, E> {
+export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly cluster: string
   readonly id: NodeId
   /** Where each member listens, this node included. */
@@ -62,13 +69,14 @@ export interface HostOptions<M extends AnyMessage, E> {
 }
 
 /** Drives one engine until close(), or until something that must not fail does. */
-export class Host<M extends AnyMessage, E> {
+export class Host<M extends AnyMessage, E extends AnyEvent> {
   readonly #options: HostOptions<M, E>
   readonly #peers: readonly NodeId[]
   readonly #dropped: Record<DropReason, number> = {
     malformed: 0,
     foreign: 0,
     stranger: 0,
+    unbelievable: 0,
     overload: 0,
   }
   /** The input that is being carried out, then those that wait. */
@@ -170,7 +178,10 @@ export class Host<M extends AnyMessage, E> {
   }
 
   #perform({ send, save, events }: Effects<Uint8Array, M, E>): void {
-    for (const event of events) this.#options.observe({ type: 'event', event })
+    for (const event of events) {
+      this.#options.observe({ type: 'event', event })
+      if (event.type === 'disbelieved') this.#drop('unbelievable')
+    }
     for (const outgoing of send) this.#send(outgoing)
     if (save !== undefined) this.#save(save.change, save.then)
   }

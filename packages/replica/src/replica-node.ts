@@ -8,6 +8,7 @@ import type { Durability, NodeId, Saved, Slot } from '@paxos/core'
 import {
   COMMAND_OVERHEAD_BYTES,
   encodeEntry,
+  isEntry,
   isMultiPaxosMessage,
   MultiPaxos,
 } from '@paxos/core/multi'
@@ -88,6 +89,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       id,
       quorums: majority(members.keys()),
       members: stored,
+      isValue: isEntry,
       saved,
       random,
     })
@@ -246,6 +248,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         return this.#follow(event.leader)
       case 'preempted':
         this.#settings.logger.debug('preempted', { ballot: event.ballot, promised: event.promised })
+        return
+      case 'disbelieved':
+        this.#settings.logger.debug('disbelieved', { from: event.from, reason: event.reason })
     }
   }
 

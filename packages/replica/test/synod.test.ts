@@ -98,7 +98,13 @@ describe('Synod: a few nodes agree on one value, once', () => {
     expect(statuses.map((status) => status.leader)).toEqual([leader?.id, leader?.id, leader?.id])
     expect(leader?.isChosen).toBe(true)
     expect(leader?.holders.toSorted()).toEqual(['a', 'b', 'c'])
-    expect(leader?.dropped).toEqual({ malformed: 0, foreign: 0, stranger: 0, overload: 0 })
+    expect(leader?.dropped).toEqual({
+      malformed: 0,
+      foreign: 0,
+      stranger: 0,
+      unbelievable: 0,
+      overload: 0,
+    })
   })
 })
 

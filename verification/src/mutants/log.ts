@@ -251,8 +251,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a ballot that speaks for another node is believed',
     file: `${MULTI}/guard.ts`,
-    from: 'return isFromOwner(from, message) && ballotsOf(message)',
-    to: 'return (from !== "" || isFromOwner(from, message)) && ballotsOf(message)',
+    from: "if (!isFromOwner(from, message)) return 'owner'",
+    to: "if (from === '' && !isFromOwner(from, message)) return 'owner'",
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/acceptor.test.ts' }],
     isSlow: true,
   },

@@ -94,6 +94,11 @@ export class LogAcceptor {
     return this.#durableSnapshot
   }
 
+  /** The ballot of the leader that was heard last; `null` when none was since the start. */
+  get followed(): Ballot | null {
+    return this.#held?.ballot ?? null
+  }
+
   /** Whether everything that this acceptor has decided is durable. */
   get settled(): boolean {
     return this.#running.length === 0 && !this.#isChanged

@@ -55,6 +55,8 @@ export class CatchUp {
   readonly #known = new Map<NodeId, Slot>()
   #request: Request | null = null
   #transfer: Transfer | null = null
+  /** What was asked besides, of a node that is not known to know more. */
+  #poll: { readonly peer: NodeId; readonly from: Slot } | null = null
 
   constructor(intervalMs: number) {
     this.#intervalMs = intervalMs
@@ -96,20 +98,29 @@ export class CatchUp {
     step.send(peer, message)
   }
 
+  /** Asks `peer` once whether it knows more, whatever it has said so far. */
+  poll(step: LogStep, peer: NodeId, chosenThrough: Slot): void {
+    const from = chosenThrough + 1
+    this.#poll = { peer, from }
+    step.send(peer, { type: 'fetchEntries', from })
+  }
+
   /**
-   * Entries came in. Says whether they are what they must be, to be stored: contiguous, and not
-   * beyond what is known here but for the next one.
+   * Entries came in. Says whether they are what they must be, to be stored: asked for, contiguous,
+   * and not beyond what is known here but for the next one.
    */
   receiveFetched(from: NodeId, page: FetchedMessage, chosenThrough: Slot): boolean {
+    const isAnswer = this.#hasAsked(from, page.from)
+    const isPolled = this.#poll?.peer === from && this.#poll.from === page.from
+    if (!isAnswer && !isPolled) return false
     this.note(from, page.chosenThrough)
     const isWhole = page.entries.every(({ slot }, index) => slot === page.from + index)
     const last = page.from + page.entries.length - 1
     const isUseful = isWhole && page.from <= chosenThrough + 1 && last > chosenThrough
-    const request = this.#request
-    const answers = request?.peer === from && request.message.type === 'fetchEntries'
     const isUpToDate = page.chosenThrough <= chosenThrough
-    if (answers && request.message.from === page.from && (isUseful || isUpToDate)) {
-      this.#request = null
+    if (isUseful || isUpToDate) {
+      if (isAnswer) this.#request = null
+      if (isPolled) this.#poll = null
     }
     return isUseful
   }
@@ -117,8 +128,10 @@ export class CatchUp {
   /** A piece of a snapshot came in. Returns the snapshot when it was the last one. */
   receiveChunk(from: NodeId, chunk: SnapshotChunkMessage, chosenThrough: Slot): Fetched | null {
     if (chunk.through <= chosenThrough) return null
+    const isAnswer = this.#request?.peer === from
+    if (!isAnswer && this.#poll?.peer !== from) return null
     this.note(from, Math.max(chunk.through, this.#known.get(from) ?? 0))
-    if (this.#request?.peer !== from) return null
+    if (!isAnswer) return null
     if (!isPiece(chunk)) return null
     if (this.#begins(chunk)) {
       const { ballot, through, members, totalBytes } = chunk
@@ -139,6 +152,13 @@ export class CatchUp {
   stop(): void {
     this.#drop()
     this.#request = null
+  }
+
+  /** Whether entries from `from` on are what `peer` was asked for last. */
+  #hasAsked(peer: NodeId, from: Slot): boolean {
+    if (this.#request?.peer !== peer) return false
+    const { message } = this.#request
+    return message.type === 'fetchEntries' && message.from === from
   }
 
   #next(chosenThrough: Slot): FetchEntriesMessage | FetchSnapshotMessage {

@@ -5,7 +5,7 @@
  */
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { Change, Slot, Snapshot } from '../durability.ts'
-import type { Effects, Outgoing } from '../effects.ts'
+import type { DisbelievedEvent, Effects, Outgoing } from '../effects.ts'
 import type { NackMessage } from '../message.ts'
 import type { LogMessage } from './messages.ts'
 
@@ -38,6 +38,7 @@ export type LogEvent =
   | { readonly type: 'read-ready'; readonly id: number; readonly slot: Slot }
   /** No leader was there to confirm the read. It may be tried again. */
   | { readonly type: 'read-failed'; readonly id: number }
+  | DisbelievedEvent
 
 /** The effects of one input while they are being gathered. */
 export class LogStep {

@@ -1,12 +1,18 @@
 /**
  * Which messages are believed, before anything is done with them. The codec has checked their form;
  * this checks what no honest node would say. It must never let through a ballot that speaks for
- * another node, nor a round that would use the rounds up.
+ * another node, a number that would use up the rounds or the slots, nor a value that is none.
  */
-import type { Ballot, NodeId } from '../ballot.ts'
+import type { NodeId } from '../ballot.ts'
+import type { Disbelief } from '../effects.ts'
+import { DecodeError } from '../errors.ts'
 import type { Envelope } from '../message.ts'
+import { Ceiling, highestRound, isFromOwner } from '../rounds.ts'
+import type { LogAcceptor } from './acceptor.ts'
 import type { MultiPaxosMessage } from './effects.ts'
-import { MAX_ROUNDS_AHEAD } from './limits.ts'
+import { decodeEntry } from './entry.ts'
+import { SLOTS_STEP } from './limits.ts'
+import type { IsValue } from './options.ts'
 
 /** Every type of message that MultiPaxos understands. */
 const TYPES: Readonly<Record<MultiPaxosMessage['type'], true>> = {
@@ -34,32 +40,55 @@ export function isMultiPaxosMessage(message: Envelope['message']): message is Mu
   return Object.hasOwn(TYPES, message.type)
 }
 
-/** Whether `from` may say this, to a node that has seen no ballot above `seen`. */
-export function isBelievable(
-  from: NodeId,
-  message: MultiPaxosMessage,
-  seen: Ballot | null,
-): boolean {
-  const limit = (seen?.round ?? 0) + MAX_ROUNDS_AHEAD
-  return isFromOwner(from, message) && ballotsOf(message).every(({ round }) => round <= limit)
+/** Whether `value` is an entry that this version knows. For MultiPaxosOptions.isValue. */
+export function isEntry(value: Uint8Array): boolean {
+  try {
+    decodeEntry(value)
+    return true
+  } catch (error) {
+    if (error instanceof DecodeError) return false
+    throw error
+  }
 }
 
-/** These only the leader or candidate itself sends, and a ballot has one owner. */
-const OWNERS_ONLY: ReadonlySet<string> = new Set([
-  'logPrepare',
-  'logAccept',
-  'logHeartbeat',
-  'handOver',
-])
+/** What one node believes. */
+export class Guard {
+  readonly #rounds: Ceiling
+  readonly #slots: Ceiling
+  readonly #isValue: IsValue
 
-function isFromOwner(from: NodeId, message: MultiPaxosMessage): boolean {
-  return !OWNERS_ONLY.has(message.type) || !('ballot' in message) || message.ballot.node === from
+  /** `acceptor` as it starts: it holds what is durable. */
+  constructor({ promised, chosenThrough, log }: LogAcceptor, isValue: IsValue) {
+    this.#rounds = new Ceiling(promised?.round ?? 0)
+    this.#slots = new Ceiling(Math.max(chosenThrough, log.last), SLOTS_STEP)
+    this.#isValue = isValue
+  }
+
+  /** Why `from` would not say this; `null` when it may. */
+  doubt(from: NodeId, message: MultiPaxosMessage, nowMs: number): Disbelief | null {
+    if (!isFromOwner(from, message)) return 'owner'
+    if (!this.#rounds.admits(highestRound(message), nowMs)) return 'round'
+    if (!this.#slots.admits(highestSlot(message), nowMs)) return 'slot'
+    return this.#hasOnlyValues(message) ? null : 'value'
+  }
+
+  #hasOnlyValues(message: MultiPaxosMessage): boolean {
+    if ('values' in message) return message.values.every((value) => this.#isValue(value))
+    if ('entries' in message) return message.entries.every(({ value }) => this.#isValue(value))
+    return true
+  }
 }
 
-/** The ballots of a message, which its receiver may come to promise or to go above. */
-function ballotsOf(message: MultiPaxosMessage): readonly Ballot[] {
-  const ballots = 'entries' in message ? message.entries.map(({ ballot }) => ballot) : []
-  if ('ballot' in message) ballots.push(message.ballot)
-  if ('promised' in message && message.promised !== null) ballots.push(message.promised)
-  return ballots
+/** The highest slot that a message names; those of its values and entries are counted from these. */
+function highestSlot(message: MultiPaxosMessage): number {
+  return Math.max(
+    'from' in message ? message.from : 0,
+    'next' in message ? message.next : 0,
+    'base' in message ? message.base : 0,
+    'first' in message ? message.first : 0,
+    'through' in message ? message.through : 0,
+    'slot' in message ? message.slot : 0,
+    'chosenThrough' in message ? message.chosenThrough : 0,
+    'compactedThrough' in message ? message.compactedThrough : 0,
+  )
 }

@@ -1,14 +1,16 @@
 /**
  * What a host may hand to the engine. It must refuse here, loudly, what could not travel later.
  */
+import type { NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../limits.ts'
 import { MAX_BATCH_VALUES, MAX_SNAPSHOT_BYTES, PAGE_BYTES } from './limits.ts'
+import type { IsValue, Settings } from './options.ts'
 import { batchBytes } from './phase2.ts'
 
-/** Throws InvalidArgumentError for values that do not fit in one message. */
-export function checkBatch(values: readonly Uint8Array[]): void {
+/** Throws InvalidArgumentError for values that do not fit in one message, or are none. */
+export function checkBatch(values: readonly Uint8Array[], isValue: IsValue): void {
   if (values.length < 1 || values.length > MAX_BATCH_VALUES) {
     throw new InvalidArgumentError(
       `${values.length} values are no batch. Give 1 to ${MAX_BATCH_VALUES}.`,
@@ -24,6 +26,25 @@ export function checkBatch(values: readonly Uint8Array[]): void {
       `Several values take more than ${PAGE_BYTES} bytes together. Give fewer at a time.`,
     )
   }
+  const wrong = values.findIndex((value) => !isValue(value))
+  if (wrong >= 0) {
+    throw new InvalidArgumentError(
+      `Value ${wrong + 1} of ${values.length} is none that this log may hold: isValue refuses it. ` +
+        'Encode it as the host does.',
+    )
+  }
+}
+
+/** Throws InvalidArgumentError for a node that cannot take over. */
+export function checkSuccessor(
+  node: NodeId,
+  { id, quorums }: Pick<Settings, 'id' | 'quorums'>,
+): void {
+  if (node !== id && quorums.acceptors.has(node)) return
+  throw new InvalidArgumentError(
+    `Node ${JSON.stringify(node)} cannot take over from ${JSON.stringify(id)}: only another ` +
+      'acceptor can. Name one of those.',
+  )
 }
 
 /** Throws InvalidArgumentError for a snapshot of what is not known, or that cannot travel. */

@@ -11,7 +11,7 @@ import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import { LogStep } from './effects.ts'
 import type { LogEffects, MultiPaxosMessage } from './effects.ts'
-import { checkBatch, checkSnapshot } from './input.ts'
+import { checkBatch, checkSnapshot, checkSuccessor } from './input.ts'
 import { LogNode } from './node.ts'
 import { settingsOf } from './options.ts'
 import type { MultiPaxosOptions, Settings } from './options.ts'
@@ -117,7 +117,7 @@ export class MultiPaxos {
    * MAX_VALUE_BYTES, and for several that take more than PAGE_BYTES with VALUE_OVERHEAD_BYTES each.
    */
   propose(values: readonly Uint8Array[]): Proposed {
-    checkBatch(values)
+    checkBatch(values, this.#settings.isValue)
     let first: Slot | null = null
     const effects = this.#run((step) => {
       first = this.#node.leader.propose(step, values, this.#node.nowMs)
@@ -130,7 +130,7 @@ export class MultiPaxos {
    * the host hands them over again until it sees them chosen. Throws as propose() does.
    */
   forward(values: readonly Uint8Array[]): LogEffects {
-    checkBatch(values)
+    checkBatch(values, this.#settings.isValue)
     return this.#run((step) => {
       const leader = this.#node.leaderId
       if (leader !== null && leader !== this.id) step.send(leader, { type: 'forward', values })
@@ -156,7 +156,8 @@ export class MultiPaxos {
     return this.#run((step) => {
       const { acceptor } = this.#node
       if (taken.through <= (acceptor.snapshot?.through ?? 0)) return
-      const { members } = this.#settings
+      // Who is in the cluster is said by the log; the options say it for a log that has no snapshot.
+      const members = acceptor.snapshot?.members ?? this.#settings.members
       acceptor.takeSnapshot(step, { through: taken.through, members, bytes: taken.bytes })
     })
   }
@@ -174,8 +175,12 @@ export class MultiPaxos {
     return this.#run((step) => this.#node.resign(step))
   }
 
-  /** Asks `node` to take over the leadership at once. Until it does, this node goes on leading. */
+  /**
+   * Asks `node` to take over the leadership at once. Until it does, this node goes on leading; when
+   * it does not lead, nothing happens. Throws InvalidArgumentError unless `node` is another acceptor.
+   */
   handOver(node: NodeId): LogEffects {
+    checkSuccessor(node, this.#settings)
     return this.#run((step) => this.#node.leader.handOver(step, node))
   }
 

@@ -3,15 +3,15 @@
  * role has a file of its own. It must never tell a slot twice or out of order, and never follow a
  * ballot below the one that its acceptor has promised.
  */
-import { compareBallots } from '../ballot.ts'
-import type { NodeId } from '../ballot.ts'
+import { compareBallots, sameBallot } from '../ballot.ts'
+import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import { earliest } from '../leadership.ts'
 import { LogAcceptor } from './acceptor.ts'
 import { CatchUp } from './catch-up.ts'
 import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
-import { isBelievable } from './guard.ts'
+import { Guard } from './guard.ts'
 import { Leader } from './leader.ts'
 import type { CampaignMessage, FetchedMessage, LogAcceptMessage } from './messages.ts'
 import type { LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
@@ -25,6 +25,7 @@ export class LogNode {
   readonly acceptor: LogAcceptor
   readonly leader: Leader
   readonly #settings: Settings
+  readonly #guard: Guard
   readonly #election: Election
   readonly #catchUp: CatchUp
   readonly #provider: Provider
@@ -44,6 +45,7 @@ export class LogNode {
     this.#settings = settings
     this.acceptor = new LogAcceptor(saved)
     this.leader = new Leader(settings, this.acceptor)
+    this.#guard = new Guard(this.acceptor, settings.isValue)
     this.#election = new Election(livenessWindowMs, settings.random)
     this.#catchUp = new CatchUp(retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor)
@@ -95,7 +97,9 @@ export class LogNode {
 
   receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {
     if (from === this.#settings.id) return
-    if (isBelievable(from, message, this.leader.highestSeen)) this.#receive(step, from, message)
+    const reason = this.#guard.doubt(from, message, this.nowMs)
+    if (reason === null) this.#receive(step, from, message)
+    else step.tell({ type: 'disbelieved', from, reason })
   }
 
   /** The oldest running save is durable. */
@@ -167,7 +171,7 @@ export class LogNode {
       case 'support':
         return this.#receiveSupport(step, from, message)
       case 'handOver':
-        if (from === this.leaderId && this.leader.phase === 'idle') this.prepare(step)
+        if (this.#follows(from, message.ballot)) this.prepare(step)
         return
       case 'forward':
         if (this.leader.phase === 'leading')
@@ -179,7 +183,8 @@ export class LogNode {
         return step.send(from, { type: 'readIndexAnswer', run, number, slot: 0 })
       }
       case 'readIndexAnswer':
-        return this.#requests.receiveAnswer(step, message)
+        if (from === this.leaderId) this.#requests.receiveAnswer(step, message)
+        return
       case 'fetchEntries':
         return this.#provider.answerFetchEntries(step, from, message, nowMs)
       case 'fetchSnapshot':
@@ -189,6 +194,13 @@ export class LogNode {
       case 'snapshotChunk':
         return this.#receiveChunk(step, from, message)
     }
+  }
+
+  /** Whether `from` leads with just this ballot, as far as this node knows. */
+  #follows(from: NodeId, ballot: Ballot): boolean {
+    if (from !== this.leaderId || this.leader.phase !== 'idle') return false
+    const { followed, promised } = this.acceptor
+    return sameBallot(ballot, followed) && compareBallots(ballot, promised) >= 0
   }
 
   #receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage): void {
@@ -314,7 +326,7 @@ export class LogNode {
     if (!isDue || peer === undefined) return
     this.#pollAtMs = this.nowMs + this.#settings.heartbeatPeriodMs
     this.#polls += 1
-    step.send(peer, { type: 'fetchEntries', from: this.acceptor.chosenThrough + 1 })
+    this.#catchUp.poll(step, peer, this.acceptor.chosenThrough)
   }
 
   /** What this node wants of others while it does not lead: entries, and slots to read at. */

@@ -10,6 +10,9 @@ import { requirePositive } from '../practical/node.ts'
 import type { QuorumSystem } from '../quorum.ts'
 import { MAX_MEMBERS, MAX_WINDOW_ACCEPTS } from './limits.ts'
 
+/** Whether bytes are a value of the log. */
+export type IsValue = (value: Uint8Array) => boolean
+
 export interface MultiPaxosOptions {
   readonly id: NodeId
   /** Who votes. A node that is not among them follows and learns. */
@@ -36,11 +39,20 @@ export interface MultiPaxosOptions {
   readonly livenessWindowMs?: number | undefined
   /** How long to wait for an answer before asking again, in milliseconds, > 0. Default: 200. */
   readonly retransmitIntervalMs?: number | undefined
+  /**
+   * Whether bytes are a value that the host can apply. What is none never enters the log: propose()
+   * and forward() refuse it, and a message that carries one is not believed. Called for each value
+   * that comes in, so it must be quick; it must not throw, must take NO_OP, and must say the same on
+   * every node of one version. Default: all bytes are. For entries as `encodeEntry` makes them: isEntry.
+   */
+  readonly isValue?: IsValue | undefined
   /** Accepts in flight at once, 1 to MAX_WINDOW_ACCEPTS. Default: 8. */
   readonly maxAcceptsInFlight?: number | undefined
   /** Their values together, in bytes, > 0; a single value may exceed it. Default: 4 MiB. */
   readonly maxBytesInFlight?: number | undefined
 }
+
+const isAnything: IsValue = () => true
 
 /** Options with their defaults. */
 export type Settings = {
@@ -54,6 +66,7 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
     quorums: options.quorums,
     random: options.random,
     members: options.members ?? [],
+    isValue: options.isValue ?? isAnything,
     saved: options.saved ?? EMPTY_SAVED,
     election: options.election ?? 'heartbeat',
     heartbeatPeriodMs: options.heartbeatPeriodMs ?? 200,

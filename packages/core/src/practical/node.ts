@@ -7,11 +7,12 @@
 import type { Ballot, NodeId } from '../ballot.ts'
 import { EMPTY_SAVED } from '../durability.ts'
 import type { Saved } from '../durability.ts'
-import type { Effects } from '../effects.ts'
+import type { Disbelief, Effects } from '../effects.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { invariant } from '../invariant.ts'
 import type { Message, Proposal } from '../message.ts'
 import type { QuorumSystem } from '../quorum.ts'
+import { Ceiling, highestRound, isFromOwner } from '../rounds.ts'
 import { Acceptor } from './acceptor.ts'
 import { Learner } from './learner.ts'
 import { Proposer } from './proposer.ts'
@@ -40,6 +41,7 @@ export class Node<V> {
   readonly id: NodeId
   /** How long this node waits for answers before it asks again. */
   readonly retransmitIntervalMs: number
+  readonly #rounds: Ceiling
   readonly #acceptor: Acceptor<V>
   readonly #learner: Learner<V>
   readonly #proposer: Proposer<V>
@@ -58,6 +60,7 @@ export class Node<V> {
     this.#active = options.active ?? true
     this.retransmitIntervalMs = retransmitIntervalMs
     this.#acceptor = new Acceptor(saved)
+    this.#rounds = new Ceiling(this.#acceptor.promised?.round ?? 0)
     this.#learner = new Learner(quorums, this.#acceptor.chosen)
     this.#proposer = new Proposer(id, quorums, this.#acceptor.promised)
   }
@@ -129,9 +132,16 @@ export class Node<V> {
     return this.#run((step) => this.#prepare(step))
   }
 
-  /** A message came in. `from` is trusted: the host drops what strangers send. */
+  /**
+   * A message came in. `from` is trusted: the host drops what strangers send. What no honest node
+   * would say is not believed: it changes nothing, and a 'disbelieved' event says so.
+   */
   receive(from: NodeId, message: Message<V>): Effects<V> {
-    return this.#run((step) => this.#receive(step, from, message))
+    return this.#run((step) => {
+      const reason = this.#doubt(from, message)
+      if (reason === null) this.#receive(step, from, message)
+      else step.tell({ type: 'disbelieved', from, reason })
+    })
   }
 
   /** The oldest save that was not reported yet is durable. */
@@ -213,6 +223,12 @@ export class Node<V> {
       this.#runningSaves.push({ changes: step.changes, own: step.ownAfterSave })
     }
     return effects
+  }
+
+  /** Why `from` would not say this; `null` when it may. */
+  #doubt(from: NodeId, message: Message<V>): Disbelief | null {
+    if (!isFromOwner(from, message)) return 'owner'
+    return this.#rounds.admits(highestRound(message), this.#nowMs ?? 0) ? null : 'round'
   }
 
   #receive(step: Step<V>, from: NodeId, message: Message<V>): void {

@@ -3,8 +3,17 @@ import { MAX_BATCH_VALUES, MAX_SLOTS_AHEAD, MultiPaxos, PAGE_BYTES } from '@paxo
 import { encode } from '@paxos/core/wire'
 import { describe, expect, it } from 'vitest'
 import { at } from '../messages.ts'
-import { ABC, accept, accepted, bytes, entry, heartbeat, instantly, nodeA } from './one-node.ts'
-import { NO_EFFECTS, only, prepare, promise, values } from './one-node.ts'
+import { ABC, accept, accepted, bytes, disbelieved, entry, heartbeat } from './one-node.ts'
+import {
+  instantly,
+  knowsMore,
+  nodeA,
+  NO_EFFECTS,
+  only,
+  prepare,
+  promise,
+  values,
+} from './one-node.ts'
 
 const answeredThrough = (effects: ReturnType<MultiPaxos['receive']>) =>
   only(effects.send, 'logHeartbeatAnswer').map(({ message }) => message.through)
@@ -146,7 +155,7 @@ describe('acceptances', () => {
     const a = nodeA()
     const reach = MAX_SLOTS_AHEAD
     expect(a.receive('b', accept(B1, 1, reach + 1, ['x'])).save).toBeUndefined()
-    expect(a.receive('b', accept(B1, 1, Number.MAX_SAFE_INTEGER, ['x'])).save).toBeUndefined()
+    expect(a.receive('b', accept(B1, 1, 2 ** 33 - 1, ['x'])).save).toBeUndefined()
     expect(a.receive('b', accept(B1, 1, reach, ['x', 'y'])).save).toBeUndefined()
     expect(a.receive('b', accept(B1, 5, 4, ['x'])).save).toBeUndefined()
     expect(a.receive('b', accept(B1, 1, 1, [])).save).toBeUndefined()
@@ -155,12 +164,14 @@ describe('acceptances', () => {
 
   it('a ballot that speaks for another node, or is absurdly high, is not believed', () => {
     const a = nodeA()
-    expect(a.receive('c', accept(B1, 1, 1, ['x']))).toEqual(NO_EFFECTS)
-    expect(a.receive('c', prepare(B1, 1))).toEqual(NO_EFFECTS)
-    expect(a.receive('c', heartbeat(B1, 1, 0))).toEqual(NO_EFFECTS)
+    const stolen = disbelieved('c', 'owner')
+    expect(a.receive('c', accept(B1, 1, 1, ['x']))).toEqual(stolen)
+    expect(a.receive('c', prepare(B1, 1))).toEqual(stolen)
+    expect(a.receive('c', heartbeat(B1, 1, 0))).toEqual(stolen)
     const last = at(Number.MAX_SAFE_INTEGER, 'b')
-    expect(a.receive('b', prepare(last, 1))).toEqual(NO_EFFECTS)
-    expect(a.receive('b', { type: 'nack', ballot: at(1), promised: last })).toEqual(NO_EFFECTS)
+    const far = disbelieved('b', 'round')
+    expect(a.receive('b', prepare(last, 1))).toEqual(far)
+    expect(a.receive('b', { type: 'nack', ballot: at(1), promised: last })).toEqual(far)
     instantly(a, a.lead())
     expect(a.ballot).toEqual(at(1))
     expect(a.receive('a', prepare(at(5), 1))).toEqual(NO_EFFECTS)
@@ -224,6 +235,7 @@ describe('learning', () => {
   it('fetched entries are stored with their ballots, and the highest of them is promised with them', () => {
     const a = nodeA()
     instantly(a, a.receive('b', accept(B1, 1, 1, ['old', 'same'])))
+    a.receive('c', knowsMore(3))
     const page = [entry(1, at(4, 'c'), 'x'), entry(2, B1, 'same'), entry(3, at(7, 'c'), 'z')]
     const { save } = a.receive('c', { type: 'fetched', from: 1, entries: page, chosenThrough: 3 })
     expect(save?.change).toEqual({
@@ -241,6 +253,7 @@ describe('learning', () => {
   it('an acceptance at a higher ballot is not taken back by a fetched entry', () => {
     const a = nodeA()
     instantly(a, a.receive('c', accept(C2, 1, 1, ['x'])))
+    a.receive('b', knowsMore(1))
     const page = [entry(1, B1, 'x')]
     const { changes, events } = instantly(
       a,

@@ -2,7 +2,8 @@
  * One engine, and the others as the test plays them: messages in few words, and nodes brought to
  * where a story begins. Must stay plain data, as `messages.ts` defines it.
  */
-import { majority, NO_EFFECTS, type Ballot, type Change, type NodeId, type Slot } from '@paxos/core'
+import { majority, NO_EFFECTS } from '@paxos/core'
+import type { Ballot, Change, Disbelief, NodeId, Slot } from '@paxos/core'
 import { MultiPaxos, type LogEffects, type LogEvent } from '@paxos/core/multi'
 import type { MultiPaxosMessage, MultiPaxosOptions } from '@paxos/core/multi'
 import { at } from '../messages.ts'
@@ -84,6 +85,20 @@ export const entry = (slot: Slot, ballot: Ballot, text: string) => ({
   slot,
   ballot,
   value: bytes(text),
+})
+
+/** What a message leads to that is not believed. */
+export const disbelieved = (from: NodeId, reason: Disbelief): LogEffects => ({
+  send: [],
+  events: [{ type: 'disbelieved', from, reason }],
+})
+
+/** `peer` says how much it knows, and is asked for it. */
+export const knowsMore = (chosenThrough: Slot): MessageOf<'campaign'> => ({
+  type: 'campaign',
+  run: 1,
+  number: 1,
+  chosenThrough,
 })
 
 /** Node a of three, at 0 ms. */

@@ -107,5 +107,7 @@ export function showLogEvent(event: LogEvent): string {
       return `may answer read ${event.id} at slot ${event.slot}`
     case 'read-failed':
       return `cannot answer read ${event.id}`
+    case 'disbelieved':
+      return `does not believe ${event.from}: ${event.reason}`
   }
 }
