@@ -79,6 +79,8 @@ function formatEvent(event: Event<Uint8Array>): string | null {
       return `leads no more with ballot ${formatBallot(event.ballot)}`
     case 'preempted':
       return `gives up  ${formatBallot(event.ballot)}, for there is ${formatBallot(event.promised)}`
+    case 'disbelieved':
+      return `ignores   ${event.from}: no honest node would say that (${event.reason})`
     case 'leader-changed':
     case 'chosen':
       return null

@@ -30,6 +30,7 @@ import type { ProposeOptions, QueryOptions, ReplicaEvent, ReplicaOptions } from 
 import type { ReplicaStatus } from './replica.ts'
 import { settingsOf } from './replica-settings.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
+import { isState } from './replica-snapshot.ts'
 
 /** Opens everything and starts. When it rejects, nothing is left open. */
 export async function openReplicaNode<Command, Result, Query, Answer>(
@@ -90,6 +91,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       quorums: majority(members.keys()),
       members: stored,
       isValue: isEntry,
+      isSnapshot: isState,
       saved,
       random,
     })

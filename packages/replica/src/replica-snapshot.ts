@@ -4,6 +4,7 @@
  * of another form as if it were this one.
  */
 import { DecodeError } from '@paxos/core'
+import { SessionTable } from '@paxos/core/multi'
 
 const FORM = 1
 const HEADER_BYTES = 5
@@ -31,6 +32,17 @@ export function decodeState(bytes: Uint8Array): ReplicaState {
   const end = HEADER_BYTES + view.getUint32(1)
   if (view.getUint8(0) !== FORM || end > bytes.byteLength) throw malformed()
   return { sessions: bytes.subarray(HEADER_BYTES, end), machine: bytes.slice(end) }
+}
+
+/** Whether bytes are a snapshot of this version, as far as can be told without the application. */
+export function isState(bytes: Uint8Array): boolean {
+  try {
+    SessionTable.decode(decodeState(bytes).sessions)
+    return true
+  } catch (error) {
+    if (error instanceof DecodeError) return false
+    throw error
+  }
 }
 
 function malformed(): DecodeError {

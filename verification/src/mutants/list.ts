@@ -1,4 +1,5 @@
 /** Every mutant, in the order in which they are run. It must hold nothing but what its parts hold. */
+import { BELIEF_MUTANTS } from './belief.ts'
 import { CORE_MUTANTS } from './core.ts'
 import { DISK_MUTANTS } from './disks.ts'
 import { LOG_MUTANTS } from './log.ts'
@@ -9,6 +10,7 @@ import { TRANSPORT_MUTANTS } from './transports.ts'
 export const MUTANTS: readonly Mutant[] = [
   ...CORE_MUTANTS,
   ...LOG_MUTANTS,
+  ...BELIEF_MUTANTS,
   ...REPLICA_MUTANTS,
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,

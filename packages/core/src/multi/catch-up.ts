@@ -82,6 +82,11 @@ export class CatchUp {
     this.#known.set(peer, slot)
   }
 
+  /** What `peer` sent was of no use: it is not asked again before it says something. */
+  forget(peer: NodeId): void {
+    this.#known.delete(peer)
+  }
+
   /** Asks for the next piece of what this node lacks, unless an answer is awaited. */
   ask(step: LogStep, view: CatchUpView): void {
     if (this.#transfer !== null && this.#transfer.through <= view.chosenThrough) this.#drop()

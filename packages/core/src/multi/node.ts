@@ -266,6 +266,10 @@ export class LogNode {
     const fetched = this.#catchUp.receiveChunk(from, chunk, this.acceptor.chosenThrough)
     if (this.#catchUp.received !== received) this.#standBackForProgress()
     if (fetched === null) return
+    if (!this.#settings.isSnapshot(fetched.snapshot.bytes)) {
+      this.#catchUp.forget(from)
+      return step.tell({ type: 'disbelieved', from, reason: 'value' })
+    }
     this.acceptor.install(step, fetched.snapshot, fetched.ballot)
     this.#toldThrough = fetched.snapshot.through
     step.tell({ type: 'snapshot-installed', snapshot: fetched.snapshot })

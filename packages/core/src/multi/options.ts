@@ -10,8 +10,8 @@ import { requirePositive } from '../practical/node.ts'
 import type { QuorumSystem } from '../quorum.ts'
 import { MAX_MEMBERS, MAX_WINDOW_ACCEPTS } from './limits.ts'
 
-/** Whether bytes are a value of the log. */
-export type IsValue = (value: Uint8Array) => boolean
+/** Whether bytes are a value of the log, or a snapshot. */
+export type IsValue = (bytes: Uint8Array) => boolean
 
 export interface MultiPaxosOptions {
   readonly id: NodeId
@@ -46,6 +46,11 @@ export interface MultiPaxosOptions {
    * every node of one version. Default: all bytes are. For entries as `encodeEntry` makes them: isEntry.
    */
   readonly isValue?: IsValue | undefined
+  /**
+   * The same for the bytes of a snapshot that came in whole from another node, before it takes the
+   * place of anything. Default: all bytes are one.
+   */
+  readonly isSnapshot?: IsValue | undefined
   /** Accepts in flight at once, 1 to MAX_WINDOW_ACCEPTS. Default: 8. */
   readonly maxAcceptsInFlight?: number | undefined
   /** Their values together, in bytes, > 0; a single value may exceed it. Default: 4 MiB. */
@@ -67,6 +72,7 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
     random: options.random,
     members: options.members ?? [],
     isValue: options.isValue ?? isAnything,
+    isSnapshot: options.isSnapshot ?? isAnything,
     saved: options.saved ?? EMPTY_SAVED,
     election: options.election ?? 'heartbeat',
     heartbeatPeriodMs: options.heartbeatPeriodMs ?? 200,

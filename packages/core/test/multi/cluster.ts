@@ -28,6 +28,8 @@ export interface LogClusterOptions {
   /** A host takes a snapshot after so many slots; never by default. */
   readonly snapshotEvery?: number
   readonly options?: Partial<MultiPaxosOptions>
+  /** Somebody lies, and what must hold between honest nodes is not checked. Default: false. */
+  readonly hasLiars?: boolean
 }
 
 /** Something that will happen. */
@@ -279,6 +281,10 @@ export class LogCluster {
 
   // ------------------------------------------------------------------ inside
 
+  get #hasLiars(): boolean {
+    return this.#options.hasLiars ?? false
+  }
+
   get #quorums(): QuorumSystem {
     return this.#options.quorums ?? majority(this.ids)
   }
@@ -369,7 +375,7 @@ export class LogCluster {
   #carryOut(id: NodeId, effects: LogEffects): void {
     const { send, save, events } = effects
     const host = this.#host(id)
-    this.safety.stepped(id, effects, host.disk.saved)
+    if (!this.#hasLiars) this.safety.stepped(id, effects, host.disk.saved)
     for (const event of events) this.#tell(id, event)
     if (save !== undefined) {
       this.trace.at(id, `saves: ${showLogChange(save.change)}`)
@@ -486,7 +492,9 @@ export class LogCluster {
     this.#makeDurable(id)
     const { disk, then } = this.#host(id)
     const released = then.shift() ?? []
-    for (const { message } of released) this.safety.released(id, message, disk.saved)
+    if (!this.#hasLiars) {
+      for (const { message } of released) this.safety.released(id, message, disk.saved)
+    }
     this.#send(id, released)
     this.input(id, '', (engine) => engine.saved())
   }
@@ -496,7 +504,7 @@ export class LogCluster {
     const before = disk.saved
     const change = disk.complete()
     this.trace.at(id, `durable: ${showLogChange(change)}`)
-    this.safety.saved(id, before, disk.saved)
+    if (!this.#hasLiars) this.safety.saved(id, before, disk.saved)
   }
 
   #step(action: () => void): void {
