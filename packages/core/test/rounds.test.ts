@@ -114,6 +114,7 @@ describe.each(ENGINES)('$name', ({ make }) => {
     (far) => {
       const node = make()
       node.tick(0)
+      node.tick(10)
       const nextTickAtMs = node.nextTickAtMs
       expect(node.receive('b', far)).toEqual(told('round'))
       expect(node.nextTickAtMs).toBe(nextTickAtMs)
