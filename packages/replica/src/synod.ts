@@ -109,6 +109,7 @@ export class Synod<V = Json> {
       id: options.id,
       quorums: majority(members.keys()),
       saved,
+      isValue: (value) => canDecode(this.#codec, value),
       heartbeatPeriodMs: options.heartbeatPeriodMs,
       livenessWindowMs: options.livenessWindowMs,
       retransmitIntervalMs: options.retransmitIntervalMs,
@@ -189,6 +190,15 @@ export class Synod<V = Json> {
         'A value is chosen that the codec cannot read. Give every node of the cluster the same codec.'
       this.#outcome.reject(new DecodeError(message, { cause }))
     }
+  }
+}
+
+function canDecode(codec: Codec<unknown>, bytes: Uint8Array): boolean {
+  try {
+    codec.decode(bytes)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -28,6 +28,30 @@ async function openOne<V>(world: Cluster, id: string): Promise<Synod<V>> {
   return synod
 }
 
+/** A node that is closed when the test is over, and how a frame comes to it from anybody. */
+async function openTapped<V>(
+  world: Cluster,
+  id: string,
+): Promise<{ synod: Synod<V>; deliver: (from: string, frame: Uint8Array) => void }> {
+  let receive: ((from: string, frame: Uint8Array) => void) | null = null
+  const inner = memoryTransport({ hub: world.hub })
+  const transport: typeof inner = {
+    open: (options) => {
+      receive = options.receive
+      return inner.open(options)
+    },
+    get address() {
+      return inner.address
+    },
+    setPeers: (peers) => inner.setPeers(peers),
+    send: (to, sent) => inner.send(to, sent),
+    close: () => inner.close(),
+  }
+  const synod = await world.open<V>(id, { transport })
+  onTestFinished(() => synod.close())
+  return { synod, deliver: receive ?? expect.fail('not open') }
+}
+
 async function openAll<V>(world: Cluster, ids: readonly string[]): Promise<Synod<V>[]> {
   return await Promise.all(ids.map((id) => openOne<V>(world, id)))
 }
@@ -327,19 +351,45 @@ describe('bad input is refused with one clear sentence, and nothing is left open
     await expect(synod.propose(value)).rejects.toBeInstanceOf(InvalidArgumentError)
   })
 
-  it('a chosen value that the codec of this node cannot read', async () => {
-    const world = cluster('a', 'b')
+  it('a value that others chose, and that the codec of this node cannot read', async () => {
+    const world = cluster('a', 'b', 'c')
     const binary: Codec<string> = {
       encode: () => new Uint8Array([0xff, 0xfe]),
       decode: () => 'binary',
     }
     const a = await world.open<string>('a', { codec: binary })
     const b = await openOne<string>(world, 'b')
-    onTestFinished(() => a.close())
+    const c = await world.open<string>('c', { codec: binary })
+    onTestFinished(async () => {
+      await a.close()
+      await c.close()
+    })
     const proposal = a.propose('x')
     await world.clock.advance(5000)
     expect(await proposal).toBe('binary')
     expect(await outcome(b.chosen)).toMatchObject({ code: 'ERR_PAXOS_DECODE' })
+  })
+})
+
+describe('a value that is none, from somebody who passes for a peer', () => {
+  const ballot = { round: 2, node: 'b' }
+  const value = Uint8Array.of(255)
+  it.each([
+    { type: 'propose', value },
+    { type: 'accept', ballot, value },
+    { type: 'promise', ballot: { round: 1, node: 'a' }, accepted: { ballot, value } },
+    { type: 'chosen', ballot, value },
+  ] as const)('in a $type is counted, and another is chosen', async (message) => {
+    const world = cluster('a', 'b', 'c')
+    const a = await openTapped<string>(world, 'a')
+    const synods = [a.synod, ...(await openAll<string>(world, ['b', 'c']))]
+    await world.clock.advance(3000)
+    a.deliver('b', encode({ cluster: 'paxos', from: 'b', message }))
+    await settled()
+    expect(a.synod.status().dropped.unbelievable).toBe(1)
+    const proposals = synods.map((synod) => synod.propose('good'))
+    await world.clock.advance(5000)
+    expect(await Promise.all(proposals)).toEqual(['good', 'good', 'good'])
   })
 })
 
@@ -355,24 +405,8 @@ describe('a frame from outside never crashes a node or changes its state', () =>
     ['stranger', 'a', encode({ cluster: 'paxos', from: 'a', message: prepare })],
   ] as const)('%s, sent by %j: counted and dropped', async (reason, from, frame) => {
     const world = cluster('a', 'b', 'c')
-    let receive: ((from: string, frame: Uint8Array) => void) | null = null
-    const inner = memoryTransport({ hub: world.hub })
-    const transport: typeof inner = {
-      open: (options) => {
-        receive = options.receive
-        return inner.open(options)
-      },
-      get address() {
-        return inner.address
-      },
-      setPeers: (peers) => inner.setPeers(peers),
-      send: (to, sent) => inner.send(to, sent),
-      close: () => inner.close(),
-    }
-    const synod = await world.open('a', { transport })
-    onTestFinished(() => synod.close())
+    const { synod, deliver } = await openTapped(world, 'a')
     world.observed.length = 0
-    const deliver: (from: string, frame: Uint8Array) => void = receive ?? expect.fail('not open')
     deliver(from, frame)
     await settled()
     expect(synod.status().dropped[reason]).toBe(1)

@@ -55,6 +55,13 @@ export const BELIEF_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_ROUNDS,
   },
   {
+    name: 'belief: an acceptor of a single decree accepts a value that is none',
+    file: `${CORE}/practical/node.ts`,
+    from: "return carried === null || this.#isValue(carried.value) ? null : 'value'",
+    to: "return carried === null || carried.value !== undefined ? null : 'value'",
+    caughtBy: [{ type: 'tests', file: 'practical/node.test.ts' }],
+  },
+  {
     name: 'belief: slots that are far ahead are believed',
     file: `${MULTI}/guard.ts`,
     from: "    if (!this.#slots.admits(highestSlot(message), nowMs)) return 'slot'\n",

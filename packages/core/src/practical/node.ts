@@ -25,6 +25,12 @@ export interface NodeOptions<V> {
   readonly saved?: Saved<V> | undefined
   /** A passive node listens, learns, and says nothing. Default: true. */
   readonly active?: boolean | undefined
+  /**
+   * Whether a value is one that the application can use. This node accepts and proposes no other:
+   * a message that asks it to is not believed. Must not throw, and must say the same on every node.
+   * Default: all values are.
+   */
+  readonly isValue?: ((value: V) => boolean) | undefined
   /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
   readonly retransmitIntervalMs?: number | undefined
 }
@@ -42,6 +48,7 @@ export class Node<V> {
   /** How long this node waits for answers before it asks again. */
   readonly retransmitIntervalMs: number
   readonly #rounds: Ceiling
+  readonly #isValue: (value: V) => boolean
   readonly #acceptor: Acceptor<V>
   readonly #learner: Learner<V>
   readonly #proposer: Proposer<V>
@@ -60,6 +67,7 @@ export class Node<V> {
     this.#active = options.active ?? true
     this.retransmitIntervalMs = retransmitIntervalMs
     this.#acceptor = new Acceptor(saved)
+    this.#isValue = options.isValue ?? isAnything
     this.#rounds = new Ceiling(this.#acceptor.promised?.round ?? 0)
     this.#learner = new Learner(quorums, this.#acceptor.chosen)
     this.#proposer = new Proposer(id, quorums, this.#acceptor.promised)
@@ -228,7 +236,11 @@ export class Node<V> {
   /** Why `from` would not say this; `null` when it may. */
   #doubt(from: NodeId, message: Message<V>): Disbelief | null {
     if (!isFromOwner(from, message)) return 'owner'
-    return this.#rounds.admits(highestRound(message), this.#nowMs ?? 0) ? null : 'round'
+    if (!this.#rounds.admits(highestRound(message), this.#nowMs ?? 0)) return 'round'
+    // What others have accepted may be chosen without this node: then it is told so all the same.
+    if (message.type === 'accepted') return null
+    const carried = 'value' in message ? message : 'accepted' in message ? message.accepted : null
+    return carried === null || this.#isValue(carried.value) ? null : 'value'
   }
 
   #receive(step: Step<V>, from: NodeId, message: Message<V>): void {
@@ -355,6 +367,8 @@ export class Node<V> {
     if (change !== null) step.save(change)
   }
 }
+
+const isAnything = (): boolean => true
 
 /** Throws InvalidArgumentError unless `value` is a finite number above 0. */
 export function requirePositive(name: string, value: number): void {

@@ -685,3 +685,28 @@ describe('P3: falsy values and ids', () => {
     ])
   })
 })
+
+describe('a value that is none', () => {
+  const isValue = (value: string): boolean => value !== '!'
+
+  it.each([
+    accept(at(1, 'b'), '!'),
+    propose('!'),
+    promise(at(1), proposal(at(1, 'b'), '!')),
+    chosen(at(1, 'b'), '!'),
+  ])('is neither accepted, proposed nor believed, in a $type', (message) => {
+    const a = nodeA({ isValue })
+    instantly(a, a.prepare())
+    expect(a.receive('b', message)).toEqual({
+      send: [],
+      events: [{ type: 'disbelieved', from: 'b', reason: 'value' }],
+    })
+  })
+
+  it('is learnt where a quorum has chosen it all the same', () => {
+    const a = nodeA({ isValue })
+    a.receive('b', accepted(at(1, 'b'), '!'))
+    a.receive('c', accepted(at(1, 'b'), '!'))
+    expect(a.chosen?.value).toBe('!')
+  })
+})
