@@ -4,7 +4,8 @@
  * learns, learns that one, however many messages are lost, late, repeated or out of order.
  *
  * What the page leaves to its reader, and `practical` adds: writing an acceptor's state to disk
- * before its answer leaves, refusals, retransmission and leaders. It must never grow any of them.
+ * before its answer leaves, refusals, retransmission, leaders, and doubt: these classes believe all
+ * that they are told, a round of 2^53 - 1 too. It must never grow any of them.
  */
 import { compareBallots, highestBallot, nextBallot, sameBallot } from './ballot.ts'
 import type { Ballot, NodeId } from './ballot.ts'
