@@ -282,8 +282,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'reads: an answer to an earlier round confirms a later one',
     file: `${MULTI}/reads.ts`,
-    from: 'if (this.#round !== null && readId >= this.#round.readId) this.#round.confirmedBy.add(from)',
-    to: 'if (this.#round !== null && readId > 0) this.#round.confirmedBy.add(from)',
+    from: 'if (this.#round?.readId === readId) this.#round.confirmedBy.add(from)',
+    to: 'if (readId > 0) this.#round?.confirmedBy.add(from)',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/reads.test.ts' }],
   },
   {

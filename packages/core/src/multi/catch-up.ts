@@ -82,6 +82,11 @@ export class CatchUp {
     this.#known.set(peer, slot)
   }
 
+  /** Through which slot `peer` knows what was chosen, as far as is known; 0 when it is not. */
+  knownTo(peer: NodeId): Slot {
+    return this.#known.get(peer) ?? 0
+  }
+
   /** What `peer` sent was of no use: it is not asked again before it says something. */
   forget(peer: NodeId): void {
     this.#known.delete(peer)
@@ -135,7 +140,7 @@ export class CatchUp {
     if (chunk.through <= chosenThrough) return null
     const isAnswer = this.#request?.peer === from
     if (!isAnswer && this.#poll?.peer !== from) return null
-    this.note(from, Math.max(chunk.through, this.#known.get(from) ?? 0))
+    this.note(from, Math.max(chunk.through, this.knownTo(from)))
     if (!isAnswer) return null
     if (!isPiece(chunk)) return null
     if (this.#begins(chunk)) {
@@ -184,7 +189,7 @@ export class CatchUp {
   }
 
   #whoKnowsMore({ chosenThrough, leader }: CatchUpView): NodeId | null {
-    const knows = (id: NodeId): Slot => this.#known.get(id) ?? 0
+    const knows = (id: NodeId): Slot => this.knownTo(id)
     if (leader !== null && knows(leader) > chosenThrough) return leader
     const [best] = [...this.#known.keys()].toSorted((a, b) => knows(b) - knows(a))
     return best !== undefined && knows(best) > chosenThrough ? best : null

@@ -97,7 +97,10 @@ export class MultiPaxos {
     return new Map(
       others.map(([id, peer]) => {
         const through = Math.max(peer.through, peer.chosenThrough)
-        return [id, { through, lag: phase2.lastSlot - through, heardAtMs: peer.heardAtMs }]
+        return [
+          id,
+          { through, lag: Math.max(0, phase2.lastSlot - through), heardAtMs: peer.heardAtMs },
+        ]
       }),
     )
   }

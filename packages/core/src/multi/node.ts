@@ -13,6 +13,7 @@ import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
 import { Guard } from './guard.ts'
 import { Leader } from './leader.ts'
+import { MAX_SLOTS_AHEAD } from './limits.ts'
 import type { CampaignMessage, FetchedMessage, LogAcceptMessage } from './messages.ts'
 import type { LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
 import type { SnapshotChunkMessage, SupportMessage } from './messages.ts'
@@ -183,7 +184,7 @@ export class LogNode {
         return step.send(from, { type: 'readIndexAnswer', run, number, slot: 0 })
       }
       case 'readIndexAnswer':
-        if (from === this.leaderId) this.#requests.receiveAnswer(step, message)
+        if (this.#mayKnow(from, message.slot)) this.#requests.receiveAnswer(step, message)
         return
       case 'fetchEntries':
         return this.#provider.answerFetchEntries(step, from, message, nowMs)
@@ -194,6 +195,12 @@ export class LogNode {
       case 'snapshotChunk':
         return this.#receiveChunk(step, from, message)
     }
+  }
+
+  /** Whether `from` is the leader that is asked for read slots, and this one is in its reach. */
+  #mayKnow(from: NodeId, slot: Slot): boolean {
+    const known = Math.max(this.#catchUp.knownTo(from), this.acceptor.chosenThrough)
+    return from === this.leaderId && slot <= known + MAX_SLOTS_AHEAD
   }
 
   /** Whether `from` leads with just this ballot, as far as this node knows. */

@@ -84,9 +84,9 @@ export class ReadRounds {
     return true
   }
 
-  /** A node confirms the leadership, in answer to the heartbeat with `readId`. */
+  /** A node confirms the leadership, in answer to the heartbeat with `readId`: that of the round. */
   confirm(from: NodeId, readId: number): void {
-    if (this.#round !== null && readId >= this.#round.readId) this.#round.confirmedBy.add(from)
+    if (this.#round?.readId === readId) this.#round.confirmedBy.add(from)
   }
 
   /** Ends the round, if a quorum has confirmed it. */

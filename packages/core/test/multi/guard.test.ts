@@ -1,12 +1,22 @@
 import { CEILING_INTERVAL_MS, InvalidArgumentError, MAX_ROUND, ROUNDS_STEP } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
-import { encodeEntry, isEntry, NO_OP, SLOTS_STEP } from '@paxos/core/multi'
+import { encodeEntry, isEntry, MAX_SLOTS_AHEAD, NO_OP, SLOTS_STEP } from '@paxos/core/multi'
 import type { MultiPaxosMessage } from '@paxos/core/multi'
 import { describe, expect, it } from 'vitest'
 import { at } from '../messages.ts'
 import { LogCluster } from './cluster.ts'
-import { accept, bytes, disbelieved, entry, heartbeat, instantly, knowsMore } from './one-node.ts'
-import { leadingA, NO_EFFECTS, nodeA, only, prepare, promise, values } from './one-node.ts'
+import { accept, bytes, disbelieved, entry, heartbeat, heartbeatAnswer } from './one-node.ts'
+import {
+  instantly,
+  knowsMore,
+  leadingA,
+  NO_EFFECTS,
+  nodeA,
+  only,
+  prepare,
+  promise,
+  values,
+} from './one-node.ts'
 
 const B1 = at(1, 'b')
 const STEP = ROUNDS_STEP
@@ -190,7 +200,7 @@ describe('answers that nobody asked for', () => {
     expect(effects).toEqual(NO_EFFECTS)
   })
 
-  it('a read index counts from the leader alone, who was asked', () => {
+  it('a read index counts from the leader alone, who was asked, and within its reach', () => {
     const a = nodeA()
     a.receive('b', heartbeat(B1, 1, 0))
     const [asked] = only(a.read(7).send, 'readIndex')
@@ -198,7 +208,28 @@ describe('answers that nobody asked for', () => {
     const { run, number } = asked.message
     const answer: MultiPaxosMessage = { type: 'readIndexAnswer', run, number, slot: 5 }
     expect(a.receive('c', answer)).toEqual(NO_EFFECTS)
+    expect(a.receive('b', { ...answer, slot: MAX_SLOTS_AHEAD + 1 })).toEqual(NO_EFFECTS)
     expect(a.receive('b', answer).events).toEqual([{ type: 'read-ready', id: 7, slot: 5 }])
+  })
+})
+
+describe('what a follower claims beyond what was proposed', () => {
+  const far = heartbeatAnswer(at(1), 2 ** 32, 2 ** 32, 2 ** 32)
+
+  it('makes it lack nothing, and no more', () => {
+    const a = leadingA()
+    a.receive('b', far)
+    expect(a.peers.get('b')).toMatchObject({ through: 2 ** 32, lag: 0 })
+    expect(a.chosenThrough).toBe(1)
+  })
+
+  it('confirms no read that was not begun', () => {
+    const a = leadingA()
+    expect(only(a.read(7).send, 'logHeartbeat')).toHaveLength(1)
+    expect(a.receive('b', far).events).toEqual([])
+    expect(a.receive('b', heartbeatAnswer(at(1), 1, 1, 1)).events).toEqual([
+      { type: 'read-ready', id: 7, slot: 1 },
+    ])
   })
 })
 
