@@ -6,10 +6,15 @@
  */
 import { InvalidArgumentError, invariant } from '@paxos/core'
 import type { Slot, Snapshot } from '@paxos/core'
-import { decodeEntry, MAX_RESULTS, SessionTable } from '@paxos/core/multi'
-import type { Outcome as SessionOutcome } from '@paxos/core/multi'
+import { decodeEntry, MAX_RESULTS, MAX_SESSIONS, SessionTable } from '@paxos/core/multi'
+import type {
+  Outcome as SessionOutcome,
+  SessionId,
+  SessionSpace,
+  SessionUse,
+} from '@paxos/core/multi'
 import type { Ticket } from './client-session.ts'
-import { AlreadyAnsweredError, SessionExpiredError } from './errors.ts'
+import { AlreadyAnsweredError, SessionExpiredError, TooManySessionsError } from './errors.ts'
 import { MAX_EXPIRED_AT_ONCE } from './limits.ts'
 import { decodeState, encodeState } from './replica-snapshot.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
@@ -17,18 +22,29 @@ import type { ReplicaSettings } from './replica-settings.ts'
 /** What came of one slot, for who may wait for it. */
 export type Applied<Result> =
   | { readonly type: 'nothing' }
-  | { readonly type: 'opened'; readonly nonce: Uint8Array; readonly session: Slot }
+  | {
+      readonly type: 'opened'
+      readonly space: SessionSpace
+      readonly nonce: Uint8Array
+      readonly session: SessionId
+    }
+  | {
+      readonly type: 'not-opened'
+      readonly space: SessionSpace
+      readonly nonce: Uint8Array
+      readonly reason: Error
+    }
   /** The command was applied, now or before, with this result. */
   | {
       readonly type: 'command'
-      readonly session: Slot
+      readonly session: SessionId
       readonly sequence: number
       readonly result: () => Result
     }
   /** The command was not applied now. */
   | {
       readonly type: 'refused'
-      readonly session: Slot
+      readonly session: SessionId
       readonly sequence: number
       readonly reason: Error
     }
@@ -40,7 +56,7 @@ export class Applier<Command, Result, Query, Answer> {
   readonly #settings: ReplicaSettings<Command, Result, Query, Answer>
   #table = new SessionTable()
   /** When each session was used last, on this node's clock. */
-  #usedAtMs = new Map<Slot, number>()
+  #usedAtMs = new Map<SessionId, number>()
   #appliedThrough: Slot = 0
   #snapshotThrough: Slot = 0
   #bytesSinceSnapshot = 0
@@ -90,19 +106,23 @@ export class Applier<Command, Result, Query, Answer> {
     this.#appliedThrough = slot
     this.#bytesSinceSnapshot += value.byteLength
     if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)
-    if (entry.type === 'open-session' && outcome.type === 'opened') {
+    if (entry.type === 'open-session') {
+      const { space, nonce } = entry
+      if (outcome.type !== 'opened') {
+        return { type: 'not-opened', space, nonce, reason: tooManySessions() }
+      }
       this.#usedAtMs.set(outcome.session, nowMs)
-      return { type: 'opened', nonce: entry.nonce, session: outcome.session }
+      return { type: 'opened', space, nonce, session: outcome.session }
     }
     if (entry.type !== 'command') return NOTHING
     const { session, sequence } = entry
+    if (outcome.type !== 'unknown-session') this.#usedAtMs.set(session, nowMs)
     if (outcome.type === 'applied' || outcome.type === 'duplicate') {
-      this.#usedAtMs.set(session, nowMs)
       const { result: bytes } = outcome
       const result = (): Result => (fresh === null ? resultCodec.decode(bytes) : fresh.result)
       return { type: 'command', session, sequence, result }
     }
-    return { type: 'refused', session, sequence, reason: reasonOf(outcome, session, sequence) }
+    return { type: 'refused', session, sequence, reason: reasonOf(outcome, sequence) }
   }
 
   /** Whether apply() could read `value`: what comes from other nodes is not taken on trust. */
@@ -148,20 +168,28 @@ export class Applier<Command, Result, Query, Answer> {
   recall({ session, sequence }: Ticket): { readonly result: () => Result } | Error | null {
     const found = this.#table.recall(session, sequence)
     if (found === null) return null
-    if (found.type !== 'duplicate') return reasonOf(found, session, sequence)
+    if (found.type !== 'duplicate') return reasonOf(found, sequence)
     return { result: () => this.#settings.resultCodec.decode(found.result) }
   }
 
   /** Sessions that nobody has used since, as this node saw it; at most as many as fit an entry. */
-  sessionsIdleSince(beforeMs: number): Slot[] {
-    return [...this.#table.sessions]
+  sessionsIdleSince(beforeMs: number): SessionUse[] {
+    return this.#table.sessions
       .filter((id) => (this.#usedAtMs.get(id) ?? Infinity) < beforeMs)
       .slice(0, MAX_EXPIRED_AT_ONCE)
+      .map((session) => ({ session, usedAt: this.#table.usedAt(session) ?? 0 }))
   }
 }
 
-/** Why a command was not applied. */
-function reasonOf({ type }: SessionOutcome, session: Slot, sequence: number): Error {
+function tooManySessions(): TooManySessionsError {
+  return new TooManySessionsError(
+    `All places for sessions, ${MAX_SESSIONS}, are taken by sessions in use. ` +
+      'Use one that is open, or try again when others have been idle for long enough.',
+  )
+}
+
+/** Why a command was not applied. Without its session, whose name is its holder's secret. */
+function reasonOf({ type }: SessionOutcome, sequence: number): Error {
   if (type === 'acknowledged') {
     return new AlreadyAnsweredError(
       `A later command of the session said that ${sequence} is over, so its answer is forgotten. ` +
@@ -170,11 +198,11 @@ function reasonOf({ type }: SessionOutcome, session: Slot, sequence: number): Er
   }
   if (type === 'too-many-results') {
     return new InvalidArgumentError(
-      `${MAX_RESULTS} commands of session ${session} are not acknowledged. Await some of them first.`,
+      `${MAX_RESULTS} commands of the session are not acknowledged. Await some of them first.`,
     )
   }
   return new SessionExpiredError(
-    `Session ${session} is not known any more. Open another one; whether the command was applied ` +
+    'The session is not known any more. Open another one; whether the command was applied ' +
       'earlier has to be read from the state.',
   )
 }

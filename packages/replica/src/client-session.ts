@@ -2,25 +2,25 @@
  * The client's side of one session: which sequence comes next, and which answers are still out. Must
  * never give a sequence twice, nor let so many be out that the nodes would forget a result.
  */
-import type { Slot } from '@paxos/core'
 import { MAX_RESULTS } from '@paxos/core/multi'
+import type { SessionId } from '@paxos/core/multi'
 
 /** What a command of a session carries. */
 export interface Ticket {
-  readonly session: Slot
+  readonly session: SessionId
   readonly sequence: number
   readonly acknowledged: number
 }
 
 /** A session that this node opened for itself. */
 export class ClientSession {
-  readonly id: Slot
+  readonly id: SessionId
   /** Ascending, because sequences are. */
   readonly #out = new Set<number>()
   #next = 1
   #usedAtMs: number
 
-  constructor(id: Slot, nowMs: number) {
+  constructor(id: SessionId, nowMs: number) {
     this.id = id
     this.#usedAtMs = nowMs
   }

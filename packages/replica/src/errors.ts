@@ -47,6 +47,14 @@ export class SessionExpiredError extends PaxosError {
 }
 
 /**
+ * Every place for a session of a caller is taken by one that is in use, so no other was opened.
+ * Places become free when sessions have been idle for `sessionTimeoutMs`.
+ */
+export class TooManySessionsError extends PaxosError {
+  readonly code = 'ERR_PAXOS_TOO_MANY_SESSIONS'
+}
+
+/**
  * The sequence of a command is below one that its session has acknowledged: its client said that it
  * has the answer, or gave it up. It is not applied now; whether it was then is not known any more.
  */

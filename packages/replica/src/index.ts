@@ -14,6 +14,7 @@ export {
   SessionExpiredError,
   StoppedError,
   TimeoutError,
+  TooManySessionsError,
   ValueTooLargeError,
 } from './errors.ts'
 export type { EventsLost } from './event-stream.ts'

@@ -4,7 +4,8 @@
  * applied once. Must never say that a command was not applied when it may have been, nor bring in
  * again what may have been.
  */
-import { encodeEntry } from '@paxos/core/multi'
+import { callerName, encodeEntry } from '@paxos/core/multi'
+import type { SessionId, SessionSpace } from '@paxos/core/multi'
 import { ClientSession } from './client-session.ts'
 import type { Ticket } from './client-session.ts'
 import { OverloadedError, SessionExpiredError } from './errors.ts'
@@ -51,7 +52,7 @@ export interface ProposalsOptions {
   /** Hands a value over on its way into the log, where it may be lost. False if it was not taken. */
   readonly handOver: (value: Uint8Array) => boolean
   readonly nowMs: () => number
-  /** Bytes that no other call returns, here or elsewhere. */
+  /** SESSION_NONCE_BYTES that nobody can guess, and no other call returns, here or elsewhere. */
   readonly nonce: () => Uint8Array
   /** How long to wait for a value to be seen applied before it is handed over again. */
   readonly retryAfterMs: number
@@ -103,17 +104,26 @@ export class Proposals<R> {
   }
 
   /** A session was opened, by whomever. */
-  opened(nonce: Uint8Array, session: number): void {
-    const pending = this.#remove(openingKey(nonce))
+  opened(space: SessionSpace, nonce: Uint8Array, session: SessionId): void {
+    const pending = this.#remove(openingKey(space, nonce))
     if (pending?.type !== 'opening') return
-    if (pending.outcome !== null) return pending.outcome.resolve(String(session))
+    if (pending.outcome !== null) return pending.outcome.resolve(callerName(session))
     this.#isOpeningOwn = false
     this.#own = new ClientSession(session, this.#options.nowMs())
     this.#admit()
   }
 
+  /** A session was not opened, for `reason`. One of this node's own is asked for again. */
+  notOpened(space: SessionSpace, nonce: Uint8Array, reason: Error): void {
+    const pending = this.#remove(openingKey(space, nonce))
+    if (pending?.type !== 'opening') return
+    if (pending.outcome !== null) return pending.outcome.reject(reason)
+    this.#isOpeningOwn = false
+    this.#admit()
+  }
+
   /** A command was applied; now, or earlier and this is its result. */
-  applied(session: number, sequence: number, result: () => R): void {
+  applied(session: SessionId, sequence: number, result: () => R): void {
     const pending = this.#removeCommand(session, sequence)
     if (pending === null) return
     for (const outcome of pending.outcomes) settle(outcome, result)
@@ -124,7 +134,7 @@ export class Proposals<R> {
    * A command was met and not applied, for `reason`. One of this node's own session, which is not
    * known any more, is tried again in a new one: no slot was missed in which it was applied.
    */
-  refused(session: number, sequence: number, reason: Error): void {
+  refused(session: SessionId, sequence: number, reason: Error): void {
     const pending = this.#removeCommand(session, sequence)
     if (pending === null) return
     const isForgotten = reason instanceof SessionExpiredError
@@ -241,9 +251,10 @@ export class Proposals<R> {
 
   #open(outcome: Outcome<string> | null): void {
     const nonce = this.#options.nonce()
-    const value = encodeEntry({ type: 'open-session', nonce })
+    const space = outcome === null ? 'node' : 'caller'
+    const value = encodeEntry({ type: 'open-session', space, nonce })
     const opening = { type: 'opening', outcome, value, attempts: 0, handOverAtMs: 0 } as const
-    this.#add(openingKey(nonce), { ...opening })
+    this.#add(openingKey(space, nonce), { ...opening })
   }
 
   /** Back to the beginning of the queue. */
@@ -255,7 +266,7 @@ export class Proposals<R> {
     }
   }
 
-  #abandonOwn(session: number): void {
+  #abandonOwn(session: SessionId): void {
     if (this.#own?.id === session) this.#own = null
   }
 
@@ -265,7 +276,7 @@ export class Proposals<R> {
     this.#handOver(pending)
   }
 
-  #removeCommand(session: number, sequence: number): PendingCommand<R> | null {
+  #removeCommand(session: SessionId, sequence: number): PendingCommand<R> | null {
     const pending = this.#remove(commandKey(session, sequence))
     if (pending?.type !== 'command') return null
     if (pending.isOwn && this.#own?.id === session) this.#own.answered(sequence)
@@ -317,10 +328,10 @@ function pendingBytes<R>({ value }: Pending<R>): number {
   return value.byteLength + CALL_OVERHEAD_BYTES
 }
 
-function commandKey(session: number, sequence: number): string {
+function commandKey(session: SessionId, sequence: number): string {
   return `${session} ${sequence}`
 }
 
-function openingKey(nonce: Uint8Array): string {
-  return nonce.join()
+function openingKey(space: SessionSpace, nonce: Uint8Array): string {
+  return `${space} ${nonce.join()}`
 }

@@ -6,15 +6,19 @@
 import { InvalidArgumentError, majority, MAX_VALUE_BYTES } from '@paxos/core'
 import type { Durability, NodeId, Saved, Slot } from '@paxos/core'
 import {
+  callerSession,
   COMMAND_OVERHEAD_BYTES,
   encodeEntry,
   isEntry,
+  isForwardable,
   isMultiPaxosMessage,
   MultiPaxos,
+  SESSION_NONCE_BYTES,
 } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
-import { ClosedError, OverloadedError, ValueTooLargeError } from './errors.ts'
+import type { Ticket } from './client-session.ts'
+import { ClosedError, OverloadedError, SessionExpiredError, ValueTooLargeError } from './errors.ts'
 import type { StoppedError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Host } from './host.ts'
@@ -111,7 +115,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#proposals = new Proposals({
       handOver: (value) => this.#outbox.add(value),
       nowMs: () => clock.nowMs(),
-      nonce: () => Uint8Array.from({ length: NONCE_BYTES }, () => Math.floor(random() * 256)),
+      nonce: () => settings.randomBytes(SESSION_NONCE_BYTES),
       retryAfterMs: settings.timing.retransmitIntervalMs,
       renewSessionAfterMs: sessionTimeoutMs / 2,
     })
@@ -243,6 +247,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       case 'snapshot-installed':
         return this.#install(event.snapshot)
       case 'leadership-acquired':
+        this.#expireAtMs = this.#settings.clock.nowMs() + this.#settings.sessionTimeoutMs
+        this.#settings.logger.info(event.type, { ballot: event.ballot })
+        return this.events.push(event)
       case 'leadership-lost':
         this.#settings.logger.info(event.type, { ballot: event.ballot })
         return this.events.push(event)
@@ -256,10 +263,14 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     }
   }
 
-  /** What no node could apply must not come into the log: it would stop all of them. */
+  /**
+   * What no node could apply must not come into the log: it would stop all of them. Nor must what
+   * is for the leader alone to decide, or was written by an earlier release.
+   */
   #takeForwarded(values: readonly Uint8Array[]): void {
     for (const value of values) {
-      if (value.byteLength <= MAX_VALUE_BYTES && this.#applier.understands(value)) {
+      const fits = value.byteLength <= MAX_VALUE_BYTES && isForwardable(value)
+      if (fits && this.#applier.understands(value)) {
         this.#outbox.add(value)
       } else this.#settings.metrics.counter('paxos.values.refused', 1)
     }
@@ -270,8 +281,11 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     const nowMs = clock.nowMs()
     for (const [index, value] of values.entries()) {
       const applied = this.#applier.apply(first + index, value, nowMs)
-      if (applied.type === 'opened') this.#proposals.opened(applied.nonce, applied.session)
-      else if (applied.type === 'command') {
+      if (applied.type === 'opened') {
+        this.#proposals.opened(applied.space, applied.nonce, applied.session)
+      } else if (applied.type === 'not-opened') {
+        this.#proposals.notOpened(applied.space, applied.nonce, applied.reason)
+      } else if (applied.type === 'command') {
         this.#proposals.applied(applied.session, applied.sequence, applied.result)
       } else if (applied.type === 'refused') {
         this.#proposals.refused(applied.session, applied.sequence, applied.reason)
@@ -334,7 +348,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     })
   }
 
-  /** The leader's clock says which sessions are idle; the log says when they end, for all nodes. */
+  /**
+   * The leader's clock says which sessions are idle; the log says when they end, for all nodes. A
+   * new leader waits for the whole timeout first: what it saw before it led may be old, and nobody
+   * could use a session while nobody led. The entry says how each session was used last, so that it
+   * ends none that was used in slots that this node has not applied yet.
+   */
   #expireSessions(nowMs: number): void {
     const { sessionTimeoutMs } = this.#settings
     this.#expireAtMs = nowMs + sessionTimeoutMs / EXPIRY_CHECKS_PER_TIMEOUT
@@ -376,8 +395,6 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 }
 
-const NONCE_BYTES = 16
-
 const EXPIRY_CHECKS_PER_TIMEOUT = 8
 
 function requireFits({ byteLength }: Uint8Array): void {
@@ -389,13 +406,18 @@ function requireFits({ byteLength }: Uint8Array): void {
   )
 }
 
-function ticketOf({ id, sequence }: { readonly id: string; readonly sequence: number }) {
-  const session = /^[1-9]\d{0,15}$/.test(id) ? Number(id) : 0
-  if (session > 0 && Number.isSafeInteger(sequence) && sequence > 0) {
-    return { session, sequence, acknowledged: sequence }
+function ticketOf({ id, sequence }: { readonly id: string; readonly sequence: number }): Ticket {
+  const isSequence = Number.isSafeInteger(sequence) && sequence > 0
+  const session = callerSession(id)
+  if (session !== null && isSequence) return { session, sequence, acknowledged: sequence }
+  if (isSequence && /^[1-9]\d{0,15}$/.test(id)) {
+    throw new SessionExpiredError(
+      'The session was opened by an earlier release. Open another one; whether the command was ' +
+        'applied earlier has to be read from the state.',
+    )
   }
   throw new InvalidArgumentError(
-    `There can be no command ${sequence} of a session ${JSON.stringify(id)}. ` +
+    `There can be no command ${sequence} of such a session. ` +
       'Give an id that openSession() returned, and a sequence from 1 on.',
   )
 }

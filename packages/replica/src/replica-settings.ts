@@ -35,6 +35,7 @@ export interface ReplicaSettings<Command, Result, Query, Answer> {
   readonly sessionTimeoutMs: number
   readonly clock: Clock
   readonly random: () => number
+  readonly randomBytes: (length: number) => Uint8Array
   readonly metrics: Metrics
   readonly logger: Logger
 }
@@ -63,6 +64,7 @@ export function settingsOf<Command, Result, Query, Answer>(
     sessionTimeoutMs: options.sessionTimeoutMs ?? 3_600_000,
     clock: options.clock ?? platformClock,
     random: options.random ?? Math.random,
+    randomBytes: options.randomBytes ?? platformRandomBytes,
     metrics: options.metrics ?? noMetrics,
     logger: options.logger ?? noLogger,
   }
@@ -70,6 +72,11 @@ export function settingsOf<Command, Result, Query, Answer>(
   requirePositive('snapshotEveryBytes', settings.snapshotEveryBytes)
   requirePositive('sessionTimeoutMs', settings.sessionTimeoutMs)
   return settings
+}
+
+/** From the source that the platform has for secrets: nobody can guess them. */
+function platformRandomBytes(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length))
 }
 
 function requirePositive(name: string, value: number): void {

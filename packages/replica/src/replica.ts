@@ -54,6 +54,11 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
   readonly clock?: Clock | undefined
   /** Numbers in [0, 1), different on each node and in each run. Default: Math.random. */
   readonly random?: (() => number) | undefined
+  /**
+   * So many bytes that nobody can guess, for the names of sessions. Default:
+   * `crypto.getRandomValues`. Give another one only in tests that have to repeat themselves.
+   */
+  readonly randomBytes?: ((length: number) => Uint8Array) | undefined
   /** Takes measurements. Default: nobody does. */
   readonly metrics?: Metrics | undefined
   /** Takes what the node has to say in words. Default: nobody does. */
@@ -63,7 +68,8 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
 /** How to propose. */
 export interface ProposeOptions extends WaitOptions {
   /**
-   * A session that the caller holds, and the number of the command in it. Sequences start at 1 and
+   * A session that the caller holds, as openSession() named it, and the number of the command in
+   * it. Whoever knows the name can use the session: keep it as you would a password. Sequences start at 1 and
    * grow by one; a new one says that all lower ones were answered or given up. The same session and
    * sequence again, on any node, is the same command: it is applied once. Default: this node's own
    * session, in which every call is another command.
@@ -168,7 +174,12 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
 
   /**
    * Opens a session for a caller that retries its commands by itself, perhaps on another node: see
-   * ProposeOptions. Resolves with its id. A session that is idle for `sessionTimeoutMs` expires.
+   * ProposeOptions. Resolves with its id, 32 hexadecimal digits that nobody can guess. A session
+   * that is idle for `sessionTimeoutMs` expires, on all nodes alike; so may one that was never used,
+   * when others are opened by the thousand.
+   *
+   * Rejects with TooManySessionsError when 10,000 sessions are in use: none of them has to leave for
+   * a new one. Otherwise as propose() does.
    */
   openSession(options: WaitOptions = {}): Promise<string> {
     return this.#node.openSession(options)

@@ -12,18 +12,31 @@ const results = jsonOrNothing<unknown>()
 const sameBytes = (bytes: Uint8Array, input: Uint8Array) =>
   expect(Buffer.compare(bytes, input)).toBe(0)
 
+function readSnapshot(input: Uint8Array): null {
+  const state = decodeState(input)
+  // It has one form, so what is read is what was there.
+  sameBytes(encodeState(state), input)
+  const sessions = SessionTable.decode(state.sessions).encode()
+  // The sessions of release 0.0.0 are written in the form of today, and that is the one from then on.
+  const isOfToday = state.sessions[0] === sessions[0]
+  sameBytes(SessionTable.decode(sessions).encode(), isOfToday ? state.sessions : sessions)
+  return null
+}
+
 const FORMATS: readonly (readonly [string, Format])[] = [
   [
     'a snapshot',
     {
       corpus: new URL('corpus/snapshot/', import.meta.url),
-      read(input) {
-        const state = decodeState(input)
-        // It has one form, so what is read is what was there.
-        sameBytes(encodeState(state), input)
-        sameBytes(SessionTable.decode(state.sessions).encode(), state.sessions)
-        return null
-      },
+      read: readSnapshot,
+      isRefusal,
+    },
+  ],
+  [
+    'a snapshot of release 0.0.0',
+    {
+      corpus: new URL('corpus/snapshot-0.0.0/', import.meta.url),
+      read: readSnapshot,
       isRefusal,
     },
   ],

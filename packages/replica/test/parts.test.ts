@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeId, Slot } from '@paxos/core'
 import { decodeEntry, encodeEntry } from '@paxos/core/multi'
-import type { LogEffects } from '@paxos/core/multi'
+import type { LogEffects, SessionId } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import { AlreadyAnsweredError, ClosedError, SessionExpiredError } from '@paxos/replica'
 import { memory } from '@paxos/durability-memory'
@@ -42,11 +42,12 @@ describe('a linearizable read', () => {
 describe('what a node applies', () => {
   it('follows from the log, whatever its clock says: a session ends when the log says so', () => {
     const log = [
-      encodeEntry({ type: 'open-session', nonce: Uint8Array.of(1) }),
+      encodeEntry({ type: 'open-session', space: 'caller', nonce: new Uint8Array(16) }),
       ...[1, 2].map((sequence) =>
         encodeEntry({
           type: 'command',
-          session: 1,
+          // The nonce, and the slot 1.
+          session: `caller:${'00'.repeat(15)}01`,
           sequence,
           acknowledged: 1,
           bytes: Uint8Array.of(0x31),
@@ -121,16 +122,16 @@ describe('values on their way to the leader', () => {
 })
 
 it('P24: a session acknowledges only what is answered, although later ones are', () => {
-  const session = new ClientSession(7, 0)
+  const session = new ClientSession(sessionOf(7), 0)
   expect([session.take(0), session.take(0)].map(({ acknowledged }) => acknowledged)).toEqual([1, 1])
   session.answered(2)
-  expect(session.take(0)).toEqual({ session: 7, sequence: 3, acknowledged: 1 })
+  expect(session.take(0)).toEqual({ session: sessionOf(7), sequence: 3, acknowledged: 1 })
   session.answered(1)
-  expect(session.take(0)).toEqual({ session: 7, sequence: 4, acknowledged: 3 })
+  expect(session.take(0)).toEqual({ session: sessionOf(7), sequence: 4, acknowledged: 3 })
 })
 
 describe('proposals', () => {
-  const ticket = { session: 3, sequence: 1, acknowledged: 1 }
+  const ticket = { session: sessionOf(3), sequence: 1, acknowledged: 1 }
 
   it('the same command of a session that is on its way is not sent again, and answered to both', async () => {
     const { proposals, handed, wanted } = world()
@@ -138,7 +139,7 @@ describe('proposals', () => {
     proposals.propose(ticket, Uint8Array.of(1), first.outcome)
     proposals.propose(ticket, Uint8Array.of(1), second.outcome)
     expect(handed.map((value) => decodeEntry(value).type)).toEqual(['command'])
-    proposals.applied(3, 1, () => 'once')
+    proposals.applied(sessionOf(3), 1, () => 'once')
     expect(await Promise.all([first.result, second.result])).toEqual(['once', 'once'])
   })
 
@@ -146,18 +147,18 @@ describe('proposals', () => {
     const { proposals, wanted } = world()
     const [applied, open, forgotten] = [wanted(), wanted(), wanted()]
     const bytes = Uint8Array.of(1)
-    proposals.propose({ ...ticket, session: 1 }, bytes, applied.outcome)
-    proposals.propose({ ...ticket, session: 2 }, bytes, open.outcome)
-    proposals.propose({ ...ticket, session: 3 }, bytes, forgotten.outcome)
+    proposals.propose({ ...ticket, session: sessionOf(1) }, bytes, applied.outcome)
+    proposals.propose({ ...ticket, session: sessionOf(2) }, bytes, open.outcome)
+    proposals.propose({ ...ticket, session: sessionOf(3) }, bytes, forgotten.outcome)
     const unknown = expect(forgotten.result).rejects.toThrow(SessionExpiredError)
     proposals.skipped(({ session }) => {
-      if (session === 1) return { result: () => 'remembered' }
-      return session === 2 ? null : new SessionExpiredError('Unknown. Read the state.')
+      if (session === sessionOf(1)) return { result: () => 'remembered' }
+      return session === sessionOf(2) ? null : new SessionExpiredError('Unknown. Read the state.')
     })
     expect(await applied.result).toBe('remembered')
     await unknown
     expect(proposals.pending).toBe(1)
-    proposals.applied(2, 1, () => 'later')
+    proposals.applied(sessionOf(2), 1, () => 'later')
     expect(await open.result).toBe('later')
   })
 
@@ -172,7 +173,7 @@ describe('proposals', () => {
     proposals.retry(true)
     proposals.retry(true)
     expect(handed).toHaveLength(1)
-    proposals.applied(3, 1, () => 'at last')
+    proposals.applied(sessionOf(3), 1, () => 'at last')
     expect(await result).toBe('at last')
   })
 
@@ -197,8 +198,8 @@ describe('proposals', () => {
     const { proposals, handed, wanted } = world()
     const { outcome, result } = wanted()
     proposals.propose(null, Uint8Array.of(1), outcome)
-    proposals.opened(Uint8Array.of(1), 7)
-    proposals.refused(7, 1, new AlreadyAnsweredError('It is over. Read the state.'))
+    proposals.opened('node', new Uint8Array(16), sessionOf(7))
+    proposals.refused(sessionOf(7), 1, new AlreadyAnsweredError('It is over. Read the state.'))
     await expect(result).rejects.toThrow(AlreadyAnsweredError)
     proposals.retry(false)
     expect(handed).toHaveLength(2)
@@ -210,7 +211,7 @@ describe('proposals', () => {
     const bytes = new Uint8Array(1 << 20)
     const all = Array.from({ length: 300 }, (_, index) => {
       const { outcome, result } = wanted()
-      proposals.propose({ ...ticket, session: index + 1 }, bytes, outcome)
+      proposals.propose({ ...ticket, session: sessionOf(index + 1) }, bytes, outcome)
       return result
     })
     expect(handed).toHaveLength(63)
@@ -252,6 +253,10 @@ it('a snapshot of another form is refused, whatever it holds', () => {
   expect(() => decodeState(bytes)).toThrow(/none of a replica of this version/)
 })
 
+function sessionOf(number: number): SessionId {
+  return `caller:${String(number).padStart(32, '0')}`
+}
+
 /** Reads with one that waits, and what it was answered from. */
 function asked() {
   const reads = new Reads(() => undefined)
@@ -278,7 +283,7 @@ function world() {
     handOver: (value) => !outbox.isFull && handed.push(value) > 0,
     retryAfterMs: 100,
     nowMs: () => clock.nowMs(),
-    nonce: () => Uint8Array.of(1),
+    nonce: () => new Uint8Array(16),
     renewSessionAfterMs: 1000,
   })
   const wanted = (): { outcome: Outcome<string>; result: Promise<string> } => {

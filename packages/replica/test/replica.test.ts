@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { InvalidArgumentError, MAX_VALUE_BYTES } from '@paxos/core'
 import type { Change, Durability } from '@paxos/core'
 import { encodeEntry } from '@paxos/core/multi'
+import type { SessionId } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import { memory as memoryDurability } from '@paxos/durability-memory'
 import {
@@ -287,16 +288,32 @@ describe('exactly once', () => {
 })
 
 describe('what another node hands over', () => {
-  it.each<[string, (session: number) => Uint8Array]>([
+  it.each<[string, (session: SessionId) => Uint8Array]>([
     ['no entry at all', () => Uint8Array.of(9, 9)],
     ['nothing', () => new Uint8Array()],
     ['a command that the codec cannot read', (session) => command(session, '{')],
+    ['a command of a session that its slot names', () => command('slot:2', '"x"')],
+    [
+      'an opening as an earlier release wrote it',
+      () => encodeEntry({ type: 'open-session', space: 'slot', nonce: Uint8Array.of(1) }),
+    ],
+    [
+      'the end of a session, which the leader decides',
+      (session) => encodeEntry({ type: 'expire-sessions', sessions: [{ session, usedAt: 2 }] }),
+    ],
     ['more than fits', (session) => command(session, `"${'x'.repeat(MAX_VALUE_BYTES)}"`)],
   ])('%s does not come into the log, where it would stop every node', async (_, valueFor) => {
     const cluster = replicaCluster('a', 'b')
-    const nodes = await cluster.openAll()
+    let refused = 0
+    const metrics = {
+      counter: (name: string, by: number) => {
+        if (name === 'paxos.values.refused') refused += by
+      },
+      histogram: () => undefined,
+    }
+    const nodes = await cluster.openAll({ metrics })
     const [id, leader] = leaderOf(nodes)
-    const value = valueFor(Number(await within(cluster, leader.openSession())))
+    const value = valueFor(`caller:${await within(cluster, leader.openSession())}`)
     const [other = ''] = [...nodes.keys()].filter((each) => each !== id)
     await nodes.get(other)?.close()
     const rogue = memoryTransport({ hub: cluster.hub })
@@ -312,6 +329,7 @@ describe('what another node hands over', () => {
     expect(await within(cluster, leader.propose(one))).toBe(1)
     // Its own: the opening of its session, the command, and perhaps the no-op of a new leadership.
     expect(leader.status().chosenThrough - before).toBeLessThanOrEqual(3)
+    expect(refused).toBe(1)
     await closeAll(nodes)
   })
 })
@@ -757,7 +775,7 @@ describe('what it tells of itself', () => {
   })
 })
 
-function command(session: number, text: string): Uint8Array {
+function command(session: SessionId, text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text)
   return encodeEntry({ type: 'command', session, sequence: 1, acknowledged: 1, bytes })
 }

@@ -305,7 +305,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     name: 'sessions: a table in a snapshot forgets when each session was used',
     file: `${MULTI}/sessions.ts`,
     from: '      writer.integer(usedAt)\n',
-    to: '      writer.integer(id)\n',
+    to: '      writer.integer(openedAt)\n',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/sessions.test.ts' }],
   },
 ]

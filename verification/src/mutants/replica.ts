@@ -126,8 +126,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a value that no node could apply is taken from another node',
     file: `${REPLICA}/replica-node.ts`,
-    from: 'if (value.byteLength <= MAX_VALUE_BYTES && this.#applier.understands(value)) {',
-    to: 'if (value.byteLength <= MAX_VALUE_BYTES) {',
+    from: 'if (fits && this.#applier.understands(value)) {',
+    to: 'if (fits) {',
     caughtBy: BY_SIMULATION,
     isSlow: true,
   },

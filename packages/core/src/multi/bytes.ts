@@ -115,6 +115,11 @@ export class ByteReader {
     return this.#take(this.integer())
   }
 
+  /** Just so many bytes. */
+  fixedBytes(length: number): Uint8Array {
+    return this.#take(length)
+  }
+
   /** Everything that is left. */
   rest(): Uint8Array {
     return this.#take(this.#bytes.length - this.#position)

@@ -2,31 +2,40 @@
  * What a value of the log says, by its first byte: nothing, a command of a session, or the opening
  * and the expiry of sessions. The engine makes only NO_OP and treats the rest as opaque; a host
  * encodes and decodes the rest. Entries are stored for years: a number that was once released must
- * never change its meaning.
+ * never change its meaning. Kinds 1 to 3 are of release 0.0.0, whose sessions were named by their
+ * slots; they are still read and applied, and nothing new is written with them.
  */
 import type { Slot } from '../durability.ts'
 import { DecodeError, InvalidArgumentError } from '../errors.ts'
 import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
-import { MAX_NONCE_BYTES, MAX_SESSIONS } from './limits.ts'
+import { MAX_NONCE_BYTES, MAX_SESSIONS, SESSION_NONCE_BYTES } from './limits.ts'
+import { readSessionId, readSpace, slotOf, writeSessionId, writeSpace } from './session-id.ts'
+import type { SessionId, SessionSpace } from './session-id.ts'
 
 /** What one slot of the log says. */
 export type Entry =
   /** Fills a slot; changes nothing. */
   | { readonly type: 'no-op' }
   | CommandEntry
-  /** Begins a session, whose id is the slot of this entry. */
+  /** Begins a session: see sessionIdOf() for its name. */
   | {
       readonly type: 'open-session'
-      /** By which its client knows it: 1 to MAX_NONCE_BYTES bytes that nobody else has. */
+      readonly space: SessionSpace
+      /**
+       * SESSION_NONCE_BYTES that whoever opens it has drawn at random, and by which it knows its
+       * session again. In the space 'slot' 1 to MAX_NONCE_BYTES.
+       */
       readonly nonce: Uint8Array
     }
-  /** Ends sessions, and with them the memory of what their clients did. */
-  | { readonly type: 'expire-sessions'; readonly sessions: readonly Slot[] }
+  /** Ends the sessions that nobody has used since, and the memory of what their clients did. */
+  | { readonly type: 'expire-sessions'; readonly sessions: readonly SessionUse[] }
+  /** Ends sessions of the space 'slot', whoever has used them. */
+  | { readonly type: 'expire-slots'; readonly slots: readonly Slot[] }
 
 /** A command of the application, to be applied once however often it is chosen. */
 export interface CommandEntry {
   readonly type: 'command'
-  readonly session: Slot
+  readonly session: SessionId
   /** Counts the commands of the session from 1. */
   readonly sequence: number
   /** The client has the answers to all lower sequences. From 1 to `sequence`. */
@@ -34,14 +43,31 @@ export interface CommandEntry {
   readonly bytes: Uint8Array
 }
 
+/** A session, and the slot of the newest entry that used it. */
+export interface SessionUse {
+  readonly session: SessionId
+  readonly usedAt: Slot
+}
+
 /** The first byte. 4 is kept for a change of the members. */
-const KIND = { noOp: 0, command: 1, openSession: 2, expireSessions: 3 } as const
+const KIND = {
+  noOp: 0,
+  slotCommand: 1,
+  openSlotSession: 2,
+  expireSlots: 3,
+  command: 5,
+  openSession: 6,
+  expireSessions: 7,
+} as const
 
 /** The value with which a leader fills a slot. */
 export const NO_OP: Uint8Array = Uint8Array.of(KIND.noOp)
 
+/** Its space, and its 128 bits. */
+const SESSION_ID_BYTES = 1 + SESSION_NONCE_BYTES
+
 /** What a command takes besides its bytes, at most. */
-export const COMMAND_OVERHEAD_BYTES = 25
+export const COMMAND_OVERHEAD_BYTES = 1 + SESSION_ID_BYTES + 16
 
 /** The value that says `entry`. Throws InvalidArgumentError for numbers that are out of range. */
 export function encodeEntry(entry: Entry): Uint8Array {
@@ -51,27 +77,34 @@ export function encodeEntry(entry: Entry): Uint8Array {
     case 'no-op':
       return new Uint8Array(NO_OP)
     case 'open-session': {
-      const { length } = entry.nonce
-      if (length < 1 || length > MAX_NONCE_BYTES) {
+      const { space, nonce } = entry
+      if (!isNonce(space, nonce)) {
         throw new InvalidArgumentError(
-          `A nonce has 1 to ${MAX_NONCE_BYTES} bytes, not ${length}. Draw 16 at random.`,
+          `A nonce has ${SESSION_NONCE_BYTES} bytes, not ${nonce.length}. Draw them at random.`,
         )
       }
-      writer.byte(KIND.openSession)
-      writer.bytes(entry.nonce)
+      writer.byte(space === 'slot' ? KIND.openSlotSession : KIND.openSession)
+      if (space !== 'slot') writeSpace(writer, space)
+      writer.bytes(nonce)
       return writer.finish()
     }
     case 'expire-sessions':
-      if (entry.sessions.length > MAX_SESSIONS) {
-        throw new InvalidArgumentError(
-          `An entry expires at most ${MAX_SESSIONS} sessions. Use several entries.`,
-        )
-      }
+      requireFew(entry.sessions)
       writer.byte(KIND.expireSessions)
       writer.integer(entry.sessions.length)
-      for (const session of entry.sessions) {
-        requirePositive(session)
-        writer.integer(session)
+      for (const { session, usedAt } of entry.sessions) {
+        requirePositive(usedAt)
+        writeSessionId(writer, session)
+        writer.integer(usedAt)
+      }
+      return writer.finish()
+    case 'expire-slots':
+      requireFew(entry.slots)
+      writer.byte(KIND.expireSlots)
+      writer.integer(entry.slots.length)
+      for (const slot of entry.slots) {
+        requirePositive(slot)
+        writer.integer(slot)
       }
       return writer.finish()
   }
@@ -88,20 +121,33 @@ export function decodeEntry(value: Uint8Array): Entry {
   return entry
 }
 
+/**
+ * Whether a node may have another put such an entry into the log for it: a command or an opening of
+ * today. Which sessions end is the leader's own decision. Looks no further than the kind.
+ */
+export function isForwardable(value: Uint8Array): boolean {
+  return value[0] === KIND.command || value[0] === KIND.openSession
+}
+
 /** By far the most frequent: its size is known before, and it is written once. */
 function encodeCommand({ session, sequence, acknowledged, bytes }: CommandEntry): Uint8Array {
-  const integers = [session, sequence, acknowledged]
-  for (const integer of integers) requirePositive(integer)
+  requirePositive(sequence)
+  requirePositive(acknowledged)
   if (acknowledged > sequence) {
     throw new InvalidArgumentError(
       `Sequence ${sequence} is below the ${acknowledged} that is acknowledged. ` +
         'Give each command a new sequence.',
     )
   }
-  const integersBytes = integers.reduce((sum, integer) => sum + integerBytes(integer), 0)
-  const writer = new ByteWriter(1 + integersBytes + bytes.length)
-  writer.byte(KIND.command)
-  for (const integer of integers) writer.integer(integer)
+  const slot = slotOf(session)
+  const sessionBytes = slot === null ? SESSION_ID_BYTES : integerBytes(slot)
+  const integersBytes = integerBytes(sequence) + integerBytes(acknowledged)
+  const writer = new ByteWriter(1 + sessionBytes + integersBytes + bytes.length)
+  writer.byte(slot === null ? KIND.command : KIND.slotCommand)
+  if (slot === null) writeSessionId(writer, session)
+  else writer.integer(slot)
+  writer.integer(sequence)
+  writer.integer(acknowledged)
   writer.bytes(bytes)
   return writer.finish()
 }
@@ -111,27 +157,64 @@ function readEntry(reader: ByteReader): Entry {
   switch (kind) {
     case KIND.noOp:
       return { type: 'no-op' }
+    case KIND.slotCommand:
+      return readCommand(reader, `slot:${reader.positive()}`)
     case KIND.command: {
-      const session = reader.positive()
-      const sequence = reader.positive()
-      const acknowledged = reader.positive()
-      if (acknowledged > sequence) throw reader.malformed('it acknowledges itself')
-      return { type: 'command', session, sequence, acknowledged, bytes: reader.rest() }
+      const session = readSessionId(reader)
+      if (slotOf(session) !== null) throw reader.malformed('its session is named by a slot')
+      return readCommand(reader, session)
     }
+    case KIND.openSlotSession:
+      return readOpening(reader, 'slot')
     case KIND.openSession: {
-      const nonce = reader.rest()
-      const fits = nonce.length >= 1 && nonce.length <= MAX_NONCE_BYTES
-      if (!fits) throw reader.malformed('its nonce is too long or too short')
-      return { type: 'open-session', nonce }
+      const space = readSpace(reader)
+      if (space === 'slot') throw reader.malformed('its session would be named by a slot')
+      return readOpening(reader, space)
     }
+    case KIND.expireSlots:
+      return { type: 'expire-slots', slots: readFew(reader, () => reader.positive()) }
     case KIND.expireSessions: {
-      const count = reader.integer()
-      if (count > MAX_SESSIONS) throw reader.malformed('it expires too many sessions')
-      return { type: 'expire-sessions', sessions: reader.times(count, () => reader.positive()) }
+      const sessions = readFew(reader, () => ({
+        session: readSessionId(reader),
+        usedAt: reader.positive(),
+      }))
+      return { type: 'expire-sessions', sessions }
     }
     default:
       throw new DecodeError(`An entry of kind ${kind} is unknown. Upgrade this node.`)
   }
+}
+
+function readCommand(reader: ByteReader, session: SessionId): CommandEntry {
+  const sequence = reader.positive()
+  const acknowledged = reader.positive()
+  if (acknowledged > sequence) throw reader.malformed('it acknowledges itself')
+  return { type: 'command', session, sequence, acknowledged, bytes: reader.rest() }
+}
+
+function readOpening(reader: ByteReader, space: SessionSpace): Entry {
+  const nonce = reader.rest()
+  if (!isNonce(space, nonce)) throw reader.malformed('its nonce is too long or too short')
+  return { type: 'open-session', space, nonce }
+}
+
+function readFew<T>(reader: ByteReader, read: () => T): T[] {
+  const count = reader.integer()
+  if (count > MAX_SESSIONS) throw reader.malformed('it expires too many sessions')
+  return reader.times(count, read)
+}
+
+function isNonce(space: SessionSpace, { length }: Uint8Array): boolean {
+  return space === 'slot'
+    ? length >= 1 && length <= MAX_NONCE_BYTES
+    : length === SESSION_NONCE_BYTES
+}
+
+function requireFew({ length }: readonly unknown[]): void {
+  if (length <= MAX_SESSIONS) return
+  throw new InvalidArgumentError(
+    `An entry expires at most ${MAX_SESSIONS} sessions. Use several entries.`,
+  )
 }
 
 function requirePositive(value: number): void {

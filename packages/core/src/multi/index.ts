@@ -3,8 +3,8 @@
  * node; entries and sessions are for its host, to apply each command exactly once.
  */
 export type { LogEffects, LogEvent, MultiPaxosMessage } from './effects.ts'
-export { COMMAND_OVERHEAD_BYTES, decodeEntry, encodeEntry, NO_OP } from './entry.ts'
-export type { CommandEntry, Entry } from './entry.ts'
+export { COMMAND_OVERHEAD_BYTES, decodeEntry, encodeEntry, isForwardable, NO_OP } from './entry.ts'
+export type { CommandEntry, Entry, SessionUse } from './entry.ts'
 export { isEntry, isMultiPaxosMessage } from './guard.ts'
 export * from './limits.ts'
 export type * from './messages.ts'
@@ -12,5 +12,7 @@ export { MultiPaxos } from './multi-paxos.ts'
 export type { PeerStatus, Proposed } from './multi-paxos.ts'
 export type { IsValue, MultiPaxosOptions } from './options.ts'
 export type { Room } from './phase2.ts'
+export { callerName, callerSession } from './session-id.ts'
+export type { SessionId, SessionSpace } from './session-id.ts'
 export { SessionTable } from './sessions.ts'
 export type { Outcome, SessionLimits } from './sessions.ts'

@@ -67,11 +67,21 @@ export const MAX_UNANSWERED_CHUNKS = 10
 /** Reads that wait for their turn, at most; further ones fail at once, and are to be tried again. */
 export const MAX_WAITING_READS = 65_536
 
-/** Sessions that are remembered: some 10 MB with a few results each. */
+/** Sessions of callers that are remembered: some 10 MB with a few results each. */
 export const MAX_SESSIONS = 10_000
+
+/**
+ * Sessions of nodes that are remembered besides, so that callers cannot take the places that nodes
+ * need. A node needs one, and one more each time it starts: far more than members that start again
+ * and again while one of them waits for an answer.
+ */
+export const MAX_NODE_SESSIONS = 1000
 
 /** Results of one session that wait to be acknowledged: commands that one client has in flight. */
 export const MAX_RESULTS = 256
 
-/** The mark by which a client knows the session that it opened: a UUID fits, in any form. */
+/** What is drawn at random for a session: nobody guesses 128 bits. */
+export const SESSION_NONCE_BYTES = 16
+
+/** The mark of a session that release 0.0.0 opened. */
 export const MAX_NONCE_BYTES = 64

@@ -6,11 +6,24 @@
  *
  * A client opens a session, numbers its commands in it, and says with each which answers it has. A
  * command that is chosen twice is applied once; the second time its stored result is returned.
+ *
+ * Places are bounded, for each space of sessions by itself. Callers open sessions without saying who
+ * they are, so a session of theirs that was used never has to leave for a new one: that would forget
+ * what was answered. One that was never used may; when there is none, the opening is refused. Among
+ * nodes, which lose nothing but the place, the one that was unused for longest leaves.
  */
 import type { Slot } from '../durability.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
-import type { CommandEntry, Entry } from './entry.ts'
-import { MAX_NONCE_BYTES, MAX_RESULTS, MAX_SESSIONS } from './limits.ts'
+import type { CommandEntry, Entry, SessionUse } from './entry.ts'
+import {
+  MAX_NODE_SESSIONS,
+  MAX_NONCE_BYTES,
+  MAX_RESULTS,
+  MAX_SESSIONS,
+  SESSION_NONCE_BYTES,
+} from './limits.ts'
+import { hexOf, readSpace, sessionIdOf, writeSpace } from './session-id.ts'
+import type { SessionId, SessionSpace } from './session-id.ts'
 
 /** What an entry led to. */
 export type Outcome =
@@ -27,19 +40,26 @@ export type Outcome =
   /** Not applied: too many results wait to be acknowledged. */
   | { readonly type: 'too-many-results' }
   /** The session with the entry's nonce is open; `expired` had to make room for it. */
-  | { readonly type: 'opened'; readonly session: Slot; readonly expired: readonly Slot[] }
+  | { readonly type: 'opened'; readonly session: SessionId; readonly expired: readonly SessionId[] }
+  /** Not opened: every place is taken by a session that is in use. */
+  | { readonly type: 'too-many-sessions' }
   /** These of the sessions were open until now. */
-  | { readonly type: 'expired'; readonly expired: readonly Slot[] }
+  | { readonly type: 'expired'; readonly expired: readonly SessionId[] }
 
 /** How much a table remembers. The nodes of one cluster must have the same. */
 export interface SessionLimits {
+  /** Of callers; and as many of release 0.0.0. */
   readonly sessions: number
+  /** Of nodes. */
+  readonly nodeSessions: number
   /** Of each session. */
   readonly results: number
 }
 
 interface Session {
+  readonly space: SessionSpace
   readonly nonce: Uint8Array
+  readonly openedAt: Slot
   /** The slot of the newest entry that used it. */
   usedAt: Slot
   /** The client has the answers to all sequences below. */
@@ -48,17 +68,28 @@ interface Session {
   readonly results: Map<number, Uint8Array>
 }
 
-const LIMITS: SessionLimits = { sessions: MAX_SESSIONS, results: MAX_RESULTS }
+const LIMITS: SessionLimits = {
+  sessions: MAX_SESSIONS,
+  nodeSessions: MAX_NODE_SESSIONS,
+  results: MAX_RESULTS,
+}
 
 /** The first byte of an encoded table: another form would have another. */
-const FORM = 1
+const FORM = 2
+
+/** That of release 0.0.0, where all sessions were of the space 'slot'. It is read, never written. */
+const SLOTS_FORM = 1
 
 /** The sessions of a replicated state machine. */
 export class SessionTable {
   readonly #limits: SessionLimits
-  readonly #sessions = new Map<Slot, Session>()
+  /** In the order in which they were opened, each in a slot of its own. */
+  readonly #sessions = new Map<SessionId, Session>()
   /** The open sessions by their nonces. */
-  readonly #byNonce = new Map<string, Slot>()
+  readonly #byNonce = new Map<string, SessionId>()
+  readonly #sizes: Record<SessionSpace, number> = { slot: 0, caller: 0, node: 0 }
+  /** Those of callers that were never used, in the order in which they were opened. */
+  readonly #unused = new Set<SessionId>()
 
   /** `limits` other than the default are for tests: nodes that disagree about them diverge. */
   constructor(limits: SessionLimits = LIMITS) {
@@ -66,7 +97,7 @@ export class SessionTable {
   }
 
   /** The open sessions, in the order in which they were opened. */
-  get sessions(): readonly Slot[] {
+  get sessions(): readonly SessionId[] {
     return [...this.#sessions.keys()]
   }
 
@@ -79,7 +110,7 @@ export class SessionTable {
    * What is known of a command: its stored result, that it was acknowledged, that its session is not
    * open; `null` when it was not applied. Changes nothing.
    */
-  recall(session: Slot, sequence: number): Outcome | null {
+  recall(session: SessionId, sequence: number): Outcome | null {
     const open = this.#sessions.get(session)
     if (open === undefined) return { type: 'unknown-session' }
     if (sequence < open.acknowledged) return { type: 'acknowledged' }
@@ -88,7 +119,7 @@ export class SessionTable {
   }
 
   /** The slot at which a session was used last; `null` when it is not open. */
-  usedAt(session: Slot): Slot | null {
+  usedAt(session: SessionId): Slot | null {
     return this.#sessions.get(session)?.usedAt ?? null
   }
 
@@ -104,12 +135,13 @@ export class SessionTable {
       case 'command':
         return this.#apply(slot, entry, applyCommand)
       case 'open-session':
-        return this.#open(slot, entry.nonce)
+        return this.#open(slot, entry.space, entry.nonce)
       case 'expire-sessions':
-        return {
-          type: 'expired',
-          expired: entry.sessions.filter((id) => this.#expire(id)),
-        }
+        return { type: 'expired', expired: this.#expireUnused(entry.sessions) }
+      case 'expire-slots': {
+        const sessions = entry.slots.map((each): SessionId => `slot:${each}`)
+        return { type: 'expired', expired: sessions.filter((id) => this.#expire(id)) }
+      }
     }
   }
 
@@ -119,9 +151,12 @@ export class SessionTable {
     writer.byte(FORM)
     writer.integer(this.#sessions.size)
     // Sessions are opened in ascending slots, and a Map keeps that order.
-    for (const [id, { nonce, usedAt, acknowledged, results }] of this.#sessions) {
-      writer.integer(id)
-      writer.sizedBytes(nonce)
+    for (const session of this.#sessions.values()) {
+      const { space, nonce, openedAt, usedAt, acknowledged, results } = session
+      writer.integer(openedAt)
+      writeSpace(writer, space)
+      if (space === 'slot') writer.sizedBytes(nonce)
+      else writer.bytes(nonce)
       writer.integer(usedAt)
       writer.integer(acknowledged)
       writer.integer(results.size)
@@ -140,18 +175,20 @@ export class SessionTable {
   static decode(bytes: Uint8Array, limits: SessionLimits = LIMITS): SessionTable {
     const reader = new ByteReader(bytes, 'a table of sessions')
     const table = new SessionTable(limits)
-    if (reader.byte() !== FORM) throw reader.malformed('its form is unknown')
+    const form = reader.byte()
+    if (form !== FORM && form !== SLOTS_FORM) throw reader.malformed('its form is unknown')
     const count = reader.integer()
-    if (count > limits.sessions) throw reader.malformed('it has too many sessions')
     let last = 0
     reader.times(count, () => {
-      const id = reader.positive()
-      if (id <= last) throw reader.malformed('its sessions are out of order')
-      last = id
-      table.#add(id, readSession(reader, id, limits))
+      const session = readSession(reader, form, limits)
+      if (session.openedAt <= last) throw reader.malformed('its sessions are out of order')
+      last = session.openedAt
+      if (table.#isFull(session.space)) throw reader.malformed('it has too many sessions')
+      table.#add(sessionIdOf(session.space, session.nonce, last), session)
     })
     reader.end()
-    if (table.#byNonce.size < count) throw reader.malformed('two sessions have one nonce')
+    const distinct = Math.min(table.#byNonce.size, table.#sessions.size)
+    if (distinct < count) throw reader.malformed('two sessions have one nonce')
     return table
   }
 
@@ -165,6 +202,7 @@ export class SessionTable {
     const known = this.#outcomeOf(session, sequence, acknowledged)
     const outcome = known ?? { type: 'applied', result: new Uint8Array(applyCommand(bytes)) }
     session.usedAt = slot
+    if (isUnused(session)) this.#unused.delete(id)
     if (acknowledged > session.acknowledged) acknowledge(session, acknowledged)
     if (outcome.type === 'applied') session.results.set(sequence, new Uint8Array(outcome.result))
     return outcome
@@ -185,43 +223,77 @@ export class SessionTable {
   }
 
   /** Opens a session, or finds the one that the same client has opened before. */
-  #open(slot: Slot, nonce: Uint8Array): Outcome {
-    const id = this.#byNonce.get(nonce.join())
-    const known = id === undefined ? undefined : this.#sessions.get(id)
-    if (id !== undefined && known !== undefined) {
-      known.usedAt = slot
-      return { type: 'opened', session: id, expired: [] }
+  #open(slot: Slot, space: SessionSpace, nonce: Uint8Array): Outcome {
+    const known = this.#byNonce.get(nonceKey(space, nonce))
+    const open = known === undefined ? undefined : this.#sessions.get(known)
+    if (known !== undefined && open !== undefined) {
+      open.usedAt = slot
+      return { type: 'opened', session: known, expired: [] }
     }
-    const expired: Slot[] = []
-    while (this.#sessions.size >= this.#limits.sessions) expired.push(this.#expireOldest())
-    const session = { nonce: new Uint8Array(nonce), usedAt: slot, acknowledged: 1 }
-    this.#add(slot, { ...session, results: new Map() })
-    return { type: 'opened', session: slot, expired }
+    const session = sessionIdOf(space, nonce, slot)
+    // Two nonces come to one name only if somebody who knows the name wants it.
+    if (this.#sessions.has(session)) return { type: 'too-many-sessions' }
+    const leaving = this.#isFull(space) ? this.#leastNeeded(space) : null
+    if (leaving === undefined) return { type: 'too-many-sessions' }
+    if (leaving !== null) this.#expire(leaving)
+    const fresh = { space, nonce: new Uint8Array(nonce), openedAt: slot, usedAt: slot }
+    this.#add(session, { ...fresh, acknowledged: 1, results: new Map() })
+    return { type: 'opened', session, expired: leaving === null ? [] : [leaving] }
   }
 
-  /** Ends the session that was unused for longest. No two were used last by the same slot. */
-  #expireOldest(): Slot {
-    let oldest = 0
-    let usedAt = Infinity
+  #isFull(space: SessionSpace): boolean {
+    const { sessions, nodeSessions } = this.#limits
+    return this.#sizes[space] >= (space === 'node' ? nodeSessions : sessions)
+  }
+
+  /** Which session may leave for a new one; `undefined` when none may. */
+  #leastNeeded(space: SessionSpace): SessionId | undefined {
+    if (space === 'caller') {
+      const [oldest] = this.#unused
+      return oldest
+    }
+    let [found, usedAt]: [SessionId | undefined, Slot] = [undefined, Infinity]
+    // No two were used last by the same slot.
     for (const [id, session] of this.#sessions) {
-      if (session.usedAt < usedAt) [oldest, usedAt] = [id, session.usedAt]
+      if (session.space === space && session.usedAt < usedAt) [found, usedAt] = [id, session.usedAt]
     }
-    this.#expire(oldest)
-    return oldest
+    return found
   }
 
-  #add(id: Slot, session: Session): void {
+  /** Ends those that nobody has used since whoever wants to end them saw it. */
+  #expireUnused(sessions: readonly SessionUse[]): readonly SessionId[] {
+    return sessions
+      .filter(({ session, usedAt }) => this.usedAt(session) === usedAt)
+      .map(({ session }) => session)
+      .filter((id) => this.#expire(id))
+  }
+
+  #add(id: SessionId, session: Session): void {
+    const { space, nonce } = session
     this.#sessions.set(id, session)
-    this.#byNonce.set(session.nonce.join(), id)
+    this.#byNonce.set(nonceKey(space, nonce), id)
+    this.#sizes[space] += 1
+    if (space === 'caller' && isUnused(session)) this.#unused.add(id)
   }
 
   /** Says whether the session was open. */
-  #expire(id: Slot): boolean {
+  #expire(id: SessionId): boolean {
     const session = this.#sessions.get(id)
     if (session === undefined) return false
     this.#sessions.delete(id)
-    return this.#byNonce.delete(session.nonce.join())
+    this.#unused.delete(id)
+    this.#sizes[session.space] -= 1
+    return this.#byNonce.delete(nonceKey(session.space, session.nonce))
   }
+}
+
+/** Whether none of its commands was applied: each leaves its result or an acknowledgement. */
+function isUnused({ acknowledged, results }: Session): boolean {
+  return acknowledged === 1 && results.size === 0
+}
+
+function nonceKey(space: SessionSpace, nonce: Uint8Array): string {
+  return `${space}:${hexOf(nonce)}`
 }
 
 /** Forgets the results below `acknowledged`. Most often that is one, the oldest of many. */
@@ -235,11 +307,13 @@ function acknowledge(session: Session, acknowledged: number): void {
   session.acknowledged = acknowledged
 }
 
-function readSession(reader: ByteReader, id: Slot, limits: SessionLimits): Session {
-  const nonce = reader.sizedBytes()
+function readSession(reader: ByteReader, form: number, limits: SessionLimits): Session {
+  const openedAt = reader.positive()
+  const space = form === FORM ? readSpace(reader) : 'slot'
+  const nonce = space === 'slot' ? reader.sizedBytes() : reader.fixedBytes(SESSION_NONCE_BYTES)
   if (nonce.length > MAX_NONCE_BYTES) throw reader.malformed('a nonce is too long')
   const usedAt = reader.positive()
-  if (usedAt < id) throw reader.malformed('a session was used before it was opened')
+  if (usedAt < openedAt) throw reader.malformed('a session was used before it was opened')
   const acknowledged = reader.positive()
   const count = reader.integer()
   if (count > limits.results) throw reader.malformed('a session has too many results')
@@ -251,5 +325,5 @@ function readSession(reader: ByteReader, id: Slot, limits: SessionLimits): Sessi
     last = sequence
     results.set(sequence, reader.sizedBytes())
   })
-  return { nonce, usedAt, acknowledged, results }
+  return { space, nonce, openedAt, usedAt, acknowledged, results }
 }

@@ -4,8 +4,12 @@ import {
   decodeEntry,
   encodeEntry,
   MAX_NONCE_BYTES,
+  MAX_SESSIONS,
+  NO_OP,
+  SESSION_NONCE_BYTES,
+  type Entry,
+  type SessionId,
 } from '@paxos/core/multi'
-import { MAX_SESSIONS, NO_OP, type Entry } from '@paxos/core/multi'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -16,10 +20,18 @@ const number = fc.oneof(
   fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
 )
 
+const nonce = fc.uint8Array({ minLength: SESSION_NONCE_BYTES, maxLength: SESSION_NONCE_BYTES })
+
+const anySession: fc.Arbitrary<SessionId> = fc.oneof(
+  nonce.map((bytes): SessionId => `caller:${Buffer.from(bytes).toString('hex')}`),
+  nonce.map((bytes): SessionId => `node:${Buffer.from(bytes).toString('hex')}`),
+  number.map((slot): SessionId => `slot:${slot}`),
+)
+
 const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
   fc.constant<Entry>({ type: 'no-op' }),
   fc
-    .record({ session: number, numbers: fc.tuple(number, number), bytes: fc.uint8Array() })
+    .record({ session: anySession, numbers: fc.tuple(number, number), bytes: fc.uint8Array() })
     .map(({ session, numbers: [a, b], bytes }) => ({
       type: 'command' as const,
       session,
@@ -29,14 +41,26 @@ const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
     })),
   fc.record({
     type: fc.constant('open-session' as const),
+    space: fc.constantFrom('caller' as const, 'node' as const),
+    nonce,
+  }),
+  fc.record({
+    type: fc.constant('open-session' as const),
+    space: fc.constant('slot' as const),
     nonce: fc.uint8Array({ minLength: 1, maxLength: MAX_NONCE_BYTES }),
   }),
-  fc.record({ type: fc.constant('expire-sessions' as const), sessions: fc.array(number) }),
+  fc.record({
+    type: fc.constant('expire-sessions' as const),
+    sessions: fc.array(fc.record({ session: anySession, usedAt: number })),
+  }),
+  fc.record({ type: fc.constant('expire-slots' as const), slots: fc.array(number) }),
 )
+
+const NAME = '00112233445566778899aabbccddeeff'
 
 const command = (change: object = {}): Entry => ({
   type: 'command',
-  session: 1,
+  session: `caller:${NAME}`,
   sequence: 1,
   acknowledged: 1,
   bytes: new Uint8Array(),
@@ -56,19 +80,33 @@ describe('an entry of the log', () => {
   })
 
   it('says what it is by its first byte, for ever', () => {
+    const numbers = { sequence: 5, acknowledged: 2, bytes: Uint8Array.of(9) }
+    const drawn = Uint8Array.from(Buffer.from(NAME, 'hex'))
+    const sessions = [
+      { session: `caller:${NAME}`, usedAt: 300 },
+      { session: `node:${NAME}`, usedAt: 1 },
+      { session: 'slot:300', usedAt: 301 },
+    ] as const
     expect(hexOf({ type: 'no-op' })).toBe('00')
-    expect(
-      hexOf(command({ session: 300, sequence: 5, acknowledged: 2, bytes: Uint8Array.of(9) })),
-    ).toBe('01ac02050209')
-    expect(hexOf({ type: 'open-session', nonce: Uint8Array.of(7, 8) })).toBe('020708')
-    expect(hexOf({ type: 'expire-sessions', sessions: [1, 300] })).toBe('030201ac02')
+    expect(hexOf(command({ ...numbers, session: 'slot:300' }))).toBe('01ac02050209')
+    expect(hexOf({ type: 'open-session', space: 'slot', nonce: Uint8Array.of(7, 8) })).toBe(
+      '020708',
+    )
+    expect(hexOf({ type: 'expire-slots', slots: [1, 300] })).toBe('030201ac02')
+    expect(hexOf(command(numbers))).toBe(`0501${NAME}050209`)
+    expect(hexOf(command({ ...numbers, session: `node:${NAME}` }))).toBe(`0502${NAME}050209`)
+    expect(hexOf({ type: 'open-session', space: 'caller', nonce: drawn })).toBe(`0601${NAME}`)
+    expect(hexOf({ type: 'open-session', space: 'node', nonce: drawn })).toBe(`0602${NAME}`)
+    expect(hexOf({ type: 'expire-sessions', sessions })).toBe(
+      `070301${NAME}ac0202${NAME}0100ac02ad02`,
+    )
     expect(NO_OP).toEqual(Uint8Array.of(0))
   })
 
   it('takes no more than COMMAND_OVERHEAD_BYTES besides the command', () => {
     const most = Number.MAX_SAFE_INTEGER
     const bytes = new Uint8Array(MAX_VALUE_BYTES - COMMAND_OVERHEAD_BYTES)
-    const largest = command({ session: most, sequence: most, acknowledged: most, bytes })
+    const largest = command({ sequence: most, acknowledged: most, bytes })
     expect(encodeEntry(largest).length).toBeLessThanOrEqual(MAX_VALUE_BYTES)
     expect(encodeEntry(command({ ...largest, bytes: new Uint8Array() }))).toHaveLength(
       COMMAND_OVERHEAD_BYTES,
@@ -79,7 +117,7 @@ describe('an entry of the log', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 20 }),
       fc
-        .tuple(fc.nat(4), fc.uint8Array({ maxLength: 30 }))
+        .tuple(fc.nat(8), fc.uint8Array({ maxLength: 40 }))
         .map(([kind, rest]) => Uint8Array.of(kind, ...rest)),
     )
     let understood = 0
@@ -101,17 +139,35 @@ describe('an entry of the log', () => {
     ['nothing', '', 'cut off'],
     ['a no-op with more behind it', '0000', 'too long'],
     ['a kind that is kept for the members', '04', 'unknown'],
+    ['a kind of a later version', '08', 'unknown'],
     ['a session 0', '01000101', 'a number is 0'],
-    ['a command that acknowledges itself', '01010102', 'acknowledges itself'],
-    ['a command that is cut off', '010101', 'cut off'],
+    ['a session that is named by a slot in an entry of today', '05000101', 'named by a slot'],
+    ['a session of a space that nobody knows', `0503${NAME}0101`, 'whose'],
+    ['half the name of a session', '05010011223344556677', 'cut off'],
+    ['a command that acknowledges itself', `0501${NAME}0102`, 'acknowledges itself'],
+    ['a command that is cut off', `0501${NAME}01`, 'cut off'],
+    ['a command of release 0.0.0 that acknowledges itself', '01010102', 'acknowledges itself'],
+    ['a command of release 0.0.0 that is cut off', '010101', 'cut off'],
     ['an integer that is longer than it need be', '0181000101', 'longer than it need be'],
     ['an integer of 2^53', '0180808080808080100101', 'above 2^53 - 1'],
     ['an integer without end', `01${'80'.repeat(400)}`, 'above 2^53 - 1'],
-    ['a session without a nonce', '02', 'nonce'],
-    ['a nonce that is too long', `02${'00'.repeat(MAX_NONCE_BYTES + 1)}`, 'nonce'],
-    ['more sessions than there may be', '03ffffff7f', 'too many'],
-    ['fewer sessions than announced', '030501', 'cut off'],
-    ['more sessions than announced', '03010101', 'too long'],
+    ['a session without a nonce', '0601', 'nonce'],
+    ['a nonce that is too short', '0601001122', 'nonce'],
+    ['a nonce that is too long', `0601${NAME}00`, 'nonce'],
+    ['an opening by slot in an entry of today', `0600${NAME}`, 'named by a slot'],
+    ['an opening of release 0.0.0 without a nonce', '02', 'nonce'],
+    [
+      'an opening of release 0.0.0 with a long nonce',
+      `02${'00'.repeat(MAX_NONCE_BYTES + 1)}`,
+      'nonce',
+    ],
+    ['more sessions than there may be', '07ffffff7f', 'too many'],
+    ['fewer sessions than announced', `070201${NAME}01`, 'cut off'],
+    ['more sessions than announced', `070101${NAME}0101`, 'too long'],
+    ['a session that was never used', `070101${NAME}00`, 'a number is 0'],
+    ['more slots than there may be', '03ffffff7f', 'too many'],
+    ['fewer slots than announced', '030501', 'cut off'],
+    ['more slots than announced', '03010101', 'too long'],
   ])('is not %s', (_, hex, reason) => {
     const value = Uint8Array.from(Buffer.from(hex, 'hex'))
     expect(() => decodeEntry(value)).toThrow(DecodeError)
@@ -119,16 +175,30 @@ describe('an entry of the log', () => {
   })
 
   it.each<[string, Entry]>([
-    ['a session 0', command({ session: 0 })],
+    ['a session 0', command({ session: 'slot:0' })],
+    ['a slot that is none', command({ session: 'slot:01' })],
+    ['half a name', command({ session: 'caller:0011' })],
+    ['a name that is no hex', command({ session: `caller:${'x'.repeat(32)}` })],
+    ['a session of nobody', command({ session: `other:${NAME}` })],
     ['half a sequence', command({ sequence: 1.5 })],
     ['an acknowledgement of itself', command({ acknowledged: 2 })],
     ['nothing acknowledged', command({ acknowledged: 0 })],
-    ['no nonce', { type: 'open-session', nonce: new Uint8Array() }],
-    ['a long nonce', { type: 'open-session', nonce: new Uint8Array(MAX_NONCE_BYTES + 1) }],
-    ['a session -1', { type: 'expire-sessions', sessions: [-1] }],
+    ['no nonce', { type: 'open-session', space: 'slot', nonce: new Uint8Array() }],
+    ['a short nonce', { type: 'open-session', space: 'caller', nonce: new Uint8Array(15) }],
+    ['a long nonce', { type: 'open-session', space: 'node', nonce: new Uint8Array(17) }],
+    ['a slot -1', { type: 'expire-slots', slots: [-1] }],
+    [
+      'a session that was used at -1',
+      { type: 'expire-sessions', sessions: [{ session: `node:${NAME}`, usedAt: -1 }] },
+    ],
     [
       'too many sessions',
-      { type: 'expire-sessions', sessions: Array.from({ length: MAX_SESSIONS + 1 }, () => 1) },
+      {
+        type: 'expire-sessions',
+        sessions: Array.from({ length: MAX_SESSIONS + 1 }, () => {
+          return { session: `node:${NAME}`, usedAt: 1 } as const
+        }),
+      },
     ],
   ])('is not made of %s', (_, entry) => {
     expect(() => encodeEntry(entry)).toThrow(InvalidArgumentError)

@@ -19,25 +19,57 @@ const frames = Object.entries(messages).flatMap(([type, message]) =>
 )
 writeCorpus(new URL('corpus/envelope/', import.meta.url), Object.fromEntries(frames))
 
+// Those of release 0.0.0 are beside these, and stay as they are.
 const bytes = Uint8Array.of(9, 8, 7)
+const nonceOf = (byte: number) => new Uint8Array(16).fill(byte)
+const named = <Space extends 'caller' | 'node'>(space: Space, byte: string) =>
+  `${space}:${byte.repeat(16)}` as const
 writeCorpus(new URL('../multi/corpus/entry/', import.meta.url), {
   'no-op': NO_OP,
-  command: encodeEntry({ type: 'command', session: 300, sequence: 5, acknowledged: 2, bytes }),
-  'open-session': encodeEntry({ type: 'open-session', nonce: bytes }),
-  'expire-sessions': encodeEntry({ type: 'expire-sessions', sessions: [1, 300, 2 ** 40] }),
+  'caller-command': encodeEntry({
+    type: 'command',
+    session: named('caller', 'c7'),
+    sequence: 300,
+    acknowledged: 2,
+    bytes,
+  }),
+  'node-command': encodeEntry({
+    type: 'command',
+    session: named('node', '0a'),
+    sequence: 1,
+    acknowledged: 1,
+    bytes,
+  }),
+  'open-caller-session': encodeEntry({
+    type: 'open-session',
+    space: 'caller',
+    nonce: nonceOf(0xc7),
+  }),
+  'open-node-session': encodeEntry({ type: 'open-session', space: 'node', nonce: nonceOf(10) }),
+  'expire-unused': encodeEntry({
+    type: 'expire-sessions',
+    sessions: [
+      { session: named('caller', 'c7'), usedAt: 2 ** 40 },
+      { session: 'slot:300', usedAt: 300 },
+      { session: named('node', '0a'), usedAt: 1 },
+    ],
+  }),
 })
 
 const table = new SessionTable()
 const empty = table.encode()
 const apply = (command: Uint8Array) => command
-table.apply(1, { type: 'open-session', nonce: Uint8Array.of(1) }, apply)
+table.apply(1, { type: 'open-session', space: 'caller', nonce: nonceOf(1) }, apply)
 const one = table.encode()
-table.apply(200, { type: 'open-session', nonce: new Uint8Array(16).fill(2) }, apply)
+table.apply(150, { type: 'open-session', space: 'slot', nonce: Uint8Array.of(7, 7) }, apply)
+table.apply(200, { type: 'open-session', space: 'node', nonce: nonceOf(2) }, apply)
+const [first, , second] = table.sessions
+if (first === undefined || second === undefined) throw new Error('They are not open.')
 for (let sequence = 1; sequence <= 3; sequence += 1) {
-  const command = { type: 'command', session: 200, sequence, acknowledged: 1, bytes } as const
+  const command = { type: 'command', session: second, sequence, acknowledged: 1, bytes } as const
   table.apply(200 + sequence, command, apply)
 }
-const entry = { session: 1, sequence: 9, acknowledged: 9, bytes: new Uint8Array(0) } as const
+const entry = { session: first, sequence: 9, acknowledged: 9, bytes: new Uint8Array(0) } as const
 table.apply(300, { type: 'command', ...entry }, apply)
 writeCorpus(new URL('../multi/corpus/sessions/', import.meta.url), {
   empty,
