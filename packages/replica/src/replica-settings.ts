@@ -4,6 +4,7 @@
  */
 import { InvalidArgumentError } from '@paxos/core'
 import type { Durability, NodeId, Transport } from '@paxos/core'
+import { SESSION_NONCE_BYTES } from '@paxos/core/multi'
 import { platformClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { json, jsonOrNothing } from './codec.ts'
@@ -71,7 +72,16 @@ export function settingsOf<Command, Result, Query, Answer>(
   requirePositive('snapshotEveryEntries', settings.snapshotEveryEntries)
   requirePositive('snapshotEveryBytes', settings.snapshotEveryBytes)
   requirePositive('sessionTimeoutMs', settings.sessionTimeoutMs)
+  requireBytes(settings.randomBytes)
   return settings
+}
+
+function requireBytes(draw: (length: number) => Uint8Array): void {
+  const drawn: unknown = draw(SESSION_NONCE_BYTES)
+  if (drawn instanceof Uint8Array && drawn.length === SESSION_NONCE_BYTES) return
+  throw new InvalidArgumentError(
+    `randomBytes(${SESSION_NONCE_BYTES}) returns something else. Return a Uint8Array of that length.`,
+  )
 }
 
 /** From the source that the platform has for secrets: nobody can guess them. */

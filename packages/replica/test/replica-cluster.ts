@@ -84,6 +84,7 @@ export function replicaCluster(...ids: readonly string[]): ReplicaCluster {
   const disks = new Map(ids.map((id) => [id, memoryDisk()]))
   const machines = new Map<string, Sums>()
   let seed = 0
+  let drawn = 0
   const made: ReplicaCluster = {
     clock,
     hub,
@@ -102,6 +103,8 @@ export function replicaCluster(...ids: readonly string[]): ReplicaCluster {
         stateMachine,
         clock,
         random: () => (seed = (seed + 0.377) % 1),
+        randomBytes: (length) =>
+          Uint8Array.from({ length }, (_, at) => (at > 0 ? drawn : (drawn += 1))),
         ...options,
       })
     },
@@ -127,4 +130,18 @@ export function leaderOf(nodes: ReadonlyMap<string, SumsReplica>): readonly [str
   const [leader] = leaders
   if (leader === undefined || leaders.length > 1) throw new Error(`${leaders.length} nodes lead.`)
   return leader
+}
+
+/** Lets time pass until `promise` is settled, at most a minute of it. */
+export async function within<T>({ clock }: ReplicaCluster, promise: Promise<T>): Promise<T> {
+  const watch = { isSettled: false }
+  const watched = promise.finally(() => (watch.isSettled = true))
+  watched.catch(() => undefined)
+  for (let count = 0; count < 600 && !watch.isSettled; count += 1) await clock.advance(100)
+  if (!watch.isSettled) throw new Error('It did not happen within a minute.')
+  return await watched
+}
+
+export async function closeAll(nodes: ReadonlyMap<string, SumsReplica>): Promise<void> {
+  for (const node of nodes.values()) await node.close()
 }

@@ -16,30 +16,16 @@ import {
 } from '@paxos/replica'
 import type { ReplicaEvent } from '@paxos/replica'
 import { memory as memoryTransport } from '@paxos/transport-memory'
-import { leaderOf, replicaCluster } from './replica-cluster.ts'
-import type { ReplicaCluster, SumsReplica } from './replica-cluster.ts'
+import { closeAll, leaderOf, replicaCluster, within } from './replica-cluster.ts'
+import type { SumsReplica } from './replica-cluster.ts'
 import { settled } from './virtual-clock.ts'
 
 const one = { name: 'x', add: 1 }
-
-/** Lets time pass until `promise` is settled, at most a minute of it. */
-async function within<T>({ clock }: ReplicaCluster, promise: Promise<T>): Promise<T> {
-  const watch = { isSettled: false }
-  const watched = promise.finally(() => (watch.isSettled = true))
-  watched.catch(() => undefined)
-  for (let count = 0; count < 600 && !watch.isSettled; count += 1) await clock.advance(100)
-  if (!watch.isSettled) throw new Error('It did not happen within a minute.')
-  return await watched
-}
 
 /** The first event of that type that a listener gets. */
 async function eventOf(replica: SumsReplica, type: ReplicaEvent['type']): Promise<ReplicaEvent> {
   for await (const event of replica.events()) if (event.type === type) return event
   throw new Error(`It ended without '${type}'.`)
-}
-
-async function closeAll(nodes: ReadonlyMap<string, SumsReplica>): Promise<void> {
-  for (const node of nodes.values()) await node.close()
 }
 
 describe('a command', () => {

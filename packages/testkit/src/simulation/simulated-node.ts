@@ -189,6 +189,7 @@ export class SimulatedNode {
     const { members, plan, time } = this.#world
     this.#lives += 1
     const random = randomOf(plan.seed, `node ${id}, life ${this.#lives}`)
+    const secrets = randomOf(plan.seed, `secrets of ${id}, life ${this.#lives}`)
     const life: Life = {
       number: this.#lives,
       clock: new NodeClock(time, random.integer(0, 1_000_000), this.#rate, (work) =>
@@ -214,6 +215,7 @@ export class SimulatedNode {
       sessionTimeoutMs: plan.sessionTimeoutMs,
       clock: life.clock,
       random: () => random.next(),
+      randomBytes: (length) => Uint8Array.from({ length }, () => secrets.integer(0, 255)),
       logger: {
         debug: ignore,
         info: (text) => life.isAlive && note(this.#world, id, text),
