@@ -23,6 +23,8 @@ export const ERROR_CODES = [
   'revision-differs',
   'too-large',
   'session-expired',
+  /** No session was opened: all are in use. */
+  'too-many-sessions',
   /** A later write of the session came first: this one was answered before, or was given up. */
   'already-answered',
   /** The write may have happened, or may still happen: ask, or try again with its session. */

@@ -40,6 +40,12 @@ export class TooManyWritesError extends ClientError {
   readonly code = 'too-many-writes'
 }
 
+/** All sessions that the cluster remembers are in use, so the write was not begun. Try again later. */
+export class TooManySessionsError extends ClientError {
+  override readonly name = 'TooManySessionsError'
+  readonly code = 'too-many-sessions'
+}
+
 /** The watch has missed changes. Read the keys anew, and watch again. */
 export class WatchLaggedError extends ClientError {
   override readonly name = 'WatchLaggedError'

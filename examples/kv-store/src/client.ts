@@ -16,7 +16,7 @@ import {
   writtenBody,
 } from './api.ts'
 import type { ErrorCode, Status } from './api.ts'
-import { OutcomeUnknownError, RequestError } from './client-errors.ts'
+import { OutcomeUnknownError, RequestError, TooManySessionsError } from './client-errors.ts'
 import { openWatch } from './client-watch.ts'
 import type { ChangeStream, WatchOptions } from './client-watch.ts'
 import type { Entry, Page, Summary } from './commands.ts'
@@ -30,6 +30,7 @@ import { Sessions } from './sessions.ts'
 export {
   OutcomeUnknownError,
   RequestError,
+  TooManySessionsError,
   TooManyWritesError,
   UnavailableError,
   WatchLaggedError,
@@ -73,7 +74,8 @@ export type Swap =
 /**
  * Every call rejects with RequestError when the servers refuse it, with UnavailableError when nobody
  * answers and nothing was changed, and with the reason of the signal. Writes reject with
- * OutcomeUnknownError when nobody said what came of them, and with TooManyWritesError.
+ * OutcomeUnknownError when nobody said what came of them, with TooManyWritesError, and with
+ * TooManySessionsError when the cluster opens no other session.
  */
 export interface Client {
   /** The value of a key, and its revision; `null` when there is none. */
@@ -112,7 +114,9 @@ export function connect(options: ConnectOptions): Client {
   })
   const sessions = new Sessions(async (deadline) => {
     const exchange = { method: 'POST', path: '/sessions', read: json(sessionBody) } as const
-    return accept(await nodes.request(exchange, deadline)).session
+    const reply = await nodes.request(exchange, deadline)
+    if (!isRefused(reply, 'too-many-sessions')) return accept(reply).session
+    throw new TooManySessionsError(`${reply.error.message} The write was not begun.`)
   })
 
   return {

@@ -17,7 +17,7 @@ import {
   parseSession,
   readValue,
 } from './input.ts'
-import { WATCH_HEARTBEAT_MS } from './limits.ts'
+import { OPEN_SESSION_AGAIN_S, WATCH_HEARTBEAT_MS } from './limits.ts'
 import { METRICS_TEXT } from './metrics.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import { Refusal, refusalOf } from './refusal.ts'
@@ -81,7 +81,8 @@ export function service(options: ServiceOptions): Hono {
   app.post('/sessions', async (context) => {
     const { timeout } = parseParameters(parameters.write, context.req.url)
     const session = await replica.openSession(waitOf(context, timeout))
-    return context.json({ session }, 201)
+    // Whoever knows its name can use it: it is for nobody but who asked.
+    return context.json({ session }, 201, { 'cache-control': 'no-store' })
   })
 
   app.get('/watch', (context) => {
@@ -117,8 +118,9 @@ export function service(options: ServiceOptions): Hono {
     const refusal = refusalOf(error, method === 'PUT' || method === 'DELETE' ? 'write' : 'read')
     // A client that has gone away is nothing unexpected, and reads no answer.
     if (refusal.status === 500 && !raw.signal.aborted) onFailure(error)
-    const { revision = 0 } = refusal.body.error
+    const { code, revision = 0 } = refusal.body.error
     if (revision > 0) context.header('etag', entityTag(revision))
+    if (code === 'too-many-sessions') context.header('retry-after', String(OPEN_SESSION_AGAIN_S))
     return context.json(refusal.body, refusal.status)
   })
 

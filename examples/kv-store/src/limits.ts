@@ -84,5 +84,8 @@ export const MAX_SESSIONS = 64
 /** Writes of one client that wait for a session. More of them are a mistake in the caller's loop. */
 export const MAX_WAITING_WRITES = 10_000
 
+/** When to try again to open a session, in seconds: places become free as others' sessions expire. */
+export const OPEN_SESSION_AGAIN_S = 60
+
 /** A watch that has heard nothing for so long, three heartbeats, is taken to be cut off. */
 export const WATCH_SILENCE_MS = 3 * WATCH_HEARTBEAT_MS

@@ -5,7 +5,7 @@
 import { PaxosError } from '@paxos/core'
 import type { ErrorBody, ErrorCode } from './api.ts'
 
-export type RefusalStatus = 400 | 404 | 409 | 410 | 412 | 413 | 500 | 503
+export type RefusalStatus = 400 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503
 
 /** A request that is answered with an error. */
 export class Refusal extends Error {
@@ -40,6 +40,9 @@ export function refusalOf(error: unknown, attempt: Attempt): Refusal {
       return new Refusal(413, 'too-large', message)
     case 'ERR_PAXOS_SESSION_EXPIRED':
       return new Refusal(410, 'session-expired', message)
+    case 'ERR_PAXOS_TOO_MANY_SESSIONS':
+      // No 503: the node is well, and another would say the same.
+      return new Refusal(429, 'too-many-sessions', message)
     case 'ERR_PAXOS_ALREADY_ANSWERED':
       return new Refusal(409, 'already-answered', message)
     case 'ERR_PAXOS_OVERLOADED':

@@ -7,6 +7,7 @@ import {
   connect,
   OutcomeUnknownError,
   RequestError,
+  TooManySessionsError,
   TooManyWritesError,
   UnavailableError,
   WatchLaggedError,
@@ -210,6 +211,17 @@ describe('P24: a write is made once, however often it is sent', () => {
     const changes = changesOf(service)
     const revision = await client.put('k', 'b')
     expect(await changes()).toEqual([{ key: 'k', value: 'b', revision }])
+  })
+
+  it('when the cluster opens no other, the write is refused at once, under a name of its own', async () => {
+    const service = await serving()
+    const client = connect({ nodes: [service.url] })
+    service.solo.places = 0
+    const changes = changesOf(service)
+    await expect(client.put('k', 'a')).rejects.toBeInstanceOf(TooManySessionsError)
+    service.solo.places = 1
+    await client.put('k', 'b')
+    expect((await changes()).map(({ value }) => value)).toEqual(['b'])
   })
 
   it('one that expired in the middle leaves the outcome unknown, and is not tried again', async () => {

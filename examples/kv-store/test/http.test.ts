@@ -232,6 +232,17 @@ describe('sessions: a write that is sent again is made once', () => {
     expect(store.query({ type: 'get', key: 'k' })).toMatchObject({ entry: { value: '2' } })
   })
 
+  it('when all are in use no other is opened: 429, and when to ask again', async () => {
+    const { url, solo } = await serving()
+    solo.places = 1
+    const first = await raw(url, '/sessions', { method: 'POST' })
+    expect(first.headers['cache-control']).toBe('no-store')
+    const answer = await raw(url, '/sessions', { method: 'POST' })
+    expect(answer.status).toBe(429)
+    expect(answer.headers['retry-after']).toBe('60')
+    expect(errorOf(answer).code).toBe('too-many-sessions')
+  })
+
   it('a session that is forgotten is gone: 410, and nothing is written', async () => {
     const { url, store } = await serving()
     const headers = { 'Paxos-Session': 'nobody', 'Paxos-Sequence': '1' }

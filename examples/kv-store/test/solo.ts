@@ -2,7 +2,12 @@
  * Stands in for a replica: one node in memory that applies at once, with sessions that keep their
  * results. It can be told to wait, or to fail, as a replica may.
  */
-import { AlreadyAnsweredError, SessionExpiredError, TimeoutError } from '@paxos/replica'
+import {
+  AlreadyAnsweredError,
+  SessionExpiredError,
+  TimeoutError,
+  TooManySessionsError,
+} from '@paxos/replica'
 import type { Answer, Command, Query, Result } from '../src/commands.ts'
 import type { KeyValueReplica, ReplicaStatus, SessionPlace, Wait } from '../src/replica.ts'
 import type { Store } from '../src/store.ts'
@@ -19,6 +24,8 @@ export class Solo implements KeyValueReplica {
   after: () => Promise<void> = () => Promise.resolve()
   /** Every call's options, in order. */
   readonly waits: Wait[] = []
+  /** How many sessions there may be. */
+  places = Infinity
   readonly #store: Store
   readonly #sessions = new Map<string, Kept>()
   #slot = 0
@@ -46,6 +53,9 @@ export class Solo implements KeyValueReplica {
   async openSession(wait: Wait = {}): Promise<string> {
     this.waits.push(wait)
     await this.before(wait)
+    if (this.#sessions.size >= this.places) {
+      throw new TooManySessionsError('All are in use. Try again later.')
+    }
     this.#slot += 1
     this.#opened += 1
     const id = `session-${this.#opened}`
