@@ -131,4 +131,25 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_SIMULATION,
     isSlow: true,
   },
+  {
+    name: 'replica: a new leader ends sessions by what it saw before it led',
+    file: `${REPLICA}/replica-node.ts`,
+    from: '        this.#expireAtMs = this.#settings.clock.nowMs() + this.#settings.sessionTimeoutMs\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'sessions.test.ts' }],
+  },
+  {
+    name: 'replica: a node’s own session is one that callers can name',
+    file: `${REPLICA}/proposals.ts`,
+    from: "const space = outcome === null ? 'node' : 'caller'",
+    to: "const space = outcome === null || outcome.isAwaited ? 'caller' : 'node'",
+    caughtBy: [{ type: 'tests', file: 'sessions.test.ts' }],
+  },
+  {
+    name: 'replica: another node ends sessions, or writes what earlier releases wrote',
+    file: `${REPLICA}/replica-node.ts`,
+    from: 'const fits = value.byteLength <= MAX_VALUE_BYTES && isForwardable(value)',
+    to: 'const fits = value.byteLength <= MAX_VALUE_BYTES',
+    caughtBy: [{ type: 'tests', file: 'replica.test.ts' }],
+  },
 ]
