@@ -107,7 +107,7 @@ export class Applier<Command, Result, Query, Answer> {
     this.#bytesSinceSnapshot += value.byteLength
     if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)
     if (entry.type === 'open-session') {
-      const { space, nonce } = entry
+      const { space = 'slot', nonce } = entry
       if (outcome.type !== 'opened') {
         return { type: 'not-opened', space, nonce, reason: tooManySessions() }
       }

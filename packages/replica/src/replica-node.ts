@@ -358,7 +358,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     const { sessionTimeoutMs } = this.#settings
     this.#expireAtMs = nowMs + sessionTimeoutMs / EXPIRY_CHECKS_PER_TIMEOUT
     const sessions = this.#applier.sessionsIdleSince(nowMs - sessionTimeoutMs)
-    if (sessions.length > 0) this.#outbox.add(encodeEntry({ type: 'expire-sessions', sessions }))
+    if (sessions.length > 0) this.#outbox.add(encodeEntry({ type: 'expire-unused', sessions }))
   }
 
   #compareMembers(stored: ReadonlyMap<NodeId, string>): void {

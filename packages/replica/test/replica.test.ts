@@ -278,14 +278,14 @@ describe('what another node hands over', () => {
     ['no entry at all', () => Uint8Array.of(9, 9)],
     ['nothing', () => new Uint8Array()],
     ['a command that the codec cannot read', (session) => command(session, '{')],
-    ['a command of a session that its slot names', () => command('slot:2', '"x"')],
+    ['a command of a session that its slot names', () => command(2, '"x"')],
     [
       'an opening as an earlier release wrote it',
-      () => encodeEntry({ type: 'open-session', space: 'slot', nonce: Uint8Array.of(1) }),
+      () => encodeEntry({ type: 'open-session', nonce: Uint8Array.of(1) }),
     ],
     [
       'the end of a session, which the leader decides',
-      (session) => encodeEntry({ type: 'expire-sessions', sessions: [{ session, usedAt: 2 }] }),
+      (session) => encodeEntry({ type: 'expire-unused', sessions: [{ session, usedAt: 2 }] }),
     ],
     ['more than fits', (session) => command(session, `"${'x'.repeat(MAX_VALUE_BYTES)}"`)],
   ])('%s does not come into the log, where it would stop every node', async (_, valueFor) => {

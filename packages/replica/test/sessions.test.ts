@@ -85,7 +85,7 @@ describe('sessions in use are not pushed out', () => {
     const opening = within(cluster, node.openSession())
     await expect(opening).rejects.toThrow(TooManySessionsError)
     const [first = ''] = sessions
-    const session = { id: first.slice('caller:'.length), sequence: 1 }
+    const session = { id: String(first).slice('caller:'.length), sequence: 1 }
     expect(await within(cluster, node.propose(one, { session }))).toBe(1)
     expect(await within(cluster, node.propose(one))).toBe(MAX_SESSIONS + 1)
     expect(node.status()).toMatchObject({ sessions: MAX_SESSIONS + 1, pending: 0 })
@@ -120,9 +120,9 @@ describe('a session that is in use does not end', () => {
     expect(sessions).toEqual([{ session, usedAt: 1 }])
     const numbers = { sequence: 1, acknowledged: 1, bytes: bytesOf(one) }
     apply({ type: 'command', session, ...numbers })
-    apply({ type: 'expire-sessions', sessions })
+    apply({ type: 'expire-unused', sessions })
     expect(applier.sessions).toBe(1)
-    apply({ type: 'expire-sessions', sessions: applier.sessionsIdleSince(1000) })
+    apply({ type: 'expire-unused', sessions: applier.sessionsIdleSince(1000) })
     expect(applier.sessions).toBe(0)
   })
 })

@@ -68,7 +68,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: '    const entry = decodeEntry(value)\n    let fresh',
     to: `    const entry = decodeEntry(value)
     const sessions = this.sessionsIdleSince(nowMs - this.#settings.sessionTimeoutMs)
-    this.#table.apply(slot, { type: 'expire-sessions', sessions }, (bytes) => bytes)
+    this.#table.apply(slot, { type: 'expire-unused', sessions }, (bytes) => bytes)
     let fresh`,
     caughtBy: [
       SIMULATE,

@@ -9,7 +9,7 @@ import type { Slot } from '../durability.ts'
 import { DecodeError, InvalidArgumentError } from '../errors.ts'
 import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
 import { MAX_NONCE_BYTES, MAX_SESSIONS, SESSION_NONCE_BYTES } from './limits.ts'
-import { readSessionId, readSpace, slotOf, writeSessionId, writeSpace } from './session-id.ts'
+import { readSessionId, readSpace, writeSessionId, writeSpace } from './session-id.ts'
 import type { SessionId, SessionSpace } from './session-id.ts'
 
 /** What one slot of the log says. */
@@ -20,7 +20,8 @@ export type Entry =
   /** Begins a session: see sessionIdOf() for its name. */
   | {
       readonly type: 'open-session'
-      readonly space: SessionSpace
+      /** Default: 'slot', which nothing new is written with. */
+      readonly space?: SessionSpace
       /**
        * SESSION_NONCE_BYTES that whoever opens it has drawn at random, and by which it knows its
        * session again. In the space 'slot' 1 to MAX_NONCE_BYTES.
@@ -28,9 +29,9 @@ export type Entry =
       readonly nonce: Uint8Array
     }
   /** Ends the sessions that nobody has used since, and the memory of what their clients did. */
-  | { readonly type: 'expire-sessions'; readonly sessions: readonly SessionUse[] }
-  /** Ends sessions of the space 'slot', whoever has used them. */
-  | { readonly type: 'expire-slots'; readonly slots: readonly Slot[] }
+  | { readonly type: 'expire-unused'; readonly sessions: readonly SessionUse[] }
+  /** Ends sessions of the space 'slot', whoever has used them. Nothing new is written with it. */
+  | { readonly type: 'expire-sessions'; readonly sessions: readonly Slot[] }
 
 /** A command of the application, to be applied once however often it is chosen. */
 export interface CommandEntry {
@@ -57,7 +58,7 @@ const KIND = {
   expireSlots: 3,
   command: 5,
   openSession: 6,
-  expireSessions: 7,
+  expireUnused: 7,
 } as const
 
 /** The value with which a leader fills a slot. */
@@ -77,7 +78,7 @@ export function encodeEntry(entry: Entry): Uint8Array {
     case 'no-op':
       return new Uint8Array(NO_OP)
     case 'open-session': {
-      const { space, nonce } = entry
+      const { space = 'slot', nonce } = entry
       if (!isNonce(space, nonce)) {
         throw new InvalidArgumentError(
           `A nonce has ${SESSION_NONCE_BYTES} bytes, not ${nonce.length}. Draw them at random.`,
@@ -88,9 +89,9 @@ export function encodeEntry(entry: Entry): Uint8Array {
       writer.bytes(nonce)
       return writer.finish()
     }
-    case 'expire-sessions':
+    case 'expire-unused':
       requireFew(entry.sessions)
-      writer.byte(KIND.expireSessions)
+      writer.byte(KIND.expireUnused)
       writer.integer(entry.sessions.length)
       for (const { session, usedAt } of entry.sessions) {
         requirePositive(usedAt)
@@ -98,11 +99,11 @@ export function encodeEntry(entry: Entry): Uint8Array {
         writer.integer(usedAt)
       }
       return writer.finish()
-    case 'expire-slots':
-      requireFew(entry.slots)
+    case 'expire-sessions':
+      requireFew(entry.sessions)
       writer.byte(KIND.expireSlots)
-      writer.integer(entry.slots.length)
-      for (const slot of entry.slots) {
+      writer.integer(entry.sessions.length)
+      for (const slot of entry.sessions) {
         requirePositive(slot)
         writer.integer(slot)
       }
@@ -139,7 +140,8 @@ function encodeCommand({ session, sequence, acknowledged, bytes }: CommandEntry)
         'Give each command a new sequence.',
     )
   }
-  const slot = slotOf(session)
+  const slot = typeof session === 'number' ? session : null
+  if (slot !== null) requirePositive(slot)
   const sessionBytes = slot === null ? SESSION_ID_BYTES : integerBytes(slot)
   const integersBytes = integerBytes(sequence) + integerBytes(acknowledged)
   const writer = new ByteWriter(1 + sessionBytes + integersBytes + bytes.length)
@@ -158,10 +160,10 @@ function readEntry(reader: ByteReader): Entry {
     case KIND.noOp:
       return { type: 'no-op' }
     case KIND.slotCommand:
-      return readCommand(reader, `slot:${reader.positive()}`)
+      return readCommand(reader, reader.positive())
     case KIND.command: {
       const session = readSessionId(reader)
-      if (slotOf(session) !== null) throw reader.malformed('its session is named by a slot')
+      if (typeof session === 'number') throw reader.malformed('its session is named by a slot')
       return readCommand(reader, session)
     }
     case KIND.openSlotSession:
@@ -172,13 +174,13 @@ function readEntry(reader: ByteReader): Entry {
       return readOpening(reader, space)
     }
     case KIND.expireSlots:
-      return { type: 'expire-slots', slots: readFew(reader, () => reader.positive()) }
-    case KIND.expireSessions: {
+      return { type: 'expire-sessions', sessions: readFew(reader, () => reader.positive()) }
+    case KIND.expireUnused: {
       const sessions = readFew(reader, () => ({
         session: readSessionId(reader),
         usedAt: reader.positive(),
       }))
-      return { type: 'expire-sessions', sessions }
+      return { type: 'expire-unused', sessions }
     }
     default:
       throw new DecodeError(`An entry of kind ${kind} is unknown. Upgrade this node.`)

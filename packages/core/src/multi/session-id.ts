@@ -19,8 +19,8 @@ import { SESSION_NONCE_BYTES } from './limits.ts'
  */
 export type SessionSpace = 'slot' | 'caller' | 'node'
 
-/** The name of a session inside the cluster: 'caller:' or 'node:' and 32 hex digits, or 'slot:5'. */
-export type SessionId = `${SessionSpace}:${string}`
+/** The name of a session inside the cluster: 'caller:' or 'node:' and 32 hex digits, or its slot. */
+export type SessionId = Slot | `caller:${string}` | `node:${string}`
 
 /** The byte that stands for a space. */
 const SPACES: readonly SessionSpace[] = ['slot', 'caller', 'node']
@@ -29,7 +29,7 @@ const HEX_DIGITS = 2 * SESSION_NONCE_BYTES
 
 /** The session that was opened in `slot` with `nonce`. */
 export function sessionIdOf(space: SessionSpace, nonce: Uint8Array, slot: Slot): SessionId {
-  if (space === 'slot') return `slot:${slot}`
+  if (space === 'slot') return slot
   const bytes = new Uint8Array(nonce)
   for (let [at, rest] = [bytes.length - 1, slot]; rest > 0; at -= 1) {
     bytes[at] = (bytes[at] ?? 0) ^ (rest % 0x100)
@@ -45,7 +45,7 @@ export function callerSession(name: string): SessionId | null {
 
 /** The name by which its caller knows a session: what callerSession() takes. */
 export function callerName(id: SessionId): string {
-  return id.slice('caller:'.length)
+  return String(id).slice('caller:'.length)
 }
 
 /** Called for every command: plain additions of short strings are the fastest there is. */
@@ -67,9 +67,13 @@ export function readSpace(reader: ByteReader): SessionSpace {
 
 /** Throws InvalidArgumentError for what is no name. */
 export function writeSessionId(writer: ByteWriter, id: SessionId): void {
-  const space = spaceOf(id)
+  if (typeof id === 'number') {
+    if (!Number.isSafeInteger(id) || id <= 0) refuse()
+    writeSpace(writer, 'slot')
+    return writer.integer(id)
+  }
+  const space = id.startsWith('caller:') ? 'caller' : id.startsWith('node:') ? 'node' : refuse()
   writeSpace(writer, space)
-  if (space === 'slot') return writer.integer(slotOf(id) ?? refuse())
   const start = space.length + 1
   if (id.length !== start + HEX_DIGITS) refuse()
   for (let at = start; at < id.length; at += 2) {
@@ -79,20 +83,8 @@ export function writeSessionId(writer: ByteWriter, id: SessionId): void {
 
 export function readSessionId(reader: ByteReader): SessionId {
   const space = readSpace(reader)
-  if (space === 'slot') return `slot:${reader.positive()}`
+  if (space === 'slot') return reader.positive()
   return `${space}:${hexOf(reader.fixedBytes(SESSION_NONCE_BYTES))}`
-}
-
-/** The slot by which release 0.0.0 named a session; `null` for a session of any other. */
-export function slotOf(id: SessionId): Slot | null {
-  const slot = id.startsWith('slot:') ? Number(id.slice('slot:'.length)) : 0
-  return Number.isSafeInteger(slot) && slot > 0 && id === `slot:${slot}` ? slot : null
-}
-
-function spaceOf(id: SessionId): SessionSpace {
-  if (id.startsWith('caller:')) return 'caller'
-  if (id.startsWith('node:')) return 'node'
-  return id.startsWith('slot:') ? 'slot' : refuse()
 }
 
 function digitAt(hex: string, at: number): number {

@@ -135,13 +135,11 @@ export class SessionTable {
       case 'command':
         return this.#apply(slot, entry, applyCommand)
       case 'open-session':
-        return this.#open(slot, entry.space, entry.nonce)
-      case 'expire-sessions':
+        return this.#open(slot, entry.space ?? 'slot', entry.nonce)
+      case 'expire-unused':
         return { type: 'expired', expired: this.#expireUnused(entry.sessions) }
-      case 'expire-slots': {
-        const sessions = entry.slots.map((each): SessionId => `slot:${each}`)
-        return { type: 'expired', expired: sessions.filter((id) => this.#expire(id)) }
-      }
+      case 'expire-sessions':
+        return { type: 'expired', expired: entry.sessions.filter((id) => this.#expire(id)) }
     }
   }
 

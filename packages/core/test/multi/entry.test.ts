@@ -25,7 +25,7 @@ const nonce = fc.uint8Array({ minLength: SESSION_NONCE_BYTES, maxLength: SESSION
 const anySession: fc.Arbitrary<SessionId> = fc.oneof(
   nonce.map((bytes): SessionId => `caller:${Buffer.from(bytes).toString('hex')}`),
   nonce.map((bytes): SessionId => `node:${Buffer.from(bytes).toString('hex')}`),
-  number.map((slot): SessionId => `slot:${slot}`),
+  number,
 )
 
 const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
@@ -50,10 +50,10 @@ const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
     nonce: fc.uint8Array({ minLength: 1, maxLength: MAX_NONCE_BYTES }),
   }),
   fc.record({
-    type: fc.constant('expire-sessions' as const),
+    type: fc.constant('expire-unused' as const),
     sessions: fc.array(fc.record({ session: anySession, usedAt: number })),
   }),
-  fc.record({ type: fc.constant('expire-slots' as const), slots: fc.array(number) }),
+  fc.record({ type: fc.constant('expire-sessions' as const), sessions: fc.array(number) }),
 )
 
 const NAME = '00112233445566778899aabbccddeeff'
@@ -85,19 +85,19 @@ describe('an entry of the log', () => {
     const sessions = [
       { session: `caller:${NAME}`, usedAt: 300 },
       { session: `node:${NAME}`, usedAt: 1 },
-      { session: 'slot:300', usedAt: 301 },
+      { session: 300, usedAt: 301 },
     ] as const
     expect(hexOf({ type: 'no-op' })).toBe('00')
-    expect(hexOf(command({ ...numbers, session: 'slot:300' }))).toBe('01ac02050209')
+    expect(hexOf(command({ ...numbers, session: 300 }))).toBe('01ac02050209')
     expect(hexOf({ type: 'open-session', space: 'slot', nonce: Uint8Array.of(7, 8) })).toBe(
       '020708',
     )
-    expect(hexOf({ type: 'expire-slots', slots: [1, 300] })).toBe('030201ac02')
+    expect(hexOf({ type: 'expire-sessions', sessions: [1, 300] })).toBe('030201ac02')
     expect(hexOf(command(numbers))).toBe(`0501${NAME}050209`)
     expect(hexOf(command({ ...numbers, session: `node:${NAME}` }))).toBe(`0502${NAME}050209`)
     expect(hexOf({ type: 'open-session', space: 'caller', nonce: drawn })).toBe(`0601${NAME}`)
     expect(hexOf({ type: 'open-session', space: 'node', nonce: drawn })).toBe(`0602${NAME}`)
-    expect(hexOf({ type: 'expire-sessions', sessions })).toBe(
+    expect(hexOf({ type: 'expire-unused', sessions })).toBe(
       `070301${NAME}ac0202${NAME}0100ac02ad02`,
     )
     expect(NO_OP).toEqual(Uint8Array.of(0))
@@ -175,8 +175,8 @@ describe('an entry of the log', () => {
   })
 
   it.each<[string, Entry]>([
-    ['a session 0', command({ session: 'slot:0' })],
-    ['a slot that is none', command({ session: 'slot:01' })],
+    ['a session 0', command({ session: 0 })],
+    ['a slot that is none', command({ session: 1.5 })],
     ['half a name', command({ session: 'caller:0011' })],
     ['a name that is no hex', command({ session: `caller:${'x'.repeat(32)}` })],
     ['a session of nobody', command({ session: `other:${NAME}` })],
@@ -186,15 +186,19 @@ describe('an entry of the log', () => {
     ['no nonce', { type: 'open-session', space: 'slot', nonce: new Uint8Array() }],
     ['a short nonce', { type: 'open-session', space: 'caller', nonce: new Uint8Array(15) }],
     ['a long nonce', { type: 'open-session', space: 'node', nonce: new Uint8Array(17) }],
-    ['a slot -1', { type: 'expire-slots', slots: [-1] }],
+    ['a slot -1', { type: 'expire-sessions', sessions: [-1] }],
     [
       'a session that was used at -1',
-      { type: 'expire-sessions', sessions: [{ session: `node:${NAME}`, usedAt: -1 }] },
+      { type: 'expire-unused', sessions: [{ session: -1, usedAt: 1 }] },
+    ],
+    [
+      'a session that was never used',
+      { type: 'expire-unused', sessions: [{ session: `node:${NAME}`, usedAt: 0 }] },
     ],
     [
       'too many sessions',
       {
-        type: 'expire-sessions',
+        type: 'expire-unused',
         sessions: Array.from({ length: MAX_SESSIONS + 1 }, () => {
           return { session: `node:${NAME}`, usedAt: 1 } as const
         }),

@@ -163,7 +163,7 @@ describe('P24: a command that is chosen twice is applied once', () => {
     const { apply, open, command, applied } = world()
     const first = open('mine')
     command(first, 1)
-    apply({ type: 'expire-sessions', sessions: [{ session: first, usedAt: 2 }] })
+    apply({ type: 'expire-unused', sessions: [{ session: first, usedAt: 2 }] })
     const second = open('mine')
     expect(command(first, 1)).toEqual({ type: 'unknown-session' })
     expect(second).not.toBe(first)
@@ -192,7 +192,7 @@ describe('a session belongs to who opened it', () => {
     const { apply, open, command, applied } = world()
     const own = open('own', 'node')
     apply({ type: 'open-session', space: 'slot', nonce: bytes('old') })
-    for (const name of [callerName(own).slice(-32), own.slice('node:'.length), '2']) {
+    for (const name of [callerName(own).slice(-32), String(own).slice('node:'.length), '2']) {
       const session = callerSession(name) ?? NOBODY
       expect(command(session, 1)).toEqual({ type: 'unknown-session' })
     }
@@ -233,7 +233,7 @@ describe('the memory of sessions is bounded', () => {
     expect(table.encode()).toEqual(before)
     for (const session of held) expect(command(session, 1).type).toBe('duplicate')
     const [session = NOBODY] = held
-    apply({ type: 'expire-sessions', sessions: [{ session, usedAt: table.usedAt(session) ?? 0 }] })
+    apply({ type: 'expire-unused', sessions: [{ session, usedAt: table.usedAt(session) ?? 0 }] })
     expect(apply(opening).type).toBe('opened')
   })
 
@@ -277,7 +277,7 @@ describe('the memory of sessions is bounded', () => {
       { session: NOBODY, usedAt: 1 },
       { session, usedAt: 1 },
     ]
-    expect(apply({ type: 'expire-sessions', sessions })).toEqual({
+    expect(apply({ type: 'expire-unused', sessions })).toEqual({
       type: 'expired',
       expired: [session],
     })
@@ -294,7 +294,7 @@ describe('the memory of sessions is bounded', () => {
     const usedAt = table.usedAt(session) ?? 0
     const { sequence } = use(session)
     command(session, sequence)
-    expect(apply({ type: 'expire-sessions', sessions: [{ session, usedAt }] })).toEqual({
+    expect(apply({ type: 'expire-unused', sessions: [{ session, usedAt }] })).toEqual({
       type: 'expired',
       expired: [],
     })
@@ -347,7 +347,7 @@ describe('what release 0.0.0 wrote', () => {
     const opening = { type: 'open-session', space: 'caller', nonce: nonceOf('new') } as const
     expect(table.apply(61, opening, nothing)).toMatchObject({ type: 'opened', expired: [] })
     const sessions = old.map((session) => ({ session, usedAt: table.usedAt(session) ?? 0 }))
-    expect(table.apply(62, { type: 'expire-sessions', sessions }, nothing)).toEqual({
+    expect(table.apply(62, { type: 'expire-unused', sessions }, nothing)).toEqual({
       type: 'expired',
       expired: old,
     })
@@ -386,7 +386,7 @@ describe('equal logs make equal tables, and equal tables equal bytes', () => {
           const session = opened[deed.at % opened.length] ?? NOBODY
           if (deed.type === 'expire') {
             const usedAt = (straight.usedAt(session) ?? 2) - (deed.isLate ? 1 : 0)
-            return { type: 'expire-sessions', sessions: [{ session, usedAt }] }
+            return { type: 'expire-unused', sessions: [{ session, usedAt }] }
           }
           const { sequence, behind } = deed
           const acknowledged = Math.max(1, sequence - behind)

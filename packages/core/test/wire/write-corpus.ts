@@ -47,10 +47,10 @@ writeCorpus(new URL('../multi/corpus/entry/', import.meta.url), {
   }),
   'open-node-session': encodeEntry({ type: 'open-session', space: 'node', nonce: nonceOf(10) }),
   'expire-unused': encodeEntry({
-    type: 'expire-sessions',
+    type: 'expire-unused',
     sessions: [
       { session: named('caller', 'c7'), usedAt: 2 ** 40 },
-      { session: 'slot:300', usedAt: 300 },
+      { session: 300, usedAt: 300 },
       { session: named('node', '0a'), usedAt: 1 },
     ],
   }),
