@@ -79,13 +79,23 @@ export function encodeEntry(entry: Entry): Uint8Array {
 
 /**
  * What `value` says. Throws DecodeError, and nothing else, when it says nothing that this version
- * knows: whoever applies a log must stop there, for others may know it and go on differently.
+ * knows. Whoever applies a log takes it for a no-op when isKnownKind(), as all do; and must stop there
+ * when not, for others may know it and go on differently.
  */
 export function decodeEntry(value: Uint8Array): Entry {
   const reader = new ByteReader(value, 'an entry')
   const entry = readEntry(reader)
   reader.end()
   return entry
+}
+
+/**
+ * Whether `value` is of a kind that this version knows. What is of a known kind and no entry is none
+ * to every version; of an unknown kind, only a newer version can tell.
+ */
+export function isKnownKind(value: Uint8Array): boolean {
+  const [kind] = value
+  return kind === undefined || Object.values<number>(KIND).includes(kind)
 }
 
 /** By far the most frequent: its size is known before, and it is written once. */

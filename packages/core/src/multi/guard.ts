@@ -27,6 +27,7 @@ const TYPES: Readonly<Record<MultiPaxosMessage['type'], true>> = {
   support: true,
   handOver: true,
   forward: true,
+  forwardRefused: true,
   readIndex: true,
   readIndexAnswer: true,
   fetchEntries: true,

@@ -178,6 +178,10 @@ export class LogNode {
         if (this.leader.phase === 'leading')
           step.tell({ type: 'forwarded', from, values: message.values })
         return
+      case 'forwardRefused':
+        // Only from who was asked: what another node says of it is hearsay.
+        if (from === this.#leaderId) step.tell({ type: 'forward-refused', heads: message.heads })
+        return
       case 'readIndex': {
         const { run, number } = message
         if (this.leader.read(step, { from, question: message })) return
