@@ -10,8 +10,12 @@ export type { Codec, Json } from './codec.ts'
 export {
   AlreadyAnsweredError,
   ClosedError,
+  CommandFailedError,
+  CommandRefusedError,
   OverloadedError,
+  RefusedByLeaderError,
   SessionExpiredError,
+  StateTooLargeError,
   StoppedError,
   TimeoutError,
   ValueTooLargeError,
@@ -27,7 +31,8 @@ export type {
   ReplicaOptions,
   ReplicaStatus,
 } from './replica.ts'
-export type { StateMachine } from './state-machine.ts'
+export { MAX_RESULT_BYTES, MAX_STATE_BYTES } from './limits.ts'
+export type { AtOnce, StateMachine } from './state-machine.ts'
 export { Synod } from './synod.ts'
 export type { SynodObservation, SynodOptions, SynodStatus } from './synod.ts'
 export type { Attributes, Logger, Metrics } from './telemetry.ts'

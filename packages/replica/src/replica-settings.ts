@@ -8,6 +8,7 @@ import { platformClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { json, jsonOrNothing } from './codec.ts'
 import type { Codec } from './codec.ts'
+import { MAX_STATE_BYTES } from './limits.ts'
 import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
 import type { ReplicaOptions } from './replica.ts'
 import type { StateMachine } from './state-machine.ts'
@@ -32,6 +33,7 @@ export interface ReplicaSettings<Command, Result, Query, Answer> {
   }
   readonly snapshotEveryEntries: number
   readonly snapshotEveryBytes: number
+  readonly maxStateBytes: number
   readonly sessionTimeoutMs: number
   readonly clock: Clock
   readonly random: () => number
@@ -60,6 +62,7 @@ export function settingsOf<Command, Result, Query, Answer>(
     },
     snapshotEveryEntries: options.snapshotEveryEntries ?? 10_000,
     snapshotEveryBytes: options.snapshotEveryBytes ?? 64 << 20,
+    maxStateBytes: options.maxStateBytes ?? MAX_STATE_BYTES,
     sessionTimeoutMs: options.sessionTimeoutMs ?? 3_600_000,
     clock: options.clock ?? platformClock,
     random: options.random ?? Math.random,
@@ -68,7 +71,13 @@ export function settingsOf<Command, Result, Query, Answer>(
   }
   requirePositive('snapshotEveryEntries', settings.snapshotEveryEntries)
   requirePositive('snapshotEveryBytes', settings.snapshotEveryBytes)
+  requirePositive('maxStateBytes', settings.maxStateBytes)
   requirePositive('sessionTimeoutMs', settings.sessionTimeoutMs)
+  if (settings.maxStateBytes > MAX_STATE_BYTES) {
+    throw new InvalidArgumentError(
+      `maxStateBytes is ${settings.maxStateBytes}. Give at most ${MAX_STATE_BYTES}.`,
+    )
+  }
   return settings
 }
 

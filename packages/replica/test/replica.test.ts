@@ -499,18 +499,6 @@ describe('a failure stops the node, cleanly, loudly and for good', () => {
     await closeAll(nodes)
   })
 
-  it('when the state machine throws: nobody knows what state it left', async () => {
-    const cluster = replicaCluster('a')
-    const nodes = await cluster.openAll()
-    const [, node] = leaderOf(nodes)
-    const poisoned = node.propose({ name: 'poison', add: 1 })
-    await expect(within(cluster, poisoned)).rejects.toThrow(/This command cannot be applied/)
-    await expect(node.propose(one)).rejects.toThrow(StoppedError)
-    await cluster.clock.advance(10_000)
-    expect(cluster.clock.pending).toBe(0)
-    await closeAll(nodes)
-  })
-
   it('but a state machine that returns nothing is none', async () => {
     const applied: string[] = []
     const cluster = replicaCluster('a')

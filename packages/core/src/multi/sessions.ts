@@ -134,10 +134,14 @@ export class SessionTable {
   }
 
   /**
-   * The table that `encode` made these bytes of. Throws DecodeError, and nothing else, when there
-   * is none within the limits.
+   * The table that `encode` made these bytes of; its results are what `resultOf` makes of those
+   * that are stored. Throws DecodeError, and nothing else, when there is none within the limits.
    */
-  static decode(bytes: Uint8Array, limits: SessionLimits = LIMITS): SessionTable {
+  static decode(
+    bytes: Uint8Array,
+    limits: SessionLimits = LIMITS,
+    resultOf = (stored: Uint8Array): Uint8Array => stored,
+  ): SessionTable {
     const reader = new ByteReader(bytes, 'a table of sessions')
     const table = new SessionTable(limits)
     if (reader.byte() !== FORM) throw reader.malformed('its form is unknown')
@@ -148,7 +152,7 @@ export class SessionTable {
       const id = reader.positive()
       if (id <= last) throw reader.malformed('its sessions are out of order')
       last = id
-      table.#add(id, readSession(reader, id, limits))
+      table.#add(id, readSession(reader, { id, limits, resultOf }))
     })
     reader.end()
     if (table.#byNonce.size < count) throw reader.malformed('two sessions have one nonce')
@@ -235,7 +239,18 @@ function acknowledge(session: Session, acknowledged: number): void {
   session.acknowledged = acknowledged
 }
 
-function readSession(reader: ByteReader, id: Slot, limits: SessionLimits): Session {
+function readSession(
+  reader: ByteReader,
+  {
+    id,
+    limits,
+    resultOf,
+  }: {
+    readonly id: Slot
+    readonly limits: SessionLimits
+    readonly resultOf: (stored: Uint8Array) => Uint8Array
+  },
+): Session {
   const nonce = reader.sizedBytes()
   if (nonce.length > MAX_NONCE_BYTES) throw reader.malformed('a nonce is too long')
   const usedAt = reader.positive()
@@ -249,7 +264,7 @@ function readSession(reader: ByteReader, id: Slot, limits: SessionLimits): Sessi
     const sequence = reader.positive()
     if (sequence <= last) throw reader.malformed('its results are out of order')
     last = sequence
-    results.set(sequence, reader.sizedBytes())
+    results.set(sequence, resultOf(reader.sizedBytes()))
   })
   return { nonce, usedAt, acknowledged, results }
 }
