@@ -10,6 +10,12 @@ import { MAX_SNAPSHOT_BYTES } from '@paxos/core/multi'
  */
 export const MAX_RUNNING_SAVES = 1024
 
+/**
+ * The same in bytes of what they write, without snapshots: with what a leader has in flight besides,
+ * half of what the adapters let wait. The rest is for what is not counted here.
+ */
+export const MAX_RUNNING_SAVE_BYTES = 64 << 20
+
 /** setTimeout's own limit, about 24.8 days: a longer wait would fire at once. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1
 

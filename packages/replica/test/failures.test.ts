@@ -299,6 +299,37 @@ describe('what no node can read', () => {
     await closeAll()
   })
 
+  it('to the leader is refused at once to who handed it over, and holds no place in its session', async () => {
+    const { cluster, nodes, machines, closeAll } = await worded(
+      ['a', 'b', 'c'],
+      {},
+      { commandCodec: picky },
+    )
+    const [id] = leaderOf(asSums(nodes))
+    // As in a rolling upgrade: one follower knows a command that the leader does not.
+    const other = [...nodes.keys()].find((each) => each !== id) ?? ''
+    await nodes.get(other)?.close()
+    const upgraded = await cluster.open(other, {
+      // @ts-expect-error -- a cluster of words, not of sums
+      commandCodec: { ...picky, decode: (bytes: Uint8Array) => new TextDecoder().decode(bytes) },
+      // @ts-expect-error -- as above
+      stateMachine: machines.get(other) ?? new Words(),
+    })
+    // @ts-expect-error -- as above
+    const propose = (word: string, session?: unknown) => upgraded.propose(word, { session })
+    for (let count = 0; count < 260; count += 1) {
+      const error = await within(cluster, rejectionOf(propose('!new')))
+      expect(error).toMatchObject({ code: 'ERR_PAXOS_REFUSED_BY_LEADER', outcome: 'unknown' })
+    }
+    const session = { id: await within(cluster, upgraded.openSession()), sequence: 1 }
+    const error = await within(cluster, rejectionOf(propose('!new', session)))
+    expect(error).toMatchObject({ code: 'ERR_PAXOS_REFUSED_BY_LEADER' })
+    expect(upgraded.status()).toMatchObject({ pending: 0, waiting: 0 })
+    await within(cluster, propose('known'))
+    await upgraded.close()
+    await closeAll()
+  })
+
   it('is refused where the codec makes no bytes of it', async () => {
     const commandCodec = { encode: () => 'text', decode: () => '' }
     const { cluster, nodes, closeAll } = await worded(

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeId, Slot } from '@paxos/core'
-import { decodeEntry, encodeEntry } from '@paxos/core/multi'
+import { decodeEntry, encodeEntry, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
 import type { LogEffects } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import { AlreadyAnsweredError, ClosedError, SessionExpiredError } from '@paxos/replica'
+import { RefusedByLeaderError } from '@paxos/replica'
 import { memory } from '@paxos/durability-memory'
 import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
 import { Applier } from '../src/applier.ts'
@@ -207,6 +208,31 @@ describe('proposals', () => {
     proposals.retry(false)
     expect(handed).toHaveLength(2)
     expect(proposals.pending).toBe(0)
+  })
+
+  it('that a leader refuses are given up: what waits for a session that is refused waits no more', async () => {
+    const { proposals, handed, wanted } = world()
+    const [own, held, other] = [wanted(), wanted(), wanted()]
+    const reason = new RefusedByLeaderError('It is too new. Upgrade the leader.')
+    proposals.propose(null, Uint8Array.of(1), own.outcome)
+    proposals.propose(ticket, Uint8Array.of(1), held.outcome)
+    proposals.propose({ ...ticket, sequence: 2 }, new Uint8Array(1000), other.outcome)
+    const refuse = (at: number) => {
+      const value = handed[at] ?? new Uint8Array()
+      proposals.refusedByLeader([Uint8Array.of(9), value.slice(0, REFUSED_HEAD_BYTES)], reason)
+    }
+    refuse(0)
+    await expect(own.result).rejects.toBe(reason)
+    // Those behind it had to wait for it, and do no longer.
+    expect([proposals.pending, proposals.waiting, handed.length]).toEqual([2, 0, 3])
+    refuse(1)
+    await expect(held.result).rejects.toBe(reason)
+    expect(proposals.pending).toBe(1)
+    refuse(2)
+    await expect(other.result).rejects.toBe(reason)
+    // The next one tries again to open one.
+    proposals.propose(null, Uint8Array.of(1), wanted().outcome)
+    expect([proposals.pending, handed.length]).toEqual([1, 4])
   })
 
   it('past their bound they wait, of whichever session, and past another they are refused', async () => {
