@@ -7,6 +7,8 @@ export { platformClock } from './clock.ts'
 export type { Clock } from './clock.ts'
 export { json } from './codec.ts'
 export type { Codec, Json } from './codec.ts'
+export { inspectData, skipSlot } from './data.ts'
+export type { DataReport, SkipOptions, SlotReport } from './data.ts'
 export {
   AlreadyAnsweredError,
   ClosedError,
