@@ -150,7 +150,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     const { commandCodec, clock, metrics } = this.#settings
     const bytes = encodeReadably(commandCodec, command)
     requireFits(bytes)
-    if (!evenIfFull) this.#space.require(bytes.byteLength + this.#proposals.bytes)
+    if (!evenIfFull) this.#space.check(bytes.byteLength + this.#proposals.bytes)
     const ticket = session === undefined ? null : ticketOf(session)
     const startedAtMs = clock.nowMs()
     const outcome = new Outcome<Result>(clock)

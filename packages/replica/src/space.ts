@@ -32,7 +32,7 @@ export class Space {
   }
 
   /** Throws StateTooLargeError when `bytes` more would be too many. */
-  require(bytes: number): void {
+  check(bytes: number): void {
     if (this.#refusal(bytes) === null) return
     this.#measure()
     const refusal = this.#refusal(bytes)

@@ -70,25 +70,25 @@ describe('the space for the state', () => {
       maxStateBytes: 100,
       maxLogBytes: 1000,
     })
-    space.require(5)
+    space.check(5)
     expect(measured).toBe(0)
-    expect(() => space.require(6)).toThrow(
+    expect(() => space.check(6)).toThrow(
       /takes about 95 bytes, 6 are to come, and it may take 100/,
     )
     deleted = 10
-    expect(() => space.require(6)).toThrow(StateTooLargeError)
+    expect(() => space.check(6)).toThrow(StateTooLargeError)
     expect(measured).toBe(1)
     nowMs = MEASURE_AGAIN_AFTER_MS
-    space.require(6)
+    space.check(6)
     expect(measured).toBe(2)
   })
 
   it('is that of the log, while no snapshot can be taken', () => {
     const state = { stateBytes: 95, bytesSinceSnapshot: 40, isSnapshotFailing: true }
     const options = { applier: state, measure: () => false, nowMs: () => 0, maxStateBytes: 1000 }
-    new Space({ ...options, maxLogBytes: 45 }).require(5)
+    new Space({ ...options, maxLogBytes: 45 }).check(5)
     const full = new Space({ ...options, maxLogBytes: 44 })
-    expect(() => full.require(5)).toThrow(
+    expect(() => full.check(5)).toThrow(
       /the log takes 40 bytes, 5 are to come, and it may take 44/,
     )
   })
