@@ -3,7 +3,7 @@
  * The program `paxos-data`. See data-command.ts, which is all of it but the process.
  */
 import { runDataCommand } from './data-command.ts'
-import { openDurability } from './open.ts'
+import { openDurability } from './url.ts'
 
 process.exitCode = await runDataCommand(process.argv.slice(2), {
   open: (url) => openDurability(url),
