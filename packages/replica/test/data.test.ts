@@ -131,10 +131,8 @@ describe('paxos-data skip', () => {
     const outcomes = Promise.allSettled(told)
     await advance()
     const reasons = (await outcomes).map((one) => (one.status === 'rejected' ? one.reason : null))
-    // The third has no majority, and does not learn what is chosen.
-    expect(
-      reasons.filter((reason) => /Upgrade this node/.test(String(reason))).length,
-    ).toBeGreaterThan(1)
+    // No node believes a value of a kind that it does not know, or gets past one that it holds.
+    expect(reasons).not.toContain(null)
     for (const node of nodes.values()) await node.close()
     const run = commandOn(cluster.disks)
     const slot = String(last + 1)

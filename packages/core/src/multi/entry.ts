@@ -7,7 +7,7 @@
 import type { Slot } from '../durability.ts'
 import { DecodeError, InvalidArgumentError } from '../errors.ts'
 import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
-import { MAX_NONCE_BYTES, MAX_SESSIONS } from './limits.ts'
+import { MAX_NONCE_BYTES, MAX_SESSIONS, REFUSED_HEAD_BYTES } from './limits.ts'
 
 /** What one slot of the log says. */
 export type Entry =
@@ -96,6 +96,11 @@ export function decodeEntry(value: Uint8Array): Entry {
 export function isKnownKind(value: Uint8Array): boolean {
   const [kind] = value
   return kind === undefined || Object.values<number>(KIND).includes(kind)
+}
+
+/** By what a value is named that a leader refuses. */
+export function headOf(value: Uint8Array): Uint8Array {
+  return value.slice(0, REFUSED_HEAD_BYTES)
 }
 
 /** By far the most frequent: its size is known before, and it is written once. */

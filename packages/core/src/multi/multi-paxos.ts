@@ -11,8 +11,8 @@ import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import { LogStep } from './effects.ts'
 import type { LogEffects, MultiPaxosMessage } from './effects.ts'
+import { headOf } from './entry.ts'
 import { checkBatch, checkSnapshot, checkSuccessor } from './input.ts'
-import { REFUSED_HEAD_BYTES } from './limits.ts'
 import { LogNode } from './node.ts'
 import { settingsOf } from './options.ts'
 import type { MultiPaxosOptions, Settings } from './options.ts'
@@ -147,7 +147,7 @@ export class MultiPaxos {
    * most MAX_BATCH_VALUES; more throw InvalidArgumentError when they are sent.
    */
   refuse(to: NodeId, values: readonly Uint8Array[]): LogEffects {
-    const heads = values.map((value) => value.slice(0, REFUSED_HEAD_BYTES))
+    const heads = values.map(headOf)
     return this.#run((step) => step.send(to, { type: 'forwardRefused', heads }))
   }
 
