@@ -22,6 +22,8 @@ export interface Rule {
    * need what nobody asked for.
    */
   readonly onDemandIn?: string
+  /** Programs: no source may import them, so they may import that file. */
+  readonly programs?: readonly string[]
   /**
    * Packages of this repository that some of its entry points import, taken as peers: what is looked
    * at is the application's own copy of them.
@@ -59,6 +61,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     imports: [core],
     importsOnDemand: adapters,
     onDemandIn: 'src/url.ts',
+    programs: ['src/paxos-data.ts'],
     node: false,
     testsUse: [testkit],
   },
@@ -144,7 +147,10 @@ export function importProblems(
 
 function refusal(rule: Rule, file: string, { specifier, onDemand }: Import): string | null {
   if (specifier.startsWith('.')) {
-    if (rule.onDemandIn === posix.join('src', specifier)) {
+    const imported = posix.join('src', specifier)
+    if (rule.programs?.includes(imported) === true) return 'that is a program'
+    const isProgram = rule.programs?.some((program) => file.endsWith(`/${program}`)) === true
+    if (rule.onDemandIn === imported && !isProgram) {
       return 'that is an entry point of its own, for who has what it imports on demand'
     }
     return specifier.endsWith('.ts') ? null : 'a relative import ends in .ts'

@@ -128,6 +128,7 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ['@paxos/replica', '@paxos/transport-memory', /only by import/],
     ['@paxos/replica', '@paxos/testkit', /does not allow/],
     ['@paxos/replica', './url.ts', /an entry point of its own/],
+    ['@paxos/replica', './paxos-data.ts', /a program/],
     ['@paxos/replica', COMPUTED, /nobody can check/],
     ['@paxos/transport-udp', '@paxos/core/practical', /an adapter may import @paxos\/core only/],
     ['@paxos/transport-udp', '@paxos/transport-memory', /does not allow/],
@@ -147,6 +148,7 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ['@paxos/replica', 'url.ts', 'lodash', [/does not allow/]],
     ['@paxos/replica', 'index.ts', '@paxos/transport-udp', [/only src\/url\.ts imports on demand/]],
     ['@paxos/replica', 'index.ts', './url.ts', [/an entry point of its own/]],
+    ['@paxos/replica', 'paxos-data.ts', './url.ts', []],
     ['@paxos/core', 'url.ts', '@paxos/transport-udp', [/does not allow/]],
   ])('on demand %s, %s imports %s as the table says', (name, file, specifier, complaints) => {
     const own = aPackage(name)

@@ -51,7 +51,9 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
     ...periods,
   })
   return {
-    propose: (command, wait) => replica.propose(command, wait),
+    // A full store takes what makes it smaller.
+    propose: (command, wait) =>
+      replica.propose(command, { ...wait, evenIfFull: command.type === 'delete' }),
     openSession: (wait) => replica.openSession(wait),
     query: (query, wait) => replica.query(query, wait),
     status: () => replica.status(),

@@ -5,7 +5,7 @@
 import { PaxosError } from '@paxos/core'
 import type { ErrorBody, ErrorCode } from './api.ts'
 
-export type RefusalStatus = 400 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503
+export type RefusalStatus = 400 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503 | 507
 
 /** A request that is answered with an error. */
 export class Refusal extends Error {
@@ -38,6 +38,12 @@ export function refusalOf(error: unknown, attempt: Attempt): Refusal {
       return new Refusal(400, 'invalid-argument', message)
     case 'ERR_PAXOS_VALUE_TOO_LARGE':
       return new Refusal(413, 'too-large', message)
+    case 'ERR_PAXOS_STATE_TOO_LARGE':
+      return new Refusal(507, 'too-large', message)
+    case 'ERR_PAXOS_COMMAND_REFUSED':
+      return new Refusal(400, 'invalid-argument', message)
+    case 'ERR_PAXOS_COMMAND_FAILED':
+      return new Refusal(500, 'internal', NOT_APPLIED)
     case 'ERR_PAXOS_SESSION_EXPIRED':
       return new Refusal(410, 'session-expired', message)
     case 'ERR_PAXOS_TOO_MANY_SESSIONS':
@@ -47,6 +53,7 @@ export function refusalOf(error: unknown, attempt: Attempt): Refusal {
       return new Refusal(409, 'already-answered', message)
     case 'ERR_PAXOS_OVERLOADED':
       return new Refusal(503, 'unavailable', message)
+    case 'ERR_PAXOS_REFUSED_BY_LEADER':
     case 'ERR_PAXOS_TIMEOUT':
     case 'ERR_PAXOS_CLOSED':
     case 'ERR_PAXOS_STOPPED':
@@ -57,6 +64,9 @@ export function refusalOf(error: unknown, attempt: Attempt): Refusal {
       return unexpected(attempt)
   }
 }
+
+const NOT_APPLIED =
+  'The command could not be applied, and nothing was changed. What happened is in the log of the server.'
 
 /** What it was is for the log of the server; a client learns no more than what to do. */
 function unexpected(attempt: Attempt): Refusal {

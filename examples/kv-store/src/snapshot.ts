@@ -1,6 +1,7 @@
 /**
  * The state as bytes: JSON lines, a header and one line an entry, in the order of the keys. Equal
- * states give equal bytes. Reading must refuse whatever this could not have written.
+ * states give equal bytes. Reading must refuse whatever this could not have written. Never is all of
+ * it one text: a string ends at 512 MiB, and a state need not.
  */
 import { DecodeError } from '@paxos/core'
 import { z } from 'zod'
@@ -16,6 +17,13 @@ export interface State {
 
 const FORMAT = 'paxos-kv-store/1'
 
+/** What is encoded at once. */
+const PIECE_CHARACTERS = 1 << 20
+
+const LINE_END = 0x0a
+
+const encoder = new TextEncoder()
+
 const header = z.strictObject({
   format: z.literal(FORMAT),
   through: z.int().nonnegative(),
@@ -24,8 +32,26 @@ const header = z.strictObject({
 const line = z.tuple([z.string(), z.int().positive(), z.string()])
 
 export function writeSnapshot({ through, entries }: State): Uint8Array {
-  const first = `${JSON.stringify({ format: FORMAT, through, count: entries.length })}\n`
-  return new TextEncoder().encode(first + entries.map(entryLine).join(''))
+  const pieces: Uint8Array[] = []
+  let text = `${JSON.stringify({ format: FORMAT, through, count: entries.length })}\n`
+  for (const entry of entries) {
+    text += entryLine(entry)
+    if (text.length < PIECE_CHARACTERS) continue
+    pieces.push(encoder.encode(text))
+    text = ''
+  }
+  pieces.push(encoder.encode(text))
+  return joined(pieces)
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0))
+  let end = 0
+  for (const piece of pieces) {
+    bytes.set(piece, end)
+    end += piece.byteLength
+  }
+  return bytes
 }
 
 /** One entry as a line: JSON escapes every line break inside. */
@@ -36,13 +62,12 @@ export function entryLine({ key, revision, value }: Entry): string {
 /** Throws DecodeError for bytes that are no snapshot. */
 export function readSnapshot(bytes: Uint8Array): State {
   try {
-    const lines = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-      .decode(bytes)
-      .split('\n')
-    if (lines.pop() !== '') throw new RangeError('It does not end with a whole line.')
-    const { through, count } = header.parse(JSON.parse(lines.shift() ?? ''))
-    if (count !== lines.length) throw new RangeError('Its header counts another number of entries.')
-    const entries = lines.map((text) => readEntry(text, through))
+    const lines = linesIn(bytes)
+    const first = lines.next()
+    const { through, count } = header.parse(JSON.parse(first.done === true ? '' : first.value))
+    const entries: Entry[] = []
+    for (const text of lines) entries.push(readEntry(text, through))
+    if (count !== entries.length) throw new RangeError('Its header counts another number.')
     requireOrder(entries)
     return { through, entries }
   } catch (cause) {
@@ -50,6 +75,19 @@ export function readSnapshot(bytes: Uint8Array): State {
       'The bytes are no snapshot of this store. Run the same version of the program on every node.'
     throw new DecodeError(message, { cause })
   }
+}
+
+/** The lines, one after the other. Throws behind the last one when that has no end. */
+function* linesIn(bytes: Uint8Array): Generator<string, undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  let start = 0
+  while (start < bytes.byteLength) {
+    const end = bytes.indexOf(LINE_END, start)
+    if (end === -1) throw new RangeError('It does not end with a whole line.')
+    yield decoder.decode(bytes.subarray(start, end))
+    start = end + 1
+  }
+  return undefined
 }
 
 function readEntry(text: string, through: number): Entry {

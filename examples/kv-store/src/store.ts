@@ -3,6 +3,7 @@
  * never depend on anything but those commands: every node has to come to the same state and results.
  */
 import { createHash } from 'node:crypto'
+import { CommandRefusedError } from '@paxos/replica'
 import type { Answer, Change, Command, Entry, Page, Query, Result, Summary } from './commands.ts'
 import { MAX_PAGE_CHARACTERS } from './limits.ts'
 import { entryLine, readSnapshot, writeSnapshot } from './snapshot.ts'
@@ -134,8 +135,13 @@ export class Store {
   }
 }
 
-/** A node that skipped a command of a newer version would differ from the others: it must stop. */
+/**
+ * Refused before anything is changed, on every node: all of them must have one version before a
+ * command of a new type is used.
+ */
 function requireKnown({ type }: { readonly type: string }): void {
   if (type === 'put' || type === 'delete') return
-  throw new TypeError(`The log holds a command of the unknown type ${JSON.stringify(type)}.`)
+  throw new CommandRefusedError(
+    `The command has the unknown type ${JSON.stringify(type)}. Upgrade every node.`,
+  )
 }

@@ -2,7 +2,9 @@ import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
 import * as fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ClosedError, StoppedError, TimeoutError, ValueTooLargeError } from '@paxos/replica'
+import { ClosedError, CommandFailedError, CommandRefusedError } from '@paxos/replica'
+import { RefusedByLeaderError, StateTooLargeError, StoppedError } from '@paxos/replica'
+import { TimeoutError, ValueTooLargeError } from '@paxos/replica'
 import { errorBody, sessionBody, summaryBody } from '../src/api.ts'
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from '../src/limits.ts'
 import { gate } from './gate.ts'
@@ -273,6 +275,10 @@ describe('what fails is called by its name', () => {
       413,
       { code: 'too-large' },
     ],
+    ['a store that is full', 'PUT', new StateTooLargeError('Full.'), 507, { code: 'too-large' }],
+    ['a refusal', 'PUT', new CommandRefusedError('No.'), 400, { code: 'invalid-argument' }],
+    ['a leader that is too old', 'PUT', new RefusedByLeaderError('Old.'), 503, unknown],
+    ['a failure', 'PUT', new CommandFailedError('secret'), 500, { code: 'internal' }],
     [
       'a surprise of a write',
       'PUT',

@@ -21,6 +21,7 @@ export interface GroupCommitOptions<T> {
 interface Waiting<T> {
   readonly item: T
   readonly bytes: number
+  readonly countedBytes: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -42,13 +43,15 @@ export class GroupCommit<T> {
     return this.#refusal !== null
   }
 
-  /** Resolves once `item` is durable. */
-  add(item: T, bytes: number): Promise<void> {
+  /**
+   * Resolves once `item` is durable. `countedBytes` are those of it that count for what may wait.
+   */
+  add(item: T, bytes: number, countedBytes = bytes): Promise<void> {
     if (this.#refusal !== null) return Promise.reject(this.#refusal)
     if (this.#waitingBytes > MAX_WAITING_BYTES) return Promise.reject(this.#refuseOverload())
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, bytes, resolve, reject })
-      this.#waitingBytes += bytes
+      this.#waiting.push({ item, bytes, countedBytes, resolve, reject })
+      this.#waitingBytes += countedBytes
       this.#start()
     })
   }
@@ -107,8 +110,8 @@ export class GroupCommit<T> {
       if (count > 0 && bytes >= this.#options.groupBytes) break
       count += 1
       bytes += next.bytes
+      this.#waitingBytes -= next.countedBytes
     }
-    this.#waitingBytes -= bytes
     return this.#waiting.splice(0, count)
   }
 

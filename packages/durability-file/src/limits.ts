@@ -22,8 +22,9 @@ export const GROUP_TARGET_BYTES = 4 << 20
 export const MAX_GROUP_BYTES = GROUP_TARGET_BYTES + MAX_CHANGE_BYTES
 
 /**
- * Saves that wait, in bytes: past it a save is refused, for its caller does not wait for any. A
- * single save is never refused, so that the largest snapshot fits.
+ * Saves that wait, in bytes without their snapshots: past it a save is refused, for its caller does
+ * not wait for any. A snapshot waits as long as a disk takes for it, and its host has few of them:
+ * what is saved behind a large one must not be refused for its sake.
  */
 export const MAX_WAITING_BYTES = 256 << 20
 

@@ -143,8 +143,9 @@ export class Store {
       this.#commit.poison(error)
       throw error
     }
-    const bytes = encoded.records.bytes.byteLength + (encoded.snapshot?.bytes.byteLength ?? 0)
-    await this.#commit.add(encoded, bytes)
+    const ownBytes = encoded.records.bytes.byteLength
+    const bytes = ownBytes + (encoded.snapshot?.bytes.byteLength ?? 0)
+    await this.#commit.add(encoded, bytes, ownBytes)
   }
 
   /** Waits for running saves. Everything is released, even when it rejects. */

@@ -103,6 +103,18 @@ describe('group commit', () => {
   })
 })
 
+it('a snapshot that waits does not count for what may wait: what is behind it is not refused', async () => {
+  const openers: (() => void)[] = []
+  const gate = new Promise<void>((resolve) => openers.push(resolve))
+  const commit = new GroupCommit<string>({ groupBytes: 1, write: () => gate })
+  const running = commit.add('running', 1)
+  await turn()
+  const snapshots = [1, 2].map(() => commit.add('snapshot', 4 * MAX_WAITING_BYTES, 1))
+  const later = [1, 2].map(() => commit.add('later', 1))
+  openers[0]?.()
+  await Promise.all([running, ...snapshots, ...later])
+})
+
 const failures: readonly (readonly [string, string, (operation: Operation) => boolean])[] = [
   ['a full disk', 'ENOSPC', ({ type }) => type === 'durable-write'],
   ['a device that fails', 'EIO', ({ type }) => type === 'durable-write'],

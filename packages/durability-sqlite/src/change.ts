@@ -28,6 +28,8 @@ export interface EncodedChange {
   readonly snapshot: EncodedSnapshot | null
   /** What it takes while it waits, the snapshot included. */
   readonly bytes: number
+  /** The same without the snapshot. */
+  readonly ownBytes: number
 }
 
 /** What a row takes besides its values, roughly: its integers and SQLite's own. */
@@ -53,7 +55,8 @@ export function encodeChange(change: Change): EncodedChange {
   const ownBytes = rows.reduce((sum, values) => sum + rowBytes(values), ROW_BYTES)
   requireAtMost('The change', ownBytes, MAX_CHANGE_BYTES)
   const snapshotBytes = snapshot?.bytes.byteLength ?? 0
-  return { promised, accepted, chosenThrough, snapshot, bytes: ownBytes + snapshotBytes }
+  const bytesInAll = ownBytes + snapshotBytes
+  return { promised, accepted, chosenThrough, snapshot, bytes: bytesInAll, ownBytes }
 }
 
 /** A copy: the caller may only be relied on until the save resolves, and this stays. */

@@ -15,7 +15,13 @@ interface Waiting<T> {
   readonly reject: (error: unknown) => void
 }
 
-export class GroupCommit<T extends { readonly bytes: number }> {
+/** Something to be written: what it takes, and how much of that counts for what may wait. */
+interface Item {
+  readonly bytes: number
+  readonly ownBytes?: number
+}
+
+export class GroupCommit<T extends Item> {
   readonly #write: (group: readonly T[]) => Promise<void>
   #waiting: Waiting<T>[] = []
   #waitingBytes = 0
@@ -38,7 +44,7 @@ export class GroupCommit<T extends { readonly bytes: number }> {
     if (this.#waitingBytes > MAX_WAITING_BYTES) return Promise.reject(this.#refuseOverload())
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
-      this.#waitingBytes += item.bytes
+      this.#waitingBytes += countedBytes(item)
       this.#running ??= this.#run()
     })
   }
@@ -81,8 +87,8 @@ export class GroupCommit<T extends { readonly bytes: number }> {
       if (count > 0 && bytes >= GROUP_TARGET_BYTES) break
       count += 1
       bytes += item.bytes
+      this.#waitingBytes -= countedBytes(item)
     }
-    this.#waitingBytes -= bytes
     return this.#waiting.splice(0, count)
   }
 
@@ -104,4 +110,8 @@ export class GroupCommit<T extends { readonly bytes: number }> {
     this.poison(error)
     return error
   }
+}
+
+function countedBytes({ bytes, ownBytes = bytes }: Item): number {
+  return ownBytes
 }

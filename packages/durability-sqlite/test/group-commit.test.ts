@@ -161,6 +161,17 @@ describe('group commit', () => {
   })
 })
 
+it('a snapshot that waits does not count for what may wait: what is behind it is not refused', async () => {
+  const gate = newGate()
+  const commit = new GroupCommit<{ readonly bytes: number; readonly ownBytes?: number }>(gate.pass)
+  const running = commit.add({ bytes: GROUP_TARGET_BYTES })
+  await turn()
+  const snapshots = [1, 2].map(() => commit.add({ bytes: 4 * MAX_WAITING_BYTES, ownBytes: 1 }))
+  const later = [1, 2].map(() => commit.add({ bytes: 1 }))
+  gate.open()
+  await Promise.all([running, ...snapshots, ...later])
+})
+
 const systemError = (code: string) => Object.assign(new Error('simulated'), { code })
 
 describe('after a failed save', () => {

@@ -4,24 +4,37 @@
  * the times at which sessions were used, which only a leader looks at. Must never apply a slot twice
  * or out of order.
  */
-import { InvalidArgumentError, invariant } from '@paxos/core'
+import { DecodeError, InvalidArgumentError, invariant } from '@paxos/core'
 import type { Slot, Snapshot } from '@paxos/core'
-import { decodeEntry, MAX_RESULTS, MAX_SESSIONS, SessionTable } from '@paxos/core/multi'
+import {
+  decodeEntry,
+  isKnownKind,
+  MAX_RESULTS,
+  MAX_SESSIONS,
+  MAX_SNAPSHOT_BYTES,
+  SessionTable,
+} from '@paxos/core/multi'
 import type {
+  Entry,
   Outcome as SessionOutcome,
   SessionId,
   SessionSpace,
   SessionUse,
 } from '@paxos/core/multi'
 import type { Ticket } from './client-session.ts'
-import { AlreadyAnsweredError, SessionExpiredError, TooManySessionsError } from './errors.ts'
-import { MAX_EXPIRED_AT_ONCE } from './limits.ts'
-import { decodeState, encodeState } from './replica-snapshot.ts'
+import { AlreadyAnsweredError, SessionExpiredError } from './errors.ts'
+import { StateTooLargeError, TooManySessionsError } from './errors.ts'
+import { MAX_EXPIRED_AT_ONCE, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
+import { Machine } from './machine.ts'
+import { decodeState, encodeState, STATE_OVERHEAD_BYTES } from './replica-snapshot.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
+import { decodeStored, encodeStored } from './stored-result.ts'
 
 /** What came of one slot, for who may wait for it. */
 export type Applied<Result> =
   | { readonly type: 'nothing' }
+  /** The value is no entry to any version, and changes nothing. */
+  | { readonly type: 'malformed'; readonly reason: DecodeError }
   | {
       readonly type: 'opened'
       readonly space: SessionSpace
@@ -34,12 +47,15 @@ export type Applied<Result> =
       readonly nonce: Uint8Array
       readonly reason: Error
     }
-  /** The command was applied, now or before, with this result. */
+  /** The command has an outcome, from now or before. */
   | {
       readonly type: 'command'
       readonly session: SessionId
       readonly sequence: number
+      /** The result, a new copy at each call; or throws the error that stands in its place. */
       readonly result: () => Result
+      /** That error, if it came now. */
+      readonly error: Error | null
     }
   /** The command was not applied now. */
   | {
@@ -49,25 +65,39 @@ export type Applied<Result> =
       readonly reason: Error
     }
 
+/** A snapshot, or why there can be none. */
+export type TakenSnapshot =
+  | { readonly through: Slot; readonly bytes: Uint8Array }
+  | { readonly through: Slot; readonly error: Error }
+
 const NOTHING = { type: 'nothing' } as const
 
 /** The state of one node, and how far the log has been applied to it. */
 export class Applier<Command, Result, Query, Answer> {
   readonly #settings: ReplicaSettings<Command, Result, Query, Answer>
+  readonly #machine: Machine<Command, Result, Query, Answer>
   #table = new SessionTable()
   /** When each session was used last, on this node's clock. */
   #usedAtMs = new Map<SessionId, number>()
   #appliedThrough: Slot = 0
   #snapshotThrough: Slot = 0
+  #snapshotBytes = 0
   #bytesSinceSnapshot = 0
+  /** How many snapshots have failed since one did not. */
+  #failures = 0
 
-  /** Restores the state of `snapshot`. Throws DecodeError when it is of another form. */
+  /**
+   * Restores the state of `snapshot`. Throws DecodeError when it is of another form, and
+   * InvalidArgumentError for a state machine whose snapshot is no bytes.
+   */
   constructor(
     settings: ReplicaSettings<Command, Result, Query, Answer>,
     snapshot: Snapshot | null,
   ) {
     this.#settings = settings
+    this.#machine = new Machine(settings, commandIn)
     if (snapshot !== null && snapshot.through > 0) this.install(snapshot, settings.clock.nowMs())
+    else this.#begin()
   }
 
   /** Every slot through this one has been applied. */
@@ -85,26 +115,52 @@ export class Applier<Command, Result, Query, Answer> {
     return this.#table.size
   }
 
+  /** How large the state is, at most about: the newest snapshot, and what was applied since. */
+  get stateBytes(): number {
+    return this.#snapshotBytes + this.#bytesSinceSnapshot
+  }
+
+  /** What has been applied since the newest snapshot, in bytes. */
+  get bytesSinceSnapshot(): number {
+    return this.#bytesSinceSnapshot
+  }
+
+  /** Whether no snapshot of the state could be taken when it was last tried. */
+  get isSnapshotFailing(): boolean {
+    return this.#failures > 0
+  }
+
   /** Whether enough has been applied since the newest snapshot. */
   get wantsSnapshot(): boolean {
     const { snapshotEveryEntries, snapshotEveryBytes } = this.#settings
     const entries = this.#appliedThrough - this.#snapshotThrough
-    return entries >= snapshotEveryEntries || this.#bytesSinceSnapshot >= snapshotEveryBytes
+    const factor = 2 ** this.#failures
+    return (
+      entries >= snapshotEveryEntries * factor ||
+      this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
+    )
   }
 
-  /** Applies the value of the next slot. What it throws is final: the state is not known any more. */
+  /**
+   * Applies the value of the next slot. What it throws is final: the state is not known any more, or
+   * cannot be known to this version.
+   */
   apply(slot: Slot, value: Uint8Array, nowMs: number): Applied<Result> {
     invariant(slot === this.#appliedThrough + 1, 'the log is applied out of order')
-    const { stateMachine, commandCodec, resultCodec } = this.#settings
-    const entry = decodeEntry(value)
-    let fresh: { readonly result: Result } | null = null
-    const outcome = this.#table.apply(slot, entry, (bytes) => {
-      const result = stateMachine.apply(commandCodec.decode(bytes), slot)
-      fresh = { result }
-      return resultCodec.encode(result)
-    })
+    const entry = entryIn(value)
+    let error: Error | null = null
+    const outcome = this.#table.apply(
+      slot,
+      entry instanceof DecodeError ? NO_OP : entry,
+      (bytes) => {
+        const execution = this.#machine.execute(slot, value, bytes)
+        error = execution.error
+        return execution.stored
+      },
+    )
     this.#appliedThrough = slot
     this.#bytesSinceSnapshot += value.byteLength
+    if (entry instanceof DecodeError) return { type: 'malformed', reason: entry }
     if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)
     if (entry.type === 'open-session') {
       const { space = 'slot', nonce } = entry
@@ -118,9 +174,8 @@ export class Applier<Command, Result, Query, Answer> {
     const { session, sequence } = entry
     if (outcome.type !== 'unknown-session') this.#usedAtMs.set(session, nowMs)
     if (outcome.type === 'applied' || outcome.type === 'duplicate') {
-      const { result: bytes } = outcome
-      const result = (): Result => (fresh === null ? resultCodec.decode(bytes) : fresh.result)
-      return { type: 'command', session, sequence, result }
+      const result = this.#resultOf(outcome.result, error)
+      return { type: 'command', session, sequence, result, error }
     }
     return { type: 'refused', session, sequence, reason: reasonOf(outcome, sequence) }
   }
@@ -137,31 +192,38 @@ export class Applier<Command, Result, Query, Answer> {
   }
 
   query(query: Query): Answer {
-    const { stateMachine } = this.#settings
-    if (stateMachine.query !== undefined) return stateMachine.query(query)
-    throw new InvalidArgumentError('The state machine takes no queries. Give it a method query().')
+    return this.#machine.query(query)
   }
 
-  /** A snapshot of the state as it is now. */
-  takeSnapshot(): { readonly through: Slot; readonly bytes: Uint8Array } {
-    const machine = this.#settings.stateMachine.snapshot()
-    this.#snapshotThrough = this.#appliedThrough
-    this.#bytesSinceSnapshot = 0
-    return {
-      through: this.#appliedThrough,
-      bytes: encodeState({ sessions: this.#table.encode(), machine }),
+  /**
+   * Takes a snapshot of the state as it is now. When that fails, nothing has changed but that the
+   * next one is wanted later and later: the log stands for the state meanwhile.
+   */
+  takeSnapshot(): TakenSnapshot {
+    const through = this.#appliedThrough
+    try {
+      const bytes = this.#encoded()
+      this.#machine.rebase(decodeState(bytes).machine)
+      this.#noteSnapshot(through, bytes.byteLength)
+      return { through, bytes }
+    } catch (cause) {
+      this.#failures = Math.min(this.#failures + 1, MAX_SNAPSHOT_BACKOFFS)
+      return { through, error: cause instanceof Error ? cause : new Error(String(cause)) }
     }
   }
 
-  /** Replaces the state. Throws DecodeError when the snapshot is of another form. */
+  /**
+   * Replaces the state. Throws DecodeError when the snapshot is of another form, and what the state
+   * machine throws.
+   */
   install({ through, bytes }: Pick<Snapshot, 'through' | 'bytes'>, nowMs: number): void {
-    const { sessions, machine } = decodeState(bytes)
-    this.#table = SessionTable.decode(sessions)
-    this.#settings.stateMachine.restore(machine)
+    const { sessions, machine, hasPlainResults } = decodeState(bytes)
+    const table = hasPlainResults ? withStoredResults(sessions) : SessionTable.decode(sessions)
+    this.#machine.restore(machine)
+    this.#table = table
     this.#usedAtMs = new Map([...this.#table.sessions].map((id) => [id, nowMs]))
     this.#appliedThrough = through
-    this.#snapshotThrough = through
-    this.#bytesSinceSnapshot = 0
+    this.#noteSnapshot(through, bytes.byteLength)
   }
 
   /** What is known of a command: its result, that it was not applied, or why nobody can tell. */
@@ -169,7 +231,35 @@ export class Applier<Command, Result, Query, Answer> {
     const found = this.#table.recall(session, sequence)
     if (found === null) return null
     if (found.type !== 'duplicate') return reasonOf(found, sequence)
-    return { result: () => this.#settings.resultCodec.decode(found.result) }
+    return { result: this.#resultOf(found.result, null) }
+  }
+
+  /** A state before any command: what fails in the first ones is undone from here. */
+  #begin(): void {
+    const taken = this.takeSnapshot()
+    if (!('error' in taken)) return
+    // What is no bytes never will be. What is only too large is told when a snapshot is wanted.
+    if (taken.error instanceof InvalidArgumentError) throw taken.error
+  }
+
+  #encoded(): Uint8Array {
+    const machine = this.#machine.snapshot()
+    const sessions = this.#table.encode()
+    const bytes = STATE_OVERHEAD_BYTES + sessions.byteLength + machine.byteLength
+    // Before it is copied: there may be no memory for that.
+    if (bytes > MAX_SNAPSHOT_BYTES) throw snapshotTooLarge(bytes)
+    return encodeState({ sessions, machine })
+  }
+
+  #noteSnapshot(through: Slot, bytes: number): void {
+    this.#snapshotThrough = through
+    this.#snapshotBytes = bytes
+    this.#bytesSinceSnapshot = 0
+    this.#failures = 0
+  }
+
+  #resultOf(stored: Uint8Array, error: Error | null): () => Result {
+    return () => this.#machine.resultOf(decodeStored(stored), error)
   }
 
   /** Sessions that nobody has used since, as this node saw it; at most as many as fit an entry. */
@@ -179,6 +269,42 @@ export class Applier<Command, Result, Query, Answer> {
       .slice(0, MAX_EXPIRED_AT_ONCE)
       .map((session) => ({ session, usedAt: this.#table.usedAt(session) ?? 0 }))
   }
+}
+
+const NO_OP = { type: 'no-op' } as const
+
+/**
+ * What `value` says; or why it is no entry to any version of this library, so that all go on alike.
+ * Throws DecodeError for what another version may know: this one must not go on without it.
+ */
+function entryIn(value: Uint8Array): Entry | DecodeError {
+  try {
+    return decodeEntry(value)
+  } catch (error) {
+    if (error instanceof DecodeError && isKnownKind(value)) return error
+    throw error
+  }
+}
+
+/** The command in a value of the log that was applied as one. */
+function commandIn(value: Uint8Array): Uint8Array {
+  const entry = decodeEntry(value)
+  invariant(entry.type === 'command', 'what was applied as a command is none')
+  return entry.bytes
+}
+
+function snapshotTooLarge(bytes: number): StateTooLargeError {
+  return new StateTooLargeError(
+    `A snapshot of the state takes ${bytes} bytes, and may take ${MAX_SNAPSHOT_BYTES}. ` +
+      'Delete some of it, or divide it among several clusters.',
+  )
+}
+
+/** The table of a snapshot of release 0.0.0, in which the bytes of a result stood as they are. */
+function withStoredResults(sessions: Uint8Array): SessionTable {
+  return SessionTable.decode(sessions, undefined, (bytes) =>
+    encodeStored({ type: 'result', bytes }),
+  )
 }
 
 function tooManySessions(): TooManySessionsError {

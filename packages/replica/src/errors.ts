@@ -38,6 +38,43 @@ export class ValueTooLargeError extends PaxosError {
 }
 
 /**
+ * What a state machine throws to refuse a command, before it has changed anything: a promise that
+ * nothing has to be undone, so that a refusal costs no more than a result. Whoever proposed the
+ * command is rejected with an error of this class and with the same message, on every node and in a
+ * retry through the session. The command was not applied.
+ */
+export class CommandRefusedError extends PaxosError {
+  readonly code = 'ERR_PAXOS_COMMAND_REFUSED'
+}
+
+/**
+ * The command was chosen, and could not be applied: the state machine threw, returned a promise, or
+ * returned what the codec cannot write. Nothing of it is in the state, on no node, now or later. The
+ * message is the same on every node and in a retry through the session; `cause` is what was thrown,
+ * where this node applied the command itself.
+ */
+export class CommandFailedError extends PaxosError {
+  readonly code = 'ERR_PAXOS_COMMAND_FAILED'
+}
+
+/**
+ * The leader did not take the command: it cannot read it. It will not be handed over again; but
+ * whether another leader took it before is not known. The same session and sequence tells.
+ */
+export class RefusedByLeaderError extends PaxosError {
+  readonly code = 'ERR_PAXOS_REFUSED_BY_LEADER'
+  readonly outcome = 'unknown'
+}
+
+/**
+ * The state has become as large as it may be, or its snapshots fail and the log has become as long
+ * as it may be. Nothing was proposed, and reads go on. See `evenIfFull` of ProposeOptions.
+ */
+export class StateTooLargeError extends PaxosError {
+  readonly code = 'ERR_PAXOS_STATE_TOO_LARGE'
+}
+
+/**
  * The session of a command is not known any more: it was idle for too long, or never opened. The
  * command was not applied now; whether it was before is not known.
  */

@@ -7,10 +7,11 @@
 import { DecodeError, PaxosError } from '@paxos/core'
 import type { Change, Durability, Effects, Envelope, NodeId, Outgoing } from '@paxos/core'
 import type { Transport } from '@paxos/core'
+import { VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
 import { decode, encode } from '@paxos/core/wire'
 import type { Clock } from './clock.ts'
 import { StoppedError } from './errors.ts'
-import { MAX_RUNNING_SAVES, MAX_TIMEOUT_MS } from './limits.ts'
+import { MAX_RUNNING_SAVE_BYTES, MAX_RUNNING_SAVES, MAX_TIMEOUT_MS } from './limits.ts'
 
 /** Everything that a frame may carry. */
 type AnyMessage = Envelope['message']
@@ -83,6 +84,8 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   readonly #inputs: (() => Effects<Uint8Array, M, E>)[] = []
   #running = true
   #runningSaves = 0
+  /** What the running saves have to write, but for snapshots, of which there are few. */
+  #runningBytes = 0
   /** Resolves, never rejects, when every save so far is done with. */
   #lastSave: Promise<void> = Promise.resolve()
   #cancelTimer: (() => void) | null = null
@@ -159,7 +162,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
 
   #receive(from: NodeId, frame: Uint8Array): void {
     if (!this.#running) return
-    if (this.#runningSaves >= MAX_RUNNING_SAVES) return this.#drop('overload')
+    if (this.#isDiskBehind) return this.#drop('overload')
     const envelope = decodeOrNull(frame)
     if (envelope === null) return this.#drop('malformed')
     if (envelope.cluster !== this.#options.cluster) return this.#drop('foreign')
@@ -170,6 +173,10 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
       this.#options.observe({ type: 'received', from, message })
       return this.#options.engine.receive(from, message)
     })
+  }
+
+  get #isDiskBehind(): boolean {
+    return this.#runningSaves >= MAX_RUNNING_SAVES || this.#runningBytes >= MAX_RUNNING_SAVE_BYTES
   }
 
   #drop(reason: DropReason): void {
@@ -188,6 +195,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
 
   #save(change: Change, then: readonly Outgoing<Uint8Array, M>[]): void {
     this.#runningSaves += 1
+    this.#runningBytes += bytesOf(change)
     const durable = this.#options.durability.save(change)
     // An adapter may resolve a group in any order; the engine counts its saves in theirs.
     this.#lastSave = this.#afterSave(Promise.all([this.#lastSave, durable]), change, then)
@@ -204,6 +212,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
       return this.#stop(error)
     }
     this.#runningSaves -= 1
+    this.#runningBytes -= bytesOf(change)
     this.input(() => {
       this.#options.observe({ type: 'saved', change })
       for (const outgoing of then) this.#send(outgoing)
@@ -249,6 +258,11 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     this.#cancelTimer?.()
     this.#cancelTimer = null
   }
+}
+
+/** What a change has to write, without its snapshot. */
+function bytesOf({ accepted = [] }: Change): number {
+  return accepted.reduce((sum, { value }) => sum + value.byteLength + VALUE_OVERHEAD_BYTES, 0)
 }
 
 function decodeOrNull(frame: Uint8Array): ReturnType<typeof decode> | null {

@@ -7,11 +7,17 @@ export { platformClock } from './clock.ts'
 export type { Clock } from './clock.ts'
 export { json } from './codec.ts'
 export type { Codec, Json } from './codec.ts'
+export { inspectData, skipSlot } from './data.ts'
+export type { DataReport, SkipOptions, SlotReport } from './data.ts'
 export {
   AlreadyAnsweredError,
   ClosedError,
+  CommandFailedError,
+  CommandRefusedError,
   OverloadedError,
+  RefusedByLeaderError,
   SessionExpiredError,
+  StateTooLargeError,
   StoppedError,
   TimeoutError,
   TooManySessionsError,
@@ -28,7 +34,8 @@ export type {
   ReplicaOptions,
   ReplicaStatus,
 } from './replica.ts'
-export type { StateMachine } from './state-machine.ts'
+export { MAX_RESULT_BYTES, MAX_STATE_BYTES } from './limits.ts'
+export type { AtOnce, StateMachine } from './state-machine.ts'
 export { Synod } from './synod.ts'
 export type { SynodObservation, SynodOptions, SynodStatus } from './synod.ts'
 export type { Attributes, Logger, Metrics } from './telemetry.ts'

@@ -1,12 +1,20 @@
 /**
  * The limits of the replica, with the reason for each number.
  */
+import { MAX_VALUE_BYTES } from '@paxos/core'
+import { MAX_SNAPSHOT_BYTES } from '@paxos/core/multi'
 
 /**
  * Saves that may run at once before further frames are dropped. A disk that is 1,024 saves behind
  * will not catch up sooner for more of them, and Paxos retransmits.
  */
 export const MAX_RUNNING_SAVES = 1024
+
+/**
+ * The same in bytes of what they write, without snapshots: with what a leader has in flight besides,
+ * half of what the adapters let wait. The rest is for what is not counted here.
+ */
+export const MAX_RUNNING_SAVE_BYTES = 64 << 20
 
 /** setTimeout's own limit, about 24.8 days: a longer wait would fire at once. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1
@@ -34,6 +42,46 @@ export const MAX_RETRY_FACTOR = 16
  * over again by whoever wants it.
  */
 export const MAX_OUTBOX_BYTES = 64 << 20
+
+/**
+ * What a result may take, in bytes: it is kept, and goes into every snapshot, until its client has
+ * acknowledged it. As much as a command.
+ */
+export const MAX_RESULT_BYTES = MAX_VALUE_BYTES
+
+/** After each snapshot that fails, twice as much is applied before the next; so often at most. */
+export const MAX_SNAPSHOT_BACKOFFS = 6
+
+/**
+ * What the state may take, in bytes, by default: 128 MiB below what core and the disks take of a
+ * snapshot, for what is on its way when it is reached, and for the sessions' results.
+ */
+export const MAX_STATE_BYTES = MAX_SNAPSHOT_BYTES - (128 << 20)
+
+/**
+ * What the log may take in bytes, above the newest snapshot, while snapshots fail: it is in memory
+ * and on the disk whole. Four times what leads to a snapshot by default.
+ */
+export const MAX_LOG_BYTES = 256 << 20
+
+/** The state is measured anew before a command is refused, after so long at the earliest. */
+export const MEASURE_AGAIN_AFTER_MS = 10_000
+
+/** What is kept of an error's message, in UTF-16 units: some sentences. */
+export const MAX_MESSAGE_CHARACTERS = 1000
+
+/**
+ * When a command that failed was undone by applying so many others again, the state is kept as it
+ * then is: the next failure is undone from there. Few enough that undoing takes about as long as
+ * restoring does, however long the log is.
+ */
+export const CHECKPOINT_AFTER_COMMANDS = 100
+
+/**
+ * Lists and objects in one another that JSON may hold: far more than anybody writes by hand, and so
+ * few that a recursive function goes through them on the smallest of stacks.
+ */
+export const MAX_JSON_DEPTH = 500
 
 /** Events that a listener has not read; older ones are lost, and it is told how many. */
 export const MAX_BUFFERED_EVENTS = 1024

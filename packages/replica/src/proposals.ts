@@ -4,7 +4,7 @@
  * applied once. Must never say that a command was not applied when it may have been, nor bring in
  * again what may have been.
  */
-import { callerName, encodeEntry } from '@paxos/core/multi'
+import { callerName, encodeEntry, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
 import type { SessionId, SessionSpace } from '@paxos/core/multi'
 import { ClientSession } from './client-session.ts'
 import type { Ticket } from './client-session.ts'
@@ -79,6 +79,11 @@ export class Proposals<R> {
     return this.#pending.size
   }
 
+  /** What is handed over and what waits, in bytes. */
+  get bytes(): number {
+    return this.#pendingBytes + this.#waitingBytes
+  }
+
   /** How many commands wait to be handed over. */
   get waiting(): number {
     return this.#calls.length
@@ -141,6 +146,27 @@ export class Proposals<R> {
     if (isForgotten) this.#abandonOwn(session)
     if (isForgotten && pending.isOwn) this.#waitAgain(pending)
     else for (const outcome of pending.outcomes) outcome.reject(reason)
+    this.#admit()
+  }
+
+  /**
+   * The leader has refused what begins with one of `heads`, for `reason`: it is not handed over
+   * again. Whether another leader took it before is not known. Its sequence is given up, and a later
+   * command of the session says so.
+   */
+  refusedByLeader(heads: readonly Uint8Array[], reason: Error): void {
+    const refused = new Set(heads.map((head) => head.join()))
+    for (const [key, pending] of this.#pending) {
+      if (!refused.has(pending.value.subarray(0, REFUSED_HEAD_BYTES).join())) continue
+      if (pending.type === 'command') {
+        this.#removeCommand(pending.ticket.session, pending.ticket.sequence)
+        for (const outcome of pending.outcomes) outcome.reject(reason)
+      } else {
+        this.#remove(key)
+        if (pending.outcome === null) this.#endWithoutSession(reason)
+        else pending.outcome.reject(reason)
+      }
+    }
     this.#admit()
   }
 
@@ -264,6 +290,15 @@ export class Proposals<R> {
       this.#calls.unshift(call)
       this.#waitingBytes += callBytes(call)
     }
+  }
+
+  /** This node gets no session of its own: what waits for one would wait for ever. */
+  #endWithoutSession(reason: Error): void {
+    this.#isOpeningOwn = false
+    const calls = this.#calls
+    this.#calls = calls.filter(({ ticket }) => ticket !== null)
+    this.#waitingBytes = this.#calls.reduce((sum, call) => sum + callBytes(call), 0)
+    for (const { ticket, outcome } of calls) if (ticket === null) outcome.reject(reason)
   }
 
   #abandonOwn(session: SessionId): void {

@@ -17,13 +17,16 @@ import {
 } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
+import type { Applied } from './applier.ts'
 import type { Ticket } from './client-session.ts'
-import { ClosedError, OverloadedError, SessionExpiredError, ValueTooLargeError } from './errors.ts'
+import { encodeReadably } from './codec.ts'
+import { ClosedError, CommandRefusedError, OverloadedError } from './errors.ts'
+import { RefusedByLeaderError, SessionExpiredError, ValueTooLargeError } from './errors.ts'
 import type { StoppedError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Host } from './host.ts'
 import type { Observation } from './host.ts'
-import { MAX_PENDING_READS } from './limits.ts'
+import { MAX_LOG_BYTES, MAX_PENDING_READS } from './limits.ts'
 import { differingMembers, membersOf } from './members.ts'
 import { Outbox } from './outbox.ts'
 import { Outcome } from './outcome.ts'
@@ -35,6 +38,7 @@ import type { ReplicaStatus } from './replica.ts'
 import { settingsOf } from './replica-settings.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
 import { isState } from './replica-snapshot.ts'
+import { Space } from './space.ts'
 
 /** Opens everything and starts. When it rejects, nothing is left open. */
 export async function openReplicaNode<Command, Result, Query, Answer>(
@@ -76,6 +80,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #outbox: Outbox
   readonly #proposals: Proposals<Result>
   readonly #reads: Reads
+  readonly #space: Space
   #ended: Error | null = null
   #cancelMaintenance: (() => void) | null = null
   #cancelWarning: (() => void) | null = null
@@ -120,6 +125,13 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       renewSessionAfterMs: sessionTimeoutMs / 2,
     })
     this.#reads = new Reads((read) => this.#host.input(() => this.#engine.read(read)))
+    this.#space = new Space({
+      applier: this.#applier,
+      measure: () => this.#measure(),
+      nowMs: () => clock.nowMs(),
+      maxStateBytes: settings.maxStateBytes,
+      maxLogBytes: Math.max(MAX_LOG_BYTES, 4 * settings.snapshotEveryBytes),
+    })
     this.#expireAtMs = clock.nowMs() + sessionTimeoutMs
     this.#compareMembers(members)
   }
@@ -134,11 +146,15 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#maintain()
   }
 
-  async propose(command: Command, { session, ...wait }: ProposeOptions): Promise<Result> {
+  async propose(
+    command: Command,
+    { session, evenIfFull = false, ...wait }: ProposeOptions,
+  ): Promise<Result> {
     this.#requireRunning()
     const { commandCodec, clock, metrics } = this.#settings
-    const bytes = commandCodec.encode(command)
+    const bytes = encodeReadably(commandCodec, command)
     requireFits(bytes)
+    if (!evenIfFull) this.#space.check(bytes.byteLength + this.#proposals.bytes)
     const ticket = session === undefined ? null : ticketOf(session)
     const startedAtMs = clock.nowMs()
     const outcome = new Outcome<Result>(clock)
@@ -205,6 +221,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       queued: this.#outbox.length,
       reads: this.#reads.size,
       sessions: this.#applier.sessions,
+      stateBytes: this.#applier.stateBytes,
       dropped: this.#host.dropped,
     }
   }
@@ -239,7 +256,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       case 'chosen':
         return this.#apply(event.first, event.values)
       case 'forwarded':
-        return this.#takeForwarded(event.values)
+        return this.#takeForwarded(event.from, event.values)
+      case 'forward-refused':
+        return this.#proposals.refusedByLeader(event.heads, refusedByLeader())
       case 'read-ready':
         return this.#reads.ready(event.id, event.slot, this.#applier.appliedThrough)
       case 'read-failed':
@@ -264,16 +283,20 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 
   /**
-   * What no node could apply must not come into the log: it would stop all of them. Nor must what
-   * is for the leader alone to decide, or was written by an earlier release.
+   * What no node could apply does not come into the log, nor what is for the leader alone to decide,
+   * or was written by an earlier release. Who wants it is told, and stops asking.
    */
-  #takeForwarded(values: readonly Uint8Array[]): void {
+  #takeForwarded(from: NodeId, values: readonly Uint8Array[]): void {
+    const refused: Uint8Array[] = []
     for (const value of values) {
       const fits = value.byteLength <= MAX_VALUE_BYTES && isForwardable(value)
       if (fits && this.#applier.understands(value)) {
         this.#outbox.add(value)
-      } else this.#settings.metrics.counter('paxos.values.refused', 1)
+      } else refused.push(value)
     }
+    if (refused.length === 0) return
+    this.#settings.metrics.counter('paxos.values.refused', refused.length)
+    this.#host.input(() => this.#engine.refuse(from, refused))
   }
 
   #apply(first: Slot, values: readonly Uint8Array[]): void {
@@ -281,6 +304,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     const nowMs = clock.nowMs()
     for (const [index, value] of values.entries()) {
       const applied = this.#applier.apply(first + index, value, nowMs)
+      this.#noteFailure(first + index, applied)
       if (applied.type === 'opened') {
         this.#proposals.opened(applied.space, applied.nonce, applied.session)
       } else if (applied.type === 'not-opened') {
@@ -297,15 +321,47 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     if (this.#applier.wantsSnapshot && !this.#isSavingSnapshot) this.#takeSnapshot()
   }
 
+  /** A command that failed is no failure of this node; but somebody should hear of it. */
+  #noteFailure(slot: Slot, applied: Applied<Result>): void {
+    const { metrics, logger } = this.#settings
+    if (applied.type === 'malformed') {
+      metrics.counter('paxos.entries.malformed', 1)
+      logger.error('an entry of the log is malformed; it counts as nothing, on every node', {
+        slot,
+        error: applied.reason,
+      })
+    } else if (applied.type === 'command' && applied.error instanceof CommandRefusedError) {
+      metrics.counter('paxos.commands.refused', 1)
+    } else if (applied.type === 'command' && applied.error !== null) {
+      metrics.counter('paxos.commands.failed', 1)
+      logger.error('a command failed, and was undone', { slot, error: applied.error })
+    }
+  }
+
   #takeSnapshot(): void {
     const { metrics, logger } = this.#settings
     const taken = this.#applier.takeSnapshot()
+    const { through } = taken
+    if ('error' in taken) {
+      const { error } = taken
+      metrics.counter('paxos.snapshots.failed', 1)
+      logger.error('no snapshot can be taken; the log is kept instead', { through, error })
+      return this.events.push({ type: 'snapshot-failed', through, error })
+    }
     this.#isSavingSnapshot = true
     const bytes = taken.bytes.byteLength
     this.#host.input(() => this.#engine.snapshot(taken))
     metrics.counter('paxos.snapshots.taken', 1)
-    logger.debug('snapshot taken', { through: taken.through, bytes })
-    this.events.push({ type: 'snapshot-taken', through: taken.through, bytes })
+    logger.debug('snapshot taken', { through, bytes })
+    this.events.push({ type: 'snapshot-taken', through, bytes })
+  }
+
+  /** Takes a snapshot, if there is something new and none on its way. Says whether it did. */
+  #measure(): boolean {
+    const { snapshotThrough, appliedThrough } = this.#applier
+    if (this.#isSavingSnapshot || snapshotThrough === appliedThrough) return false
+    this.#takeSnapshot()
+    return true
   }
 
   #install(snapshot: { readonly through: Slot; readonly bytes: Uint8Array }): void {
@@ -403,6 +459,13 @@ function requireFits({ byteLength }: Uint8Array): void {
   throw new ValueTooLargeError(
     `The command takes ${byteLength} bytes, and ${limit} fit into a frame. ` +
       'Store what is large elsewhere, and put into the command where it is.',
+  )
+}
+
+function refusedByLeader(): RefusedByLeaderError {
+  return new RefusedByLeaderError(
+    'The leader cannot read the command, and did not take it; whether an earlier leader did is not ' +
+      'known. Run the same version, with the same codec, on every node.',
   )
 }
 

@@ -9,6 +9,7 @@ import { platformClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { json, jsonOrNothing } from './codec.ts'
 import type { Codec } from './codec.ts'
+import { MAX_STATE_BYTES } from './limits.ts'
 import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
 import type { ReplicaOptions } from './replica.ts'
 import type { StateMachine } from './state-machine.ts'
@@ -33,6 +34,7 @@ export interface ReplicaSettings<Command, Result, Query, Answer> {
   }
   readonly snapshotEveryEntries: number
   readonly snapshotEveryBytes: number
+  readonly maxStateBytes: number
   readonly sessionTimeoutMs: number
   readonly clock: Clock
   readonly random: () => number
@@ -62,6 +64,7 @@ export function settingsOf<Command, Result, Query, Answer>(
     },
     snapshotEveryEntries: options.snapshotEveryEntries ?? 10_000,
     snapshotEveryBytes: options.snapshotEveryBytes ?? 64 << 20,
+    maxStateBytes: options.maxStateBytes ?? MAX_STATE_BYTES,
     sessionTimeoutMs: options.sessionTimeoutMs ?? 3_600_000,
     clock: options.clock ?? platformClock,
     random: options.random ?? Math.random,
@@ -71,8 +74,14 @@ export function settingsOf<Command, Result, Query, Answer>(
   }
   requirePositive('snapshotEveryEntries', settings.snapshotEveryEntries)
   requirePositive('snapshotEveryBytes', settings.snapshotEveryBytes)
+  requirePositive('maxStateBytes', settings.maxStateBytes)
   requirePositive('sessionTimeoutMs', settings.sessionTimeoutMs)
   requireBytes(settings.randomBytes)
+  if (settings.maxStateBytes > MAX_STATE_BYTES) {
+    throw new InvalidArgumentError(
+      `maxStateBytes is ${settings.maxStateBytes}. Give at most ${MAX_STATE_BYTES}.`,
+    )
+  }
   return settings
 }
 

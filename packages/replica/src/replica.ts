@@ -48,6 +48,11 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
   readonly snapshotEveryEntries?: number | undefined
   /** And after so many bytes of them, >= 1. Default: 64 MiB. */
   readonly snapshotEveryBytes?: number | undefined
+  /**
+   * What the state may take, in bytes of its snapshot, from 1 to MAX_STATE_BYTES: past it, commands
+   * are refused with StateTooLargeError. Default: MAX_STATE_BYTES, 896 MiB.
+   */
+  readonly maxStateBytes?: number | undefined
   /** A session that is idle for so long is expired, in milliseconds, > 0. Default: one hour. */
   readonly sessionTimeoutMs?: number | undefined
   /** Default: the clock of this machine. */
@@ -75,6 +80,11 @@ export interface ProposeOptions extends WaitOptions {
    * session, in which every call is another command.
    */
   readonly session?: { readonly id: string; readonly sequence: number } | undefined
+  /**
+   * Proposes the command although the state is as large as it may be: for commands that make it
+   * smaller. Default: false, and it is rejected with StateTooLargeError.
+   */
+  readonly evenIfFull?: boolean | undefined
 }
 
 /** How to query. */
@@ -115,6 +125,8 @@ export interface ReplicaStatus {
   readonly reads: number
   /** Sessions that are remembered. */
   readonly sessions: number
+  /** About what the state takes: the newest snapshot, and what was applied since, in bytes. */
+  readonly stateBytes: number
   /** How many frames were dropped, and why. */
   readonly dropped: Readonly<Record<DropReason, number>>
 }
@@ -125,6 +137,8 @@ export type ReplicaEvent =
   | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
   | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
   | { readonly type: 'snapshot-taken'; readonly through: Slot; readonly bytes: number }
+  /** No snapshot can be taken. The log is kept, and the next try is made after twice as much. */
+  | { readonly type: 'snapshot-failed'; readonly through: Slot; readonly error: Error }
   /** Another node's snapshot has replaced the state: this node was too far behind for the log. */
   | { readonly type: 'snapshot-installed'; readonly through: Slot; readonly bytes: number }
   /** The members on the disk are not those of the options. The disk is trusted. */
@@ -163,10 +177,11 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
    * many commands are on their way, it waits its turn. Giving up does not take the command back: it
    * may still be applied.
    *
-   * Rejects with ValueTooLargeError, InvalidArgumentError or OverloadedError before anything is sent; with
-   * TimeoutError or the signal's reason, after which the outcome is unknown; with
-   * SessionExpiredError or AlreadyAnsweredError; with ClosedError or StoppedError, after which the
-   * outcome is unknown too.
+   * Rejects with ValueTooLargeError, InvalidArgumentError, OverloadedError or StateTooLargeError
+   * before anything is sent; with CommandRefusedError or CommandFailedError when the state machine
+   * did not apply it; with TimeoutError, RefusedByLeaderError or the signal's reason, after which
+   * the outcome is unknown; with SessionExpiredError or AlreadyAnsweredError; with ClosedError or
+   * StoppedError, after which the outcome is unknown too.
    */
   propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
     return this.#node.propose(command, options)

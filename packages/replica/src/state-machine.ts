@@ -7,18 +7,45 @@ import type { Slot } from '@paxos/core'
  * State that changes by commands alone. Every method is synchronous, and the first three are
  * deterministic: the same commands in the same order give the same state and the same results on
  * every node and in every run. So no clock, no randomness, no I/O: put what they would say into the
- * command.
+ * command. A method that returns a promise is refused, by its type and when it is called.
  */
 export interface StateMachine<Command, Result, Query = never, Answer = never> {
   /**
-   * Applies a command. `slot` grows from each command to the next, and may serve as a revision. A
-   * refusal is a result; an error that is thrown stops the node, since nobody knows what it left.
+   * Applies a command. `slot` grows from each command to the next, and may serve as a revision. The
+   * result is encoded, and callers get a copy of it.
+   *
+   * To refuse a command, return a result that says so, or throw CommandRefusedError before anything
+   * is changed. Whatever else is thrown becomes the outcome of the command too, CommandFailedError,
+   * the same on every node; what it changed before is undone, by restoring the newest snapshot and
+   * applying again what came since: that costs the time of a restart. The node stops for what may
+   * come on one node alone: InvariantError, a stack or a memory that is used up, and a state that
+   * cannot be restored.
    */
-  apply(command: Command, slot: Slot): Result
-  /** The whole state, from which `restore` makes it again. Equal states give equal bytes. */
+  apply(command: Command, slot: Slot): AtOnce<Result>
+  /**
+   * The whole state, from which \`restore\` makes it again. Equal states give equal bytes. Also called
+   * before the first command. While it throws, the log is kept instead, up to a bound.
+   */
   snapshot(): Uint8Array
   /** Replaces the state by that of a snapshot. The bytes are the state machine's from here on. */
-  restore(bytes: Uint8Array): void
-  /** Answers without changing anything. */
-  query?(query: Query): Answer
+  restore(bytes: Uint8Array): AtOnce<void>
+  /**
+   * Answers without changing anything. The answer is handed to the caller as it is: let it be none
+   * of the objects of the state that somebody could change.
+   */
+  query?(query: Query): AtOnce<Answer>
 }
+
+/** What is there at once: \`T\`, unless that is a promise. Of \`void\`, anything but a promise. */
+export type AtOnce<T> = T extends PromiseLike<unknown> ? never : void extends T ? T | Anything : T
+
+/** Everything that has no method then(). */
+type Anything =
+  | null
+  | undefined
+  | boolean
+  | number
+  | string
+  | bigint
+  | symbol
+  | (object & { readonly then?: never })

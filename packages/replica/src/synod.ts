@@ -8,7 +8,7 @@ import type { Durability, Envelope, Event, Message, NodeId, Saved, Transport } f
 import { HeartbeatNode } from '@paxos/core/functional'
 import { platformClock } from './clock.ts'
 import type { Clock } from './clock.ts'
-import { json } from './codec.ts'
+import { encodeReadably, json } from './codec.ts'
 import type { Codec, Json } from './codec.ts'
 import { ClosedError, ValueTooLargeError } from './errors.ts'
 import { Host } from './host.ts'
@@ -147,7 +147,7 @@ export class Synod<V = Json> {
    * StoppedError.
    */
   async propose(value: V, options: WaitOptions = {}): Promise<V> {
-    const bytes = this.#codec.encode(value)
+    const bytes = encodeReadably(this.#codec, value)
     if (bytes.byteLength > MAX_VALUE_BYTES) {
       throw new ValueTooLargeError(
         `The value takes ${bytes.byteLength} bytes, and ${MAX_VALUE_BYTES} fit into a frame. ` +

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeId, Slot } from '@paxos/core'
-import { decodeEntry, encodeEntry } from '@paxos/core/multi'
+import { decodeEntry, encodeEntry, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
 import type { LogEffects, SessionId } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import { AlreadyAnsweredError, ClosedError, SessionExpiredError } from '@paxos/replica'
+import { RefusedByLeaderError } from '@paxos/replica'
 import { memory } from '@paxos/durability-memory'
 import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
 import { Applier } from '../src/applier.ts'
@@ -70,10 +71,14 @@ describe('what a node applies', () => {
       })
       const applier = new Applier(settings, null)
       for (const [index, value] of log.entries()) applier.apply(index + 1, value, index * idleMs)
-      return applier.takeSnapshot().bytes
+      const taken = applier.takeSnapshot()
+      return 'error' in taken ? taken.error : taken.bytes
     })
     expect(states[1]).toEqual(states[0])
-    expect(decodeState(states[0] ?? new Uint8Array()).machine).toEqual(Uint8Array.of(2))
+    const [state] = states
+    expect(decodeState(state instanceof Uint8Array ? state : new Uint8Array()).machine).toEqual(
+      Uint8Array.of(2),
+    )
   })
 })
 
@@ -206,6 +211,31 @@ describe('proposals', () => {
     expect(proposals.pending).toBe(0)
   })
 
+  it('that a leader refuses are given up: what waits for a session that is refused waits no more', async () => {
+    const { proposals, handed, wanted } = world()
+    const [own, held, other] = [wanted(), wanted(), wanted()]
+    const reason = new RefusedByLeaderError('It is too new. Upgrade the leader.')
+    proposals.propose(null, Uint8Array.of(1), own.outcome)
+    proposals.propose(ticket, Uint8Array.of(1), held.outcome)
+    proposals.propose({ ...ticket, sequence: 2 }, new Uint8Array(1000), other.outcome)
+    const refuse = (at: number) => {
+      const value = handed[at] ?? new Uint8Array()
+      proposals.refusedByLeader([Uint8Array.of(9), value.slice(0, REFUSED_HEAD_BYTES)], reason)
+    }
+    refuse(0)
+    await expect(own.result).rejects.toBe(reason)
+    // Those behind it had to wait for it, and do no longer.
+    expect([proposals.pending, proposals.waiting, handed.length]).toEqual([2, 0, 3])
+    refuse(1)
+    await expect(held.result).rejects.toBe(reason)
+    expect(proposals.pending).toBe(1)
+    refuse(2)
+    await expect(other.result).rejects.toBe(reason)
+    // The next one tries again to open one.
+    proposals.propose(null, Uint8Array.of(1), wanted().outcome)
+    expect([proposals.pending, handed.length]).toEqual([1, 4])
+  })
+
   it('past their bound they wait, of whichever session, and past another they are refused', async () => {
     const { proposals, handed, wanted } = world()
     const bytes = new Uint8Array(1 << 20)
@@ -248,8 +278,8 @@ it('a message of a single decree is none of a replica’s: it is counted and dro
 it('a snapshot of another form is refused, whatever it holds', () => {
   const state = { sessions: Uint8Array.of(1), machine: Uint8Array.of(2, 3) }
   const bytes = encodeState(state)
-  expect(decodeState(bytes)).toEqual(state)
-  bytes[0] = 2
+  expect(decodeState(bytes)).toEqual({ ...state, hasPlainResults: false })
+  bytes[0] = 3
   expect(() => decodeState(bytes)).toThrow(/none of a replica of this version/)
 })
 

@@ -42,6 +42,11 @@ export class Sums implements StateMachine<Add, number, string, number> {
     this.#sums = new Map(parsed)
   }
 
+  /** As if commands had deleted everything. */
+  forgetAll(): void {
+    this.#sums.clear()
+  }
+
   /** All sums, for comparing nodes. */
   get content(): Record<string, number> {
     return Object.fromEntries([...this.#sums].toSorted(([a], [b]) => (a < b ? -1 : 1)))

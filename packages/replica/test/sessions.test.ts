@@ -10,10 +10,12 @@ import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
 import { Applier } from '../src/applier.ts'
 import { encodeState } from '../src/replica-snapshot.ts'
 import { settingsOf } from '../src/replica-settings.ts'
+import { encodeStored } from '../src/stored-result.ts'
 import { closeAll, leaderOf, replicaCluster, Sums, within } from './replica-cluster.ts'
 
 const one = { name: 'x', add: 1 }
 const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+const ofHex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
 
 describe('a session belongs to who opened it', () => {
   it('its id is 32 digits that were drawn at random, another one each time', async () => {
@@ -129,7 +131,6 @@ describe('a session that is in use does not end', () => {
 
 it('what release 0.0.0 wrote opens: its commands are applied once, and its sessions are nobody’s', async () => {
   const cluster = replicaCluster('a')
-  const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
   const add = Buffer.from(bytesOf(one)).toString('hex')
   const values = [
     `01 01 01 01 ${add}`, // session 1, sequence 1 again
@@ -140,11 +141,11 @@ it('what release 0.0.0 wrote opens: its commands are applied once, and its sessi
     `01 01 03 03 ${add}`,
   ]
   // Session 1 with the result of its sequence 1.
-  const sessions = hex('01 01 01 01 01 02 01 01 01 01 31')
+  const sessions = ofHex('01 01 01 01 01 02 01 01 01 01 31')
   await write(cluster.disks.get('a'), {
     bytes: encodeState({ sessions, machine: bytesOf([['x', 1]]) }),
     through: 2,
-    values: values.map(hex),
+    values: values.map(ofHex),
   })
   const nodes = await cluster.openAll()
   const [, node] = leaderOf(nodes)
@@ -171,9 +172,8 @@ function tableInUse(size: number): {
   const { sessions } = table
   for (const [index, session] of sessions.entries()) {
     const numbers = { sequence: 1, acknowledged: 1, bytes: bytesOf(one) }
-    table.apply(size + index + 1, { type: 'command', session, ...numbers }, () =>
-      bytesOf(index + 1),
-    )
+    const stored = encodeStored({ type: 'result', bytes: bytesOf(index + 1) })
+    table.apply(size + index + 1, { type: 'command', session, ...numbers }, () => stored)
   }
   return { table, sessions }
 }

@@ -1,16 +1,18 @@
 /**
- * Writes the corpora of snapshots and values. Those of release 0.0.0 are beside these. To be run once when their form is new:
+ * Writes the corpora of snapshots and values; those of release 0.0.0 are beside these, and stay. To be
+ * run once when their form is new:
  * npx tsx --conditions=@paxos/source test/write-corpus.ts
  */
 import { SessionTable } from '@paxos/core/multi'
 import { json } from '../src/codec.ts'
 import { encodeState } from '../src/replica-snapshot.ts'
+import { encodeStored } from '../src/stored-result.ts'
 import { writeCorpus } from '@paxos/testkit/fuzz'
 
 const table = new SessionTable()
 const machine = Uint8Array.of(5, 4, 3)
 const empty = encodeState({ sessions: table.encode(), machine: new Uint8Array(0) })
-const apply = (command: Uint8Array) => command
+const apply = (bytes: Uint8Array) => encodeStored({ type: 'result', bytes })
 table.apply(1, { type: 'open-session', space: 'caller', nonce: new Uint8Array(16) }, apply)
 const one = encodeState({ sessions: table.encode(), machine })
 const [session] = table.sessions
@@ -20,10 +22,17 @@ table.apply(
   { type: 'command', session, sequence: 1, acknowledged: 1, bytes: Uint8Array.of(9) },
   apply,
 )
+const withResult = encodeState({ sessions: table.encode(), machine })
+table.apply(
+  3,
+  { type: 'command', session, sequence: 2, acknowledged: 1, bytes: Uint8Array.of(9) },
+  () => encodeStored({ type: 'failed', message: 'No.' }),
+)
 writeCorpus(new URL('corpus/snapshot/', import.meta.url), {
   empty,
   one,
-  'with-result': encodeState({ sessions: table.encode(), machine }),
+  'with-result': withResult,
+  'with-failure': encodeState({ sessions: table.encode(), machine }),
 })
 
 const encode = (value: unknown) => json<unknown>().encode(value)

@@ -38,6 +38,13 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_SIMULATION,
   },
   {
+    name: 'log: a refusal of what was forwarded is believed from anybody',
+    file: `${MULTI}/node.ts`,
+    from: "if (from === this.#leaderId) step.tell({ type: 'forward-refused'",
+    to: "if (from !== '') step.tell({ type: 'forward-refused'",
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
+  },
+  {
     name: 'log: an acceptor accepts only above its promise, with > where >= is due',
     file: `${MULTI}/acceptor.ts`,
     from: 'if (compareBallots(ballot, this.#promised) < 0) return this.refuse(step, from, ballot)',

@@ -10,6 +10,8 @@ const SIMULATE = { type: 'simulate', profile: 'swarm', seeds: 40 } as const
 
 const BY_SIMULATION = [SIMULATE, { type: 'tests', file: 'replica.test.ts' }] as const
 
+const BY_FAILURES = [{ type: 'tests', file: 'failures.test.ts' }] as const
+
 export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: what rests on a save is sent before the save is done',
@@ -51,25 +53,25 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a restored node has lost the table of sessions',
     file: `${REPLICA}/applier.ts`,
-    from: 'this.#table = SessionTable.decode(sessions)',
-    to: 'this.#table = sessions.length > 0 ? new SessionTable() : SessionTable.decode(sessions)',
+    from: 'this.#table = table\n',
+    to: 'this.#table = table.size > 0 ? new SessionTable() : table\n',
     caughtBy: BY_SIMULATION,
   },
   {
     name: 'replica: a snapshot is taken without the table of sessions',
     file: `${REPLICA}/applier.ts`,
-    from: 'bytes: encodeState({ sessions: this.#table.encode(), machine }),',
-    to: 'bytes: encodeState({ sessions: new SessionTable().encode(), machine }),',
+    from: 'return encodeState({ sessions, machine })',
+    to: 'return encodeState({ sessions: new SessionTable().encode(), machine })',
     caughtBy: BY_SIMULATION,
   },
   {
     name: 'replica: each node ends idle sessions by its own clock',
     file: `${REPLICA}/applier.ts`,
-    from: '    const entry = decodeEntry(value)\n    let fresh',
-    to: `    const entry = decodeEntry(value)
+    from: '    const entry = entryIn(value)\n    let error',
+    to: `    const entry = entryIn(value)
     const sessions = this.sessionsIdleSince(nowMs - this.#settings.sessionTimeoutMs)
     this.#table.apply(slot, { type: 'expire-unused', sessions }, (bytes) => bytes)
-    let fresh`,
+    let error`,
     caughtBy: [
       SIMULATE,
       { type: 'tests', file: 'parts.test.ts' },
@@ -128,8 +130,72 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     file: `${REPLICA}/replica-node.ts`,
     from: 'if (fits && this.#applier.understands(value)) {',
     to: 'if (fits) {',
-    caughtBy: BY_SIMULATION,
-    isSlow: true,
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: a command that failed half-way is not undone',
+    file: `${REPLICA}/machine.ts`,
+    from: '    this.#undo(slot, thrown)\n',
+    to: '',
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: a command that was undone is applied again with the next one',
+    file: `${REPLICA}/machine.ts`,
+    from: `    if ('value' in made) {
+      this.#since.push({ slot, value })`,
+    to: `    this.#since.push({ slot, value })
+    if ('value' in made) {`,
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: every failure applies the whole log again',
+    file: `${REPLICA}/machine.ts`,
+    from: '    if (since.length >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()\n',
+    to: '',
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: a promise is taken for a result',
+    file: `${REPLICA}/machine.ts`,
+    from: 'if (!isThenable(value)) return value',
+    to: "if (!isThenable(value) || method === 'apply') return value",
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: what the memory or the stack of one node did not allow is an outcome',
+    file: `${REPLICA}/machine.ts`,
+    from: 'if (isOfThisNode(thrown)) throw thrown',
+    to: 'if (thrown === null) throw thrown',
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: an entry that a newer version may know is passed over',
+    file: `${REPLICA}/applier.ts`,
+    from: 'if (error instanceof DecodeError && isKnownKind(value)) return error',
+    to: 'if (error instanceof DecodeError && isKnownKind(value) !== null) return error',
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: a command is proposed that the codec cannot read back',
+    file: `${REPLICA}/codec.ts`,
+    from: 'if (REVERSIBLE.has(codec)) return bytes',
+    to: 'if (REVERSIBLE.has(codec) || bytes.length > 0) return bytes',
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: a command that the leader refused keeps its place in the session',
+    file: `${REPLICA}/proposals.ts`,
+    from: '        this.#removeCommand(pending.ticket.session, pending.ticket.sequence)\n        for (const outcome of pending.outcomes) outcome.reject(reason)\n      } else {',
+    to: '        for (const outcome of pending.outcomes) outcome.reject(reason)\n      } else {',
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: the state is not measured before a command is refused',
+    file: `${REPLICA}/space.ts`,
+    from: '    this.#measure()\n    const refusal',
+    to: '    const refusal',
+    caughtBy: [{ type: 'tests', file: 'space.test.ts' }],
   },
   {
     name: 'replica: a new leader ends sessions by what it saw before it led',

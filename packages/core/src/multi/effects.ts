@@ -34,6 +34,8 @@ export type LogEvent =
   | { readonly type: 'snapshot-installed'; readonly snapshot: Snapshot }
   /** Another node hands over commands, while this one leads. */
   | { readonly type: 'forwarded'; readonly from: NodeId; readonly values: readonly Uint8Array[] }
+  /** The leader has not proposed values that this node handed over: their REFUSED_HEAD_BYTES. */
+  | { readonly type: 'forward-refused'; readonly heads: readonly Uint8Array[] }
   /** The read may be answered from a state to which every slot through `slot` was applied. */
   | { readonly type: 'read-ready'; readonly id: number; readonly slot: Slot }
   /** No leader was there to confirm the read. It may be tried again. */

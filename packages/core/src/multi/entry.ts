@@ -8,7 +8,7 @@
 import type { Slot } from '../durability.ts'
 import { DecodeError, InvalidArgumentError } from '../errors.ts'
 import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
-import { MAX_NONCE_BYTES, MAX_SESSIONS, SESSION_NONCE_BYTES } from './limits.ts'
+import { MAX_NONCE_BYTES, MAX_SESSIONS, REFUSED_HEAD_BYTES, SESSION_NONCE_BYTES } from './limits.ts'
 import { readSessionId, readSpace, writeSessionId, writeSpace } from './session-id.ts'
 import type { SessionId, SessionSpace } from './session-id.ts'
 
@@ -113,7 +113,8 @@ export function encodeEntry(entry: Entry): Uint8Array {
 
 /**
  * What `value` says. Throws DecodeError, and nothing else, when it says nothing that this version
- * knows: whoever applies a log must stop there, for others may know it and go on differently.
+ * knows. Whoever applies a log takes it for a no-op when isKnownKind(), as all do; and must stop there
+ * when not, for others may know it and go on differently.
  */
 export function decodeEntry(value: Uint8Array): Entry {
   const reader = new ByteReader(value, 'an entry')
@@ -128,6 +129,20 @@ export function decodeEntry(value: Uint8Array): Entry {
  */
 export function isForwardable(value: Uint8Array): boolean {
   return value[0] === KIND.command || value[0] === KIND.openSession
+}
+
+/**
+ * Whether `value` is of a kind that this version knows. What is of a known kind and no entry is none
+ * to every version; of an unknown kind, only a newer version can tell.
+ */
+export function isKnownKind(value: Uint8Array): boolean {
+  const [kind] = value
+  return kind === undefined || Object.values<number>(KIND).includes(kind)
+}
+
+/** By what a value is named that a leader refuses. */
+export function headOf(value: Uint8Array): Uint8Array {
+  return value.slice(0, REFUSED_HEAD_BYTES)
 }
 
 /** By far the most frequent: its size is known before, and it is written once. */

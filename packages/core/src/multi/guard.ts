@@ -27,6 +27,7 @@ const TYPES: Readonly<Record<MultiPaxosMessage['type'], true>> = {
   support: true,
   handOver: true,
   forward: true,
+  forwardRefused: true,
   readIndex: true,
   readIndexAnswer: true,
   fetchEntries: true,
@@ -73,6 +74,8 @@ export class Guard {
   }
 
   #hasOnlyValues(message: MultiPaxosMessage): boolean {
+    // Of these each is looked at, for who hands over what is none has to be told.
+    if (message.type === 'forward') return true
     if ('values' in message) return message.values.every((value) => this.#isValue(value))
     if ('entries' in message) return message.entries.every(({ value }) => this.#isValue(value))
     return true

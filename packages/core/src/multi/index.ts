@@ -3,7 +3,14 @@
  * node; entries and sessions are for its host, to apply each command exactly once.
  */
 export type { LogEffects, LogEvent, MultiPaxosMessage } from './effects.ts'
-export { COMMAND_OVERHEAD_BYTES, decodeEntry, encodeEntry, isForwardable, NO_OP } from './entry.ts'
+export {
+  COMMAND_OVERHEAD_BYTES,
+  decodeEntry,
+  encodeEntry,
+  isForwardable,
+  isKnownKind,
+  NO_OP,
+} from './entry.ts'
 export type { CommandEntry, Entry, SessionUse } from './entry.ts'
 export { isEntry, isMultiPaxosMessage } from './guard.ts'
 export * from './limits.ts'

@@ -64,6 +64,13 @@ export const MAX_UNANSWERED_FETCHES = 2
  */
 export const MAX_UNANSWERED_CHUNKS = 10
 
+/**
+ * By so much of its beginning is a value named that a leader refuses: what an entry says before the
+ * bytes of its command, or before the end of its nonce, is shorter. So many as one message of values
+ * may hold fit into a frame.
+ */
+export const REFUSED_HEAD_BYTES = 96
+
 /** Reads that wait for their turn, at most; further ones fail at once, and are to be tried again. */
 export const MAX_WAITING_READS = 65_536
 

@@ -106,10 +106,23 @@ export interface HandOverMessage {
   readonly ballot: Ballot
 }
 
-/** A follower hands commands to the leader. Nobody answers: what was chosen shows what came in. */
+/**
+ * A follower hands commands to the leader. What was chosen shows what came in; only what the leader
+ * will not propose is answered, with ForwardRefused.
+ */
 export interface ForwardMessage {
   readonly type: 'forward'
   readonly values: readonly Uint8Array[]
+}
+
+/**
+ * The leader to who handed them over: "these values I do not propose." It speaks for this leader and
+ * this time alone: another copy of the same value may have come into the log, or may come in yet.
+ */
+export interface ForwardRefusedMessage {
+  readonly type: 'forwardRefused'
+  /** The first REFUSED_HEAD_BYTES of each value, or all of it: enough to know an entry again. */
+  readonly heads: readonly Uint8Array[]
 }
 
 /** A follower asks the leader: "through which slot must I have applied the log to read now?" */
@@ -176,6 +189,7 @@ export type LogMessage =
   | SupportMessage
   | HandOverMessage
   | ForwardMessage
+  | ForwardRefusedMessage
   | ReadIndexMessage
   | ReadIndexAnswerMessage
   | FetchEntriesMessage

@@ -11,6 +11,7 @@ import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import { LogStep } from './effects.ts'
 import type { LogEffects, MultiPaxosMessage } from './effects.ts'
+import { headOf } from './entry.ts'
 import { checkBatch, checkSnapshot, checkSuccessor } from './input.ts'
 import { LogNode } from './node.ts'
 import { settingsOf } from './options.ts'
@@ -129,8 +130,9 @@ export class MultiPaxos {
   }
 
   /**
-   * Hands commands to the leader, if another node leads; does nothing otherwise. Nobody answers:
-   * the host hands them over again until it sees them chosen. Throws as propose() does.
+   * Hands commands to the leader, if another node leads; does nothing otherwise. The host hands
+   * them over again until it sees them chosen, or is told 'forward-refused'. Throws as propose()
+   * does.
    */
   forward(values: readonly Uint8Array[]): LogEffects {
     checkBatch(values, this.#settings.isValue)
@@ -138,6 +140,15 @@ export class MultiPaxos {
       const leader = this.#node.leaderId
       if (leader !== null && leader !== this.id) step.send(leader, { type: 'forward', values })
     })
+  }
+
+  /**
+   * Tells `to` that this node will not propose `values`, which it handed over: see 'forwarded'. At
+   * most MAX_BATCH_VALUES; more throw InvalidArgumentError when they are sent.
+   */
+  refuse(to: NodeId, values: readonly Uint8Array[]): LogEffects {
+    const heads = values.map(headOf)
+    return this.#run((step) => step.send(to, { type: 'forwardRefused', heads }))
   }
 
   /**

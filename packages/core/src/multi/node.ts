@@ -11,6 +11,7 @@ import { LogAcceptor } from './acceptor.ts'
 import { CatchUp } from './catch-up.ts'
 import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
+import { headOf } from './entry.ts'
 import { Guard } from './guard.ts'
 import { Leader } from './leader.ts'
 import { MAX_SLOTS_AHEAD } from './limits.ts'
@@ -175,8 +176,10 @@ export class LogNode {
         if (this.#follows(from, message.ballot)) this.prepare(step)
         return
       case 'forward':
-        if (this.leader.phase === 'leading')
-          step.tell({ type: 'forwarded', from, values: message.values })
+        return this.#receiveForward(step, from, message.values)
+      case 'forwardRefused':
+        // Only from who was asked: what another node says of it is hearsay.
+        if (from === this.#leaderId) step.tell({ type: 'forward-refused', heads: message.heads })
         return
       case 'readIndex': {
         const { run, number } = message
@@ -208,6 +211,19 @@ export class LogNode {
     if (from !== this.leaderId || this.leader.phase !== 'idle') return false
     const { followed, promised } = this.acceptor
     return sameBallot(ballot, followed) && compareBallots(ballot, promised) >= 0
+  }
+
+  /** What is no value of this log is refused here; the host may refuse more. */
+  #receiveForward(step: LogStep, from: NodeId, values: readonly Uint8Array[]): void {
+    if (this.leader.phase !== 'leading') return
+    const { isValue } = this.#settings
+    const heads = values.filter((value) => !isValue(value)).map(headOf)
+    if (heads.length > 0) {
+      step.send(from, { type: 'forwardRefused', heads })
+      step.tell({ type: 'disbelieved', from, reason: 'value' })
+    }
+    const taken = heads.length > 0 ? values.filter((value) => isValue(value)) : values
+    if (taken.length > 0) step.tell({ type: 'forwarded', from, values: taken })
   }
 
   #receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage): void {

@@ -167,10 +167,14 @@ export class SessionTable {
   }
 
   /**
-   * The table that `encode` made these bytes of. Throws DecodeError, and nothing else, when there
-   * is none within the limits.
+   * The table that `encode` made these bytes of; its results are what `resultOf` makes of those
+   * that are stored. Throws DecodeError, and nothing else, when there is none within the limits.
    */
-  static decode(bytes: Uint8Array, limits: SessionLimits = LIMITS): SessionTable {
+  static decode(
+    bytes: Uint8Array,
+    limits: SessionLimits = LIMITS,
+    resultOf = (stored: Uint8Array): Uint8Array => stored,
+  ): SessionTable {
     const reader = new ByteReader(bytes, 'a table of sessions')
     const table = new SessionTable(limits)
     const form = reader.byte()
@@ -178,7 +182,7 @@ export class SessionTable {
     const count = reader.integer()
     let last = 0
     reader.times(count, () => {
-      const session = readSession(reader, form, limits)
+      const session = readSession(reader, { form, limits, resultOf })
       if (session.openedAt <= last) throw reader.malformed('its sessions are out of order')
       last = session.openedAt
       if (table.#isFull(session.space)) throw reader.malformed('it has too many sessions')
@@ -305,7 +309,14 @@ function acknowledge(session: Session, acknowledged: number): void {
   session.acknowledged = acknowledged
 }
 
-function readSession(reader: ByteReader, form: number, limits: SessionLimits): Session {
+interface TableForm {
+  /** The first byte of the table. */
+  readonly form: number
+  readonly limits: SessionLimits
+  readonly resultOf: (stored: Uint8Array) => Uint8Array
+}
+
+function readSession(reader: ByteReader, { form, limits, resultOf }: TableForm): Session {
   const openedAt = reader.positive()
   const space = form === FORM ? readSpace(reader) : 'slot'
   const nonce = space === 'slot' ? reader.sizedBytes() : reader.fixedBytes(SESSION_NONCE_BYTES)
@@ -321,7 +332,7 @@ function readSession(reader: ByteReader, form: number, limits: SessionLimits): S
     const sequence = reader.positive()
     if (sequence <= last) throw reader.malformed('its results are out of order')
     last = sequence
-    results.set(sequence, reader.sizedBytes())
+    results.set(sequence, resultOf(reader.sizedBytes()))
   })
   return { space, nonce, openedAt, usedAt, acknowledged, results }
 }

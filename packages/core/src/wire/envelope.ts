@@ -144,4 +144,5 @@ export const MESSAGES: {
       bytes,
     }),
   ],
+  forwardRefused: [36, message({ heads: values })],
 }

@@ -3,6 +3,7 @@ import {
   COMMAND_OVERHEAD_BYTES,
   decodeEntry,
   encodeEntry,
+  isKnownKind,
   MAX_NONCE_BYTES,
   MAX_SESSIONS,
   NO_OP,
@@ -172,6 +173,18 @@ describe('an entry of the log', () => {
     const value = Uint8Array.from(Buffer.from(hex, 'hex'))
     expect(() => decodeEntry(value)).toThrow(DecodeError)
     expect(() => decodeEntry(value)).toThrow(reason)
+  })
+
+  it.each([
+    ['nothing', '', true],
+    ['a no-op with more behind it', '0000', true],
+    ['a command that is cut off', '010101', true],
+    ['a session without a nonce', '02', true],
+    ['fewer sessions than announced', '030501', true],
+    ['the kind that is kept for the members', '04', false],
+    ['a kind of a version to come', 'ff00', false],
+  ])('%s (%s) is of a kind that this version knows: %s', (_, hex, isKnown) => {
+    expect(isKnownKind(Uint8Array.from(Buffer.from(hex, 'hex')))).toBe(isKnown)
   })
 
   it.each<[string, Entry]>([

@@ -121,7 +121,6 @@ describe('slots that are far ahead', () => {
 describe('values that are none', () => {
   const BAD: readonly MultiPaxosMessage[] = [
     accept(B1, 1, 1, ['x', '!']),
-    { type: 'forward', values: values('x', '!') },
     promise(at(1), 1, { entries: [entry(1, B1, 'x'), entry(2, B1, '!')] }),
     { type: 'fetched', from: 1, entries: [entry(1, B1, '!')], chosenThrough: 1 },
   ]
@@ -131,6 +130,18 @@ describe('values that are none', () => {
     for (const node of [nodeA({ isValue }), candidate, leadingA({ isValue })]) {
       expect(node.receive('b', message)).toEqual(disbelieved('b', 'value'))
     }
+  })
+
+  it('and that another node hands over are refused to it, while the others are taken', () => {
+    const forward = { type: 'forward', values: values('x', '!') } as const
+    expect(nodeA({ isValue }).receive('b', forward)).toEqual({ send: [], events: [] })
+    expect(leadingA({ isValue }).receive('b', forward)).toEqual({
+      send: [{ to: 'b', message: { type: 'forwardRefused', heads: values('!') } }],
+      events: [
+        { type: 'disbelieved', from: 'b', reason: 'value' },
+        { type: 'forwarded', from: 'b', values: values('x') },
+      ],
+    })
   })
 
   it('are refused where they are proposed or handed over', () => {

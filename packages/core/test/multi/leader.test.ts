@@ -1,6 +1,7 @@
-import { InvalidArgumentError, majority, MAX_VALUE_BYTES } from '@paxos/core'
+import { InvalidArgumentError, majority, MAX_FRAME_BYTES, MAX_VALUE_BYTES } from '@paxos/core'
 import { MAX_BATCH_VALUES, MAX_SLOTS_AHEAD, MultiPaxos, PAGE_BYTES } from '@paxos/core/multi'
-import { VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
+import { REFUSED_HEAD_BYTES, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
+import { encode } from '@paxos/core/wire'
 import { describe, expect, it } from 'vitest'
 import { at } from '../messages.ts'
 import { accept, accepted, bytes, entry, heartbeat, heartbeatAnswer } from './one-node.ts'
@@ -460,6 +461,26 @@ describe('commands that are handed over', () => {
       { type: 'forwarded', from: 'c', values: values('x') },
     ])
     expect(leader.forward(values('x'))).toEqual(NO_EFFECTS)
+  })
+
+  it('and are refused: who asked is told by their beginnings, and believes only its leader', () => {
+    const long = Uint8Array.from({ length: 2 * REFUSED_HEAD_BYTES }, (_, index) => index)
+    const heads = [bytes('x'), long.slice(0, REFUSED_HEAD_BYTES)]
+    const message = { type: 'forwardRefused', heads } as const
+    expect(leadingA().refuse('c', [bytes('x'), long]).send).toEqual([{ to: 'c', message }])
+    const follower = nodeA()
+    expect(follower.receive('b', message)).toEqual(NO_EFFECTS)
+    follower.receive('b', heartbeat(B1, 1, 0))
+    expect(follower.receive('c', message)).toEqual(NO_EFFECTS)
+    expect(follower.receive('b', message).events).toEqual([{ type: 'forward-refused', heads }])
+  })
+
+  it('a refusal of as many as one message may hand over fits into a frame', () => {
+    const heads = Array.from({ length: MAX_BATCH_VALUES }, () => new Uint8Array(REFUSED_HEAD_BYTES))
+    const message = { type: 'forwardRefused', heads } as const
+    expect(
+      encode({ cluster: 'c'.repeat(255), from: 'a'.repeat(255), message }).length,
+    ).toBeLessThan(MAX_FRAME_BYTES)
   })
 })
 

@@ -61,6 +61,8 @@ export function showLogMessage(message: MultiPaxosMessage): string {
       return `hands over ${formatBallot(message.ballot)}`
     case 'forward':
       return `forwards ${list(message.values)}`
+    case 'forwardRefused':
+      return `refuses ${list(message.heads)}`
     case 'readIndex':
       return `asks for a read index, request ${message.number}`
     case 'readIndexAnswer':
@@ -103,6 +105,8 @@ export function showLogEvent(event: LogEvent): string {
       return `installs a snapshot through ${event.snapshot.through}`
     case 'forwarded':
       return `takes over ${list(event.values)} from ${event.from}`
+    case 'forward-refused':
+      return `is refused ${list(event.heads)}`
     case 'read-ready':
       return `may answer read ${event.id} at slot ${event.slot}`
     case 'read-failed':

@@ -118,6 +118,7 @@ export const messages: {
   }),
   handOver: fc.record({ type: type('handOver'), ballot }),
   forward: fc.record({ type: type('forward'), values }),
+  forwardRefused: fc.record({ type: type('forwardRefused'), heads: values }),
   readIndex: fc.record({ type: type('readIndex'), run: slot, number: slot }),
   readIndexAnswer: fc.record({
     type: type('readIndexAnswer'),

@@ -19,7 +19,8 @@ interface Vector {
 const vectors: readonly Vector[] = JSON.parse(
   readFileSync(new URL('vectors.json', import.meta.url), 'utf8'),
   (key, value: unknown) => {
-    if (key === 'values' && Array.isArray(value)) return value.map(String).map(bytesOf)
+    const isList = key === 'values' || key === 'heads'
+    if (isList && Array.isArray(value)) return value.map(String).map(bytesOf)
     return typeof value === 'string' && (key === 'value' || key === 'bytes')
       ? bytesOf(value)
       : value

@@ -1,0 +1,229 @@
+/**
+ * The application's state machine, at arm's length: whatever it does with a command becomes an
+ * outcome that is the same on every node. What fails half-way is undone: the newest snapshot is
+ * restored, and what was applied since is applied again. Must never leave a state that the log does
+ * not lead to, nor go on from one that is not known.
+ */
+import { DecodeError, invariant, InvalidArgumentError, InvariantError } from '@paxos/core'
+import type { Slot } from '@paxos/core'
+import { isBytes } from './codec.ts'
+import { CHECKPOINT_AFTER_COMMANDS, MAX_MESSAGE_CHARACTERS, MAX_RESULT_BYTES } from './limits.ts'
+import type { ReplicaSettings } from './replica-settings.ts'
+import { decodeStored, encodeStored, errorOf } from './stored-result.ts'
+import type { StoredResult } from './stored-result.ts'
+
+/** A command whose outcome the state holds. */
+interface AppliedCommand {
+  readonly slot: Slot
+  /** As the log holds it. */
+  readonly value: Uint8Array
+}
+
+/** What became of a command. */
+export interface Execution {
+  readonly stored: Uint8Array
+  /** Why there is no result, as its caller is told. */
+  readonly error: Error | null
+}
+
+/** The state machine of one node. */
+export class Machine<Command, Result, Query, Answer> {
+  readonly #settings: ReplicaSettings<Command, Result, Query, Answer>
+  /** The command in a value of the log. */
+  readonly #commandIn: (value: Uint8Array) => Uint8Array
+  /** A snapshot of before what is in `#since`; `null` when the machine could not give one. */
+  #base: Uint8Array | null = null
+  /** What was applied since: the values are those that the engine keeps in memory anyway. */
+  #since: AppliedCommand[] = []
+
+  constructor(
+    settings: ReplicaSettings<Command, Result, Query, Answer>,
+    commandIn: (value: Uint8Array) => Uint8Array,
+  ) {
+    this.#settings = settings
+    this.#commandIn = commandIn
+  }
+
+  /**
+   * Applies a command, which is `bytes` and stands in `value`. Throws only what makes the state
+   * unknown: the node has to stop.
+   */
+  execute(slot: Slot, value: Uint8Array, bytes: Uint8Array): Execution {
+    const decoded = attempt(() => this.#settings.commandCodec.decode(bytes))
+    if ('thrown' in decoded) return failed('The codec cannot read the command', decoded.thrown)
+    const made = attempt(() => this.#resultOf(decoded.value, slot))
+    if ('value' in made) {
+      this.#since.push({ slot, value })
+      return { stored: encodeStored({ type: 'result', bytes: made.value }), error: null }
+    }
+    const { thrown } = made
+    if (isRefusal(thrown)) return outcome({ type: 'refused', message: wordsOf(thrown) }, thrown)
+    this.#undo(slot, thrown)
+    return failed('The state machine could not apply the command', thrown)
+  }
+
+  /** Reads a result that a Machine stored. Throws what its caller is to be told. */
+  resultOf(stored: StoredResult, error: Error | null): Result {
+    if (stored.type !== 'result') throw error ?? errorOf(stored, undefined)
+    const read = attempt(() => this.#settings.resultCodec.decode(stored.bytes))
+    if ('value' in read) return read.value
+    throw new DecodeError(
+      'The command was applied, and the codec cannot read its result. Give every node of the ' +
+        'cluster the same codec.',
+      { cause: read.thrown },
+    )
+  }
+
+  query(query: Query): Answer {
+    const { stateMachine } = this.#settings
+    if (stateMachine.query === undefined) {
+      throw new InvalidArgumentError(
+        'The state machine takes no queries. Give it a method query().',
+      )
+    }
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked to be no promise, which is all that the type leaves out
+    return atOnce('query', stateMachine.query(query)) as Answer
+  }
+
+  /** The state in bytes. Throws what the state machine throws, and TypeError for no bytes. */
+  snapshot(): Uint8Array {
+    const bytes: unknown = atOnce('snapshot', this.#settings.stateMachine.snapshot())
+    if (isBytes(bytes)) return bytes
+    throw new InvalidArgumentError('snapshot() returned no bytes. Have it return a Uint8Array.')
+  }
+
+  /** The state as it is now is `bytes`, which nobody changes: from here on, failures begin there. */
+  rebase(bytes: Uint8Array | null): void {
+    this.#base = bytes
+    this.#since = []
+  }
+
+  /** Replaces the state by that of `bytes`, which nobody changes. */
+  restore(bytes: Uint8Array): void {
+    // Its own copy, for it may keep and change it.
+    atOnce('restore', this.#settings.stateMachine.restore(bytes.slice()))
+    this.rebase(bytes)
+  }
+
+  /** Applies, checks and encodes; what any of the three throws is of one kind. */
+  #resultOf(command: Command, slot: Slot): Uint8Array {
+    const { stateMachine, resultCodec } = this.#settings
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked to be no promise, which is all that the type leaves out
+    const result = atOnce('apply', stateMachine.apply(command, slot)) as Result
+    const bytes: unknown = resultCodec.encode(result)
+    if (!isBytes(bytes)) {
+      throw new InvalidArgumentError('The codec made no bytes of the result. Correct the codec.')
+    }
+    if (bytes.byteLength <= MAX_RESULT_BYTES) return bytes
+    throw new InvalidArgumentError(
+      `The result takes ${bytes.byteLength} bytes, and may take ${MAX_RESULT_BYTES}. ` +
+        'Return less, and read the rest by a query.',
+    )
+  }
+
+  /** Brings back the state before a command that failed half-way. */
+  #undo(slot: Slot, cause: unknown): void {
+    const base = this.#base
+    if (base === null) {
+      throw new InvariantError(
+        `A command failed in slot ${slot}, and there is no snapshot from which to undo it. ` +
+          'Have the state machine throw CommandRefusedError before it changes anything.',
+        { cause },
+      )
+    }
+    const since = this.#since
+    const undone = attempt(() => {
+      this.restore(base)
+      for (const { slot: earlier, value } of since) {
+        const command = this.#settings.commandCodec.decode(this.#commandIn(value))
+        atOnce('apply', this.#settings.stateMachine.apply(command, earlier))
+      }
+    })
+    if ('thrown' in undone) {
+      throw new InvariantError(
+        `A command failed in slot ${slot}, and could not be undone: ` +
+          `${sentence(wordsOf(undone.thrown))} ` +
+          'Correct the state machine: the same commands must lead to the same state each time.',
+        { cause: undone.thrown },
+      )
+    }
+    this.#since = since
+    if (since.length >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()
+  }
+
+  /** The next failure need not apply all that again. Without a snapshot it has to. */
+  #checkpoint(): void {
+    const taken = attempt(() => this.snapshot())
+    if ('value' in taken) this.rebase(taken.value)
+  }
+}
+
+/** `value`, if it is none that comes later. A promise that nobody awaits must not end the process. */
+function atOnce(method: string, value: unknown): unknown {
+  if (!isThenable(value)) return value
+  Promise.resolve(value).catch(() => undefined)
+  throw new InvalidArgumentError(
+    `${method}() returned a promise: a state machine answers at once. Take "async" away from it; ` +
+      'do what takes time before the command is proposed, or after its result is known.',
+  )
+}
+
+function isThenable(value: unknown): boolean {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return isObject && 'then' in value && typeof value.then === 'function'
+}
+
+/** What `give` returns or throws; but throws what is no property of the command. */
+function attempt<T>(give: () => T): { readonly value: T } | { readonly thrown: unknown } {
+  try {
+    return { value: give() }
+  } catch (thrown) {
+    if (isOfThisNode(thrown)) throw thrown
+    return { thrown }
+  }
+}
+
+/**
+ * Whether an error may come on one node and not on another: the stack or the memory was used up, or
+ * what must be true was not. By their words, for the platforms have no class for them.
+ */
+function isOfThisNode(thrown: unknown): boolean {
+  if (thrown instanceof InvariantError) return true
+  if (!(thrown instanceof Error)) return false
+  const isLimit = thrown instanceof RangeError || thrown.name === 'InternalError'
+  return isLimit && /call stack|recursion|out of memory|allocation failed/i.test(thrown.message)
+}
+
+/** By the code, for a bundle may hold the class twice. */
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_PAXOS_COMMAND_REFUSED'
+}
+
+function failed(what: string, thrown: unknown): Execution {
+  const message =
+    `${what}, which was therefore not applied on any node: ${sentence(wordsOf(thrown))} ` +
+    'Correct the command, or what could not handle it, and propose it as another one.'
+  return outcome({ type: 'failed', message }, thrown)
+}
+
+function outcome(
+  failure: Exclude<StoredResult, { readonly type: 'result' }>,
+  cause: unknown,
+): Execution {
+  const stored = encodeStored(failure)
+  const read = decodeStored(stored)
+  invariant(read.type !== 'result', 'a failure was stored as a result')
+  return { stored, error: errorOf(read, cause) }
+}
+
+function sentence(words: string): string {
+  return /[.!?…]$/.test(words) ? words : `${words}.`
+}
+
+/** What was thrown, in words, which are all that is kept of it. */
+function wordsOf(thrown: unknown): string {
+  const words = attempt(() => (thrown instanceof Error ? thrown.message : String(thrown)))
+  const text = 'value' in words && words.value !== '' ? words.value : 'an error without words'
+  if (text.length <= MAX_MESSAGE_CHARACTERS) return text
+  return `${text.slice(0, MAX_MESSAGE_CHARACTERS)}…`
+}
