@@ -3,6 +3,7 @@
  * leave a timer, a listener or a waiter behind: waiting for years in vain costs nothing when over.
  */
 import { InvalidArgumentError } from '@paxos/core'
+import { onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
 import { TimeoutError } from './errors.ts'
 import { MAX_TIMEOUT_MS } from './limits.ts'
@@ -61,7 +62,6 @@ export class Outcome<T> {
       const settled = this.#settled
       if (settled !== null) return answer({ resolve, reject }, settled)
 
-      const aborted = (): void => waiter.reject(signal?.reason)
       const cancelTimer =
         timeoutMs === undefined
           ? null
@@ -69,7 +69,7 @@ export class Outcome<T> {
       const forget = (): void => {
         this.#waiters.delete(waiter)
         cancelTimer?.()
-        signal?.removeEventListener('abort', aborted)
+        forgetSignal?.()
       }
       const waiter: Waiter<T> = {
         resolve: (value) => {
@@ -82,7 +82,8 @@ export class Outcome<T> {
         },
       }
       this.#waiters.add(waiter)
-      signal?.addEventListener('abort', aborted)
+      const forgetSignal =
+        signal === undefined ? null : onAbort(signal, () => waiter.reject(signal.reason))
     })
   }
 

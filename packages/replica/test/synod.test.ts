@@ -227,13 +227,14 @@ describe('every wait can be given up', () => {
     expect(world.clock.pending).toBe(timers + 1)
     const timedOut = alone.learn({ signal: controller.signal, timeoutMs: 1 })
     const refusal = expect(timedOut).rejects.toBeInstanceOf(TimeoutError)
-    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(2)
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1)
     await world.clock.advance(1)
     await refusal
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1)
     const reason = new Error('changed my mind')
     controller.abort(reason)
     expect(await outcome(wait)).toBe(reason)
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
     expect(world.clock.pending).toBe(timers)
   })
 
