@@ -3,7 +3,7 @@
  * and what is read. Each of those is in a file of its own; here is only what goes from one to
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
-import { InvalidArgumentError, majority, MAX_VALUE_BYTES } from '@paxos/core'
+import { InvalidArgumentError, majority, MAX_VALUE_BYTES, requireOptions } from '@paxos/core'
 import type { Durability, NodeId, Saved, Slot } from '@paxos/core'
 import {
   callerSession,
@@ -17,6 +17,7 @@ import {
 } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
+import { requireText, requireWait } from './arguments.ts'
 import type { Ticket } from './client-session.ts'
 import { ClosedError, OverloadedError, SessionExpiredError, ValueTooLargeError } from './errors.ts'
 import type { StoppedError } from './errors.ts'
@@ -134,12 +135,14 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#maintain()
   }
 
-  async propose(command: Command, { session, ...wait }: ProposeOptions): Promise<Result> {
+  async propose(command: Command, options: ProposeOptions): Promise<Result> {
+    requireWait('propose', options, ['session'])
     this.#requireRunning()
+    const { session, ...wait } = options
     const { commandCodec, clock, metrics } = this.#settings
     const bytes = commandCodec.encode(command)
     requireFits(bytes)
-    const ticket = session === undefined ? null : ticketOf(session)
+    const ticket = session === undefined ? null : ticketOf(requirePlace(session))
     const startedAtMs = clock.nowMs()
     const outcome = new Outcome<Result>(clock)
     const result = outcome.wait(wait)
@@ -150,6 +153,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 
   async openSession(options: WaitOptions): Promise<string> {
+    requireWait('openSession', options)
     this.#requireRunning()
     const outcome = new Outcome<string>(this.#settings.clock)
     const opened = outcome.wait(options)
@@ -157,8 +161,11 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     return await opened
   }
 
-  async query(query: Query, { consistency, ...wait }: QueryOptions): Promise<Answer> {
+  async query(query: Query, options: QueryOptions): Promise<Answer> {
+    requireWait('query', options, ['consistency'])
     this.#requireRunning()
+    const { consistency = 'linearizable', ...wait } = options
+    requireConsistency(consistency)
     if (consistency === 'local') return this.#applier.query(query)
     if (this.#reads.size >= MAX_PENDING_READS) this.#reads.retry()
     if (this.#reads.size >= MAX_PENDING_READS) {
@@ -403,6 +410,20 @@ function requireFits({ byteLength }: Uint8Array): void {
   throw new ValueTooLargeError(
     `The command takes ${byteLength} bytes, and ${limit} fit into a frame. ` +
       'Store what is large elsewhere, and put into the command where it is.',
+  )
+}
+
+/** A session and a sequence as plain JavaScript gives them. */
+function requirePlace<Place extends { readonly id: unknown }>(session: Place): Place {
+  requireOptions('session', session, ['id', 'sequence'])
+  requireText('The id of a session', session.id)
+  return session
+}
+
+function requireConsistency(consistency: unknown): void {
+  if (consistency === 'linearizable' || consistency === 'local') return
+  throw new InvalidArgumentError(
+    `A consistency is 'linearizable' or 'local'. Give one of them, or leave it out.`,
   )
 }
 

@@ -17,7 +17,7 @@ import type { Logger, Metrics } from './telemetry.ts'
 
 export interface ReplicaOptions<Command = Json, Result = Json, Query = never, Answer = never> {
   /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
-  readonly cluster?: string
+  readonly cluster?: string | undefined
   /** This node: one of the members. */
   readonly id: NodeId
   /**

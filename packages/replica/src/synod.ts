@@ -3,17 +3,18 @@
  * durability adapter and a clock. (The Synod is the single-decree parliament of Lamport's
  * Part-Time Parliament, §2.) It must never report a value that is not chosen.
  */
-import { DecodeError, majority, MAX_VALUE_BYTES } from '@paxos/core'
+import { DecodeError, majority, MAX_VALUE_BYTES, requireOptions } from '@paxos/core'
 import type { Durability, Envelope, Event, Message, NodeId, Saved, Transport } from '@paxos/core'
 import { HeartbeatNode } from '@paxos/core/functional'
-import { platformClock } from './clock.ts'
+import { requireFunction, requireMethods, requireWait } from './arguments.ts'
 import type { Clock } from './clock.ts'
 import { json } from './codec.ts'
 import type { Codec, Json } from './codec.ts'
+import { COMMON_OPTIONS, commonSettingsOf } from './common-options.ts'
+import type { CommonSettings } from './common-options.ts'
 import { ClosedError, ValueTooLargeError } from './errors.ts'
 import { Host } from './host.ts'
 import type { DropReason, Observation } from './host.ts'
-import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
 
@@ -22,7 +23,7 @@ export type SynodObservation = Observation<Message<Uint8Array>, Event<Uint8Array
 
 export interface SynodOptions<V = Json> {
   /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
-  readonly cluster?: string
+  readonly cluster?: string | undefined
   /** This node: one of the members. */
   readonly id: NodeId
   /** Every node of the cluster, this one included, and where it listens. The same on all nodes. */
@@ -32,7 +33,7 @@ export interface SynodOptions<V = Json> {
   /** Where promises are kept. A fresh adapter: it is opened here, and closed by close(). */
   readonly durability: Durability
   /** Values to bytes and back, the same on all nodes. Default: JSON. */
-  readonly codec?: Codec<V>
+  readonly codec?: Codec<V> | undefined
   /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
   readonly heartbeatPeriodMs?: number | undefined
   /** How long a leader may be silent, in milliseconds, above the period. Default: 1000. */
@@ -40,11 +41,11 @@ export interface SynodOptions<V = Json> {
   /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
   readonly retransmitIntervalMs?: number | undefined
   /** Told of every message, save, event and dropped frame, as it happens. Must not throw. */
-  readonly observe?: (observation: SynodObservation) => void
+  readonly observe?: ((observation: SynodObservation) => void) | undefined
   /** Default: the clock of this machine. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Numbers in [0, 1), for jitter; no safety rests on them. Default: Math.random. */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
 }
 
 /** What a node knows of itself. */
@@ -84,51 +85,44 @@ export class Synod<V = Json> {
    * CorruptionError, a TransportError, …); then nothing is left open.
    */
   static async open<V = Json>(options: SynodOptions<V>): Promise<Synod<V>> {
-    const { cluster = DEFAULT_CLUSTER, id } = options
-    const members = requireMembers(cluster, id, options.members)
-    const saved = await options.durability.open()
+    const settings = settingsOf(options)
+    const saved = await settings.durability.open()
     let synod: Synod<V>
     try {
-      synod = new Synod(options, members, saved)
+      synod = new Synod(settings, saved)
     } catch (error) {
-      await options.durability.close()
+      await settings.durability.close()
       throw error
     }
     await synod.#host.start()
     return synod
   }
 
-  private constructor(
-    options: SynodOptions<V>,
-    members: ReadonlyMap<NodeId, string>,
-    saved: Saved,
-  ) {
-    const { cluster = DEFAULT_CLUSTER, clock = platformClock, observe } = options
-    this.#codec = options.codec ?? json()
+  private constructor(settings: SynodSettings<V>, saved: Saved) {
+    const { cluster, id, members, clock, random, transport, durability, observe } = settings
+    this.#codec = settings.codec
     this.#engine = new HeartbeatNode({
-      id: options.id,
+      ...settings.timing,
+      id,
       quorums: majority(members.keys()),
       saved,
       isValue: (value) => canDecode(this.#codec, value),
-      heartbeatPeriodMs: options.heartbeatPeriodMs,
-      livenessWindowMs: options.livenessWindowMs,
-      retransmitIntervalMs: options.retransmitIntervalMs,
-      random: options.random ?? Math.random,
+      random,
     })
     this.#outcome = new Outcome(clock)
     this.chosen = this.#outcome.wait()
     this.chosen.catch(() => undefined)
     this.#host = new Host({
       cluster,
-      id: options.id,
+      id,
       members,
       engine: this.#engine,
       understands: isMessage,
-      transport: options.transport,
-      durability: options.durability,
+      transport,
+      durability,
       clock,
       observe: (observation) => {
-        observe?.(observation)
+        observe(observation)
         if (observation.type !== 'event' || observation.event.type !== 'chosen') return
         this.#learnt(observation.event.value)
       },
@@ -147,6 +141,7 @@ export class Synod<V = Json> {
    * StoppedError.
    */
   async propose(value: V, options: WaitOptions = {}): Promise<V> {
+    requireWait('propose', options)
     const bytes = this.#codec.encode(value)
     if (bytes.byteLength > MAX_VALUE_BYTES) {
       throw new ValueTooLargeError(
@@ -161,6 +156,7 @@ export class Synod<V = Json> {
 
   /** Resolves with the chosen value, without proposing one. Gives up as propose does. */
   async learn(options: WaitOptions = {}): Promise<V> {
+    requireWait('learn', options)
     return await this.#outcome.wait(options)
   }
 
@@ -200,6 +196,27 @@ function canDecode(codec: Codec<unknown>, bytes: Uint8Array): boolean {
   } catch {
     return false
   }
+}
+
+/** Options with their defaults. */
+interface SynodSettings<V> extends CommonSettings {
+  readonly codec: Codec<V>
+  readonly observe: (observation: SynodObservation) => void
+}
+
+const OPTIONS = [
+  ...COMMON_OPTIONS,
+  'codec',
+  'observe',
+] as const satisfies readonly (keyof SynodOptions)[]
+
+/** Throws InvalidArgumentError for options that can never work. */
+function settingsOf<V>(options: SynodOptions<V>): SynodSettings<V> {
+  requireOptions('Synod.open', options, OPTIONS)
+  const { codec = json<V>(), observe = () => undefined } = options
+  requireMethods('codec', codec, ['encode', 'decode'], 'an object with both, such as json()')
+  requireFunction('observe', observe)
+  return { ...commonSettingsOf(options), codec, observe }
 }
 
 /** Every message of a single decree; those of a log are for other engines. */

@@ -307,7 +307,7 @@ describe('bad input is refused with one clear sentence, and nothing is left open
   it('an address that is taken: the disk is closed again', async () => {
     const world = cluster('a', 'b')
     await openOne(world, 'a')
-    const members = { a: world.members['a'] ?? '', b: world.members['a'] ?? '' }
+    const members = { a: 'memory://elsewhere', b: world.members['a'] ?? '' }
     const error = await outcome(world.open('b', { members }))
     expect(error).toMatchObject({ code: 'ERR_PAXOS_ADDRESS_IN_USE' })
     await openOne(world, 'b')
