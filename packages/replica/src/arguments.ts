@@ -53,6 +53,12 @@ function wayOutOf(value: unknown, example: string): string {
   return `Give ${example}.`
 }
 
+/** Throws InvalidArgumentError unless `value` can take words of every weight. */
+export function requireLogger(value: unknown): void {
+  const levels = ['debug', 'info', 'warn', 'error']
+  requireMethods('logger', value, levels, 'an object with all four, such as console')
+}
+
 /** Throws InvalidArgumentError unless `options` are those of a call that waits, and `more`. */
 export function requireWait(name: string, options: unknown, more: readonly string[] = []): void {
   requireOptions(name, options, [...WAIT_OPTIONS, ...more])

@@ -19,8 +19,8 @@ import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
 import { requireText, requireWait } from './arguments.ts'
 import type { Ticket } from './client-session.ts'
-import { ClosedError, OverloadedError, SessionExpiredError, ValueTooLargeError } from './errors.ts'
-import type { StoppedError } from './errors.ts'
+import { ClosedError, OverloadedError, SessionExpiredError, StoppedError } from './errors.ts'
+import { ValueTooLargeError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Host } from './host.ts'
 import type { Observation } from './host.ts'
@@ -36,6 +36,7 @@ import type { ReplicaStatus } from './replica.ts'
 import { settingsOf } from './replica-settings.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
 import { isState } from './replica-snapshot.ts'
+import { Watch } from './watch.ts'
 
 /** Opens everything and starts. When it rejects, nothing is left open. */
 export async function openReplicaNode<Command, Result, Query, Answer>(
@@ -77,6 +78,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #outbox: Outbox
   readonly #proposals: Proposals<Result>
   readonly #reads: Reads
+  readonly #watch: Watch
   #ended: Error | null = null
   #cancelMaintenance: (() => void) | null = null
   #cancelWarning: (() => void) | null = null
@@ -106,11 +108,22 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       members,
       engine: this.#engine,
       understands: isMultiPaxosMessage,
+      isFresh: () => this.#engine.chosenThrough === 0,
       transport,
       durability,
       clock,
       observe: (observation) => this.#observe(observation),
       onStopped: (error) => this.#stopped(error),
+    })
+    this.#watch = new Watch({
+      watched: this.#host,
+      peers: [...members.keys()].filter((member) => member !== id),
+      isLeaderless: () => this.#engine.leader === null,
+      livenessWindowMs: settings.timing.livenessWindowMs,
+      clock,
+      logger: settings.logger,
+      metrics: settings.metrics,
+      tell: (notice) => this.events.push(notice),
     })
     this.#outbox = new Outbox(this.#engine, (give) => this.#host.input(give))
     this.#proposals = new Proposals({
@@ -133,6 +146,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       throw error
     }
     this.#maintain()
+    if (this.#ended === null) this.#watch.start()
   }
 
   async propose(command: Command, options: ProposeOptions): Promise<Result> {
@@ -196,24 +210,32 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 
   status(): ReplicaStatus {
-    const { id, phase, ballot, leader, chosenThrough, slotsInFlight, peers } = this.#engine
+    const { id, ballot, leader, chosenThrough, slotsInFlight, peers } = this.#engine
+    const isOver = this.#ended !== null
     return {
       id,
-      role: phase === 'leading' ? 'leader' : phase === 'preparing' ? 'candidate' : 'follower',
-      ballot,
-      leader,
+      role: this.#role,
+      ballot: isOver ? null : ballot,
+      leader: isOver ? null : leader,
       chosenThrough,
       appliedThrough: this.#applier.appliedThrough,
       snapshotThrough: this.#applier.snapshotThrough,
-      lag: Object.fromEntries([...peers].map(([peer, { lag }]) => [peer, lag])),
-      inFlight: slotsInFlight,
+      lag: isOver ? {} : Object.fromEntries([...peers].map(([peer, { lag }]) => [peer, lag])),
+      inFlight: isOver ? 0 : slotsInFlight,
       pending: this.#proposals.pending,
       waiting: this.#proposals.waiting,
       queued: this.#outbox.length,
       reads: this.#reads.size,
       sessions: this.#applier.sessions,
       dropped: this.#host.dropped,
+      peers: this.#host.peers,
     }
+  }
+
+  get #role(): ReplicaStatus['role'] {
+    if (this.#ended !== null) return this.#ended instanceof StoppedError ? 'stopped' : 'closed'
+    const { phase } = this.#engine
+    return phase === 'leading' ? 'leader' : phase === 'preparing' ? 'candidate' : 'follower'
   }
 
   async close(): Promise<void> {
@@ -238,7 +260,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       if (observation.change.snapshot !== undefined) this.#isSavingSnapshot = false
     } else if (observation.type === 'dropped') {
       metrics.counter('paxos.frames.dropped', 1, { reason: observation.reason })
-    }
+    } else if (observation.type === 'members-differ') this.#watch.membersDiffer(observation.from)
+    else if (observation.type === 'warned') this.#watch.warned(observation.warning)
   }
 
   #handle(event: LogEvent): void {
@@ -392,6 +415,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#ended = error
     this.#cancelMaintenance?.()
     this.#cancelWarning?.()
+    this.#watch.stop()
+    this.#outbox.clear()
     this.#proposals.end(error)
     this.#reads.end(error)
     this.events.end()

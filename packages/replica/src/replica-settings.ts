@@ -4,7 +4,7 @@
  */
 import { InvalidArgumentError, requireOptions } from '@paxos/core'
 import { SESSION_NONCE_BYTES } from '@paxos/core/multi'
-import { requireFunction, requireMethods, requirePositive } from './arguments.ts'
+import { requireFunction, requireLogger, requireMethods, requirePositive } from './arguments.ts'
 import { json, jsonOrNothing } from './codec.ts'
 import type { Codec } from './codec.ts'
 import { COMMON_OPTIONS, commonSettingsOf } from './common-options.ts'
@@ -69,7 +69,7 @@ export function settingsOf<Command, Result, Query, Answer>(
   requireFunction('randomBytes', randomBytes)
   requireBytes(randomBytes)
   requireMethods('metrics', metrics, ['counter', 'histogram'], 'an object with both')
-  requireMethods('logger', logger, LEVELS, 'an object with all four, such as console')
+  requireLogger(logger)
   return {
     ...commonSettingsOf(options),
     stateMachine,
@@ -83,8 +83,6 @@ export function settingsOf<Command, Result, Query, Answer>(
     logger,
   }
 }
-
-const LEVELS = ['debug', 'info', 'warn', 'error']
 
 function requireBytes(draw: (length: number) => Uint8Array): void {
   const drawn: unknown = draw(SESSION_NONCE_BYTES)

@@ -6,7 +6,7 @@
 import { DecodeError, majority, MAX_VALUE_BYTES, requireOptions } from '@paxos/core'
 import type { Durability, Envelope, Event, Message, NodeId, Saved, Transport } from '@paxos/core'
 import { HeartbeatNode } from '@paxos/core/functional'
-import { requireFunction, requireMethods, requireWait } from './arguments.ts'
+import { requireFunction, requireLogger, requireMethods, requireWait } from './arguments.ts'
 import type { Clock } from './clock.ts'
 import { json } from './codec.ts'
 import type { Codec, Json } from './codec.ts'
@@ -17,9 +17,16 @@ import { Host } from './host.ts'
 import type { DropReason, Observation } from './host.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
+import type { PeerStatus } from './peer-book.ts'
+import { noLogger, noMetrics } from './telemetry.ts'
+import type { Logger } from './telemetry.ts'
+import { Watch } from './watch.ts'
+import type { Notice } from './watch.ts'
 
 /** Something that a node did, for logs, traces and tests. */
-export type SynodObservation = Observation<Message<Uint8Array>, Event<Uint8Array>>
+export type SynodObservation =
+  | Observation<Message<Uint8Array>, Event<Uint8Array>>
+  | { readonly type: 'notice'; readonly notice: Notice }
 
 export interface SynodOptions<V = Json> {
   /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
@@ -40,7 +47,9 @@ export interface SynodOptions<V = Json> {
   readonly livenessWindowMs?: number | undefined
   /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
   readonly retransmitIntervalMs?: number | undefined
-  /** Told of every message, save, event and dropped frame, as it happens. Must not throw. */
+  /** Takes what an operator should know, in words. Default: nobody does. */
+  readonly logger?: Logger | undefined
+  /** Told of every message, save, event, dropped frame and notice, as it happens. Must not throw. */
   readonly observe?: ((observation: SynodObservation) => void) | undefined
   /** Default: the clock of this machine. */
   readonly clock?: Clock | undefined
@@ -51,8 +60,8 @@ export interface SynodOptions<V = Json> {
 /** What a node knows of itself. */
 export interface SynodStatus {
   readonly id: NodeId
-  /** What this node is doing about leading. */
-  readonly phase: 'idle' | 'preparing' | 'leading'
+  /** What it is doing about leading; 'closed' from close() on, 'stopped' once it had to stop. */
+  readonly phase: 'idle' | 'preparing' | 'leading' | 'closed' | 'stopped'
   /** The node that leads as far as this one knows, itself included. */
   readonly leader: NodeId | null
   /** Whether the chosen value is known here. */
@@ -64,6 +73,8 @@ export interface SynodStatus {
   readonly holders: readonly NodeId[]
   /** How many frames were dropped, and why. */
   readonly dropped: Readonly<Record<DropReason, number>>
+  /** What this node knows of each other member. */
+  readonly peers: Readonly<Record<NodeId, PeerStatus>>
 }
 
 /** One node of a cluster that agrees on one value. */
@@ -72,6 +83,8 @@ export class Synod<V = Json> {
   readonly #host: Host<Message<Uint8Array>, Event<Uint8Array>>
   readonly #codec: Codec<V>
   readonly #outcome: Outcome<V>
+  readonly #watch: Watch
+  #over: 'closed' | 'stopped' | null = null
 
   /**
    * The chosen value. Rejects with ClosedError or StoppedError when this node ends without knowing
@@ -95,6 +108,7 @@ export class Synod<V = Json> {
       throw error
     }
     await synod.#host.start()
+    if (synod.#over === null) synod.#watch.start()
     return synod
   }
 
@@ -118,15 +132,33 @@ export class Synod<V = Json> {
       members,
       engine: this.#engine,
       understands: isMessage,
+      isFresh: () => this.#engine.chosen === null,
       transport,
       durability,
       clock,
       observe: (observation) => {
         observe(observation)
-        if (observation.type !== 'event' || observation.event.type !== 'chosen') return
-        this.#learnt(observation.event.value)
+        if (observation.type === 'members-differ') this.#watch.membersDiffer(observation.from)
+        else if (observation.type === 'warned') this.#watch.warned(observation.warning)
+        else if (observation.type === 'event' && observation.event.type === 'chosen') {
+          this.#learnt(observation.event.value)
+        }
       },
-      onStopped: (error) => this.#outcome.reject(error),
+      onStopped: (error) => {
+        settings.logger.error('stopped', { error })
+        this.#end('stopped', error)
+      },
+    })
+    this.#watch = new Watch({
+      watched: this.#host,
+      peers: [...members.keys()].filter((member) => member !== id),
+      // Once the value is known, nobody need be heard.
+      isLeaderless: () => this.#engine.leader === null && this.#engine.chosen === null,
+      livenessWindowMs: settings.timing.livenessWindowMs,
+      clock,
+      logger: settings.logger,
+      metrics: noMetrics,
+      tell: (notice) => observe({ type: 'notice', notice }),
     })
     if (this.#engine.chosen !== null) this.#learnt(this.#engine.chosen.value)
   }
@@ -163,8 +195,16 @@ export class Synod<V = Json> {
   /** What this node knows of itself, now. */
   status(): SynodStatus {
     const { id, phase, leader, chosen, holders } = this.#engine
-    const { dropped } = this.#host
-    return { id, phase, leader, isChosen: chosen !== null, holders: [...holders], dropped }
+    const { dropped, peers } = this.#host
+    return {
+      id,
+      phase: this.#over ?? phase,
+      leader: this.#over === null ? leader : null,
+      isChosen: chosen !== null,
+      holders: [...holders],
+      dropped,
+      peers,
+    }
   }
 
   /**
@@ -172,10 +212,16 @@ export class Synod<V = Json> {
    * still waits is told with ClosedError. May be called again.
    */
   async close(): Promise<void> {
-    this.#outcome.reject(
-      new ClosedError('The node was closed. The outcome is unknown: open it again to learn it.'),
-    )
+    const text = 'The node was closed. The outcome is unknown: open it again to learn it.'
+    this.#end('closed', new ClosedError(text))
     await this.#host.close()
+  }
+
+  #end(how: 'closed' | 'stopped', error: Error): void {
+    if (this.#over !== null) return
+    this.#over = how
+    this.#watch.stop()
+    this.#outcome.reject(error)
   }
 
   #learnt(bytes: Uint8Array): void {
@@ -201,22 +247,25 @@ function canDecode(codec: Codec<unknown>, bytes: Uint8Array): boolean {
 /** Options with their defaults. */
 interface SynodSettings<V> extends CommonSettings {
   readonly codec: Codec<V>
+  readonly logger: Logger
   readonly observe: (observation: SynodObservation) => void
 }
 
 const OPTIONS = [
   ...COMMON_OPTIONS,
   'codec',
+  'logger',
   'observe',
 ] as const satisfies readonly (keyof SynodOptions)[]
 
 /** Throws InvalidArgumentError for options that can never work. */
 function settingsOf<V>(options: SynodOptions<V>): SynodSettings<V> {
   requireOptions('Synod.open', options, OPTIONS)
-  const { codec = json<V>(), observe = () => undefined } = options
+  const { codec = json<V>(), logger = noLogger, observe = () => undefined } = options
   requireMethods('codec', codec, ['encode', 'decode'], 'an object with both, such as json()')
+  requireLogger(logger)
   requireFunction('observe', observe)
-  return { ...commonSettingsOf(options), codec, observe }
+  return { ...commonSettingsOf(options), codec, logger, observe }
 }
 
 /** Every message of a single decree; those of a log are for other engines. */
