@@ -213,8 +213,9 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     if (message.type === 'hello') return this.#book.heard(from, nowMs)
     if (!this.#options.understands(message)) return this.#drop('foreign', from)
     this.#book.heard(from, nowMs)
-    if (this.#options.isFresh() && this.#book.hasDiffering(nowMs))
+    if (this.#options.isFresh() && this.#book.hasDiffering(nowMs)) {
       return this.#drop('members', from)
+    }
     this.input(() => {
       this.#options.observe({ type: 'received', from, message })
       return this.#options.engine.receive(from, message)
