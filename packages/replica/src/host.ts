@@ -19,7 +19,7 @@ import type { PeerStatus } from './peer-book.ts'
 /** Everything that a frame may carry. */
 type AnyMessage = Envelope['message']
 
-/** Of an event the host looks at its type alone, to count what the engine does not believe. */
+/** What the host looks at of an event: to count what the engine does not believe, and whose it is. */
 interface AnyEvent {
   readonly type: string
   /** Whose message it is about, where it is about one. */
