@@ -89,6 +89,19 @@ describe('members that differ between nodes at their first start', () => {
     await closeAll(nodes)
   })
 
+  it('are found long before anybody looks for a leader', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const { nodes, events } = await openWith(cluster, { a: 'ab', b: 'abc' })
+    await cluster.clock.advance(100)
+    for (const [id, peer] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
+      expect(events.get(id)).toEqual([{ type: 'members-differ-from-peer', peer }])
+    }
+    await closeAll(nodes)
+  })
+
   it('and are corrected on the node that was wrong: all of them go on', async () => {
     const cluster = replicaCluster('a', 'b', 'c')
     const { nodes } = await openWith(cluster, { a: 'abc', b: 'abc', c: 'abcd' })
