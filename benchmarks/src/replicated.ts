@@ -16,7 +16,7 @@ export async function replicated(
 ): Promise<Pipeline> {
   const state = Buffer.alloc(Math.max(8, stateBytes), 1)
   let applied = 0
-  const replica = await Replica.open<Uint8Array, number>({
+  const replica = await Replica.open({
     id,
     members,
     transport: await openTransport(members[id] ?? ''),

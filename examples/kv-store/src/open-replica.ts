@@ -39,7 +39,7 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
     const ids = Object.keys(members).join(', ')
     throw new UserError(`'${id}' is not among the members ${ids}. Choose one of them as --id.`)
   }
-  const replica = await Replica.open<Command, Result, Query, Answer>({
+  const replica = await Replica.open({
     cluster: 'kv-store',
     id,
     members,

@@ -22,7 +22,7 @@ export type Consistency = 'linearizable' | 'local'
 /** A part of what a node knows of itself. */
 export interface ReplicaStatus {
   readonly id: string
-  readonly role: 'leader' | 'follower' | 'candidate'
+  readonly role: 'leader' | 'follower' | 'candidate' | 'closed' | 'stopped'
   readonly leader: string | null
   readonly chosenThrough: number
   readonly appliedThrough: number

@@ -3,7 +3,7 @@
  * has a process of its own is decided elsewhere. It must never tell of a save before it is durable.
  */
 import { FIRST_SLOT } from '@paxos/core'
-import { Synod } from '@paxos/replica'
+import { json, Synod } from '@paxos/replica'
 import { openDurability, openTransport } from '@paxos/replica/url'
 import type { UserError } from './fail.ts'
 import { lossy } from './lossy.ts'
@@ -72,12 +72,13 @@ export async function runNode(
     },
   })
   const transport = await openTransport(members[id] ?? 'udp:', transportOptions)
-  const synod = await Synod.open<string>({
+  const synod = await Synod.open({
     cluster: 'quickstart',
     id,
     members,
     transport: lossy(transport, loss),
     durability: disk,
+    codec: json<string>(),
     // Short, because everything is on one machine.
     heartbeatPeriodMs: 50,
     livenessWindowMs: 300,

@@ -91,6 +91,14 @@ export type Message<V> =
   | LearnMessage
   | ChosenMessage<V>
 
+/**
+ * Says that a node is there, and by its envelope for which members. It asks for nothing, and belongs
+ * to no engine: the host that receives it looks at the envelope.
+ */
+export interface HelloMessage {
+  readonly type: 'hello'
+}
+
 /** A value and the ballot at which it was proposed. */
 export interface Proposal<V> {
   readonly ballot: Ballot
@@ -102,5 +110,10 @@ export interface Envelope<V = Uint8Array> {
   /** Frames of other clusters are dropped by the receiver. */
   readonly cluster: string
   readonly from: NodeId
-  readonly message: Message<V> | LogMessage
+  /**
+   * A digest of the members that the sender's log or decree began with, 1 to 2^53 - 1. Absent: the
+   * sender does not say, as releases before this field. The receiver drops frames of other members.
+   */
+  readonly membersDigest?: number | undefined
+  readonly message: Message<V> | LogMessage | HelloMessage
 }

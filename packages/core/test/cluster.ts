@@ -300,7 +300,7 @@ export class Cluster<V, E extends Engine<V>> {
 /** Carries messages as bytes, the way a transport does. */
 export function onTheWire(from: NodeId, message: Message<Uint8Array>): Message<Uint8Array> {
   const arrived = decode(encode({ cluster: 'test', from, message })).message
-  if (isMultiPaxosMessage(arrived) && arrived.type !== 'nack') {
+  if ((isMultiPaxosMessage(arrived) && arrived.type !== 'nack') || arrived.type === 'hello') {
     throw new Error(`${message.type} became ${arrived.type}`)
   }
   return arrived

@@ -2,6 +2,7 @@
  * Time as the replica sees it: injected, so that whole clusters run on virtual time in tests. The
  * replica must never ask the platform for the time by any other way.
  */
+import { MAX_TIMEOUT_MS } from './limits.ts'
 
 /** A monotonic clock and its timers. */
 export interface Clock {
@@ -11,11 +12,16 @@ export interface Clock {
   schedule(delayMs: number, callback: () => void): () => void
 }
 
-/** The clock of this machine. */
+/** The clock of this machine. A delay that setTimeout cannot take is waited for in parts. */
 export const platformClock: Clock = {
   nowMs: () => performance.now(),
   schedule(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs)
+    let timer: ReturnType<typeof setTimeout>
+    const wait = (restMs: number): void => {
+      const partMs = Math.min(restMs, MAX_TIMEOUT_MS)
+      timer = setTimeout(() => (partMs < restMs ? wait(restMs - partMs) : callback()), partMs)
+    }
+    wait(delayMs)
     return () => clearTimeout(timer)
   },
 }

@@ -1,6 +1,6 @@
 /**
  * Events for any number of listeners, each of whom reads at a pace of its own. Must never grow
- * without bound for one that does not read, nor lose an event without saying so.
+ * without bound for one that does not read, lose an event without saying so, or keep one that left.
  */
 import { MAX_BUFFERED_EVENTS } from './limits.ts'
 
@@ -10,63 +10,108 @@ export interface EventsLost {
   readonly count: number
 }
 
-interface Listener<E> {
-  readonly buffer: E[]
-  lost: number
-  wake: () => void
-}
-
 /** A source of events. */
 export class EventStream<E> {
   readonly #listeners = new Set<Listener<E>>()
   #ended = false
 
+  /** How many listen. */
+  get size(): number {
+    return this.#listeners.size
+  }
+
   push(event: E): void {
-    for (const listener of this.#listeners) {
-      listener.buffer.push(event)
-      if (listener.buffer.length > MAX_BUFFERED_EVENTS) {
-        listener.buffer.shift()
-        listener.lost += 1
-      }
-      listener.wake()
-    }
+    for (const listener of this.#listeners) listener.push(event)
   }
 
   /** No more events. Listeners get what is buffered, and end. */
   end(): void {
     this.#ended = true
-    for (const { wake } of this.#listeners) wake()
+    for (const listener of this.#listeners) listener.end()
+    this.#listeners.clear()
   }
 
-  /** The events from this call on, until `end` or until the loop over them is left. */
-  listen(): AsyncGenerator<E | EventsLost, void, undefined> {
-    // Not in the generator, which does nothing before somebody asks for the first event.
-    const listener: Listener<E> = { buffer: [], lost: 0, wake: () => undefined }
-    this.#listeners.add(listener)
-    return this.#read(listener)
+  /**
+   * The events from this call on, until `end`, or until the listener is left: by leaving the loop
+   * over it, or by return(), at any time and whether or not somebody waits for the next one.
+   */
+  listen(): AsyncIterableIterator<E | EventsLost, void, undefined> {
+    const listener = new Listener<E>((left) => this.#listeners.delete(left))
+    if (this.#ended) listener.end()
+    else this.#listeners.add(listener)
+    return listener
+  }
+}
+
+type Read<E> = IteratorResult<E | EventsLost, void>
+
+/**
+ * One listener. Not an async generator: that queues return() behind a next() that waits, so that
+ * only another event could end it; and it knows of no return() before its first next().
+ */
+class Listener<E> implements AsyncIterableIterator<E | EventsLost, void, undefined> {
+  readonly #onLeft: (listener: Listener<E>) => void
+  readonly #buffer: E[] = []
+  /** Who waits for the next events, in order. Only while nothing is buffered. */
+  readonly #waiting: ((read: Read<E>) => void)[] = []
+  #lost = 0
+  #isOver = false
+
+  constructor(onLeft: (listener: Listener<E>) => void) {
+    this.#onLeft = onLeft
   }
 
-  async *#read(listener: Listener<E>): AsyncGenerator<E | EventsLost, void, undefined> {
-    try {
-      for (;;) {
-        if (listener.lost > 0) {
-          const count = listener.lost
-          listener.lost = 0
-          yield { type: 'events-lost', count }
-        }
-        const event = listener.buffer.shift()
-        if (event !== undefined) yield event
-        else if (this.#ended) return
-        else await this.#next(listener)
-      }
-    } finally {
-      this.#listeners.delete(listener)
+  push(event: E): void {
+    const waiter = this.#waiting.shift()
+    if (waiter !== undefined) return waiter({ done: false, value: event })
+    this.#buffer.push(event)
+    if (this.#buffer.length <= MAX_BUFFERED_EVENTS) return
+    this.#buffer.shift()
+    this.#lost += 1
+  }
+
+  /** Nothing comes after what is buffered. */
+  end(): void {
+    this.#isOver = true
+    for (const waiter of this.#waiting.splice(0)) waiter({ done: true, value: undefined })
+  }
+
+  next(): Promise<Read<E>> {
+    const read = this.#read()
+    if (read !== null) return Promise.resolve(read)
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  return(): Promise<Read<E>> {
+    this.#leave()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  throw(error: unknown): Promise<Read<E>> {
+    this.#leave()
+    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- it is the caller's own
+    return Promise.reject(error)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #read(): Read<E> | null {
+    if (this.#lost > 0) {
+      const count = this.#lost
+      this.#lost = 0
+      return { done: false, value: { type: 'events-lost', count } }
     }
+    const event = this.#buffer.shift()
+    if (event !== undefined) return { done: false, value: event }
+    return this.#isOver ? { done: true, value: undefined } : null
   }
 
-  #next(listener: Listener<E>): Promise<void> {
-    return new Promise((resolve) => {
-      listener.wake = resolve
-    })
+  #leave(): void {
+    this.#buffer.length = 0
+    this.#lost = 0
+    this.end()
+    this.#onLeft(this)
   }
 }

@@ -6,19 +6,25 @@
  */
 import { DecodeError, PaxosError } from '@paxos/core'
 import type { Change, Durability, Effects, Envelope, NodeId, Outgoing } from '@paxos/core'
-import type { Transport } from '@paxos/core'
+import type { Transport, TransportWarning } from '@paxos/core'
 import { VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
 import { decode, encode } from '@paxos/core/wire'
 import type { Clock } from './clock.ts'
 import { StoppedError } from './errors.ts'
-import { MAX_RUNNING_SAVE_BYTES, MAX_RUNNING_SAVES, MAX_TIMEOUT_MS } from './limits.ts'
+import { GREETING_INTERVAL_MS, MAX_RUNNING_SAVE_BYTES, MAX_RUNNING_SAVES } from './limits.ts'
+import { MAX_TIMEOUT_MS, MEMBERS_ANSWER_INTERVAL_MS } from './limits.ts'
+import { membersDigest } from './members-digest.ts'
+import { PeerBook } from './peer-book.ts'
+import type { PeerStatus } from './peer-book.ts'
 
 /** Everything that a frame may carry. */
 type AnyMessage = Envelope['message']
 
-/** Of an event the host looks at its type alone, to count what the engine does not believe. */
+/** What the host looks at of an event: to count what the engine does not believe, and whose it is. */
 interface AnyEvent {
   readonly type: string
+  /** Whose message it is about, where it is about one. */
+  readonly from?: NodeId
 }
 
 /** What the engines of core have in common. `M` are their messages, `E` their events. */
@@ -41,6 +47,8 @@ export type DropReason =
   | 'stranger'
   /** No honest node would say it: it speaks for another, or names a number that is too far ahead. */
   | 'unbelievable'
+  /** From a member that was started with other members, or while there is one: see `isFresh`. */
+  | 'members'
   /** The disk is too far behind. */
   | 'overload'
 
@@ -51,6 +59,10 @@ export type Observation<M, E> =
   | { readonly type: 'saved'; readonly change: Change }
   | { readonly type: 'event'; readonly event: E }
   | { readonly type: 'dropped'; readonly reason: DropReason }
+  /** A frame of a member that was started with other members. Told as often as it happens. */
+  | { readonly type: 'members-differ'; readonly from: NodeId }
+  /** What the transport wants an operator to know. Told as often as it happens. */
+  | { readonly type: 'warned'; readonly warning: TransportWarning }
 
 export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly cluster: string
@@ -60,6 +72,11 @@ export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly engine: Engine<M, E>
   /** Whether a message is one of the engine's. */
   readonly understands: (message: AnyMessage) => message is M
+  /**
+   * Whether this node knows nothing to be chosen. Then it takes part in nothing while a member is
+   * there that was started with other members: two lists can have majorities that do not meet.
+   */
+  readonly isFresh: () => boolean
   readonly transport: Transport
   readonly durability: Durability
   readonly clock: Clock
@@ -73,11 +90,14 @@ export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
 export class Host<M extends AnyMessage, E extends AnyEvent> {
   readonly #options: HostOptions<M, E>
   readonly #peers: readonly NodeId[]
+  readonly #book: PeerBook
+  readonly #membersDigest: number
   readonly #dropped: Record<DropReason, number> = {
     malformed: 0,
     foreign: 0,
     stranger: 0,
     unbelievable: 0,
+    members: 0,
     overload: 0,
   }
   /** The input that is being carried out, then those that wait. */
@@ -89,12 +109,33 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   /** Resolves, never rejects, when every save so far is done with. */
   #lastSave: Promise<void> = Promise.resolve()
   #cancelTimer: (() => void) | null = null
+  #cancelGreeting: (() => void) | null = null
   #closing: Promise<void> | null = null
 
   /** `options.durability` must be open already: its state is what the engine was made from. */
   constructor(options: HostOptions<M, E>) {
     this.#options = options
     this.#peers = [...options.members.keys()].filter((id) => id !== options.id)
+    this.#book = new PeerBook(this.#peers)
+    this.#membersDigest = membersDigest(options.members.keys())
+  }
+
+  /** What is known of each other member. */
+  get peers(): Readonly<Record<NodeId, PeerStatus>> {
+    const { transport, clock } = this.#options
+    const peers = this.#book.status(transport, clock.nowMs())
+    if (this.#running) return peers
+    return Object.fromEntries(
+      Object.entries(peers).map(([peer, status]) => {
+        const connected = status.connected === null ? null : false
+        return [peer, { ...status, connected }] as const
+      }),
+    )
+  }
+
+  /** When `count` other members had been heard last; `null` while fewer were ever heard. */
+  heardAtMs(count: number): number | null {
+    return this.#book.heardAtMs(count)
   }
 
   /** How many frames were dropped, and why. */
@@ -112,12 +153,14 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
         listen: members.get(id) ?? '',
         peers,
         receive: (from, frame) => this.#receive(from, frame),
+        warn: (warning) => this.#running && this.#options.observe({ type: 'warned', warning }),
       })
     } catch (error) {
       await this.close()
       throw error
     }
     this.input(() => NOTHING)
+    this.#greet()
   }
 
   /**
@@ -162,13 +205,20 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
 
   #receive(from: NodeId, frame: Uint8Array): void {
     if (!this.#running) return
-    if (this.#isDiskBehind) return this.#drop('overload')
+    if (this.#isDiskBehind) return this.#drop('overload', from)
     const envelope = decodeOrNull(frame)
-    if (envelope === null) return this.#drop('malformed')
-    if (envelope.cluster !== this.#options.cluster) return this.#drop('foreign')
-    if (envelope.from !== from || !this.#peers.includes(from)) return this.#drop('stranger')
-    const { message } = envelope
-    if (!this.#options.understands(message)) return this.#drop('foreign')
+    if (envelope === null) return this.#drop('malformed', from)
+    if (envelope.cluster !== this.#options.cluster) return this.#drop('foreign', from)
+    if (envelope.from !== from || !this.#peers.includes(from)) return this.#drop('stranger', from)
+    const { message, membersDigest: theirs = this.#membersDigest } = envelope
+    if (theirs !== this.#membersDigest) return this.#refuse(from)
+    const nowMs = this.#options.clock.nowMs()
+    if (message.type === 'hello') return this.#book.heard(from, nowMs)
+    if (!this.#options.understands(message)) return this.#drop('foreign', from)
+    this.#book.heard(from, nowMs)
+    if (this.#options.isFresh() && this.#book.hasDiffering(nowMs)) {
+      return this.#drop('members', from)
+    }
     this.input(() => {
       this.#options.observe({ type: 'received', from, message })
       return this.#options.engine.receive(from, message)
@@ -179,15 +229,41 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     return this.#runningSaves >= MAX_RUNNING_SAVES || this.#runningBytes >= MAX_RUNNING_SAVE_BYTES
   }
 
-  #drop(reason: DropReason): void {
+  /** A member was started with other members. It is told, and so is whoever watches this node. */
+  #refuse(from: NodeId): void {
+    const isDue = this.#book.differs(from, this.#options.clock.nowMs(), MEMBERS_ANSWER_INTERVAL_MS)
+    this.#drop('members', from)
+    this.#options.observe({ type: 'members-differ', from })
+    if (isDue) this.#hello(from)
+  }
+
+  #drop(reason: DropReason, from: NodeId | null): void {
     this.#dropped[reason] += 1
+    if (from !== null) this.#book.dropped(from)
+    if (from !== null && reason === 'foreign') this.#book.foreign(from, this.#options.clock.nowMs())
     this.#options.observe({ type: 'dropped', reason })
+  }
+
+  /**
+   * Members that differ must be found before anything is chosen, and an engine may have nothing to
+   * say before that: until something is, whoever was not heard is greeted.
+   */
+  #greet(): void {
+    this.#cancelGreeting = null
+    const { silent } = this.#book
+    if (!this.#running || silent.length === 0 || !this.#options.isFresh()) return
+    for (const peer of silent) this.#hello(peer)
+    this.#cancelGreeting = this.#options.clock.schedule(GREETING_INTERVAL_MS, () => this.#greet())
+  }
+
+  #hello(peer: NodeId): void {
+    this.#give(peer, this.#frame({ type: 'hello' }))
   }
 
   #perform({ send, save, events }: Effects<Uint8Array, M, E>): void {
     for (const event of events) {
       this.#options.observe({ type: 'event', event })
-      if (event.type === 'disbelieved') this.#drop('unbelievable')
+      if (event.type === 'disbelieved') this.#drop('unbelievable', event.from ?? null)
     }
     for (const outgoing of send) this.#send(outgoing)
     if (save !== undefined) this.#save(save.change, save.then)
@@ -221,12 +297,21 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   }
 
   #send({ to, message }: Outgoing<Uint8Array, M>): void {
-    const { cluster, id, transport, observe } = this.#options
-    const frame = encode({ cluster, from: id, message })
+    const frame = this.#frame(message)
     for (const peer of to === 'all' ? this.#peers : [to]) {
-      observe({ type: 'sent', to: peer, message })
-      transport.send(peer, frame)
+      this.#options.observe({ type: 'sent', to: peer, message })
+      this.#give(peer, frame)
     }
+  }
+
+  #frame(message: AnyMessage): Uint8Array {
+    const { cluster, id } = this.#options
+    return encode({ cluster, from: id, membersDigest: this.#membersDigest, message })
+  }
+
+  #give(peer: NodeId, frame: Uint8Array): void {
+    this.#book.sent(peer)
+    this.#options.transport.send(peer, frame)
   }
 
   #scheduleTick(): void {
@@ -257,6 +342,8 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     this.#running = false
     this.#cancelTimer?.()
     this.#cancelTimer = null
+    this.#cancelGreeting?.()
+    this.#cancelGreeting = null
   }
 }
 

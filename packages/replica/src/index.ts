@@ -26,6 +26,7 @@ export {
 export type { EventsLost } from './event-stream.ts'
 export type { DropReason } from './host.ts'
 export type { WaitOptions } from './outcome.ts'
+export type { PeerStatus, PeerTrouble, PeerTroubleReason } from './peer-book.ts'
 export { Replica } from './replica.ts'
 export type {
   ProposeOptions,
@@ -39,3 +40,4 @@ export type { AtOnce, StateMachine } from './state-machine.ts'
 export { Synod } from './synod.ts'
 export type { SynodObservation, SynodOptions, SynodStatus } from './synod.ts'
 export type { Attributes, Logger, Metrics } from './telemetry.ts'
+export type { Notice } from './watch.ts'

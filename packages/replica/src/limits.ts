@@ -91,3 +91,24 @@ export const MAX_PENDING_READS = 10_000
 
 /** Sessions that one entry of the log expires: some kilobytes. */
 export const MAX_EXPIRED_AT_ONCE = 1000
+
+/**
+ * A node that has chosen nothing greets those that it has not heard so often: several times before
+ * the first leader can be elected with the default window, and few bytes for one that is away.
+ */
+export const GREETING_INTERVAL_MS = 200
+
+/** A node with other members is answered, so that it is told too, at most so often. */
+export const MEMBERS_ANSWER_INTERVAL_MS = 1000
+
+/**
+ * For so long a node with other members keeps those that have chosen nothing from choosing, after
+ * it was heard last: several answers, so that one that is lost does not let them go on.
+ */
+export const MEMBERS_DIFFER_FOR_MS = 5000
+
+/** What a node says about nobody being there is said again after longer and longer, at most this. */
+export const MAX_WARNING_INTERVAL_MS = 300_000
+
+/** The same warning of a transport, or about the same peer, is said at most so often. */
+export const WARNING_INTERVAL_MS = 60_000

@@ -2,16 +2,19 @@
  * Something that happens once, and those who wait for it, each of whom may give up. It must never
  * leave a timer, a listener or a waiter behind: waiting for years in vain costs nothing when over.
  */
-import { InvalidArgumentError } from '@paxos/core'
+import { onAbort } from './abort.ts'
+import { requireSignal, requireTimeout } from './arguments.ts'
 import type { Clock } from './clock.ts'
 import { TimeoutError } from './errors.ts'
-import { MAX_TIMEOUT_MS } from './limits.ts'
 
 /** How long to wait. Giving up says nothing about the outcome, and changes nothing about it. */
 export interface WaitOptions {
   /** When it aborts, the wait rejects with its reason. */
   readonly signal?: AbortSignal | undefined
-  /** After this many milliseconds, > 0, the wait rejects with TimeoutError. Default: for ever. */
+  /**
+   * After this many milliseconds, above 0 and at most 2^31 - 1, the wait rejects with TimeoutError.
+   * Default: it waits for ever.
+   */
   readonly timeoutMs?: number | undefined
 }
 
@@ -56,12 +59,12 @@ export class Outcome<T> {
    */
   wait({ signal, timeoutMs }: WaitOptions = {}): Promise<T> {
     requireTimeout(timeoutMs)
+    requireSignal(signal)
     signal?.throwIfAborted()
     return new Promise((resolve, reject) => {
       const settled = this.#settled
       if (settled !== null) return answer({ resolve, reject }, settled)
 
-      const aborted = (): void => waiter.reject(signal?.reason)
       const cancelTimer =
         timeoutMs === undefined
           ? null
@@ -69,7 +72,7 @@ export class Outcome<T> {
       const forget = (): void => {
         this.#waiters.delete(waiter)
         cancelTimer?.()
-        signal?.removeEventListener('abort', aborted)
+        forgetSignal?.()
       }
       const waiter: Waiter<T> = {
         resolve: (value) => {
@@ -82,7 +85,8 @@ export class Outcome<T> {
         },
       }
       this.#waiters.add(waiter)
-      signal?.addEventListener('abort', aborted)
+      const forgetSignal =
+        signal === undefined ? null : onAbort(signal, () => waiter.reject(signal.reason))
     })
   }
 
@@ -102,12 +106,5 @@ function timedOut(timeoutMs: number): TimeoutError {
   return new TimeoutError(
     `Nothing was known to be chosen within ${timeoutMs} ms; it may still be. ` +
       `Check that a majority of the nodes runs and can be reached, then wait again.`,
-  )
-}
-
-function requireTimeout(timeoutMs: number | undefined): void {
-  if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) return
-  throw new InvalidArgumentError(
-    `timeoutMs is ${timeoutMs}. Give a number above 0 and at most ${MAX_TIMEOUT_MS}.`,
   )
 }

@@ -3,7 +3,7 @@
  * and what is read. Each of those is in a file of its own; here is only what goes from one to
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
-import { InvalidArgumentError, majority, MAX_VALUE_BYTES } from '@paxos/core'
+import { InvalidArgumentError, majority, MAX_VALUE_BYTES, requireOptions } from '@paxos/core'
 import type { Durability, NodeId, Saved, Slot } from '@paxos/core'
 import {
   callerSession,
@@ -18,11 +18,12 @@ import {
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
 import type { Applied } from './applier.ts'
+import { requireText, requireWait } from './arguments.ts'
 import type { Ticket } from './client-session.ts'
 import { encodeReadably } from './codec.ts'
 import { ClosedError, CommandRefusedError, OverloadedError } from './errors.ts'
-import { RefusedByLeaderError, SessionExpiredError, ValueTooLargeError } from './errors.ts'
-import type { StoppedError } from './errors.ts'
+import { RefusedByLeaderError, SessionExpiredError, StoppedError } from './errors.ts'
+import { ValueTooLargeError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Host } from './host.ts'
 import type { Observation } from './host.ts'
@@ -39,6 +40,7 @@ import { settingsOf } from './replica-settings.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
 import { isState } from './replica-snapshot.ts'
 import { Space } from './space.ts'
+import { Watch } from './watch.ts'
 
 /** Opens everything and starts. When it rejects, nothing is left open. */
 export async function openReplicaNode<Command, Result, Query, Answer>(
@@ -81,6 +83,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #proposals: Proposals<Result>
   readonly #reads: Reads
   readonly #space: Space
+  readonly #watch: Watch
   #ended: Error | null = null
   #cancelMaintenance: (() => void) | null = null
   #cancelWarning: (() => void) | null = null
@@ -110,11 +113,22 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       members,
       engine: this.#engine,
       understands: isMultiPaxosMessage,
+      isFresh: () => this.#engine.chosenThrough === 0,
       transport,
       durability,
       clock,
       observe: (observation) => this.#observe(observation),
       onStopped: (error) => this.#stopped(error),
+    })
+    this.#watch = new Watch({
+      watched: this.#host,
+      peers: [...members.keys()].filter((member) => member !== id),
+      isLeaderless: () => this.#engine.leader === null,
+      livenessWindowMs: settings.timing.livenessWindowMs,
+      clock,
+      logger: settings.logger,
+      metrics: settings.metrics,
+      tell: (notice) => this.events.push(notice),
     })
     this.#outbox = new Outbox(this.#engine, (give) => this.#host.input(give))
     this.#proposals = new Proposals({
@@ -144,18 +158,18 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       throw error
     }
     this.#maintain()
+    if (this.#ended === null) this.#watch.start()
   }
 
-  async propose(
-    command: Command,
-    { session, evenIfFull = false, ...wait }: ProposeOptions,
-  ): Promise<Result> {
+  async propose(command: Command, options: ProposeOptions): Promise<Result> {
+    requireWait('propose', options, ['session', 'evenIfFull'])
     this.#requireRunning()
+    const { session, evenIfFull = false, ...wait } = options
     const { commandCodec, clock, metrics } = this.#settings
     const bytes = encodeReadably(commandCodec, command)
     requireFits(bytes)
     if (!evenIfFull) this.#space.check(bytes.byteLength + this.#proposals.bytes)
-    const ticket = session === undefined ? null : ticketOf(session)
+    const ticket = session === undefined ? null : ticketOf(requirePlace(session))
     const startedAtMs = clock.nowMs()
     const outcome = new Outcome<Result>(clock)
     const result = outcome.wait(wait)
@@ -166,6 +180,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 
   async openSession(options: WaitOptions): Promise<string> {
+    requireWait('openSession', options)
     this.#requireRunning()
     const outcome = new Outcome<string>(this.#settings.clock)
     const opened = outcome.wait(options)
@@ -173,8 +188,11 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     return await opened
   }
 
-  async query(query: Query, { consistency, ...wait }: QueryOptions): Promise<Answer> {
+  async query(query: Query, options: QueryOptions): Promise<Answer> {
+    requireWait('query', options, ['consistency'])
     this.#requireRunning()
+    const { consistency = 'linearizable', ...wait } = options
+    requireConsistency(consistency)
     if (consistency === 'local') return this.#applier.query(query)
     if (this.#reads.size >= MAX_PENDING_READS) this.#reads.retry()
     if (this.#reads.size >= MAX_PENDING_READS) {
@@ -205,17 +223,18 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 
   status(): ReplicaStatus {
-    const { id, phase, ballot, leader, chosenThrough, slotsInFlight, peers } = this.#engine
+    const { id, ballot, leader, chosenThrough, slotsInFlight, peers } = this.#engine
+    const isOver = this.#ended !== null
     return {
       id,
-      role: phase === 'leading' ? 'leader' : phase === 'preparing' ? 'candidate' : 'follower',
-      ballot,
-      leader,
+      role: this.#role,
+      ballot: isOver ? null : ballot,
+      leader: isOver ? null : leader,
       chosenThrough,
       appliedThrough: this.#applier.appliedThrough,
       snapshotThrough: this.#applier.snapshotThrough,
-      lag: Object.fromEntries([...peers].map(([peer, { lag }]) => [peer, lag])),
-      inFlight: slotsInFlight,
+      lag: isOver ? {} : Object.fromEntries([...peers].map(([peer, { lag }]) => [peer, lag])),
+      inFlight: isOver ? 0 : slotsInFlight,
       pending: this.#proposals.pending,
       waiting: this.#proposals.waiting,
       queued: this.#outbox.length,
@@ -223,7 +242,14 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       sessions: this.#applier.sessions,
       stateBytes: this.#applier.stateBytes,
       dropped: this.#host.dropped,
+      peers: this.#host.peers,
     }
+  }
+
+  get #role(): ReplicaStatus['role'] {
+    if (this.#ended !== null) return this.#ended instanceof StoppedError ? 'stopped' : 'closed'
+    const { phase } = this.#engine
+    return phase === 'leading' ? 'leader' : phase === 'preparing' ? 'candidate' : 'follower'
   }
 
   async close(): Promise<void> {
@@ -248,7 +274,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       if (observation.change.snapshot !== undefined) this.#isSavingSnapshot = false
     } else if (observation.type === 'dropped') {
       metrics.counter('paxos.frames.dropped', 1, { reason: observation.reason })
-    }
+    } else if (observation.type === 'members-differ') this.#watch.membersDiffer(observation.from)
+    else if (observation.type === 'warned') this.#watch.warned(observation.warning)
   }
 
   #handle(event: LogEvent): void {
@@ -441,6 +468,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#ended = error
     this.#cancelMaintenance?.()
     this.#cancelWarning?.()
+    this.#watch.stop()
+    this.#outbox.clear()
     this.#proposals.end(error)
     this.#reads.end(error)
     this.events.end()
@@ -466,6 +495,20 @@ function refusedByLeader(): RefusedByLeaderError {
   return new RefusedByLeaderError(
     'The leader cannot read the command, and did not take it; whether an earlier leader did is not ' +
       'known. Run the same version, with the same codec, on every node.',
+  )
+}
+
+/** A session and a sequence as plain JavaScript gives them. */
+function requirePlace<Place extends { readonly id: unknown }>(session: Place): Place {
+  requireOptions('session', session, ['id', 'sequence'])
+  requireText('The id of a session', session.id)
+  return session
+}
+
+function requireConsistency(consistency: unknown): void {
+  if (consistency === 'linearizable' || consistency === 'local') return
+  throw new InvalidArgumentError(
+    `A consistency is 'linearizable' or 'local'. Give one of them, or leave it out.`,
   )
 }
 

@@ -2,87 +2,97 @@
  * What a replica is made with, and the defaults. Must refuse what can never work before anything is
  * opened.
  */
-import { InvalidArgumentError } from '@paxos/core'
-import type { Durability, NodeId, Transport } from '@paxos/core'
+import { InvalidArgumentError, requireOptions } from '@paxos/core'
 import { SESSION_NONCE_BYTES } from '@paxos/core/multi'
-import { platformClock } from './clock.ts'
-import type { Clock } from './clock.ts'
+import { requireFunction, requireLogger, requireMethods, requirePositive } from './arguments.ts'
 import { json, jsonOrNothing } from './codec.ts'
 import type { Codec } from './codec.ts'
+import { COMMON_OPTIONS, commonSettingsOf } from './common-options.ts'
+import type { CommonSettings } from './common-options.ts'
 import { MAX_STATE_BYTES } from './limits.ts'
-import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
 import type { ReplicaOptions } from './replica.ts'
 import type { StateMachine } from './state-machine.ts'
 import { noLogger, noMetrics } from './telemetry.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
 /** Options with their defaults. */
-export interface ReplicaSettings<Command, Result, Query, Answer> {
-  readonly cluster: string
-  readonly id: NodeId
-  readonly members: ReadonlyMap<NodeId, string>
-  readonly transport: Transport
-  readonly durability: Durability
+export interface ReplicaSettings<Command, Result, Query, Answer> extends CommonSettings {
   readonly stateMachine: StateMachine<Command, Result, Query, Answer>
   readonly commandCodec: Codec<Command>
   readonly resultCodec: Codec<Result>
-  /** For the engine, which checks them. */
-  readonly timing: {
-    readonly heartbeatPeriodMs: number | undefined
-    readonly livenessWindowMs: number | undefined
-    readonly retransmitIntervalMs: number
-  }
   readonly snapshotEveryEntries: number
   readonly snapshotEveryBytes: number
   readonly maxStateBytes: number
   readonly sessionTimeoutMs: number
-  readonly clock: Clock
-  readonly random: () => number
   readonly randomBytes: (length: number) => Uint8Array
   readonly metrics: Metrics
   readonly logger: Logger
 }
 
+const OPTIONS = [
+  ...COMMON_OPTIONS,
+  'stateMachine',
+  'commandCodec',
+  'resultCodec',
+  'snapshotEveryEntries',
+  'snapshotEveryBytes',
+  'maxStateBytes',
+  'sessionTimeoutMs',
+  'randomBytes',
+  'metrics',
+  'logger',
+] as const satisfies readonly (keyof ReplicaOptions)[]
+
 /** Throws InvalidArgumentError for options that can never work. */
 export function settingsOf<Command, Result, Query, Answer>(
   options: ReplicaOptions<Command, Result, Query, Answer>,
 ): ReplicaSettings<Command, Result, Query, Answer> {
-  const { cluster = DEFAULT_CLUSTER, id, transport, durability, stateMachine } = options
-  const settings = {
-    cluster,
-    id,
-    members: requireMembers(cluster, id, options.members),
-    transport,
-    durability,
+  requireOptions('Replica.open', options, OPTIONS)
+  const {
     stateMachine,
-    commandCodec: options.commandCodec ?? json<Command>(),
-    resultCodec: options.resultCodec ?? jsonOrNothing<Result>(),
-    timing: {
-      heartbeatPeriodMs: options.heartbeatPeriodMs,
-      livenessWindowMs: options.livenessWindowMs,
-      retransmitIntervalMs: options.retransmitIntervalMs ?? 200,
-    },
-    snapshotEveryEntries: options.snapshotEveryEntries ?? 10_000,
-    snapshotEveryBytes: options.snapshotEveryBytes ?? 64 << 20,
-    maxStateBytes: options.maxStateBytes ?? MAX_STATE_BYTES,
-    sessionTimeoutMs: options.sessionTimeoutMs ?? 3_600_000,
-    clock: options.clock ?? platformClock,
-    random: options.random ?? Math.random,
-    randomBytes: options.randomBytes ?? platformRandomBytes,
-    metrics: options.metrics ?? noMetrics,
-    logger: options.logger ?? noLogger,
-  }
-  requirePositive('snapshotEveryEntries', settings.snapshotEveryEntries)
-  requirePositive('snapshotEveryBytes', settings.snapshotEveryBytes)
-  requirePositive('maxStateBytes', settings.maxStateBytes)
-  requirePositive('sessionTimeoutMs', settings.sessionTimeoutMs)
-  requireBytes(settings.randomBytes)
-  if (settings.maxStateBytes > MAX_STATE_BYTES) {
+    commandCodec = json<Command>(),
+    resultCodec = jsonOrNothing<Result>(),
+    snapshotEveryEntries = 10_000,
+    snapshotEveryBytes = 64 << 20,
+    maxStateBytes = MAX_STATE_BYTES,
+    sessionTimeoutMs = 3_600_000,
+    randomBytes = platformRandomBytes,
+    metrics = noMetrics,
+    logger = noLogger,
+  } = options
+  const machine = 'an object with apply(), snapshot() and restore()'
+  requireMethods('stateMachine', stateMachine, ['apply', 'snapshot', 'restore'], machine)
+  if (stateMachine.query !== undefined)
+    requireMethods('stateMachine', stateMachine, ['query'], machine)
+  const codec = 'an object with both, such as json()'
+  requireMethods('commandCodec', commandCodec, ['encode', 'decode'], codec)
+  requireMethods('resultCodec', resultCodec, ['encode', 'decode'], codec)
+  requirePositive('snapshotEveryEntries', snapshotEveryEntries)
+  requirePositive('snapshotEveryBytes', snapshotEveryBytes)
+  requirePositive('maxStateBytes', maxStateBytes)
+  if (maxStateBytes > MAX_STATE_BYTES) {
     throw new InvalidArgumentError(
-      `maxStateBytes is ${settings.maxStateBytes}. Give at most ${MAX_STATE_BYTES}.`,
+      `maxStateBytes is ${maxStateBytes}. Give at most ${MAX_STATE_BYTES}.`,
     )
   }
-  return settings
+  requirePositive('sessionTimeoutMs', sessionTimeoutMs)
+  requireFunction('randomBytes', randomBytes)
+  requireBytes(randomBytes)
+  requireMethods('metrics', metrics, ['counter', 'histogram'], 'an object with both')
+  requireLogger(logger)
+  return {
+    ...commonSettingsOf(options),
+    stateMachine,
+    commandCodec,
+    resultCodec,
+    snapshotEveryEntries,
+    snapshotEveryBytes,
+    maxStateBytes,
+    sessionTimeoutMs,
+    randomBytes,
+    metrics,
+    logger,
+  }
 }
 
 function requireBytes(draw: (length: number) => Uint8Array): void {
@@ -96,9 +106,4 @@ function requireBytes(draw: (length: number) => Uint8Array): void {
 /** From the source that the platform has for secrets: nobody can guess them. */
 function platformRandomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length))
-}
-
-function requirePositive(name: string, value: number): void {
-  if (Number.isFinite(value) && value > 0) return
-  throw new InvalidArgumentError(`${name} is ${value}. Give a number above 0.`)
 }

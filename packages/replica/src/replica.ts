@@ -10,14 +10,16 @@ import type { Codec, Json } from './codec.ts'
 import type { EventsLost } from './event-stream.ts'
 import type { DropReason } from './host.ts'
 import type { WaitOptions } from './outcome.ts'
+import type { PeerStatus } from './peer-book.ts'
 import { openReplicaNode } from './replica-node.ts'
 import type { ReplicaNode } from './replica-node.ts'
 import type { StateMachine } from './state-machine.ts'
 import type { Logger, Metrics } from './telemetry.ts'
+import type { Notice } from './watch.ts'
 
 export interface ReplicaOptions<Command = Json, Result = Json, Query = never, Answer = never> {
   /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
-  readonly cluster?: string
+  readonly cluster?: string | undefined
   /** This node: one of the members. */
   readonly id: NodeId
   /**
@@ -100,7 +102,8 @@ export interface QueryOptions extends WaitOptions {
 /** What a node knows of itself. */
 export interface ReplicaStatus {
   readonly id: NodeId
-  readonly role: 'leader' | 'candidate' | 'follower'
+  /** 'closed' from close() on, 'stopped' once it had to stop by itself. */
+  readonly role: 'leader' | 'candidate' | 'follower' | 'closed' | 'stopped'
   /** The ballot that it leads with, or tries to; `null` when it follows. */
   readonly ballot: Ballot | null
   /** The node that leads as far as this one knows, itself included. */
@@ -129,6 +132,8 @@ export interface ReplicaStatus {
   readonly stateBytes: number
   /** How many frames were dropped, and why. */
   readonly dropped: Readonly<Record<DropReason, number>>
+  /** What this node knows of each other member. */
+  readonly peers: Readonly<Record<NodeId, PeerStatus>>
 }
 
 /** Something that happened to a node. */
@@ -147,6 +152,7 @@ export type ReplicaEvent =
       readonly stored: readonly Member[]
       readonly given: readonly Member[]
     }
+  | Notice
   /** The node had to stop by itself. It answers nothing any more. */
   | { readonly type: 'stopped'; readonly error: Error }
   | EventsLost
@@ -209,7 +215,7 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
     return this.#node.query(query, options)
   }
 
-  /** What this node knows of itself, now. */
+  /** What this node knows of itself, now; after close() what it knew last, and that it is closed. */
   status(): ReplicaStatus {
     return this.#node.status()
   }

@@ -3,26 +3,34 @@
  * durability adapter and a clock. (The Synod is the single-decree parliament of Lamport's
  * Part-Time Parliament, §2.) It must never report a value that is not chosen.
  */
-import { DecodeError, majority, MAX_VALUE_BYTES } from '@paxos/core'
+import { DecodeError, majority, MAX_VALUE_BYTES, requireOptions } from '@paxos/core'
 import type { Durability, Envelope, Event, Message, NodeId, Saved, Transport } from '@paxos/core'
 import { HeartbeatNode } from '@paxos/core/functional'
-import { platformClock } from './clock.ts'
+import { requireFunction, requireLogger, requireMethods, requireWait } from './arguments.ts'
 import type { Clock } from './clock.ts'
 import { encodeReadably, json } from './codec.ts'
 import type { Codec, Json } from './codec.ts'
+import { COMMON_OPTIONS, commonSettingsOf } from './common-options.ts'
+import type { CommonSettings } from './common-options.ts'
 import { ClosedError, ValueTooLargeError } from './errors.ts'
 import { Host } from './host.ts'
 import type { DropReason, Observation } from './host.ts'
-import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
+import type { PeerStatus } from './peer-book.ts'
+import { noLogger, noMetrics } from './telemetry.ts'
+import type { Logger } from './telemetry.ts'
+import { Watch } from './watch.ts'
+import type { Notice } from './watch.ts'
 
 /** Something that a node did, for logs, traces and tests. */
-export type SynodObservation = Observation<Message<Uint8Array>, Event<Uint8Array>>
+export type SynodObservation =
+  | Observation<Message<Uint8Array>, Event<Uint8Array>>
+  | { readonly type: 'notice'; readonly notice: Notice }
 
 export interface SynodOptions<V = Json> {
   /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
-  readonly cluster?: string
+  readonly cluster?: string | undefined
   /** This node: one of the members. */
   readonly id: NodeId
   /** Every node of the cluster, this one included, and where it listens. The same on all nodes. */
@@ -32,26 +40,28 @@ export interface SynodOptions<V = Json> {
   /** Where promises are kept. A fresh adapter: it is opened here, and closed by close(). */
   readonly durability: Durability
   /** Values to bytes and back, the same on all nodes. Default: JSON. */
-  readonly codec?: Codec<V>
+  readonly codec?: Codec<V> | undefined
   /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
   readonly heartbeatPeriodMs?: number | undefined
   /** How long a leader may be silent, in milliseconds, above the period. Default: 1000. */
   readonly livenessWindowMs?: number | undefined
   /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
   readonly retransmitIntervalMs?: number | undefined
-  /** Told of every message, save, event and dropped frame, as it happens. Must not throw. */
-  readonly observe?: (observation: SynodObservation) => void
+  /** Takes what an operator should know, in words. Default: nobody does. */
+  readonly logger?: Logger | undefined
+  /** Told of every message, save, event, dropped frame and notice, as it happens. Must not throw. */
+  readonly observe?: ((observation: SynodObservation) => void) | undefined
   /** Default: the clock of this machine. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Numbers in [0, 1), for jitter; no safety rests on them. Default: Math.random. */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
 }
 
 /** What a node knows of itself. */
 export interface SynodStatus {
   readonly id: NodeId
-  /** What this node is doing about leading. */
-  readonly phase: 'idle' | 'preparing' | 'leading'
+  /** What it is doing about leading; 'closed' from close() on, 'stopped' once it had to stop. */
+  readonly phase: 'idle' | 'preparing' | 'leading' | 'closed' | 'stopped'
   /** The node that leads as far as this one knows, itself included. */
   readonly leader: NodeId | null
   /** Whether the chosen value is known here. */
@@ -63,6 +73,8 @@ export interface SynodStatus {
   readonly holders: readonly NodeId[]
   /** How many frames were dropped, and why. */
   readonly dropped: Readonly<Record<DropReason, number>>
+  /** What this node knows of each other member. */
+  readonly peers: Readonly<Record<NodeId, PeerStatus>>
 }
 
 /** One node of a cluster that agrees on one value. */
@@ -71,6 +83,8 @@ export class Synod<V = Json> {
   readonly #host: Host<Message<Uint8Array>, Event<Uint8Array>>
   readonly #codec: Codec<V>
   readonly #outcome: Outcome<V>
+  readonly #watch: Watch
+  #over: 'closed' | 'stopped' | null = null
 
   /**
    * The chosen value. Rejects with ClosedError or StoppedError when this node ends without knowing
@@ -84,55 +98,67 @@ export class Synod<V = Json> {
    * CorruptionError, a TransportError, …); then nothing is left open.
    */
   static async open<V = Json>(options: SynodOptions<V>): Promise<Synod<V>> {
-    const { cluster = DEFAULT_CLUSTER, id } = options
-    const members = requireMembers(cluster, id, options.members)
-    const saved = await options.durability.open()
+    const settings = settingsOf(options)
+    const saved = await settings.durability.open()
     let synod: Synod<V>
     try {
-      synod = new Synod(options, members, saved)
+      synod = new Synod(settings, saved)
     } catch (error) {
-      await options.durability.close()
+      await settings.durability.close()
       throw error
     }
     await synod.#host.start()
+    if (synod.#over === null) synod.#watch.start()
     return synod
   }
 
-  private constructor(
-    options: SynodOptions<V>,
-    members: ReadonlyMap<NodeId, string>,
-    saved: Saved,
-  ) {
-    const { cluster = DEFAULT_CLUSTER, clock = platformClock, observe } = options
-    this.#codec = options.codec ?? json()
+  private constructor(settings: SynodSettings<V>, saved: Saved) {
+    const { cluster, id, members, clock, random, transport, durability, observe } = settings
+    this.#codec = settings.codec
     this.#engine = new HeartbeatNode({
-      id: options.id,
+      ...settings.timing,
+      id,
       quorums: majority(members.keys()),
       saved,
       isValue: (value) => canDecode(this.#codec, value),
-      heartbeatPeriodMs: options.heartbeatPeriodMs,
-      livenessWindowMs: options.livenessWindowMs,
-      retransmitIntervalMs: options.retransmitIntervalMs,
-      random: options.random ?? Math.random,
+      random,
     })
     this.#outcome = new Outcome(clock)
     this.chosen = this.#outcome.wait()
     this.chosen.catch(() => undefined)
     this.#host = new Host({
       cluster,
-      id: options.id,
+      id,
       members,
       engine: this.#engine,
       understands: isMessage,
-      transport: options.transport,
-      durability: options.durability,
+      isFresh: () => this.#engine.chosen === null,
+      transport,
+      durability,
       clock,
       observe: (observation) => {
-        observe?.(observation)
-        if (observation.type !== 'event' || observation.event.type !== 'chosen') return
-        this.#learnt(observation.event.value)
+        observe(observation)
+        if (observation.type === 'members-differ') this.#watch.membersDiffer(observation.from)
+        else if (observation.type === 'warned') this.#watch.warned(observation.warning)
+        else if (observation.type === 'event' && observation.event.type === 'chosen') {
+          this.#learnt(observation.event.value)
+        }
       },
-      onStopped: (error) => this.#outcome.reject(error),
+      onStopped: (error) => {
+        settings.logger.error('stopped', { error })
+        this.#end('stopped', error)
+      },
+    })
+    this.#watch = new Watch({
+      watched: this.#host,
+      peers: [...members.keys()].filter((member) => member !== id),
+      // Once the value is known, nobody need be heard.
+      isLeaderless: () => this.#engine.leader === null && this.#engine.chosen === null,
+      livenessWindowMs: settings.timing.livenessWindowMs,
+      clock,
+      logger: settings.logger,
+      metrics: noMetrics,
+      tell: (notice) => observe({ type: 'notice', notice }),
     })
     if (this.#engine.chosen !== null) this.#learnt(this.#engine.chosen.value)
   }
@@ -147,6 +173,7 @@ export class Synod<V = Json> {
    * StoppedError.
    */
   async propose(value: V, options: WaitOptions = {}): Promise<V> {
+    requireWait('propose', options)
     const bytes = encodeReadably(this.#codec, value)
     if (bytes.byteLength > MAX_VALUE_BYTES) {
       throw new ValueTooLargeError(
@@ -161,14 +188,23 @@ export class Synod<V = Json> {
 
   /** Resolves with the chosen value, without proposing one. Gives up as propose does. */
   async learn(options: WaitOptions = {}): Promise<V> {
+    requireWait('learn', options)
     return await this.#outcome.wait(options)
   }
 
   /** What this node knows of itself, now. */
   status(): SynodStatus {
     const { id, phase, leader, chosen, holders } = this.#engine
-    const { dropped } = this.#host
-    return { id, phase, leader, isChosen: chosen !== null, holders: [...holders], dropped }
+    const { dropped, peers } = this.#host
+    return {
+      id,
+      phase: this.#over ?? phase,
+      leader: this.#over === null ? leader : null,
+      isChosen: chosen !== null,
+      holders: [...holders],
+      dropped,
+      peers,
+    }
   }
 
   /**
@@ -176,10 +212,16 @@ export class Synod<V = Json> {
    * still waits is told with ClosedError. May be called again.
    */
   async close(): Promise<void> {
-    this.#outcome.reject(
-      new ClosedError('The node was closed. The outcome is unknown: open it again to learn it.'),
-    )
+    const text = 'The node was closed. The outcome is unknown: open it again to learn it.'
+    this.#end('closed', new ClosedError(text))
     await this.#host.close()
+  }
+
+  #end(how: 'closed' | 'stopped', error: Error): void {
+    if (this.#over !== null) return
+    this.#over = how
+    this.#watch.stop()
+    this.#outcome.reject(error)
   }
 
   #learnt(bytes: Uint8Array): void {
@@ -200,6 +242,30 @@ function canDecode(codec: Codec<unknown>, bytes: Uint8Array): boolean {
   } catch {
     return false
   }
+}
+
+/** Options with their defaults. */
+interface SynodSettings<V> extends CommonSettings {
+  readonly codec: Codec<V>
+  readonly logger: Logger
+  readonly observe: (observation: SynodObservation) => void
+}
+
+const OPTIONS = [
+  ...COMMON_OPTIONS,
+  'codec',
+  'logger',
+  'observe',
+] as const satisfies readonly (keyof SynodOptions)[]
+
+/** Throws InvalidArgumentError for options that can never work. */
+function settingsOf<V>(options: SynodOptions<V>): SynodSettings<V> {
+  requireOptions('Synod.open', options, OPTIONS)
+  const { codec = json<V>(), logger = noLogger, observe = () => undefined } = options
+  requireMethods('codec', codec, ['encode', 'decode'], 'an object with both, such as json()')
+  requireLogger(logger)
+  requireFunction('observe', observe)
+  return { ...commonSettingsOf(options), codec, logger, observe }
 }
 
 /** Every message of a single decree; those of a log are for other engines. */

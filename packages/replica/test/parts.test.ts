@@ -9,7 +9,6 @@ import { memory } from '@paxos/durability-memory'
 import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
 import { Applier } from '../src/applier.ts'
 import { ClientSession } from '../src/client-session.ts'
-import { EventStream } from '../src/event-stream.ts'
 import { Outbox } from '../src/outbox.ts'
 import { Outcome } from '../src/outcome.ts'
 import { Proposals } from '../src/proposals.ts'
@@ -253,13 +252,6 @@ describe('proposals', () => {
     expect(codes.filter((code) => code === 'ERR_PAXOS_OVERLOADED')).toHaveLength(45)
     expect(codes.filter((code) => code === 'ERR_PAXOS_CLOSED')).toHaveLength(255)
   })
-})
-
-it('an event is told to who listened before it happened, even if the first is asked for later', async () => {
-  const stream = new EventStream<number>()
-  const events = stream.listen()
-  stream.push(1)
-  expect(await events.next()).toEqual({ done: false, value: 1 })
 })
 
 it('a message of a single decree is none of a replica’s: it is counted and dropped', async () => {

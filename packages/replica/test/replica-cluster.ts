@@ -100,7 +100,7 @@ export function replicaCluster(...ids: readonly string[]): ReplicaCluster {
       const disk = disks.get(id)
       const stateMachine = new Sums()
       machines.set(id, stateMachine)
-      return Replica.open<Add, number, string, number>({
+      return Replica.open({
         id,
         members,
         transport: memoryTransport({ hub }),

@@ -508,14 +508,14 @@ describe('a failure stops the node, cleanly, loudly and for good', () => {
   it('but a state machine that returns nothing is none', async () => {
     const applied: string[] = []
     const cluster = replicaCluster('a')
-    const node = await Replica.open<string, void>({
+    const node = await Replica.open({
       id: 'a',
       members: cluster.members,
       transport: memoryTransport({ hub: cluster.hub }),
       durability: memoryDurability(),
       clock: cluster.clock,
       stateMachine: {
-        apply: (text) => void applied.push(text),
+        apply: (text: string) => void applied.push(text),
         snapshot: () => new Uint8Array(),
         restore: () => undefined,
       },

@@ -7,20 +7,23 @@
  */
 import type { Ballot } from '../ballot.ts'
 import type { AcceptedEntry, Member } from '../durability.ts'
-import type { Message, Proposal } from '../message.ts'
+import type { HelloMessage, Message, Proposal } from '../message.ts'
 import { MAX_BATCH_VALUES, MAX_MEMBERS } from '../multi/limits.ts'
 import type { LogMessage } from '../multi/messages.ts'
 import { address, bytes, count, flag, message, nodeId, optional } from './field.ts'
 import { positive, repeated, valueList } from './field.ts'
 import type { Field } from './field.ts'
 
-type AnyMessage = Message<Uint8Array> | LogMessage
+type AnyMessage = Message<Uint8Array> | LogMessage | HelloMessage
 
 /** Envelope.cluster. */
 export const CLUSTER = 1
 
 /** Envelope.sender. */
 export const SENDER = 2
+
+/** Envelope.members_digest. */
+export const MEMBERS_DIGEST = 3
 
 /** Which message it is. */
 export type MessageType = AnyMessage['type']
@@ -145,4 +148,5 @@ export const MESSAGES: {
     }),
   ],
   forwardRefused: [36, message({ heads: values })],
+  hello: [37, message({})],
 }

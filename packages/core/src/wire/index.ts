@@ -8,8 +8,9 @@
 import { InvalidArgumentError } from '../errors.ts'
 import { MAX_FRAME_BYTES } from '../limits.ts'
 import type { Envelope } from '../message.ts'
-import { CLUSTER, MESSAGES, SENDER, type BodyOf, type MessageType } from './envelope.ts'
-import { id, nodeId, type Collector, type Field } from './field.ts'
+import { CLUSTER, MEMBERS_DIGEST, MESSAGES, SENDER } from './envelope.ts'
+import type { BodyOf, MessageType } from './envelope.ts'
+import { count, id, nodeId, type Collector, type Field } from './field.ts'
 import { malformed, Reader } from './reader.ts'
 import { Writer } from './writer.ts'
 
@@ -18,14 +19,15 @@ import { Writer } from './writer.ts'
  * The frame shares no memory with the envelope.
  *
  * Throws InvalidArgumentError for an id above MAX_ID_BYTES or with half of a surrogate pair, for
- * the node id 'all', for a round or slot that is not an integer from 1 to MAX_ROUND, for a value
- * that is not bytes, and for a list with too many items; FrameTooLargeError when the frame would exceed MAX_FRAME_BYTES, which never
+ * the node id 'all', for a round or slot that is not an integer from 1 to MAX_ROUND, for a digest
+ * that is none from 0 on, for a value that is not bytes, and for a list with too many items; FrameTooLargeError when the frame would exceed MAX_FRAME_BYTES, which never
  * happens to a value within MAX_VALUE_BYTES.
  */
 export function encode(envelope: Envelope): Uint8Array {
   const writer = new Writer()
   // From the last field to the first, as Writer wants it.
   writeMessage(writer, envelope.message.type, envelope.message)
+  count.write(writer, MEMBERS_DIGEST, envelope.membersDigest ?? 0)
   nodeId.write(writer, SENDER, envelope.from)
   id.write(writer, CLUSTER, envelope.cluster)
   return writer.finish()
@@ -44,12 +46,14 @@ export function decode(frame: Uint8Array): Envelope {
   const reader = new Reader(frame)
   const cluster = id.collect()
   const from = nodeId.collect()
+  const membersDigest = count.collect()
   let body: Collector<object> | null = null
   let type = ''
   for (let number = reader.nextField(); number > 0; number = reader.nextField()) {
     const known = KINDS.get(number)
     if (number === CLUSTER) cluster.read(reader)
     else if (number === SENDER) from.read(reader)
+    else if (number === MEMBERS_DIGEST) membersDigest.read(reader)
     else if (known === undefined) reader.skip()
     else {
       // Of a oneof the last kind counts; the same kind again is merged into the first.
@@ -59,9 +63,11 @@ export function decode(frame: Uint8Array): Envelope {
     }
   }
   if (body === null) throw malformed('no known message')
+  const digest = membersDigest.finish('members_digest')
   return {
     cluster: cluster.finish('cluster'),
     from: from.finish('sender'),
+    ...(digest > 0 ? { membersDigest: digest } : {}),
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the body that belongs to the type, as MESSAGES says
     message: { type, ...body.finish('message') } as Envelope['message'],
   }

@@ -138,13 +138,18 @@ export const messages: {
     offset: count,
     bytes: value,
   }),
+  hello: fc.record({ type: type('hello') }),
 }
 
 const anyMessage: fc.Arbitrary<Envelope['message']> = fc.oneof(...Object.values(messages))
 
 /** A cluster may be called 'all': nothing is addressed by it. */
-export const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({
-  cluster: fc.oneof(anyId, fc.constant('all')),
-  from: anyId,
-  message: anyMessage,
-})
+export const anyEnvelope: fc.Arbitrary<Envelope> = fc.record(
+  {
+    cluster: fc.oneof(anyId, fc.constant('all')),
+    from: anyId,
+    membersDigest: anyRound,
+    message: anyMessage,
+  },
+  { requiredKeys: ['cluster', 'from', 'message'] },
+)

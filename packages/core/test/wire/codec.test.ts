@@ -208,6 +208,11 @@ describe('encode refuses what decode would', () => {
     }
   })
 
+  it.each([-1, 1.5, NaN, MAX_ROUND + 1])('the digest of members %d', (membersDigest) => {
+    const envelope = { ...envelopeWith({ type: 'hello' }), membersDigest }
+    expect(() => encode(envelope)).toThrow(InvalidArgumentError)
+  })
+
   it.each([
     ['text', 'hello'],
     ['wider integers, which would be cut to bytes', Uint16Array.of(300)],

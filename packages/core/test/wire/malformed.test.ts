@@ -156,23 +156,29 @@ describe('a frame that breaks one rule raises DecodeError', () => {
       NO_FIELD,
       `${HEAD} ${prepare(BALLOT)} 80 80 80 80 10 00`,
     ],
-    ['an unknown group, closed', GROUP, `${HEAD} ${prepare(BALLOT)} 1b 1c`],
-    ['the end of a group that did not begin', GROUP, `${HEAD} ${prepare(BALLOT)} 1c`],
-    ['wire type 6', GROUP, `${HEAD} ${prepare(BALLOT)} 1e 00`],
-    ['wire type 7', GROUP, `${HEAD} ${prepare(BALLOT)} 1f 00`],
+    ['an unknown group, closed', GROUP, `${HEAD} ${prepare(BALLOT)} 23 24`],
+    ['the end of a group that did not begin', GROUP, `${HEAD} ${prepare(BALLOT)} 24`],
+    ['wire type 6', GROUP, `${HEAD} ${prepare(BALLOT)} 26 00`],
+    ['wire type 7', GROUP, `${HEAD} ${prepare(BALLOT)} 27 00`],
     [
       'an unknown varint of eleven bytes',
       TOO_LONG,
-      `${HEAD} ${prepare(BALLOT)} 18 ff ff ff ff ff ff ff ff ff ff 01`,
+      `${HEAD} ${prepare(BALLOT)} 20 ff ff ff ff ff ff ff ff ff ff 01`,
     ],
-    ['an unknown varint that does not end', CUT_OFF, `${HEAD} ${prepare(BALLOT)} 18 ff`],
+    ['an unknown varint that does not end', CUT_OFF, `${HEAD} ${prepare(BALLOT)} 20 ff`],
     [
       'an unknown fixed64 that is cut off',
       CUT_OFF,
-      `${HEAD} ${prepare(BALLOT)} 19 00 00 00 00 00 00 00`,
+      `${HEAD} ${prepare(BALLOT)} 21 00 00 00 00 00 00 00`,
     ],
-    ['an unknown fixed32 that is cut off', CUT_OFF, `${HEAD} ${prepare(BALLOT)} 1d 00 00 00`],
-    ['an unknown field longer than the frame', CUT_OFF, `${HEAD} ${prepare(BALLOT)} 1a 01`],
+    ['an unknown fixed32 that is cut off', CUT_OFF, `${HEAD} ${prepare(BALLOT)} 25 00 00 00`],
+    ['an unknown field longer than the frame', CUT_OFF, `${HEAD} ${prepare(BALLOT)} 22 01`],
+    [
+      'a digest of members of 2^53',
+      TOO_LARGE,
+      `${HEAD} 18 80 80 80 80 80 80 80 10 ${prepare(BALLOT)}`,
+    ],
+    ['a digest of members that is text', OTHER_TYPE, `${HEAD} 1a 01 61 ${prepare(BALLOT)}`],
     ['a slot that is 0', 'from is 0 or absent', `${HEAD} ${field('82 02', '08 00')}`],
     ['a slot that is absent', 'from is 0 or absent', `${HEAD} 82 02 00`],
     ['slot 2^53', TOO_LARGE, `${HEAD} ${field('82 02', '08 80 80 80 80 80 80 80 10')}`],
@@ -209,7 +215,7 @@ describe('a frame that breaks one rule raises DecodeError', () => {
       // One unknown field of the length that is left, after its tag and a length of three bytes.
       const left = size - whole.length - 4
       const length = [(left & 0x7f) | 0x80, ((left >> 7) & 0x7f) | 0x80, left >> 14]
-      return Buffer.concat([whole, Uint8Array.of(0x1a, ...length), new Uint8Array(left)])
+      return Buffer.concat([whole, Uint8Array.of(0x22, ...length), new Uint8Array(left)])
     }
     expect(decode(padded(MAX_FRAME_BYTES)).from).toBe('a')
     expect(() => decode(padded(MAX_FRAME_BYTES + 1))).toThrow(DecodeError)

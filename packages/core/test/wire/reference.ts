@@ -16,8 +16,9 @@ export function envelopeType(source: string = protoSource): protobuf.Type {
 /** As protobufjs wants it: presence is presence of the key, so proto3 defaults are left out. */
 export function toReference(envelope: Envelope): Record<string, unknown> {
   const { type, ...body } = envelope.message
+  const { cluster, from: sender, membersDigest = 0 } = envelope
   return {
-    ...withoutDefaults({ cluster: envelope.cluster, sender: envelope.from }),
+    ...withoutDefaults({ cluster, sender, membersDigest }),
     [type]: withoutDefaults(body),
   }
 }
@@ -48,6 +49,7 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
   return {
     cluster: plain(found['cluster']),
     from: plain(found['sender']),
+    ...(found['membersDigest'] === 0 ? {} : { membersDigest: plain(found['membersDigest']) }),
     message: { type: kind, ...(isMessage(body) ? body : {}) },
   }
 }

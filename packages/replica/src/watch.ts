@@ -1,0 +1,184 @@
+/**
+ * Watches whether a node is heard and by whom, and says so when it is not: a node that reaches
+ * nobody would otherwise look like one that has nothing to do. Must never say the same thing often,
+ * nor change anything about what the node does.
+ */
+import type { NodeId, PeerProblemReason, TransportWarning } from '@paxos/core'
+import type { Clock } from './clock.ts'
+import { MAX_WARNING_INTERVAL_MS, WARNING_INTERVAL_MS } from './limits.ts'
+import type { PeerStatus } from './peer-book.ts'
+import type { Logger, Metrics } from './telemetry.ts'
+
+/** What an operator should know. */
+export type Notice =
+  /**
+   * No leader is known, and for `forMs` fewer than a majority of the members was heard, this node
+   * included. Told after a liveness window or two, and again after longer and longer.
+   */
+  | {
+      readonly type: 'majority-unheard'
+      readonly forMs: number
+      readonly peers: Readonly<Record<NodeId, PeerStatus>>
+    }
+  /** After that: a majority is heard again, or a leader known. */
+  | { readonly type: 'majority-heard' }
+  /** A member was started with other members than this node: they refuse each other's frames. */
+  | { readonly type: 'members-differ-from-peer'; readonly peer: NodeId }
+  /** What the transport says, and how often it did since this was told last. */
+  | {
+      readonly type: 'transport-warning'
+      /** Whom it concerns; `null` where nobody can tell. */
+      readonly peer: NodeId | null
+      readonly reason: PeerProblemReason
+      readonly message: string
+      readonly times: number
+    }
+
+/** What is watched: a part of a host, and of its engine. */
+export interface Watched {
+  readonly peers: Readonly<Record<NodeId, PeerStatus>>
+  heardAtMs(count: number): number | null
+}
+
+export interface WatchOptions {
+  readonly watched: Watched
+  /** The other members. */
+  readonly peers: readonly NodeId[]
+  readonly isLeaderless: () => boolean
+  readonly livenessWindowMs: number
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly tell: (notice: Notice) => void
+}
+
+/** What was said about one thing, and how often it happened since. */
+interface Said {
+  atMs: number
+  times: number
+}
+
+/** Runs from start() to stop(). */
+export class Watch {
+  readonly #options: WatchOptions
+  /** How many others make a majority with this node. */
+  readonly #needed: number
+  /** By what it is about: no more than there are peers and reasons. */
+  readonly #said = new Map<string, Said>()
+  readonly #counted = new Map<NodeId, { readonly sent: number; readonly received: number }>()
+  #startedAtMs = 0
+  #cancel: (() => void) | null = null
+  /** When to warn again; `null` while a majority is heard. */
+  #warnAtMs: number | null = null
+  #intervalMs = 0
+
+  constructor(options: WatchOptions) {
+    this.#options = options
+    this.#needed = Math.floor((options.peers.length + 1) / 2)
+  }
+
+  start(): void {
+    if (this.#options.peers.length === 0) return
+    this.#startedAtMs = this.#options.clock.nowMs()
+    this.#schedule()
+  }
+
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = null
+  }
+
+  /** A frame came from a member that was started with other members. */
+  membersDiffer(peer: NodeId): void {
+    if (this.#isDue(`members ${peer}`) === null) return
+    const { logger, tell } = this.#options
+    const text = 'a member was started with other members; the two refuse each other'
+    logger.warn(text, { peer })
+    tell({ type: 'members-differ-from-peer', peer })
+  }
+
+  /** The transport says something. */
+  warned({ peer, reason, message }: TransportWarning): void {
+    const { logger, metrics, tell, peers } = this.#options
+    metrics.counter('paxos.transport.warnings', 1, { reason })
+    const known = peer !== null && peers.includes(peer) ? peer : null
+    const times = this.#isDue(known === null ? `* ${reason}` : `${reason} ${known}`)
+    if (times === null) return
+    logger.warn('transport', { peer: known, reason, problem: message, times })
+    tell({ type: 'transport-warning', peer: known, reason, message, times })
+  }
+
+  #schedule(): void {
+    const { clock, livenessWindowMs } = this.#options
+    this.#cancel = clock.schedule(livenessWindowMs / 2, () => {
+      this.#schedule()
+      this.#check()
+      this.#count()
+    })
+  }
+
+  #check(): void {
+    const { watched, isLeaderless, livenessWindowMs, clock } = this.#options
+    const nowMs = clock.nowMs()
+    const heardAtMs = watched.heardAtMs(this.#needed)
+    const forMs = nowMs - (heardAtMs ?? this.#startedAtMs)
+    // Nodes that have greeted each other may be silent for a window before they look for a leader.
+    const allowedMs = (heardAtMs === null ? 1 : 1.5) * livenessWindowMs
+    if (forMs < allowedMs || !isLeaderless()) return this.#heard()
+    if (this.#warnAtMs !== null && nowMs < this.#warnAtMs) return
+    const isFirst = this.#warnAtMs === null
+    this.#intervalMs = isFirst
+      ? FIRST_INTERVAL_WINDOWS * livenessWindowMs
+      : Math.min(2 * this.#intervalMs, MAX_WARNING_INTERVAL_MS)
+    this.#warnAtMs = nowMs + this.#intervalMs
+    this.#unheard(Math.round(forMs))
+  }
+
+  #unheard(forMs: number): void {
+    const { watched, logger, metrics, tell } = this.#options
+    const { peers } = watched
+    const seen = Object.entries(peers).map(([peer, status]) => `${peer}: ${inWords(status)}`)
+    logger.warn(`no majority is heard; ${seen.join('; ')}`, { forMs, peers })
+    metrics.counter('paxos.majority.unheard', 1)
+    tell({ type: 'majority-unheard', forMs, peers })
+  }
+
+  #heard(): void {
+    if (this.#warnAtMs === null) return
+    this.#warnAtMs = null
+    this.#options.logger.info('a majority is heard again')
+    this.#options.tell({ type: 'majority-heard' })
+  }
+
+  /** Now and then rather than at each frame, of which there are many. */
+  #count(): void {
+    const { watched, metrics } = this.#options
+    for (const [peer, { sent, received }] of Object.entries(watched.peers)) {
+      const before = this.#counted.get(peer)
+      this.#counted.set(peer, { sent, received })
+      metrics.counter('paxos.peer.frames.sent', sent - (before?.sent ?? 0), { peer })
+      metrics.counter('paxos.peer.frames.received', received - (before?.received ?? 0), { peer })
+    }
+  }
+
+  /** How often it happened since it was said last, this time included; `null` when not to say it. */
+  #isDue(what: string): number | null {
+    const nowMs = this.#options.clock.nowMs()
+    const said = this.#said.get(what) ?? { atMs: -Infinity, times: 0 }
+    this.#said.set(what, said)
+    said.times += 1
+    if (nowMs - said.atMs < WARNING_INTERVAL_MS) return null
+    const { times } = said
+    said.atMs = nowMs
+    said.times = 0
+    return times
+  }
+}
+
+/** The second warning comes so many windows after the first; then the time doubles. */
+const FIRST_INTERVAL_WINDOWS = 4
+
+function inWords({ heardAgoMs, problem }: PeerStatus): string {
+  const heard = heardAgoMs === null ? 'never heard' : `heard ${heardAgoMs} ms ago`
+  return problem === null ? heard : `${heard}, ${problem.reason} (${problem.message})`
+}
