@@ -13,6 +13,7 @@ import type { Codec, Json } from './codec.ts'
 import { ClosedError, ValueTooLargeError } from './errors.ts'
 import { Host } from './host.ts'
 import type { DropReason, Observation } from './host.ts'
+import { drawIncarnation } from './incarnation.ts'
 import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
@@ -86,7 +87,7 @@ export class Synod<V = Json> {
   static async open<V = Json>(options: SynodOptions<V>): Promise<Synod<V>> {
     const { cluster = DEFAULT_CLUSTER, id } = options
     const members = requireMembers(cluster, id, options.members)
-    const saved = await options.durability.open()
+    const saved = await options.durability.open({ cluster, id, kind: 'decree', drawIncarnation })
     let synod: Synod<V>
     try {
       synod = new Synod(options, members, saved)
