@@ -4,7 +4,7 @@
  * never leave the file half written, nor report a save that a power cut could undo.
  */
 import { open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, resolve as absolute } from 'node:path'
 import { claim, DurabilityError, PaxosError } from '@paxos/core'
 import type { Durability, Opened, Owner } from '@paxos/core'
 import { takeLock } from './lock.ts'
@@ -28,7 +28,7 @@ export function jsonFile(given: string): Durability {
   let writing: Promise<void> | null = null
 
   async function start(owner: Owner | undefined): Promise<Opened> {
-    path = resolve(given) // Whatever becomes of the working directory.
+    path = absolute(given) // Whatever becomes of the working directory.
     const unlock = await takeLock(path)
     try {
       const found = await read(path)
