@@ -3,37 +3,43 @@
  * through it. Each group of saves writes the whole state anew, which is as simple as it is slow. Must
  * never leave the file half written, nor report a save that a power cut could undo.
  */
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { DurabilityError, EMPTY_SAVED, PaxosError } from '@paxos/core'
-import type { Durability, Saved } from '@paxos/core'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, resolve as absolute } from 'node:path'
+import { claim, DurabilityError, PaxosError } from '@paxos/core'
+import type { Durability, Opened, Owner } from '@paxos/core'
 import { takeLock } from './lock.ts'
-import { decode, encode, withChange } from './state.ts'
+import { decode, encode, NOTHING, withChange } from './state.ts'
+import type { Stored } from './state.ts'
 
 interface Waiting {
   readonly resolve: () => void
   readonly reject: (error: Error) => void
 }
 
-/** The state of one acceptor in the file `path`, whose directories are made when they are missing. */
-export function jsonFile(path: string): Durability {
-  let saved: Saved = EMPTY_SAVED
-  let opening: Promise<() => Promise<void>> | null = null
+/** The state of one acceptor in the file `given`, whose directory must be there. */
+export function jsonFile(given: string): Durability {
+  let path = given
+  let saved = NOTHING
+  let release: (() => Promise<void>) | null = null
+  let opening: Promise<Opened> | null = null
   let isOpen = false
   let failure: DurabilityError | null = null
   let waiting: Waiting[] = []
   let writing: Promise<void> | null = null
 
-  /** Resolves with what releases the lock. */
-  async function start(): Promise<() => Promise<void>> {
-    await mkdir(dirname(path), { recursive: true })
-    const release = await takeLock(path)
+  async function start(owner: Owner | undefined): Promise<Opened> {
+    path = absolute(given) // Whatever becomes of the working directory.
+    const unlock = await takeLock(path)
     try {
-      saved = await read(path)
+      const found = await read(path)
+      const { identity, isNew } = claim(path, found, owner)
+      saved = { ...found, identity }
+      if (identity !== found.identity) await replace(path, encode(saved))
+      release = unlock
       isOpen = true
-      return release
+      return { ...decode(encode(saved)), isNew } // A copy: the caller may do with it what it likes.
     } catch (error) {
-      await release()
+      await unlock()
       throw error
     }
   }
@@ -62,12 +68,11 @@ export function jsonFile(path: string): Durability {
   }
 
   return {
-    async open() {
+    async open(owner) {
       if (opening !== null) throw failed('ERR_PAXOS_DURABILITY_STATE', 'was opened before.')
-      opening = start()
+      opening = start(owner)
       try {
-        await opening
-        return decode(encode(saved)) // A copy: the caller may do with it what it likes.
+        return await opening
       } catch (error) {
         opening = null
         if (error instanceof PaxosError) throw error
@@ -84,28 +89,31 @@ export function jsonFile(path: string): Durability {
     },
     async close() {
       isOpen = false
-      const release = await opening?.catch(() => undefined)
+      await opening?.catch(() => undefined)
       isOpen = false // An opening that was still running has set it.
       await writing
       opening = null
       failure = null
-      await release?.()
+      const unlock = release
+      release = null
+      await unlock?.()
     },
   }
 }
 
-async function read(path: string): Promise<Saved> {
+async function read(path: string): Promise<Stored> {
   try {
     return decode(await readFile(path, 'utf8'))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return EMPTY_SAVED
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return NOTHING
     throw error
   }
 }
 
 /** After this the file is the new one, whole, whatever happens: or else the old one, whole. */
 async function replace(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.new`, 'w')
+  await rm(`${path}.new`, { force: true })
+  const file = await open(`${path}.new`, 'wx') // A link that lies there is not followed.
   try {
     await file.writeFile(text)
     await file.sync()

@@ -3,11 +3,19 @@
  * as if it were a state.
  */
 import { createHash } from 'node:crypto'
-import { CorruptionError } from '@paxos/core'
-import type { Change, Saved } from '@paxos/core'
+import { CorruptionError, EMPTY_SAVED } from '@paxos/core'
+import type { Change, Identity, Saved } from '@paxos/core'
+
+/** What the file holds: the state, and whose it is. */
+export interface Stored extends Saved {
+  readonly identity: Identity | null
+}
+
+/** What a file that is not there holds. */
+export const NOTHING: Stored = { ...EMPTY_SAVED, identity: null }
 
 /** `saved` after `change`, with bytes of its own. */
-export function withChange(saved: Saved, change: Change): Saved {
+export function withChange(saved: Stored, change: Change): Stored {
   // A clone shares nothing, and makes plain bytes of what is a Buffer.
   const { accepted = [], ...rest } = structuredClone(change)
   const next = { ...saved, ...rest }
@@ -17,7 +25,7 @@ export function withChange(saved: Saved, change: Change): Saved {
   return { ...next, accepted: above.toSorted((a, b) => a.slot - b.slot) }
 }
 
-export function encode(saved: Saved): string {
+export function encode(saved: Stored): string {
   const json = JSON.stringify(saved, (_, value: unknown) =>
     value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value,
   )
@@ -25,10 +33,10 @@ export function encode(saved: Saved): string {
 }
 
 /** Throws CorruptionError for anything but what encode() returned. */
-export function decode(text: string): Saved {
+export function decode(text: string): Stored {
   const [sum, json = ''] = text.split('\n')
   if (text !== `${checksum(json)}\n${json}\n` || sum !== checksum(json)) {
-    throw new CorruptionError('The state is damaged. Restore the disk, or replace the node.')
+    throw new CorruptionError('The state is damaged. Keep the node off until its disk is back.')
   }
   return JSON.parse(json, (_, value: unknown) =>
     isBase64(value) ? new Uint8Array(Buffer.from(value.base64, 'base64')) : value,

@@ -15,10 +15,10 @@ export interface Stage {
 /** `durability`, watched by `stage`. */
 export function staged(durability: Durability, stage: Stage): Durability {
   return {
-    async open() {
-      const saved = await durability.open()
-      stage.opened(saved)
-      return saved
+    async open(owner) {
+      const opened = await durability.open(owner)
+      stage.opened(opened)
+      return opened
     },
     async save(change) {
       await durability.save(change)

@@ -4,6 +4,7 @@
  * so that the same adapters serve every engine.
  */
 import type { Ballot, NodeId } from './ballot.ts'
+import type { Identity, Owner } from './identity.ts'
 
 /** The position of a value in the log: 1, 2, 3, …; 0 means "before the first". */
 export type Slot = number
@@ -41,6 +42,17 @@ export interface Saved<V = Uint8Array> {
   readonly chosenThrough: Slot
 }
 
+/** What open() finds: the state, and whose it is. */
+export interface Opened<V = Uint8Array> extends Saved<V> {
+  /** Null while no owner has ever opened it. */
+  readonly identity: Identity | null
+  /**
+   * True when there was nothing: no state, and nobody whose it was. False from then on, also after
+   * a crash right behind this open().
+   */
+  readonly isNew: boolean
+}
+
 /**
  * One atomic change. A field that is absent stays as it was; one that is there replaces what was,
  * also by something lower: an adapter compares nothing. Slot 0 may stand in `chosenThrough` and in
@@ -71,8 +83,16 @@ export interface Durability {
    * CorruptionError when what was durable can no longer be read whole (never returns an older
    * state as if it were the newest), and with LockedError when somebody else has it open. After a
    * rejection nothing is left open.
+   *
+   * With an `owner`, what is new is given an identity: the owner's cluster, id and kind, and an
+   * incarnation that is drawn once. It is durable when this resolves, and no save, crash or
+   * rewriting ever changes it. From then on the same cluster, id and kind open it, and every other
+   * owner is refused with IdentityError, and nothing is written. A state that an earlier release
+   * left has no identity: it is given the owner's, unless what it holds contradicts (see claim()).
+   *
+   * Without an owner, for tools, whosever it is is opened, and nothing is written about identity.
    */
-  open(): Promise<Saved>
+  open(owner?: Owner): Promise<Opened>
   /**
    * Applies `change` atomically. Resolves once it would survive power loss. Calls may overlap:
    * they take effect in call order, and the adapter syncs many of them at once. After one

@@ -75,11 +75,22 @@ export class DurabilityError extends PaxosError {
 }
 
 /**
- * What was durable can no longer be read whole. Deleting the state and starting the same node
- * afresh would forget promises and can break agreement; restore the disk, or replace the node.
+ * What was durable can no longer be read whole. Never delete it and start the same node afresh: with
+ * an empty disk it votes as if it had promised nothing, and agreement can break. A backup is no way
+ * out either, for it forgets what was promised since. Bring the disk itself back as it was at the
+ * last save. Until then keep this node off: the others go on as long as a majority of the members
+ * runs.
  */
 export class CorruptionError extends PaxosError {
   readonly code = 'ERR_PAXOS_CORRUPTION'
+}
+
+/**
+ * The state belongs to another node, to another cluster, or to another kind of node: two disks were
+ * mixed up, or one was copied. Nothing was written, and nothing is left open.
+ */
+export class IdentityError extends PaxosError {
+  readonly code = 'ERR_PAXOS_IDENTITY'
 }
 
 /** Another process has this state open. Two writers would forget each other's promises. */

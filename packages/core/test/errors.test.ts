@@ -3,6 +3,7 @@ import {
   DecodeError,
   DurabilityError,
   FrameTooLargeError,
+  IdentityError,
   invariant,
   InvalidArgumentError,
   InvariantError,
@@ -27,6 +28,7 @@ describe('every error is a named PaxosError with a stable code', () => {
     [InvariantError, 'InvariantError', 'ERR_PAXOS_INVARIANT'],
     [FrameTooLargeError, 'FrameTooLargeError', 'ERR_PAXOS_FRAME_TOO_LARGE'],
     [CorruptionError, 'CorruptionError', 'ERR_PAXOS_CORRUPTION'],
+    [IdentityError, 'IdentityError', 'ERR_PAXOS_IDENTITY'],
     [LockedError, 'LockedError', 'ERR_PAXOS_LOCKED'],
     [MissingPackageError, 'MissingPackageError', 'ERR_PAXOS_PACKAGE_MISSING'],
   ])('%o', (Class, name, code) => {

@@ -14,8 +14,9 @@
  *
  * Must never let a save be answered that is only in the log which is about to lose its name.
  */
-import { CorruptionError } from '@paxos/core'
+import { CorruptionError, type Identity } from '@paxos/core'
 import { join } from 'node:path'
+import { damagedMessage } from './failure.ts'
 import type { FileSystem } from './file-system.ts'
 import type { Group, GroupReader } from './group-reader.ts'
 import { COMPACT_ABOVE_BYTES, COMPACT_AT_RATIO, GROUP_TARGET_BYTES } from './limits.ts'
@@ -46,17 +47,19 @@ export function needsCompaction({ log, state }: LogAndState): boolean {
 
 /**
  * To be called when no save is being written. `abandoned` is asked between groups. Resolves with
- * null when it said yes; then, and after a rejection, nothing is left open.
+ * null when it said yes; then, and after a rejection, nothing is left open. The new log is that of
+ * `identity`: of the same owner as the old one, or of its first one.
  */
 export async function beginCompaction(
   fs: FileSystem,
   directory: string,
   old: LogAndState,
   abandoned: () => boolean,
+  identity: Identity | null = old.log.identity,
 ): Promise<Compaction | null> {
   const basis = old.state.basis()
   const start = old.log.end
-  const log = await Log.create(fs, join(directory, NEW_LOG_NAME))
+  const log = await Log.create(fs, join(directory, NEW_LOG_NAME), identity)
   const target = { log, state: new State() }
   try {
     const reader = old.log.reader()
@@ -147,7 +150,8 @@ async function nextGroup(reader: GroupReader, to: number): Promise<Group> {
   const group = await reader.next(to)
   if (group !== null) return group
   throw new CorruptionError(
-    `The log was durable up to byte ${to} and is now whole only up to byte ${reader.end}. ` +
-      'Restore the disk, or replace this node by a new one.',
+    damagedMessage(
+      `The log was durable up to byte ${to} and is now whole only up to byte ${reader.end}`,
+    ),
   )
 }

@@ -6,7 +6,9 @@
  * Must never show a value whose save has not completed.
  */
 import { DurabilityError, InvalidArgumentError } from '@paxos/core'
-import { asPaxosError } from './failure.ts'
+import { resolve } from 'node:path'
+import { emitWarning, warnOfOthers } from './exposure.ts'
+import { asPaxosError, lostError } from './failure.ts'
 import { nodeFileSystem, type FileSystem } from './file-system.ts'
 import { GroupCommit } from './group-commit.ts'
 import { MAX_OBJECT_BYTES } from './limits.ts'
@@ -22,6 +24,11 @@ export interface Codec<T> {
 export interface DurableObjectOptions<T> {
   /** Default: JSON in UTF-8. Give one for values that JSON does not keep, such as bytes. */
   readonly codec?: Codec<T>
+  /**
+   * Called with a sentence when others than this user can change what is in the directory. Default:
+   * process.emitWarning(), with the code PAXOS_DIRECTORY_EXPOSED.
+   */
+  readonly warn?: ((message: string) => void) | undefined
 }
 
 /**
@@ -45,8 +52,9 @@ export interface DurableObject<T> {
 
 export const DurableObject = {
   /**
-   * Opens the object in `directory`, which is made, with its parents, when it is missing. Rejects
-   * with CorruptionError when the last completed save cannot be read whole, with LockedError while
+   * Opens the object in `directory`, which is made when it is missing; its parent must be there. The
+   * path means what it means now, whatever becomes of the working directory; when what it leads to is
+   * removed, moved or replaced, no later save is acknowledged. Rejects with CorruptionError when the last completed save cannot be read whole, with LockedError while
    * somebody else has it open, with DurabilityError when the disk or the codec refuses. After a
    * rejection nothing is left open.
    */
@@ -61,13 +69,15 @@ export async function openObject<T>(
   directory: string,
   options: DurableObjectOptions<T> = {},
 ): Promise<DurableObject<T>> {
+  const absolute = resolve(directory)
   try {
-    await fs.makeDirectory(directory)
-    const lock = await fs.lock(directory)
+    await fs.makeDirectory(absolute)
+    const lock = await fs.lock(absolute)
     try {
-      const files = await openObjectFiles(fs, directory)
+      await warnOfOthers(fs, absolute, options.warn ?? emitWarning)
+      const files = await openObjectFiles(fs, absolute)
       try {
-        return new OpenObject(directory, options.codec ?? jsonCodec(), files, lock)
+        return new OpenObject(absolute, options.codec ?? jsonCodec(), files, lock)
       } catch (error) {
         await files.close()
         throw error
@@ -138,11 +148,19 @@ class OpenObject<T> implements DurableObject<T> {
     const last = saves.at(-1)
     if (last === undefined) return
     try {
+      await this.#requireHeld()
       await this.#files.save(last.bytes)
+      await this.#requireHeld()
     } catch (error) {
       throw asPaxosError(error, 'save', this.#directory)
     }
     this.#value = { value: last.decoded }
+  }
+
+  /** Whether the next one who opens the directory would find these files, and this lock. */
+  async #requireHeld(): Promise<void> {
+    const held = await Promise.all([this.#files.areInPlace(), this.#lock.isHeld()])
+    if (!held.every((isHeld) => isHeld)) throw lostError(this.#directory)
   }
 
   #encode(value: T): Encoded<T> {

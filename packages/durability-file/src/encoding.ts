@@ -4,6 +4,7 @@
  * raises CorruptionError, and must never do anything else.
  */
 import { CorruptionError, InvalidArgumentError } from '@paxos/core'
+import { damagedMessage } from './failure.ts'
 
 export const FIRST_CAPACITY_BYTES = 128
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -149,9 +150,7 @@ export class ByteReader {
   }
 
   fail(what: string): never {
-    throw new CorruptionError(
-      `${this.#where} ${what}. Restore the disk, or replace this node by a new one.`,
-    )
+    throw new CorruptionError(damagedMessage(`${this.#where} ${what}`))
   }
 
   #take(length: number): Uint8Array {

@@ -9,9 +9,10 @@
  *
  * Must never report a sync that failed, or a write that was done in part, as done.
  */
-import { constants } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { DurabilityError } from '@paxos/core'
+import { constants, statSync, type BigIntStats } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { errorCode } from './failure.ts'
 import { lockDirectory, type Lock } from './lock.ts'
 
@@ -19,10 +20,15 @@ import { lockDirectory, type Lock } from './lock.ts'
 export const BLOCK_BYTES = 4096
 
 export interface FileSystem {
-  /** With its parents. What was made is there after power loss. */
+  /** Unless it is there. Its parent must be. What was made is there after power loss. */
   makeDirectory(directory: string): Promise<void>
+  /** Why others than this user can change what is in it, in words; null when they cannot. */
+  exposure(directory: string): Promise<string | null>
   list(directory: string): Promise<readonly string[]>
-  /** For reading and writing. `create` empties a file that is there. */
+  /**
+   * For reading and writing. Never follows a link. `create` makes a file that was not there, and
+   * rejects where anything is.
+   */
   open(path: string, mode: 'existing' | 'create'): Promise<OpenFile>
   /** As open, for a file whose writes are mostly to be durable one by one. */
   openDurable(path: string, mode: 'existing' | 'create'): Promise<DurableFile>
@@ -42,6 +48,8 @@ export interface OpenFile {
   read(position: number, length: number): Promise<Uint8Array>
   write(position: number, bytes: Uint8Array): Promise<void>
   truncate(length: number): Promise<void>
+  /** Whether `path` leads to this file: not once it was removed, moved away or replaced. */
+  isAt(path: string): Promise<boolean>
   /** Everything written so far, and the size, survives power loss. */
   sync(): Promise<void>
   close(): Promise<void>
@@ -57,6 +65,7 @@ export interface DurableFile extends OpenFile {
 
 export const nodeFileSystem: FileSystem = {
   makeDirectory,
+  exposure,
   list: (directory) => readdir(directory),
   open: async (path, mode) => openFile(path, await openHandle(path, mode)),
   openDurable,
@@ -91,10 +100,14 @@ export async function writeWhole(
   }
 }
 
+/** A link that somebody laid in the way would have this user write to any file that he may. */
 function openHandle(path: string, mode: 'existing' | 'create'): Promise<FileHandle> {
-  const create = mode === 'create' ? constants.O_CREAT | constants.O_TRUNC : 0
-  return open(path, constants.O_RDWR | create, 0o600)
+  const create = mode === 'create' ? constants.O_CREAT | constants.O_EXCL : 0
+  return open(path, constants.O_RDWR | NO_LINK | create, 0o600)
 }
+
+/** Windows has no such flag; there only an administrator makes links. */
+const NO_LINK = process.platform === 'win32' ? 0 : constants.O_NOFOLLOW
 
 /**
  * A second handle with O_DSYNC writes and syncs in one call, half the way to the disk and back. Only
@@ -113,7 +126,7 @@ async function openDurable(path: string, mode: 'existing' | 'create'): Promise<D
     }
   }
   try {
-    const synchronous = await open(path, constants.O_WRONLY | constants.O_DSYNC)
+    const synchronous = await open(path, constants.O_WRONLY | constants.O_DSYNC | NO_LINK)
     return {
       ...file,
       writeDurably: (position, bytes) => writeWhole(synchronous, position, bytes),
@@ -132,8 +145,17 @@ async function openDurable(path: string, mode: 'existing' | 'create'): Promise<D
 }
 
 function openFile(path: string, handle: FileHandle): OpenFile {
+  let own: Promise<BigIntStats> | null = null
   return {
     path,
+    async isAt(place) {
+      // A file is the same for as long as it is open, so this is asked once.
+      own ??= handle.stat({ bigint: true })
+      const { dev, ino } = await own
+      // At once: a name takes some microseconds, and the way to another thread and back ten times that.
+      const found = statSync(place, { bigint: true, throwIfNoEntry: false })
+      return found?.dev === dev && found.ino === ino
+    },
     size: async () => (await handle.stat()).size,
     read: (position, length) => readWhole(handle, position, length),
     write: (position, bytes) => writeWhole(handle, position, bytes),
@@ -162,36 +184,56 @@ async function readWhole(
 }
 
 /**
- * One level at a time, because mkdir's own recursion never returns where the system answers ENOENT
- * although the parent is there, as /proc does.
+ * A name that is there already may be that of a process which died before it had synced it, and the
+ * one above is somebody else's, who may never sync it; so both are synced, as far as this user may.
+ * The parent must be there: where it is not, a disk is not
+ * mounted, or the path is not the one that is meant, and a fresh start would forget every promise.
  */
-async function makeDirectory(directory: string): Promise<void> {
-  const path = resolve(directory)
-  const parent = dirname(path)
-  try {
-    await makeOne(path)
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT' || parent === path) throw error
-    await makeDirectory(parent)
-    await makeOne(path)
-  }
-}
-
-/**
- * A name that is there already may be that of a process which died before it had synced it, and so
- * may the one above; so both are synced again, as far as this user may.
- */
-async function makeOne(path: string): Promise<void> {
+async function makeDirectory(path: string): Promise<void> {
   const parent = dirname(path)
   try {
     await mkdir(path, { mode: 0o700 })
   } catch (error) {
+    if (errorCode(error) === 'ENOENT' && !(await isThere(parent))) {
+      throw missingParent(path, parent, error)
+    }
     // Whatever is there, listing it will say whether it is a directory.
-    if (errorCode(error) === 'EEXIST') return syncIfAllowed(parent)
+    if (errorCode(error) !== 'EEXIST') throw error
+  }
+  await syncIfAllowed(parent)
+  await syncIfAllowed(dirname(parent))
+}
+
+function missingParent(path: string, parent: string, cause: unknown): DurabilityError {
+  return new DurabilityError(
+    'ERR_PAXOS_DURABILITY_FAILED',
+    `Could not open ${path}: ${parent}, which it is to be in, is missing, as when a disk is not ` +
+      'mounted or a path is misspelt. Mount it or name the right one; if this node is new, make it.',
+    { cause },
+  )
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error))) return false
     throw error
   }
-  await syncDirectory(parent)
-  await syncIfAllowed(dirname(parent))
+}
+
+/** The permission of the group, and of everybody else, to write. */
+const OTHERS_MAY_WRITE = 0o022
+
+async function exposure(directory: string): Promise<string | null> {
+  const user = process.geteuid?.()
+  // Windows: its permissions are lists, and are not in the mode.
+  if (user === undefined) return null
+  const { mode, uid } = await stat(directory)
+  if (uid !== user && uid !== 0) return `it belongs to user ${uid}, and this is user ${user}`
+  if ((mode & OTHERS_MAY_WRITE) === 0) return null
+  return `its mode is ${(mode & 0o7777).toString(8)}`
 }
 
 async function syncIfAllowed(directory: string): Promise<void> {

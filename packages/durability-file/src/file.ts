@@ -2,19 +2,35 @@
  * The durability adapter over files: the contract's three calls and who may call them when. The
  * work is in store.ts. Must never have two of them open at once, nor leave anything open behind.
  */
-import { DurabilityError, type Change, type Durability, type Saved } from '@paxos/core'
+import { DurabilityError, type Change, type Durability } from '@paxos/core'
+import type { Opened, Owner } from '@paxos/core'
+import { resolve } from 'node:path'
+import { emitWarning, warnOfOthers } from './exposure.ts'
 import { asPaxosError } from './failure.ts'
 import { nodeFileSystem, type FileSystem } from './file-system.ts'
 import type { Lock } from './lock.ts'
 import { openStore, type Store } from './store.ts'
 
+/** What `file` can be told. */
+export interface FileOptions {
+  /**
+   * Called by `open()` with a sentence when others than this user can change what is in the
+   * directory. Default: process.emitWarning(), with the code PAXOS_DIRECTORY_EXPOSED.
+   */
+  readonly warn?: ((message: string) => void) | undefined
+}
+
 /**
- * The state of one acceptor in `directory`, which belongs to it alone and is made, with its parents,
- * when it is missing. Nothing happens before `open()`. After `close()` the same adapter can be
- * opened again.
+ * The state of one acceptor in `directory`, which belongs to it alone and is made when it is
+ * missing; its parent must be there. Nothing happens before `open()`: what a relative path means is
+ * decided then, and a later change of the working directory changes nothing. After `close()` the
+ * same adapter can be opened again.
+ *
+ * When the directory, the log in it or the lock is removed, moved or replaced, no later save is
+ * acknowledged: it rejects with ERR_PAXOS_DURABILITY_FAILED.
  */
-export function file(directory: string): Durability {
-  return fileOn(nodeFileSystem, directory)
+export function file(directory: string, options: FileOptions = {}): Durability {
+  return fileOn(nodeFileSystem, directory, options)
 }
 
 type Phase =
@@ -24,17 +40,23 @@ type Phase =
   | { readonly name: 'closing'; readonly done: Promise<void> }
 
 /** As `file`, on another file system: for the tests. */
-export function fileOn(fs: FileSystem, directory: string): Durability {
+export function fileOn(
+  fs: FileSystem,
+  directory: string,
+  { warn = emitWarning }: FileOptions = {},
+): Durability {
   let phase: Phase = { name: 'closed' }
 
-  async function openFresh(): Promise<Saved> {
+  async function openFresh(owner: Owner | undefined): Promise<Opened> {
+    const absolute = resolve(directory)
     try {
-      await fs.makeDirectory(directory)
-      const lock = await fs.lock(directory)
+      await fs.makeDirectory(absolute)
+      const lock = await fs.lock(absolute)
       try {
-        const { store, saved } = await openStore(fs, directory)
+        await warnOfOthers(fs, absolute, warn)
+        const { store, opened } = await openStore({ fs, directory: absolute, lock }, owner)
         phase = { name: 'open', store, lock }
-        return saved
+        return opened
       } catch (error) {
         await lock.release()
         throw error
@@ -57,10 +79,10 @@ export function fileOn(fs: FileSystem, directory: string): Durability {
   }
 
   return {
-    async open(): Promise<Saved> {
+    async open(owner?: Owner): Promise<Opened> {
       if (phase.name !== 'closed')
         throw stateError(directory, `is ${phase.name}`, 'Close it first.')
-      const done = openFresh()
+      const done = openFresh(owner)
       phase = { name: 'opening', done }
       return done
     },

@@ -26,8 +26,14 @@ import { DurabilityError } from '@paxos/core'
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
-/** The version that this release writes, and the only one that it reads. */
+/** The version of every frame but one. */
 export const FORMAT_VERSION = 1
+
+/**
+ * The version of the first frame of a log that has an owner, who is named in the frame behind it. A
+ * release that does not know of owners must not open it, as it would lose them.
+ */
+export const OWNED_LOG_VERSION = 2
 
 export const FRAME_HEADER_BYTES = 32
 
@@ -48,6 +54,8 @@ export const FRAME_KIND = {
   objectMark: 5,
   /** In a file of a durable object: one save. Serials 1, 2, 3, … */
   objectSave: 6,
+  /** In a log: whose it is. Serial 0. */
+  logIdentity: 7,
 } as const
 
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND]
@@ -56,9 +64,12 @@ export interface FrameHeader {
   readonly kind: FrameKind
   readonly id: bigint
   readonly serial: number
+  /** Default: FORMAT_VERSION. */
+  readonly version?: number
 }
 
 export interface Frame {
+  readonly version: number
   readonly kind: number
   readonly id: bigint
   readonly serial: number
@@ -71,7 +82,7 @@ export function encodeFrame(header: FrameHeader, ...parts: readonly Uint8Array[]
   const length = parts.reduce((sum, part) => sum + part.byteLength, 0)
   const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + length)
   frame.writeUInt32LE(MAGIC, 0)
-  frame.writeUInt16LE(FORMAT_VERSION, 4)
+  frame.writeUInt16LE(header.version ?? FORMAT_VERSION, 4)
   frame.writeUInt16LE(header.kind, 6)
   frame.writeBigUInt64LE(header.id, 8)
   frame.writeBigUInt64LE(BigInt(header.serial), 16)
@@ -104,11 +115,13 @@ export function decodeFrame(bytes: Uint8Array, path: string): Frame | null {
   if (payloadBytes === null || bytes.byteLength - FRAME_HEADER_BYTES < payloadBytes) return null
   const view = asBuffer(bytes).subarray(0, FRAME_HEADER_BYTES + payloadBytes)
   if (checksum(view) !== view.readUInt32LE(CHECKSUM_POSITION)) return null
-  requireKnownVersion(view, path)
+  const version = view.readUInt16LE(4)
+  const kind = view.readUInt16LE(6)
+  requireKnownVersion(version, kind, path)
   const serial = Number(view.readBigUInt64LE(16))
   if (!Number.isSafeInteger(serial)) return null
   const payload = bytes.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + payloadBytes)
-  return { kind: view.readUInt16LE(6), id: view.readBigUInt64LE(8), serial, payload }
+  return { version, kind, id: view.readBigUInt64LE(8), serial, payload }
 }
 
 /** An id that no other file has. */
@@ -121,12 +134,12 @@ function checksum(frame: Buffer): number {
   return crc32(frame.subarray(FRAME_HEADER_BYTES), header)
 }
 
-function requireKnownVersion(view: Buffer, path: string): void {
-  const version = view.readUInt16LE(4)
+function requireKnownVersion(version: number, kind: number, path: string): void {
   if (version === FORMAT_VERSION) return
+  if (version === OWNED_LOG_VERSION && kind === FRAME_KIND.log) return
   throw new DurabilityError(
     'ERR_PAXOS_DURABILITY_FAILED',
-    `${path} is in format version ${version}, and this release reads version ${FORMAT_VERSION}. ` +
+    `${path} is in format version ${version}, and this release reads versions up to ${OWNED_LOG_VERSION}. ` +
       'Open it with the release of @paxos/durability-file that wrote it, or a later one.',
   )
 }

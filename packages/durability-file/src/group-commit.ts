@@ -6,7 +6,7 @@
  * Must never resolve a save before its group is written, and never write again after a failure: a
  * system may drop what it failed to write and then report the next sync as done.
  */
-import { DurabilityError } from '@paxos/core'
+import { DurabilityError, PaxosError } from '@paxos/core'
 import { MAX_WAITING_BYTES } from './limits.ts'
 
 export interface GroupCommitOptions<T> {
@@ -60,7 +60,8 @@ export class GroupCommit<T> {
   poison(cause: unknown): DurabilityError {
     this.#refusal ??= new DurabilityError(
       'ERR_PAXOS_DURABILITY_POISONED',
-      'An earlier save failed, so what is stored is not known. Close this and open it afresh.',
+      `An earlier save failed, so what is stored is not known.${reasonIn(cause)} ` +
+        'Close this and open it afresh.',
       { cause },
     )
     return this.#refusal
@@ -134,4 +135,9 @@ export class GroupCommit<T> {
     this.poison(error)
     return error
   }
+}
+
+/** What went wrong first, for whoever hears of it only now: a disk that was full, say. */
+function reasonIn(cause: unknown): string {
+  return cause instanceof PaxosError ? ` It was this: ${cause.message}` : ''
 }

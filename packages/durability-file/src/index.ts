@@ -3,6 +3,6 @@
  * is replaced as a whole.
  */
 export { DurableObject, type Codec, type DurableObjectOptions } from './durable-object.ts'
-export { file } from './file.ts'
+export { file, type FileOptions } from './file.ts'
 export { MAX_CHANGE_BYTES, MAX_OBJECT_BYTES, MAX_SNAPSHOT_BYTES } from './limits.ts'
 export { fromUrl } from './url.ts'

@@ -2,7 +2,7 @@
  * An append-only log in one file: groups of records that are each durable as a whole, in order,
  * with one sync a group.
  *
- *     block 0     the frame that names the log
+ *     block 0     the frame that names the log, and its owner: see log-beginning.ts
  *     block 1, 2  two marks, written in turn: "everything before position p is durable"
  *     block 3     the groups, end to end, and perhaps zeros where the next ones go
  *
@@ -43,18 +43,25 @@
  *
  * Must never write over what is under a mark, nor go on after a write or a sync that failed.
  */
-import { CorruptionError } from '@paxos/core'
+import { CorruptionError, type Identity } from '@paxos/core'
+import { damagedMessage } from './failure.ts'
 import { BLOCK_BYTES, type DurableFile, type FileSystem } from './file-system.ts'
 import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND, newId } from './frame.ts'
 import { GroupReader, hasLaterGroup, type Group } from './group-reader.ts'
 import { RESERVE_BYTES, RESERVE_FOR_GROUPS_BELOW_BYTES } from './limits.ts'
+import { decodeBeginning, encodeBeginning } from './log-beginning.ts'
+import { FIRST_GROUP_POSITION, MARK_POSITIONS, type Beginning } from './log-beginning.ts'
 
-const MARK_POSITIONS = [BLOCK_BYTES, 2 * BLOCK_BYTES] as const
-const FIRST_GROUP_POSITION = 3 * BLOCK_BYTES
+/** Who looks at a log while it is opened. */
+export interface LogVisitor {
+  /** Sees every group in order. */
+  readonly visit: (group: Group) => void
+  /** Called when all of it was read, and before anything is written. May throw. */
+  readonly beforeWriting: (identity: Identity | null) => void
+}
 
 /** What is to be known of a log to go on with it. */
-interface Progress {
-  readonly id: bigint
+interface Progress extends Beginning {
   /** Where the last group begins and the next one goes, and the serial of that. */
   readonly lastGroup: number
   readonly end: number
@@ -65,6 +72,8 @@ interface Progress {
 }
 
 export class Log {
+  /** Whose it is; null when it has no owner. */
+  readonly identity: Identity | null
   readonly #file: DurableFile
   readonly #id: bigint
   #end: number
@@ -85,6 +94,7 @@ export class Log {
   #failure: { readonly error: unknown } | null = null
 
   private constructor(file: DurableFile, progress: Progress) {
+    this.identity = progress.identity
     this.#file = file
     this.#id = progress.id
     this.#end = progress.end
@@ -97,18 +107,22 @@ export class Log {
     this.#reserved = progress.end
   }
 
-  /** An empty log at `path`, replacing what is there. It is not durable before `seal`. */
-  static async create(fs: FileSystem, path: string): Promise<Log> {
+  /** An empty log at `path`, instead of what is there. It is not durable before `seal`. */
+  static async create(fs: FileSystem, path: string, identity: Identity | null): Promise<Log> {
+    await fs.remove(path)
     const file = await fs.openDurable(path, 'create')
     try {
-      const id = newId()
+      const beginning = { id: newId(), identity }
       const end = FIRST_GROUP_POSITION
-      const beginning = new Uint8Array(end)
-      const mark = encodeFrame({ kind: FRAME_KIND.logMark, id, serial: end })
-      beginning.set(encodeFrame({ kind: FRAME_KIND.log, id, serial: 0 }))
-      for (const position of MARK_POSITIONS) beginning.set(mark, position)
-      await file.write(0, beginning)
-      return new Log(file, { id, lastGroup: end, end, serial: 1, marked: end, nextMark: 0 })
+      await file.write(0, encodeBeginning(beginning))
+      return new Log(file, {
+        ...beginning,
+        lastGroup: end,
+        end,
+        serial: 1,
+        marked: end,
+        nextMark: 0,
+      })
     } catch (error) {
       await file.close()
       throw error
@@ -116,19 +130,24 @@ export class Log {
   }
 
   /**
-   * The log at `path`. `visit` sees every group in order; all of them are durable when this
-   * resolves. Rejects with CorruptionError as described above.
+   * The log at `path`. Every group that the visitor saw is durable when this resolves. Rejects with
+   * CorruptionError as described above.
    */
-  static async open(fs: FileSystem, path: string, visit: (group: Group) => void): Promise<Log> {
+  static async open(fs: FileSystem, path: string, visitor: LogVisitor): Promise<Log> {
     const file = await fs.openDurable(path, 'existing')
     try {
-      const log = new Log(file, await recover(file, visit))
+      const log = new Log(file, await recover(file, visitor))
       await log.seal()
       return log
     } catch (error) {
       await file.close()
       throw error
     }
+  }
+
+  /** Whether `path` leads to this log, and to no other file. */
+  isAt(path: string): Promise<boolean> {
+    return this.#file.isAt(path)
   }
 
   /** Where the next group goes, in bytes. */
@@ -258,10 +277,10 @@ export class Log {
 }
 
 /** Finds the end of what is durable or may be, and cuts off what is behind it. */
-async function recover(file: DurableFile, visit: (group: Group) => void): Promise<Progress> {
-  const beginning = decodeFrame(await file.read(0, FRAME_HEADER_BYTES), file.path)
-  if (beginning?.kind !== FRAME_KIND.log) throw damaged(file, 'its beginning is not that of a log')
-  const { id } = beginning
+async function recover(file: DurableFile, visitor: LogVisitor): Promise<Progress> {
+  const beginning = decodeBeginning(await file.read(0, BLOCK_BYTES), file.path)
+  if (beginning === null) throw damaged(file, 'its beginning is not that of a log')
+  const { id, identity } = beginning
   const marks = [await readMark(file, 0, id), await readMark(file, 1, id)] as const
   const marked = Math.max(marks[0] ?? 0, marks[1] ?? 0)
   if (marked === 0) throw damaged(file, 'neither of its two marks is whole')
@@ -270,7 +289,7 @@ async function recover(file: DurableFile, visit: (group: Group) => void): Promis
   const reader = new GroupReader(file, id, FIRST_GROUP_POSITION)
   let lastGroup = reader.end
   for (let group = await reader.next(size); group !== null; group = await reader.next(size)) {
-    visit(group)
+    visitor.visit(group)
     lastGroup = group.position - FRAME_HEADER_BYTES
   }
   const { end, serial } = reader
@@ -281,8 +300,9 @@ async function recover(file: DurableFile, visit: (group: Group) => void): Promis
   if (await hasLaterGroup(file, { id, from: end, serial })) {
     throw damaged(file, `what is at byte ${end} is not whole, and what was written later is`)
   }
+  visitor.beforeWriting(identity)
   if (end < size) await file.truncate(end)
-  return { id, lastGroup, end, serial, marked, nextMark: marks[0] === marked ? 1 : 0 }
+  return { id, identity, lastGroup, end, serial, marked, nextMark: marks[0] === marked ? 1 : 0 }
 }
 
 async function readMark(file: DurableFile, index: 0 | 1, id: bigint): Promise<number | null> {
@@ -292,7 +312,5 @@ async function readMark(file: DurableFile, index: 0 | 1, id: bigint): Promise<nu
 }
 
 function damaged(file: DurableFile, what: string): CorruptionError {
-  return new CorruptionError(
-    `${file.path} is damaged: ${what}. Restore the disk, or replace this node by a new one.`,
-  )
+  return new CorruptionError(damagedMessage(`${file.path} is damaged: ${what}`))
 }

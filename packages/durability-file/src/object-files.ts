@@ -71,6 +71,8 @@ export interface ObjectFiles {
    * rejected.
    */
   save(bytes: Uint8Array): Promise<void>
+  /** Whether both files are still where they were opened. */
+  areInPlace(): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -117,6 +119,7 @@ async function idOfUnused(fs: FileSystem, directory: string, name: string): Prom
 
 async function createUnused(fs: FileSystem, directory: string, name: string, id: bigint) {
   const aside = join(directory, `${name}.new`)
+  await fs.remove(aside)
   const file = await fs.open(aside, 'create')
   try {
     await file.write(0, encodeFrame({ kind: FRAME_KIND.objectMark, id, serial: 0 }))
@@ -138,6 +141,12 @@ async function recover(files: Pair<OpenFile>, directory: string): Promise<Object
   return {
     found: payload,
     save: (bytes) => writer.save(bytes),
+    async areInPlace() {
+      const inPlace = await Promise.all(
+        files.map((file, at) => file.isAt(join(directory, NAMES[at === 0 ? 0 : 1]))),
+      )
+      return inPlace.every((isThere) => isThere)
+    },
     close: async () => {
       for (const file of files) await file.close()
     },
@@ -215,6 +224,7 @@ async function read(file: OpenFile): Promise<Reading> {
 
 function damaged(directory: string, what: string): CorruptionError {
   return new CorruptionError(
-    `The object in ${directory} is damaged: ${what}. Restore the disk, or replace what depends on it.`,
+    `The object in ${directory} is damaged: ${what}. Bring the disk back as it was at the last ` +
+      'save; only where whoever uses the object can do without what was saved, begin a new one.',
   )
 }

@@ -8,6 +8,7 @@
  */
 import { CorruptionError } from '@paxos/core'
 import { join } from 'node:path'
+import { damagedMessage } from './failure.ts'
 import type { FileSystem } from './file-system.ts'
 import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from './frame.ts'
 import { SNAPSHOT_PIECE_BYTES } from './limits.ts'
@@ -89,7 +90,6 @@ function pieceCount(length: number): number {
 
 function damaged(directory: string, name: string, what: string): CorruptionError {
   return new CorruptionError(
-    `${name} in ${directory} ${what}, and the log refers to it. ` +
-      'Restore the disk, or replace this node by a new one.',
+    damagedMessage(`${name} in ${directory} ${what}, and the log refers to it`),
   )
 }

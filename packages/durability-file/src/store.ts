@@ -6,12 +6,16 @@
  *
  * Must never answer a save before the sync, and never write after anything failed.
  */
-import {
-  CorruptionError,
-  type AcceptedEntry,
-  type Change,
-  type Saved,
-  type Slot,
+import { claim, CorruptionError, EMPTY_SAVED } from '@paxos/core'
+import type {
+  AcceptedEntry,
+  Change,
+  Claim,
+  Identity,
+  Opened,
+  Owner,
+  Saved,
+  Slot,
 } from '@paxos/core'
 import { join } from 'node:path'
 import {
@@ -22,11 +26,12 @@ import {
   type Compaction,
   type LogAndState,
 } from './compaction.ts'
-import { asPaxosError } from './failure.ts'
+import { asPaxosError, damagedMessage, lostError } from './failure.ts'
 import type { FileSystem } from './file-system.ts'
 import { newId } from './frame.ts'
 import { GroupCommit } from './group-commit.ts'
 import { GROUP_TARGET_BYTES, MARK_AFTER_MS } from './limits.ts'
+import type { Lock } from './lock.ts'
 import { Log } from './log.ts'
 import { decodeRecords, encodeChange, type Records } from './record.ts'
 import { isSnapshotName, readSnapshot, snapshotName, writeSnapshot } from './snapshot-file.ts'
@@ -38,43 +43,75 @@ interface Encoded {
   readonly snapshot: { readonly id: bigint; readonly bytes: Uint8Array } | null
 }
 
-/** Opens the files in `directory`, which exists and is locked. Makes them on the first time. */
+/** A directory of which the store may be made. */
+export interface Place {
+  readonly fs: FileSystem
+  /** Absolute: it means the same for as long as the store is open. */
+  readonly directory: string
+  readonly lock: Lock
+}
+
+/**
+ * Opens the files in `place`, which is there and locked, for `owner`. Makes them on the first time.
+ * Nothing is written before it is known that the owner may have them.
+ */
 export async function openStore(
-  fs: FileSystem,
-  directory: string,
-): Promise<{ readonly store: Store; readonly saved: Saved }> {
-  await createMissing(fs, directory)
+  place: Place,
+  owner: Owner | undefined,
+): Promise<{ readonly store: Store; readonly opened: Opened }> {
+  const { fs, directory } = place
+  const created = await createMissing(fs, directory, owner)
   const state = new State()
   const values = new Map<Slot, AcceptedEntry>()
-  const log = await Log.open(fs, join(directory, LOG_NAME), ({ payload, position }) => {
-    for (const record of decodeRecords(payload, `The log in ${directory}`)) {
-      state.apply(record, position)
-      if (record.type === 'snapshot') {
-        for (const slot of values.keys()) if (!state.has(slot)) values.delete(slot)
+  let claimed: Claim = { identity: null, isNew: false }
+  const log = await Log.open(fs, join(directory, LOG_NAME), {
+    visit({ payload, position }) {
+      for (const record of decodeRecords(payload, `The log in ${directory}`)) {
+        state.apply(record, position)
+        if (record.type === 'snapshot') {
+          for (const slot of values.keys()) if (!state.has(slot)) values.delete(slot)
+        }
+        // A copy: the payload is a view of a window that moves on.
+        if (record.type === 'accepted' && state.has(record.entry.slot)) {
+          const { slot, ballot, value } = record.entry
+          values.set(slot, { slot, ballot, value: new Uint8Array(value) })
+        }
       }
-      // A copy: the payload is a view of a window that moves on.
-      if (record.type === 'accepted' && state.has(record.entry.slot)) {
-        const { slot, ballot, value } = record.entry
-        values.set(slot, { slot, ballot, value: new Uint8Array(value) })
-      }
-    }
+    },
+    beforeWriting(identity) {
+      const { promised, chosenThrough, snapshot } = state
+      const accepted = [...values.values()]
+      const found = { identity, promised, accepted, snapshot, chosenThrough }
+      claimed = created ?? claim(directory, found, owner)
+    },
   })
+  let current: LogAndState = { log, state }
   try {
     const saved = await savedFrom(fs, directory, state, values)
+    if (claimed.identity !== log.identity && created === null) {
+      current = await rewrittenFor(claimed.identity, fs, directory, current)
+    }
     await removeGarbage(fs, directory, state)
-    return { store: new Store(fs, directory, { log, state }), saved }
+    return { store: new Store(place, current), opened: { ...saved, ...claimed } }
   } catch (error) {
-    await log.close()
+    await current.log.close()
     throw error
   }
 }
 
-async function createMissing(fs: FileSystem, directory: string): Promise<void> {
+/** Says what it made and for whom; null when there was something. */
+async function createMissing(
+  fs: FileSystem,
+  directory: string,
+  owner: Owner | undefined,
+): Promise<Claim | null> {
   const names = await fs.list(directory)
+  let created: Claim | null = null
   if (!names.includes(LOG_NAME)) {
     const leftover = names.find(isSnapshotName)
     if (leftover !== undefined) throw missingLog(directory, leftover)
-    const log = await Log.create(fs, join(directory, NEW_LOG_NAME))
+    created = claim(directory, { ...EMPTY_SAVED, identity: null }, owner)
+    const log = await Log.create(fs, join(directory, NEW_LOG_NAME), created.identity)
     try {
       await log.seal()
     } finally {
@@ -83,6 +120,18 @@ async function createMissing(fs: FileSystem, directory: string): Promise<void> {
     await fs.rename(join(directory, NEW_LOG_NAME), join(directory, LOG_NAME))
   }
   await fs.syncDirectory(directory)
+  return created
+}
+
+/** A log without an owner gets its first one as it is rewritten: it has the old one, or the new. */
+async function rewrittenFor(
+  identity: Identity | null,
+  fs: FileSystem,
+  directory: string,
+  current: LogAndState,
+): Promise<LogAndState> {
+  const compaction = await beginCompaction(fs, directory, current, () => false, identity)
+  return compaction === null ? current : compaction.finish()
 }
 
 async function savedFrom(
@@ -111,6 +160,7 @@ async function removeGarbage(fs: FileSystem, directory: string, state: State): P
 export class Store {
   readonly #fs: FileSystem
   readonly #directory: string
+  readonly #lock: Lock
   readonly #commit: GroupCommit<Encoded>
   #current: LogAndState
   /** Snapshots that the log does not refer to any more. */
@@ -122,9 +172,10 @@ export class Store {
   #markIsOld = false
   #closing = false
 
-  constructor(fs: FileSystem, directory: string, current: LogAndState) {
+  constructor({ fs, directory, lock }: Place, current: LogAndState) {
     this.#fs = fs
     this.#directory = directory
+    this.#lock = lock
     this.#current = current
     this.#commit = new GroupCommit({
       groupBytes: GROUP_TARGET_BYTES,
@@ -165,6 +216,7 @@ export class Store {
   }
 
   async #write(group: readonly Encoded[]): Promise<void> {
+    await this.#requireHeld()
     await this.#betweenGroups()
     for (const { snapshot } of group) {
       if (snapshot === null) continue
@@ -174,11 +226,23 @@ export class Store {
     const before = state.snapshot
     const records = group.map((change) => change.records)
     state.applyGroup(records, await log.append(records.map(({ bytes }) => bytes)))
+    await this.#requireHeld()
     for (const id of [before?.id, ...group.map(({ snapshot }) => snapshot?.id)]) {
       if (id !== undefined && id !== state.snapshot?.id) this.#superseded.push(id)
     }
     this.#compactIfWorthwhile()
     this.#startMarkTimer()
+  }
+
+  /**
+   * Whether the next one who opens the directory would find this log, and this lock. Asked before a
+   * group, so as not to write where another may, and after it, so that nobody hears of a save that
+   * is nowhere.
+   */
+  async #requireHeld(): Promise<void> {
+    const path = join(this.#directory, LOG_NAME)
+    const held = await Promise.all([this.#current.log.isAt(path), this.#lock.isHeld()])
+    if (!held.every((isHeld) => isHeld)) throw lostError(this.#directory)
   }
 
   async #betweenGroups(): Promise<void> {
@@ -251,7 +315,6 @@ function encode(change: Change): Encoded {
 
 function missingLog(directory: string, leftover: string): CorruptionError {
   return new CorruptionError(
-    `${directory} has ${leftover} but no log, so the log was lost. ` +
-      'Restore the disk, or replace this node by a new one.',
+    damagedMessage(`${directory} has ${leftover} but no log, so the log was lost`),
   )
 }

@@ -4,16 +4,16 @@
  */
 import { InvalidArgumentError, type Durability } from '@paxos/core'
 import { fileURLToPath } from 'node:url'
-import { file } from './file.ts'
+import { file, type FileOptions } from './file.ts'
 
 /**
  * The state of one acceptor in the directory of `url`: 'file:' and a path as it is written, relative
- * to the working directory or not (file:./data/a, file:/var/lib/a), or a whole file URL, in which
+ * to the working directory or not (file:./a, file:/var/lib/a), or a whole file URL, in which
  * characters may be percent-encoded (file:///var/lib/a). Throws InvalidArgumentError for anything
  * else.
  */
-export function fromUrl(url: string): Durability {
-  return file(directoryOf(url))
+export function fromUrl(url: string, options: FileOptions = {}): Durability {
+  return file(directoryOf(url), options)
 }
 
 function directoryOf(url: string): string {

@@ -3,7 +3,7 @@
  * cut at each of them; what comes up must be the state after some prefix of the changes that has
  * everything that was acknowledged.
  */
-import { type Change } from '@paxos/core'
+import { type Change, type Owner } from '@paxos/core'
 import { seeded } from '@paxos/testkit/fuzz'
 import { describe, expect, it, vi } from 'vitest'
 import { fileOn } from '../src/file.ts'
@@ -26,6 +26,13 @@ vi.mock('../src/limits.ts', async (original) => ({
 }))
 
 const DIRECTORY = '/node'
+
+const ownerWho = (incarnation: string): Owner => ({
+  cluster: 'x',
+  id: 'a',
+  kind: 'log',
+  drawIncarnation: () => incarnation,
+})
 
 const accept = (slot: number, value: string): Change => ({
   accepted: [{ slot, ballot: { round: 1, node: 'a' }, value: bytes(value) }],
@@ -62,7 +69,7 @@ async function run(pace: Pace, cut: PowerCut | null): Promise<Run> {
   const adapter = fileOn(disk, DIRECTORY)
   let acknowledged = 0
   try {
-    await adapter.open()
+    await adapter.open(ownerWho('first'))
     for (const together of STORY) {
       await Promise.all(
         together.map(async (change) => {
@@ -82,10 +89,12 @@ async function run(pace: Pace, cut: PowerCut | null): Promise<Run> {
 async function requireKept(crashed: Run, survival: Survival, where: unknown): Promise<void> {
   const disk = crashed.disk.restarted(survival)
   const adapter = fileOn(disk, DIRECTORY)
-  const saved = await adapter.open().catch((error: unknown) => {
+  const saved = await adapter.open(ownerWho('second')).catch((error: unknown) => {
     throw new Error(`Refused after a crash at ${JSON.stringify(where)}`, { cause: error })
   })
   const kept = prefixThatLedTo(saved, CHANGES, crashed.acknowledged)
+  // Whatever is left of it, what was saved for an owner is that one's.
+  if (kept !== 0) expect(saved.identity?.incarnation).toBe('first')
   if (kept === null) {
     expect.fail(
       `After a crash at ${JSON.stringify(where)}, ${crashed.acknowledged} acknowledged: ${readable(saved)}`,
@@ -95,6 +104,7 @@ async function requireKept(crashed: Run, survival: Survival, where: unknown): Pr
   await adapter.save({ promised: { round: 99, node: 'z' } })
   await adapter.close()
   const again = await fileOn(disk.restarted('nothing'), DIRECTORY).open()
+  expect(again.identity).toEqual(saved.identity)
   const expected = after([...CHANGES.slice(0, kept), { promised: { round: 99, node: 'z' } }])
   expect(readable(again)).toBe(readable(expected))
 }

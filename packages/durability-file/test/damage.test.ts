@@ -6,7 +6,7 @@ import { CorruptionError, type Change } from '@paxos/core'
 import { describe, expect, it, vi } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import type * as Limits from '../src/limits.ts'
-import { decodeFrame, encodeFrame, FORMAT_VERSION, FRAME_KIND } from '../src/frame.ts'
+import { decodeFrame, encodeFrame, FRAME_KIND, OWNED_LOG_VERSION } from '../src/frame.ts'
 import { READ_WINDOW_BYTES } from '../src/limits.ts'
 import { openObjectFiles } from '../src/object-files.ts'
 import { encodeChange } from '../src/record.ts'
@@ -252,7 +252,7 @@ describe('a torn tail and a hole are told apart', () => {
     ).open()
     await expect(opening).rejects.toThrow(CorruptionError)
     await expect(opening).rejects.toThrow(
-      /^\/node\/log is damaged: what was durable up to byte \d+ is whole only up to byte 12324\. .*replace this node by a new one\.$/,
+      /^\/node\/log is damaged: what was durable up to byte \d+ is whole only up to byte 12324\. .*Keep this node off, .* Bring the disk back as it was at the last save, .*\.$/,
     )
   })
 
@@ -295,13 +295,13 @@ it('a file of a later format is no damage: the error says which release opens it
   const files = (await savedDisk('closed')).files()
   const later = changed(files, LOG, (log) => {
     const view = Buffer.from(log.buffer)
-    view.writeUInt16LE(FORMAT_VERSION + 1, 4)
+    view.writeUInt16LE(OWNED_LOG_VERSION + 1, 4)
     view.writeUInt32LE(crc32(view.subarray(0, 28)), 28)
     return log
   })
   const opening = fileOn(new SimulatedDisk(later), DIRECTORY).open()
   await expect(opening).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_FAILED' })
   await expect(opening).rejects.toThrow(
-    /format version 2.*the release .* that wrote it, or a later one/,
+    /format version 3.*up to 2.*the release .* that wrote it, or a later one/,
   )
 })

@@ -31,9 +31,11 @@ async function opened(directory: string): Promise<Durability> {
 
 describe('what is saved is there', () => {
   it('P3: a fresh directory is the empty state, and falsy values are not', async () => {
-    const directory = join(await temporaryDirectory(), 'made', 'with', 'parents')
+    const directory = join(await temporaryDirectory(), 'made')
     const adapter = file(directory)
     expect(await adapter.open()).toEqual({
+      identity: null,
+      isNew: true,
       promised: null,
       accepted: [],
       snapshot: null,
@@ -46,7 +48,7 @@ describe('what is saved is there', () => {
     }
     await adapter.save(change)
     await adapter.close()
-    expect(await adapter.open()).toEqual({ ...change, chosenThrough: 0 })
+    expect(await adapter.open()).toMatchObject({ ...change, chosenThrough: 0, isNew: false })
     await adapter.close()
   })
 

@@ -1,5 +1,5 @@
 /** Random lives of a node: changes, overlaps, restarts, power cuts, rewritten logs. */
-import type { Change } from '@paxos/core'
+import type { Change, Saved } from '@paxos/core'
 import * as fc from 'fast-check'
 import { seeded } from '@paxos/testkit/fuzz'
 import { expect, it, vi } from 'vitest'
@@ -64,7 +64,7 @@ it('whatever happens to it, a node finds all that was acknowledged, and nothing 
     fc.asyncProperty(steps, async (life) => {
       let disk = new SimulatedDisk()
       let adapter = fileOn(disk, DIRECTORY)
-      let certain = await adapter.open()
+      let certain: Saved = await adapter.open()
       for (const step of life) {
         if (step.type === 'save') {
           await Promise.all(step.changes.map((change) => adapter.save(change)))

@@ -3,7 +3,8 @@
  * what it asks of it is recorded, and every disk that a crash could leave is laid out in another
  * directory and opened as a restarted node would open it.
  */
-import { CorruptionError, type Change, type Durability } from '@paxos/core'
+import { CorruptionError, EMPTY_SAVED } from '@paxos/core'
+import type { Change, Durability, Opened, Owner } from '@paxos/core'
 import { createHash } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -90,12 +91,12 @@ async function liveLog(seed: number): Promise<Life> {
   let submitted = 0
   let acknowledged = 0
   let adapter = fileOn(recording.fs, directory)
-  await adapter.open()
+  await adapter.open(ownerWho('first'))
   for (const [index, together] of story.entries()) {
     if (index === story.length >> 1) {
       await adapter.close()
       adapter = fileOn(recording.fs, directory)
-      await adapter.open()
+      await adapter.open(ownerWho('first'))
     }
     submitted += together.length
     recording.note({ type: 'submitted', count: submitted })
@@ -116,9 +117,23 @@ async function liveLog(seed: number): Promise<Life> {
   return { recording, directory, states }
 }
 
+const ownerWho = (incarnation: string): Owner => ({
+  cluster: 'x',
+  id: 'a',
+  kind: 'log',
+  drawIncarnation: () => incarnation,
+})
+
+/** What was saved for an owner is that one's, whatever became of the disk. */
+function requireFirst(found: Opened): void {
+  if (readable(found) === readable(EMPTY_SAVED)) return
+  expect(found.identity?.incarnation).toBe('first')
+}
+
 /** What is found; and it is a state to go on from. */
 async function stateOfLog(adapter: Durability): Promise<string> {
-  const found = await adapter.open()
+  const found = await adapter.open(ownerWho('second'))
+  requireFirst(found)
   const next = { promised: { round: 1000, node: 'z' } }
   await adapter.save(next)
   await adapter.close()

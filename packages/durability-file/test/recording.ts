@@ -76,6 +76,7 @@ export function recorded(real: FileSystem, past: readonly Event[] = []): Recordi
   function recordedFile(inner: OpenFile, file: FileNumber): OpenFile {
     return {
       path: inner.path,
+      isAt: (place) => inner.isAt(place),
       size: () => inner.size(),
       read: (position, length) => inner.read(position, length),
       async write(position, bytes) {
@@ -114,15 +115,11 @@ export function recorded(real: FileSystem, past: readonly Event[] = []): Recordi
   ): Promise<readonly [File, FileNumber]> {
     const known = names.get(path)
     if (mode === 'existing' && known !== undefined) return [await open(), known]
-    const file = known ?? files
-    if (known === undefined) files += 1
+    const file = files
+    files += 1
     names.set(path, file)
     const result: File[] = []
-    const event: Event =
-      known === undefined
-        ? { type: 'name', names: new Map([[path, file]]) }
-        : { type: 'truncate', file, length: 0 }
-    await change(event, async () => {
+    await change({ type: 'name', names: new Map([[path, file]]) }, async () => {
       result.push(await open())
     })
     const [first] = result
@@ -132,6 +129,7 @@ export function recorded(real: FileSystem, past: readonly Event[] = []): Recordi
 
   const fs: FileSystem = {
     makeDirectory: (directory) => real.makeDirectory(directory),
+    exposure: (directory) => real.exposure(directory),
     list: (directory) => real.list(directory),
     lock: (directory) => real.lock(directory),
     async open(path, mode) {

@@ -126,6 +126,10 @@ export class SimulatedDisk implements FileSystem {
     this.#requirePower()
   }
 
+  async exposure(): Promise<string | null> {
+    return null
+  }
+
   async list(directory: string): Promise<readonly string[]> {
     this.#requirePower()
     return [...this.#names.keys()].map((name) => name.slice(directory.length + 1))
@@ -135,12 +139,10 @@ export class SimulatedDisk implements FileSystem {
     this.#requirePower()
     let inode = this.#names.get(path)
     if (inode === undefined && mode === 'existing') throw systemError('ENOENT')
+    if (inode !== undefined && mode === 'create') throw systemError('EEXIST')
     if (inode === undefined) {
-      const created: Inode = { synced: new Uint8Array(0), pending: [] }
-      this.#changeNames(path, new Map([[path, created]]))
-      inode = created
-    } else if (mode === 'create') {
-      this.#change(path, inode, { type: 'truncate', length: 0 })
+      inode = { synced: new Uint8Array(0), pending: [] }
+      this.#changeNames(path, new Map([[path, inode]]))
     }
     this.openFiles += 1
     return this.#openFile(path, inode)
@@ -176,6 +178,7 @@ export class SimulatedDisk implements FileSystem {
     if (this.locked) throw new LockedError('The simulated disk is locked. Close what has it open.')
     this.locked = true
     return {
+      isHeld: async () => this.locked,
       release: async () => {
         this.locked = false
       },
@@ -189,6 +192,7 @@ export class SimulatedDisk implements FileSystem {
     }
     return {
       path,
+      isAt: async (place) => this.#names.get(place) === inode,
       size: async () => {
         this.#requirePower()
         return contents(inode).byteLength

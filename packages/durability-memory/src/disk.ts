@@ -8,8 +8,9 @@
  * are saved, so open() may keep them, but only as far as they follow on one another: the first that
  * is missing or torn, and all behind it, are dropped.
  */
-import { CorruptionError, DurabilityError, InvalidArgumentError, LockedError } from '@paxos/core'
-import type { Change, Durability, Saved } from '@paxos/core'
+import { claim, CorruptionError, DurabilityError, InvalidArgumentError } from '@paxos/core'
+import { LockedError } from '@paxos/core'
+import type { Change, Durability, Identity, Opened, Owner, Saved } from '@paxos/core'
 import { Content, copyChange } from './state.ts'
 
 /**
@@ -43,6 +44,8 @@ export interface MemoryDisk {
   readonly waiting: number
   /** A copy of what open() would find, were the disk not damaged. */
   readonly saved: Saved
+  /** Whose the disk is: of the first owner that opened it. Null before. */
+  readonly identity: Identity | null
 }
 
 interface WaitingSave {
@@ -62,13 +65,14 @@ interface LeftRecord {
 /** A new, empty disk. */
 export function memoryDisk(): MemoryDisk {
   const durable = new Content()
+  let identity: Identity | null = null
   let left: readonly LeftRecord[] = []
   let damaged = false
   let failing = false
   let holding = false
   let waiting: WaitingSave[] = []
   /** The adapter that has the disk open, and whether a sync of it failed. */
-  let owner: symbol | null = null
+  let holder: symbol | null = null
   let poisoned = false
   let whenIdle: (() => void)[] = []
 
@@ -108,12 +112,22 @@ export function memoryDisk(): MemoryDisk {
     return new Promise((resolve) => whenIdle.push(resolve))
   }
 
-  function recover(): Saved {
+  function recover(owner: Owner | undefined): Opened {
     if (damaged) throw unreadable()
+    const found = contentFound().saved
+    const claimed = claim('The disk', { ...found, identity }, owner)
+    if (claimed.identity !== identity && failing) throw refused()
     // From here on it is durable: what one open() has shown the next one must show.
+    identity = claimed.identity
     for (const { change } of followingOn(left)) durable.apply(change)
     left = []
-    return durable.saved
+    return { ...found, identity: copyOf(identity), isNew: claimed.isNew }
+  }
+
+  function contentFound(): Content {
+    const found = durable.clone()
+    for (const { change } of followingOn(left)) found.apply(change)
+    return found
   }
 
   function durability(): Durability {
@@ -121,17 +135,17 @@ export function memoryDisk(): MemoryDisk {
     /** An adapter is used once, so that a late call of a dead one can never meet a new life. */
     let phase: 'new' | 'open' | 'closed' = 'new'
     return {
-      async open() {
+      async open(owner) {
         if (phase !== 'new') throw stateError('This adapter was opened before. Make a new one.')
-        if (owner !== null) throw locked()
-        const saved = recover()
+        if (holder !== null) throw locked()
+        const opened = recover(owner)
         phase = 'open'
         poisoned = false
-        owner = self
-        return saved
+        holder = self
+        return opened
       },
       async save(change) {
-        if (phase !== 'open' || owner !== self) {
+        if (phase !== 'open' || holder !== self) {
           throw stateError('The disk is not open here. Open a new adapter on it.')
         }
         if (poisoned) throw poisonedError()
@@ -139,9 +153,9 @@ export function memoryDisk(): MemoryDisk {
       },
       async close() {
         phase = 'closed'
-        if (owner !== self) return
+        if (holder !== self) return
         await idle()
-        if (owner === self) owner = null
+        if (holder === self) holder = null
       },
     }
   }
@@ -159,10 +173,10 @@ export function memoryDisk(): MemoryDisk {
     crash(reached = 0) {
       if (typeof reached === 'number') requireCount(reached)
       // Without an adapter nothing was being saved, and what an earlier crash left is still there.
-      if (owner !== null) left = leftRecords(waiting, reached)
+      if (holder !== null) left = leftRecords(waiting, reached)
       holding = false
       failing = false
-      owner = null
+      holder = null
       rejectWaiting(powerLost())
     },
     fail() {
@@ -178,11 +192,16 @@ export function memoryDisk(): MemoryDisk {
       return waiting.length
     },
     get saved() {
-      const found = durable.clone()
-      for (const { change } of followingOn(left)) found.apply(change)
-      return found.saved
+      return contentFound().saved
+    },
+    get identity() {
+      return copyOf(identity)
     },
   }
+}
+
+function copyOf(identity: Identity | null): Identity | null {
+  return identity === null ? null : { ...identity }
 }
 
 function leftRecords(

@@ -4,34 +4,45 @@
  *
  * Must never run where a database was: that is for database.ts to know.
  */
+import type { Identity } from '@paxos/core'
 import { damaged } from './failure.ts'
 import type { SqlThread, Step } from './connection.ts'
 import type { FileSystem } from './files.ts'
 import { newMarkContent } from './mark.ts'
-import { APPLICATION_ID, definitionOf, SCHEMA_VERSION, TABLE_NAMES } from './schema.ts'
-import { State } from './state.ts'
+import { APPLICATION_ID, definitionOf, OWNED_SCHEMA_VERSION, SCHEMA_VERSION } from './schema.ts'
+import { tablesOf, type SchemaVersion } from './schema.ts'
+import { ownerRow, State } from './state.ts'
 import { put } from './transaction.ts'
 
 /** What a crash while it was being made may leave. */
-const LEFTOVERS = ['-new', '-new-journal', '-new-wal', '-mark-new'] as const
+const LEFTOVERS = ['-new', '-new-journal', '-new-wal', '-new-shm', '-mark-new'] as const
 
 /** `path` is where it will be. It is not certain to be there after power loss before its directory is synced. */
 export async function createDatabase(
   fs: FileSystem,
   thread: SqlThread,
   path: string,
+  identity: Identity | null,
 ): Promise<void> {
   for (const leftover of LEFTOVERS) await fs.remove(path + leftover)
-  const { databaseId, content } = newMarkContent()
+  const version = identity === null ? SCHEMA_VERSION : OWNED_SCHEMA_VERSION
+  const { databaseId, content } = newMarkContent(version)
   await writeFile(fs, `${path}-mark-new`, content)
   await writeFile(fs, `${path}-new`, new Uint8Array(0))
-  await fill(thread, `${path}-new`, databaseId)
+  const state = new State(databaseId)
+  state.identity = identity
+  await fill(thread, `${path}-new`, version, state)
   await fs.rename(`${path}-mark-new`, `${path}-mark`)
   await fs.rename(`${path}-new`, path)
 }
 
 /** With SQLite's rollback journal: there is no log yet whose content could be missing. */
-async function fill(thread: SqlThread, path: string, databaseId: bigint): Promise<void> {
+async function fill(
+  thread: SqlThread,
+  path: string,
+  version: SchemaVersion,
+  state: State,
+): Promise<void> {
   const connection = await thread.connect(path, 'write')
   try {
     await connection.run([
@@ -39,9 +50,10 @@ async function fill(thread: SqlThread, path: string, databaseId: bigint): Promis
       statement('PRAGMA fullfsync = ON'),
       statement('BEGIN IMMEDIATE'),
       statement(`PRAGMA application_id = ${APPLICATION_ID}`),
-      statement(`PRAGMA user_version = ${SCHEMA_VERSION}`),
-      ...TABLE_NAMES.map((table) => statement(definitionOf(table))),
-      put('acceptor', new State(databaseId).acceptorRow()),
+      statement(`PRAGMA user_version = ${version}`),
+      ...tablesOf(version).map((table) => statement(definitionOf(table))),
+      put('acceptor', state.acceptorRow()),
+      ...(state.identity === null ? [] : [put('owner', ownerRow(state.identity))]),
       statement('COMMIT'),
     ])
     const [[mode] = []] = await connection.run([statement('PRAGMA journal_mode = WAL')])

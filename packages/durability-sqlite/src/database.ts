@@ -16,23 +16,25 @@
  *
  * Must never write to a file that is not a database of this package, nor to one that is refused.
  */
-import { DurabilityError, type CorruptionError, type Saved } from '@paxos/core'
+import { claim, DurabilityError, EMPTY_SAVED, type CorruptionError } from '@paxos/core'
+import type { Claim, Opened, Owner } from '@paxos/core'
 import { dirname } from 'node:path'
 import type { Connection, SqlThread, Step } from './connection.ts'
 import { createDatabase } from './create.ts'
 import { damaged } from './failure.ts'
 import type { FileSystem } from './files.ts'
+import { giveOwner } from './give.ts'
 import { CHECKPOINT_AFTER_PAGES, MAX_IDLE_LOG_BYTES } from './limits.ts'
-import { load } from './load.ts'
+import { load, type Loaded } from './load.ts'
 import { openMark, type Mark } from './mark.ts'
-import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts'
+import { APPLICATION_ID, isKnownVersion } from './schema.ts'
 import type { State } from './state.ts'
 
 export interface OpenDatabase {
   readonly connection: Connection
   readonly mark: Mark
   readonly state: State
-  readonly saved: Saved
+  readonly opened: Opened
 }
 
 const HEADER_BYTES = 100
@@ -40,35 +42,57 @@ const MAGIC = 'SQLite format 3\0'
 /** In bytes 18 and 19 of a header: the database has a write-ahead log. */
 const WAL_VERSION = 2
 
-/** After a rejection the mark is closed; ending the thread closes the rest. */
+/** What SQLite and this package keep beside a database, and what SQLite would take up. */
+const BESIDE = ['-mark', '-wal', '-shm', '-journal'] as const
+
+/**
+ * Opens the database at `path` for `owner`. After a rejection the mark is closed; ending the thread
+ * closes the rest.
+ */
 export async function openDatabase(
   fs: FileSystem,
   thread: SqlThread,
   path: string,
+  owner: Owner | undefined,
 ): Promise<OpenDatabase> {
+  // Rejects for a link: SQLite may follow one, to wherever it leads.
+  for (const suffix of BESIDE) await fs.size(path + suffix)
   const databaseIsThere = await hasContent(fs, path)
   const markIsThere = await hasContent(fs, `${path}-mark`)
+  let claimed: Claim | null = null
+  /** What is found first decides, so that nothing is drawn twice. */
+  const admit = ({ state, saved }: Loaded): Claim => {
+    claimed ??= claim(path, { ...saved, identity: state.identity }, owner)
+    return claimed
+  }
   if (databaseIsThere && !markIsThere) throw await strange(fs, path)
   if (!databaseIsThere) {
     await requireNothingLost(fs, path, markIsThere)
-    await createDatabase(fs, thread, path)
+    claimed = claim(path, { ...EMPTY_SAVED, identity: null }, owner)
+    await createDatabase(fs, thread, path, claimed.identity)
   }
   await fs.syncDirectory(dirname(path))
   const mark = await openMark(await fs.open(`${path}-mark`, 'existing'), path)
   try {
     await requireWholeHeader(fs, path)
-    if ((await fs.size(`${path}-wal`)) !== null) await lookOnly(fs, thread, mark, path)
+    if ((await fs.size(`${path}-wal`)) !== null) admit(await lookOnly(fs, thread, mark, path))
     const connection = await thread.connect(path, 'write')
     await connection.run([
       // First: it decides how the log is read.
       statement('PRAGMA locking_mode = EXCLUSIVE'),
       statement('PRAGMA cell_size_check = ON'),
     ])
-    const { state, saved } = await load(connection, mark, path)
+    const loaded = await load(connection, mark, path)
+    const { identity, isNew } = admit(loaded)
+    const { state, saved } = loaded
     await setUp(connection, path)
     await checkpoint(connection, path)
     if (state.generation > mark.generation) await mark.write(state.generation)
-    return { connection, mark, state, saved }
+    if (identity !== null && state.identity === null) {
+      await giveOwner(connection, mark, state, identity)
+      await checkpoint(connection, path)
+    }
+    return { connection, mark, state, opened: { ...saved, identity, isNew } }
   } catch (error) {
     await mark.close()
     throw error
@@ -102,7 +126,7 @@ async function requireWholeHeader(fs: FileSystem, path: string): Promise<void> {
   const isWhole =
     header.isDatabase &&
     header.applicationId === APPLICATION_ID &&
-    header.userVersion === SCHEMA_VERSION &&
+    isKnownVersion(header.userVersion) &&
     header.journalVersions.every((version) => version === WAL_VERSION)
   if (!isWhole) throw damaged(path, 'its header is not that of a database of this package')
 }
@@ -142,13 +166,13 @@ async function lookOnly(
   thread: SqlThread,
   mark: Mark,
   path: string,
-): Promise<void> {
+): Promise<Loaded> {
   // The index of the log. Another program that has the database open may be using it.
   const index = `${path}-shm`
   const indexWasThere = (await fs.size(index)) !== null
   const connection = await thread.connect(path, 'read')
   try {
-    await load(connection, mark, path)
+    return await load(connection, mark, path)
   } finally {
     await connection.close()
     if (!indexWasThere) await fs.remove(index)

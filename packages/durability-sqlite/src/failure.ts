@@ -20,7 +20,7 @@ const ACCESS = [
   'this user has no access',
   'Give this user the right to read and write there.',
 ] as const
-const IN_THE_WAY = ['a file is in the way of its directory', 'Name a path that is free.'] as const
+const IN_THE_WAY = ['a file is in the way', 'Name a path that is free.'] as const
 
 const SENTENCES: Readonly<Record<string, readonly [what: string, wayOut: string]>> = {
   SQLITE_FULL: FULL,
@@ -40,6 +40,10 @@ const SENTENCES: Readonly<Record<string, readonly [what: string, wayOut: string]
   EEXIST: IN_THE_WAY,
   ENOTDIR: IN_THE_WAY,
   EISDIR: ['a directory is in the way', 'Name a file.'],
+  ELOOP: [
+    'a link is in the way, and links are not followed here',
+    'Remove it, and ask who made it.',
+  ],
   ENAMETOOLONG: ['the path is too long', 'Choose a shorter one.'],
   EMFILE: ['this process has too many files open', 'Raise its limit, or close some.'],
   ENFILE: ['this machine has too many files open', 'Raise its limit, or close some.'],
@@ -73,8 +77,12 @@ export function asPaxosError(
 
 /** What was durable is not there any more. `what` says how it shows. */
 export function damaged(path: string, what: string, options?: ErrorOptions): CorruptionError {
-  const wayOut = 'Restore the disk, or replace this node by a new one.'
-  return new CorruptionError(`${path} is damaged: ${what}. ${wayOut}`, options)
+  return new CorruptionError(
+    `${path} is damaged: ${what}. Keep this node off, and never start it with an empty database or ` +
+      'a backup, which have forgotten what it promised: the others go on while a majority of the ' +
+      'members runs. Bring the disk back as it was at the last save, and start this node again.',
+    options,
+  )
 }
 
 export function lockedError(path: string, holder: string, options?: ErrorOptions): LockedError {
@@ -83,6 +91,39 @@ export function lockedError(path: string, holder: string, options?: ErrorOptions
       'Close or end that one first, or give this node a database of its own.',
     options,
   )
+}
+
+/** What is written no longer goes where the next open looks for it. */
+export function lostError(path: string): DurabilityError {
+  return new DurabilityError(
+    'ERR_PAXOS_DURABILITY_FAILED',
+    `Could not save ${path}: it was removed, moved or replaced while it was in use, or its lock, its ` +
+      'mark or its log was, so that this save would be lost. Put it back as it was before this node ' +
+      'starts again: an empty one has forgotten what this node promised.',
+  )
+}
+
+/** What SQLite says when it does not say why. */
+const VAGUE = new Set(['SQLITE_IOERR', 'SQLITE_CANTOPEN', 'SQLITE_READONLY', 'SQLITE_PERM'])
+
+/**
+ * `error`, or what the system says when a file is made where SQLite could not do something: that a
+ * disk is full, or that too many files are open.
+ */
+export async function withRealCause(
+  error: unknown,
+  tryToWrite: () => Promise<void>,
+): Promise<unknown> {
+  if (!VAGUE.has(errorCode(error))) return error
+  try {
+    await tryToWrite()
+    return error
+  } catch (reason) {
+    const code = errorCode(reason)
+    if (!(code in SENTENCES)) return error
+    const words = reason instanceof Error ? reason.message : code
+    return Object.assign(new Error(words, { cause: error }), { code })
+  }
 }
 
 /** The code of the system or of SQLite, such as 'ENOENT', or 'an unknown error'. */

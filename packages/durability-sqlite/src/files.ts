@@ -7,8 +7,8 @@
  * how POSIX locks work.
  */
 import { DurabilityError } from '@paxos/core'
-import { constants } from 'node:fs'
-import { lstat, mkdir, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { constants, lstatSync } from 'node:fs'
+import { lstat, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errorCode } from './failure.ts'
 import { lockBeside, type Lock } from './lock.ts'
@@ -18,13 +18,21 @@ export const BLOCK_BYTES = 4096
 
 export interface FileSystem {
   /**
-   * Where the file at `path` really is, without links; its directory is made, with its parents,
-   * and what was made is there after power loss.
+   * Where the file at `path` really is, absolute and without links. Its directory must be there.
    */
   locate(path: string): Promise<string>
-  /** In bytes; null when there is no such file. Rejects when it is none, but a directory. */
+  /** Why others than this user can change what is in it, in words; null when they cannot. */
+  exposure(directory: string): Promise<string | null>
+  /** In bytes; null when there is no such file. Rejects for a directory, and for a link. */
   size(path: string): Promise<number | null>
-  /** For reading and writing. `create` empties a file that is there. */
+  /** Which file that is: no other has the same. Null when there is none. */
+  identityOf(path: string): Promise<string | null>
+  /** Makes a file at `path`, writes into it, and removes it again. */
+  tryToWrite(path: string): Promise<void>
+  /**
+   * For reading and writing. Never follows a link. `create` makes a file that was not there, and
+   * rejects where anything is.
+   */
   open(path: string, mode: 'existing' | 'create'): Promise<OpenFile>
   /** Replaces what is there. */
   rename(from: string, to: string): Promise<void>
@@ -47,16 +55,25 @@ export interface OpenFile {
 
 export const nodeFileSystem: FileSystem = {
   locate,
+  exposure,
   size,
+  identityOf,
+  tryToWrite,
   async open(path, mode) {
-    const create = mode === 'create' ? constants.O_CREAT | constants.O_TRUNC : 0
-    return openFile(path, await open(path, constants.O_RDWR | create, 0o600))
+    const create = mode === 'create' ? constants.O_CREAT | constants.O_EXCL : 0
+    return openFile(path, await open(path, constants.O_RDWR | NO_LINK | create, 0o600))
   },
   rename,
   remove: (path) => rm(path, { force: true }),
   syncDirectory,
   lock: lockBeside,
 }
+
+/**
+ * A link that somebody laid in the way would have this user write to any file that he may. Windows
+ * has no such flag; there only an administrator makes links.
+ */
+const NO_LINK = process.platform === 'win32' ? 0 : constants.O_NOFOLLOW
 
 /** The part of a FileHandle that writes, and may do so in part. */
 interface PartialWriter {
@@ -98,7 +115,7 @@ function openFile(path: string, handle: FileHandle): OpenFile {
 
 async function locate(path: string): Promise<string> {
   const absolute = resolve(path)
-  await makeDirectory(dirname(absolute))
+  await requireDirectory(dirname(absolute), path)
   try {
     return await realpath(absolute)
   } catch (error) {
@@ -119,8 +136,9 @@ async function locate(path: string): Promise<string> {
 
 async function size(path: string): Promise<number | null> {
   try {
-    const found = await stat(path)
+    const found = await lstat(path)
     if (found.isDirectory()) throw Object.assign(new Error('Not a file.'), { code: 'EISDIR' })
+    if (found.isSymbolicLink()) throw Object.assign(new Error('A link.'), { code: 'ELOOP' })
     return found.size
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return null
@@ -128,36 +146,61 @@ async function size(path: string): Promise<number | null> {
   }
 }
 
-/**
- * One level at a time, because mkdir's own recursion never returns where the system answers ENOENT
- * although the parent is there, as /proc does.
- */
-async function makeDirectory(path: string): Promise<void> {
-  const parent = dirname(path)
+async function identityOf(path: string): Promise<string | null> {
+  // At once: a name takes some microseconds, and the way to another thread and back ten times that.
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  return found === undefined ? null : `${found.dev}:${found.ino}`
+}
+
+/** What SQLite makes at least in one go: the index of its log. */
+const TRIED_BYTES = 64 << 10
+
+async function tryToWrite(path: string): Promise<void> {
+  await rm(path, { force: true })
+  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
   try {
-    await makeOne(path)
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT' || parent === path) throw error
-    await makeDirectory(parent)
-    await makeOne(path)
+    await writeWhole(handle, 0, new Uint8Array(TRIED_BYTES))
+    await handle.datasync()
+  } finally {
+    await handle.close()
+    await rm(path, { force: true })
   }
 }
 
 /**
- * A name that is there already may be that of a process which died before it had synced it, and so
- * may the one above; so both are synced again, as far as this user may.
+ * Where it is missing, a disk is not mounted, or the path is not the one that is meant, and a fresh
+ * start would forget every promise. It is somebody else's, who may never have synced its name; so
+ * that is done here, as far as this user may.
  */
-async function makeOne(path: string): Promise<void> {
-  const parent = dirname(path)
-  try {
-    await mkdir(path, { mode: 0o700 })
-  } catch (error) {
-    // Whatever is there, the next step will say whether it is a directory.
-    if (['EEXIST', 'EISDIR', 'EROFS'].includes(errorCode(error))) return syncIfAllowed(parent)
+async function requireDirectory(directory: string, path: string): Promise<void> {
+  const found = await stat(directory).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') throw missingDirectory(path, directory, error)
     throw error
-  }
-  await syncDirectory(parent)
-  await syncIfAllowed(dirname(parent))
+  })
+  if (!found.isDirectory()) throw Object.assign(new Error('A file.'), { code: 'ENOTDIR' })
+  await syncIfAllowed(dirname(directory))
+}
+
+function missingDirectory(path: string, directory: string, cause: unknown): DurabilityError {
+  return new DurabilityError(
+    'ERR_PAXOS_DURABILITY_FAILED',
+    `Could not open ${path}: ${directory}, which it is to be in, is missing, as when a disk is not ` +
+      'mounted or a path is misspelt. Mount it or name the right one; if this node is new, make it.',
+    { cause },
+  )
+}
+
+/** The permission of the group, and of everybody else, to write. */
+const OTHERS_MAY_WRITE = 0o022
+
+async function exposure(directory: string): Promise<string | null> {
+  const user = process.geteuid?.()
+  // Windows: its permissions are lists, and are not in the mode.
+  if (user === undefined) return null
+  const { mode, uid } = await stat(directory)
+  if (uid !== user && uid !== 0) return `it belongs to user ${uid}, and this is user ${user}`
+  if ((mode & OTHERS_MAY_WRITE) === 0) return null
+  return `its mode is ${(mode & 0o7777).toString(8)}`
 }
 
 async function syncIfAllowed(directory: string): Promise<void> {

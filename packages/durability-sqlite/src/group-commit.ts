@@ -6,7 +6,7 @@
  * Must never resolve a save before its group is written, and never write again after a failure: a
  * system may drop what it failed to write and then report the next sync as done.
  */
-import { DurabilityError } from '@paxos/core'
+import { DurabilityError, PaxosError } from '@paxos/core'
 import { GROUP_TARGET_BYTES, MAX_WAITING_BYTES } from './limits.ts'
 
 interface Waiting<T> {
@@ -53,7 +53,8 @@ export class GroupCommit<T extends Item> {
   poison(cause: unknown): DurabilityError {
     this.#refusal ??= new DurabilityError(
       'ERR_PAXOS_DURABILITY_POISONED',
-      'An earlier save failed, so what is stored is not known. Close this and open it afresh.',
+      `An earlier save failed, so what is stored is not known.${reasonIn(cause)} ` +
+        'Close this and open it afresh.',
       { cause },
     )
     return this.#refusal
@@ -114,4 +115,9 @@ export class GroupCommit<T extends Item> {
 
 function countedBytes({ bytes, ownBytes = bytes }: Item): number {
   return ownBytes
+}
+
+/** What went wrong first, for whoever hears of it only now: a disk that was full, say. */
+function reasonIn(cause: unknown): string {
+  return cause instanceof PaxosError ? ` It was this: ${cause.message}` : ''
 }

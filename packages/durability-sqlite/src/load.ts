@@ -3,14 +3,15 @@
  * finds it sound, the tables are ours, the mark knows of no later commit, and the rows add up to
  * the digest. Must never change anything, nor return a state that is not the newest.
  */
-import type { AcceptedEntry, Member, Saved, Snapshot } from '@paxos/core'
+import type { AcceptedEntry, Identity, Member, Saved, Snapshot } from '@paxos/core'
 import type { Connection, SqlValue } from './connection.ts'
 import { hashRow, NO_ROWS } from './digest.ts'
 import { damaged } from './failure.ts'
 import { MAX_SNAPSHOT_BYTES } from './limits.ts'
 import type { Mark } from './mark.ts'
 import { bytesIn, countIn, integerIn, rowsOf, textIn } from './rows.ts'
-import { definitionOf, TABLE_NAMES } from './schema.ts'
+import { definitionOf, isKnownVersion, SCHEMA_VERSION, tablesOf } from './schema.ts'
+import type { SchemaVersion } from './schema.ts'
 import { State } from './state.ts'
 
 export interface Loaded {
@@ -20,7 +21,8 @@ export interface Loaded {
 
 /** Rejects with CorruptionError unless the database at `path` holds what was saved last. */
 export async function load(connection: Connection, mark: Mark, path: string): Promise<Loaded> {
-  await requireSound(connection, path)
+  const version = await versionOf(connection, mark, path)
+  await requireSound(connection, version, path)
   const state = new State(mark.databaseId)
   const acceptor = await readAcceptor(connection, state, path)
   const { databaseId, leastGeneration } = mark
@@ -29,6 +31,7 @@ export async function load(connection: Connection, mark: Mark, path: string): Pr
     const what = `${leastGeneration} commits were durable, and it has come up with ${state.generation}`
     throw damaged(path, what)
   }
+  if (version !== SCHEMA_VERSION) state.identity = await readOwner(connection, path)
   const snapshot = await readSnapshot(connection, state, path)
   const accepted = await readAccepted(connection, state, path)
   if (state.acceptorRow().at(-1) !== acceptor.digest) {
@@ -38,14 +41,26 @@ export async function load(connection: Connection, mark: Mark, path: string): Pr
   return { state, saved: { promised, accepted, snapshot, chosenThrough } }
 }
 
-async function requireSound(connection: Connection, path: string): Promise<void> {
+/** What the database is, with what is in its log. */
+async function versionOf(connection: Connection, mark: Mark, path: string): Promise<SchemaVersion> {
+  const [[row] = []] = await connection.run([{ sql: 'PRAGMA user_version', parameters: [] }])
+  const version = Number(row?.['user_version'])
+  if (isKnownVersion(version) && version <= mark.version) return version
+  throw damaged(path, 'it is in a version that its mark does not know of')
+}
+
+async function requireSound(
+  connection: Connection,
+  version: SchemaVersion,
+  path: string,
+): Promise<void> {
   const [integrity = [], tables = []] = await connection.run([
     { sql: 'PRAGMA integrity_check(1)', parameters: [] },
     { sql: 'SELECT sql FROM sqlite_schema ORDER BY sql', parameters: [] },
   ])
   const answers = integrity.flatMap((row) => Object.values(row))
   if (answers.join() !== 'ok') throw damaged(path, `SQLite says: ${answers.join('; ')}`)
-  const expected = TABLE_NAMES.map(definitionOf).toSorted()
+  const expected = tablesOf(version).map(definitionOf).toSorted()
   const found = tables.map((row) => row['sql'])
   if (found.length !== expected.length || found.some((sql, at) => sql !== expected[at])) {
     throw damaged(path, 'its tables are not those of this package')
@@ -69,6 +84,20 @@ async function readAcceptor(
     return { databaseId: integerIn(row, 'database_id', path), digest }
   }
   throw damaged(path, 'the row of the acceptor is missing')
+}
+
+async function readOwner(connection: Connection, path: string): Promise<Identity> {
+  for await (const row of rowsOf(connection, 'owner', path)) {
+    const kind = textIn(row, 'kind', path)
+    if (kind !== 'log' && kind !== 'decree') throw damaged(path, 'its owner is of an unknown kind')
+    return {
+      cluster: textIn(row, 'cluster', path),
+      id: textIn(row, 'node', path),
+      incarnation: textIn(row, 'incarnation', path),
+      kind,
+    }
+  }
+  throw damaged(path, 'the row of its owner is missing')
 }
 
 async function readAccepted(

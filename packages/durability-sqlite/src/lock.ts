@@ -29,12 +29,18 @@
  */
 import { DurabilityError } from '@paxos/core'
 import { createHash, randomBytes } from 'node:crypto'
+import { lstatSync } from 'node:fs'
 import { open, readdir, rm, type FileHandle } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { errorCode, lockedError } from './failure.ts'
 
 export interface Lock {
+  /**
+   * Whether nobody else can have got it: not once its name was removed, or the directory was moved
+   * or replaced, for then the next one to come finds no holder.
+   */
+  isHeld(): Promise<boolean>
   release(): Promise<void>
 }
 
@@ -52,10 +58,11 @@ export async function lockBeside(location: string): Promise<Lock> {
   if (held.has(location)) throw lockedError(location, holderOf(process.pid))
   held.add(location)
   try {
-    const release = await (process.platform === 'win32' ? byPipe(location) : bySocket(location))
+    const taken = await (process.platform === 'win32' ? byPipe(location) : bySocket(location))
     return {
+      isHeld: () => taken.isHeld(),
       async release() {
-        await release()
+        await taken.release()
         held.delete(location)
       },
     }
@@ -65,27 +72,42 @@ export async function lockBeside(location: string): Promise<Lock> {
   }
 }
 
-async function bySocket(location: string): Promise<() => Promise<void>> {
+async function bySocket(location: string): Promise<Lock> {
   const directory = dirname(location)
   const handle = await open(directory, 'r')
   try {
     const prefix = `${basename(location)}-lock-`
     const own = `${prefix}${process.pid}-${randomBytes(6).toString('hex')}`
     const server = await listen(socketPath(directory, handle, own))
+    const path = join(directory, own)
+    let inode: bigint | undefined
     try {
       await requireFirst(directory, handle, location, own)
+      inode = inodeAt(path)
+      if (inode === undefined) throw lockedError(location, holderOf(null))
     } catch (error) {
       await closeServer(server)
       throw error
     }
-    return async () => {
-      await closeServer(server)
-      await handle.close()
+    return {
+      isHeld: async () => inodeAt(path) === inode,
+      async release() {
+        await closeServer(server)
+        await handle.close()
+      },
     }
   } catch (error) {
     await handle.close()
     throw error
   }
+}
+
+/**
+ * Undefined when nothing has that name. At once: it takes some microseconds, and the way to another
+ * thread and back ten times that.
+ */
+function inodeAt(path: string): bigint | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino
 }
 
 async function requireFirst(
@@ -113,11 +135,11 @@ function pidIn(name: string, prefix: string): number | null {
 }
 
 /** Only one pipe of a name exists at a time, so there is nothing to compare. */
-async function byPipe(location: string): Promise<() => Promise<void>> {
+async function byPipe(location: string): Promise<Lock> {
   const name = createHash('sha256').update(location).digest('hex')
   try {
     const server = await listen(`\\\\.\\pipe\\paxos-${name}`)
-    return () => closeServer(server)
+    return { isHeld: () => Promise.resolve(true), release: () => closeServer(server) }
   } catch (error) {
     const taken = ['EADDRINUSE', 'EACCES'].includes(errorCode(error))
     throw taken ? lockedError(location, holderOf(null)) : error

@@ -11,7 +11,7 @@
  *
  *     offset  bytes
  *          0      4  'PXDM', little-endian like all that follows
- *          4      4  version
+ *          4      4  version of the database, or of what it is about to become
  *          8      8  id of the database: random
  *         16      8  generation
  *         24      8  the beginning of the SHA-256 of bytes 0 to 23
@@ -27,7 +27,8 @@ import { DurabilityError } from '@paxos/core'
 import { createHash, randomBytes } from 'node:crypto'
 import { damaged } from './failure.ts'
 import { BLOCK_BYTES, type OpenFile } from './files.ts'
-import { SCHEMA_VERSION } from './schema.ts'
+import { isKnownVersion, OWNED_SCHEMA_VERSION, SCHEMA_VERSION } from './schema.ts'
+import type { SchemaVersion } from './schema.ts'
 
 const MAGIC = 0x4d445850
 const HASHED_BYTES = 24
@@ -41,16 +42,23 @@ export interface Mark {
   readonly generation: number
   /** What a database that lost nothing has at least. */
   readonly leastGeneration: number
+  /** The database has none above it. */
+  readonly version: SchemaVersion
+  /** What is written from now on says this version, so that earlier releases keep off. */
+  announce(version: SchemaVersion): void
   /** Resolves once it would survive power loss. The generation must be durable already. */
   write(generation: number): Promise<void>
   close(): Promise<void>
 }
 
 /** The content of a new file: both marks at generation 0, of a database that is yet to be made. */
-export function newMarkContent(): { readonly databaseId: bigint; readonly content: Uint8Array } {
+export function newMarkContent(version: SchemaVersion): {
+  readonly databaseId: bigint
+  readonly content: Uint8Array
+} {
   const databaseId = randomBytes(8).readBigInt64LE()
   const content = new Uint8Array(POSITIONS[1] + MARK_BYTES)
-  for (const position of POSITIONS) content.set(encode(databaseId, 0), position)
+  for (const position of POSITIONS) content.set(encode(version, databaseId, 0), position)
   return { databaseId, content }
 }
 
@@ -78,15 +86,23 @@ async function readMarks(file: OpenFile, path: string): Promise<Mark> {
   const generations = marks.map((mark) => mark?.generation ?? -1)
   let generation = Math.max(...generations)
   let next = generations[0] === generation ? 1 : 0
+  const isOwned = marks.some((mark) => mark?.version === OWNED_SCHEMA_VERSION)
+  let version: SchemaVersion = isOwned ? OWNED_SCHEMA_VERSION : SCHEMA_VERSION
   return {
     databaseId,
+    get version() {
+      return version
+    },
+    announce(newer) {
+      version = newer
+    },
     get generation() {
       return generation
     },
     leastGeneration: marks.includes(null) ? generation + 1 : generation,
     async write(newer) {
       const position = POSITIONS[next] ?? 0
-      await file.write(position, encode(databaseId, newer))
+      await file.write(position, encode(version, databaseId, newer))
       await file.sync()
       generation = newer
       next = 1 - next
@@ -95,10 +111,10 @@ async function readMarks(file: OpenFile, path: string): Promise<Mark> {
   }
 }
 
-function encode(databaseId: bigint, generation: number): Uint8Array {
+function encode(version: SchemaVersion, databaseId: bigint, generation: number): Uint8Array {
   const mark = Buffer.alloc(MARK_BYTES)
   mark.writeUInt32LE(MAGIC, 0)
-  mark.writeUInt32LE(SCHEMA_VERSION, 4)
+  mark.writeUInt32LE(version, 4)
   mark.writeBigInt64LE(databaseId, 8)
   mark.writeBigUInt64LE(BigInt(generation), 16)
   mark.set(hash(mark), HASHED_BYTES)
@@ -109,14 +125,19 @@ function encode(databaseId: bigint, generation: number): Uint8Array {
 function decode(
   bytes: Uint8Array,
   path: string,
-): { readonly databaseId: bigint; readonly generation: number } | null {
+): {
+  readonly version: SchemaVersion
+  readonly databaseId: bigint
+  readonly generation: number
+} | null {
   if (bytes.byteLength < MARK_BYTES) return null
   const mark = Buffer.from(bytes)
   if (mark.readUInt32LE(0) !== MAGIC) return null
   if (!mark.subarray(HASHED_BYTES).equals(hash(mark))) return null
   const version = mark.readUInt32LE(4)
-  if (version !== SCHEMA_VERSION) throw otherVersion(path, version)
-  return { databaseId: mark.readBigInt64LE(8), generation: Number(mark.readBigUInt64LE(16)) }
+  if (!isKnownVersion(version)) throw otherVersion(path, version)
+  const generation = Number(mark.readBigUInt64LE(16))
+  return { version, databaseId: mark.readBigInt64LE(8), generation }
 }
 
 function hash(mark: Buffer): Buffer {
@@ -127,7 +148,7 @@ function hash(mark: Buffer): Buffer {
 function otherVersion(path: string, version: number): DurabilityError {
   return new DurabilityError(
     'ERR_PAXOS_DURABILITY_FAILED',
-    `${path} is in format version ${version}, and this release reads version ${SCHEMA_VERSION}. ` +
+    `${path} is in format version ${version}, and this release reads versions up to ${OWNED_SCHEMA_VERSION}. ` +
       'Open it with the release of @paxos/durability-sqlite that wrote it, or a later one.',
   )
 }

@@ -9,8 +9,18 @@
 /** 'PXSQ': says whose database it is, to us and to the `file` command. */
 export const APPLICATION_ID = 0x50585351
 
-/** The version that this release writes, and the only one that it reads. */
+/**
+ * The version of a database without an owner, and of one with. A release that does not know of
+ * owners must not open it, as it would let in anybody.
+ */
 export const SCHEMA_VERSION = 1
+export const OWNED_SCHEMA_VERSION = 2
+
+export type SchemaVersion = typeof SCHEMA_VERSION | typeof OWNED_SCHEMA_VERSION
+
+export function isKnownVersion(version: number): version is SchemaVersion {
+  return version === SCHEMA_VERSION || version === OWNED_SCHEMA_VERSION
+}
 
 /** The tables. A row is hashed in the order of its columns. */
 export const TABLES = {
@@ -46,11 +56,24 @@ export const TABLES = {
     position INTEGER PRIMARY KEY,
     piece BLOB NOT NULL
   ) STRICT`,
+  /** One row, only in version 2: whose it is. */
+  owner: `(
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    cluster BLOB NOT NULL,
+    node BLOB NOT NULL,
+    incarnation BLOB NOT NULL,
+    kind BLOB NOT NULL
+  ) STRICT`,
 } as const
 
 export type TableName = keyof typeof TABLES
 
-export const TABLE_NAMES = Object.keys(TABLES).filter(isTableName)
+const TABLE_NAMES = Object.keys(TABLES).filter(isTableName)
+
+/** The tables that a database of this version has. */
+export function tablesOf(version: SchemaVersion): readonly TableName[] {
+  return TABLE_NAMES.filter((name) => name !== 'owner' || version === OWNED_SCHEMA_VERSION)
+}
 
 /** Each is an integer, by which the rows are read in order. */
 export const PRIMARY_KEYS: Readonly<Record<TableName, string>> = {
@@ -59,6 +82,7 @@ export const PRIMARY_KEYS: Readonly<Record<TableName, string>> = {
   snapshot: 'only_row',
   snapshot_member: 'position',
   snapshot_piece: 'position',
+  owner: 'only_row',
 }
 
 /** As `sqlite_schema` has it. */

@@ -7,13 +7,17 @@ import {
   InvalidArgumentError,
   type Change,
   type Durability,
-  type Saved,
+  type Opened,
+  type Owner,
 } from '@paxos/core'
+import { dirname } from 'node:path'
 import { startThread, type DriverName, type SqlThread } from './connection.ts'
 import { openDatabase } from './database.ts'
-import { asPaxosError } from './failure.ts'
+import { emitWarning, warnOfOthers } from './exposure.ts'
+import { asPaxosError, withRealCause } from './failure.ts'
 import { nodeFileSystem, type FileSystem } from './files.ts'
 import type { Lock } from './lock.ts'
+import { placeOf } from './place.ts'
 import { Store } from './store.ts'
 
 /** How an adapter is made. */
@@ -23,6 +27,11 @@ export interface SqliteOptions {
    * (Node from 22.13 on).
    */
   readonly driver?: DriverName | undefined
+  /**
+   * Called by `open()` with a sentence when others than this user can change what is in the
+   * directory. Default: process.emitWarning(), with the code PAXOS_DIRECTORY_EXPOSED.
+   */
+  readonly warn?: ((message: string) => void) | undefined
 }
 
 /** What the adapter stands on: a test puts something in between. */
@@ -37,10 +46,14 @@ const NODE: Platform = { fs: nodeFileSystem, startThread }
 const DRIVERS: readonly DriverName[] = ['better-sqlite3', 'node:sqlite']
 
 /**
- * The state of one acceptor in the database at `path`, which belongs to it alone and is made, with
- * its directories, when it is missing. Nothing happens before `open()`, which rejects with
- * MissingPackageError when there is no SQLite to be loaded. After `close()` the same adapter can be
- * opened again. Throws InvalidArgumentError for a path that can never work.
+ * The state of one acceptor in the database at `path`, which belongs to it alone and is made when it
+ * is missing; its directory must be there. Nothing happens before `open()`, which rejects with
+ * MissingPackageError when there is no SQLite to be loaded: what a relative path means is decided
+ * then, and a later change of the working directory changes nothing. After `close()` the same adapter
+ * can be opened again. Throws InvalidArgumentError for a path that can never work.
+ *
+ * When the database, its log, its mark, its lock or its directory is removed, moved or replaced, no
+ * later save is acknowledged: it rejects with ERR_PAXOS_DURABILITY_FAILED.
  */
 export function sqlite(path: string, options: SqliteOptions = {}): Durability {
   return sqliteOn(NODE, path, options)
@@ -55,41 +68,57 @@ type Phase =
 interface Resources {
   readonly thread: SqlThread
   readonly lock: Lock
+  /** Where the database really is. */
+  readonly location: string
 }
 
 /** As `sqlite`, on another platform: for the tests. */
 export function sqliteOn(
   platform: Platform,
   path: string,
-  { driver }: SqliteOptions = {},
+  { driver, warn = emitWarning }: SqliteOptions = {},
 ): Durability {
   requireUsable(path)
   const drivers = driver === undefined ? DRIVERS : [requireKnown(driver)]
   let phase: Phase = { name: 'closed' }
 
-  async function openFresh(): Promise<Saved> {
+  async function openFresh(owner: Owner | undefined): Promise<Opened> {
+    let location = path
     try {
-      const location = await platform.fs.locate(path)
+      location = await platform.fs.locate(path)
       const lock = await platform.fs.lock(location)
       try {
-        return await openLocked(location, lock)
+        await warnOfOthers(platform.fs, dirname(location), warn)
+        return await openLocked(location, lock, owner)
       } catch (error) {
         await lock.release()
         throw error
       }
     } catch (error) {
       phase = { name: 'closed' }
-      throw asPaxosError(error, 'open', path)
+      throw asPaxosError(await reasonOf(error, location), 'open', path)
     }
   }
 
-  async function openLocked(location: string, lock: Lock): Promise<Saved> {
+  function reasonOf(error: unknown, location: string): Promise<unknown> {
+    return withRealCause(error, () => platform.fs.tryToWrite(`${location}-probe`))
+  }
+
+  async function openLocked(
+    location: string,
+    lock: Lock,
+    owner: Owner | undefined,
+  ): Promise<Opened> {
     const thread = platform.startThread(drivers)
     try {
-      const database = await openDatabase(platform.fs, thread, location)
-      const store = new Store(database, location)
-      phase = { name: 'open', store, resources: { thread, lock } }
-      return database.saved
+      const database = await openDatabase(platform.fs, thread, location, owner)
+      const place = await placeOf(platform.fs, location, lock).catch(async (error: unknown) => {
+        await database.mark.close()
+        throw error
+      })
+      const store = new Store(database, platform.fs, location, place)
+      phase = { name: 'open', store, resources: { thread, lock, location } }
+      return database.opened
     } catch (error) {
       // Why it could not be opened counts, not what became of the thread after that.
       await thread.end().catch(() => undefined)
@@ -97,7 +126,7 @@ export function sqliteOn(
     }
   }
 
-  async function closeOpen(store: Store, { thread, lock }: Resources): Promise<void> {
+  async function closeOpen(store: Store, { thread, lock, location }: Resources): Promise<void> {
     try {
       try {
         await store.close()
@@ -105,7 +134,7 @@ export function sqliteOn(
         await thread.end()
       }
     } catch (error) {
-      throw asPaxosError(error, 'close', path)
+      throw asPaxosError(await reasonOf(error, location), 'close', path)
     } finally {
       await lock.release()
       phase = { name: 'closed' }
@@ -113,9 +142,9 @@ export function sqliteOn(
   }
 
   return {
-    async open(): Promise<Saved> {
+    async open(owner?: Owner): Promise<Opened> {
       if (phase.name !== 'closed') throw stateError(path, `is ${phase.name}`, 'Close it first.')
-      const done = openFresh()
+      const done = openFresh(owner)
       phase = { name: 'opening', done }
       return done
     },

@@ -3,7 +3,7 @@
  * so that each save can bring the digest up to date. Some 100 bytes an accepted entry. Must follow
  * from the rows alone, so that the next open comes to the same.
  */
-import type { Ballot, Slot } from '@paxos/core'
+import type { Ballot, Identity, Slot } from '@paxos/core'
 import type { SqlValue } from './connection.ts'
 import { hashRow, NO_ROWS, type Digest } from './digest.ts'
 
@@ -14,6 +14,8 @@ export class State {
   promised: Ballot | null = null
   chosenThrough: Slot = 0
   snapshotThrough: Slot | null = null
+  /** Whose it is; null in a database of version 1. */
+  identity: Identity | null = null
   /** Of every row of the snapshot, its members and its pieces. */
   snapshotDigest = NO_ROWS
   readonly #accepted = new Map<Slot, Digest>()
@@ -54,7 +56,17 @@ export class State {
       this.promised === null ? null : Buffer.from(this.promised.node),
       BigInt(this.chosenThrough),
     ]
-    const others = this.#acceptedDigest ^ this.snapshotDigest
+    const owner = this.identity === null ? NO_ROWS : this.#hashOf(this.identity)
+    const others = this.#acceptedDigest ^ this.snapshotDigest ^ owner
     return [...values, others ^ hashRow(this.databaseId, 'acceptor', values)]
   }
+
+  #hashOf(identity: Identity): Digest {
+    return hashRow(this.databaseId, 'owner', ownerRow(identity))
+  }
+}
+
+/** The owner's row, in the order of its columns. */
+export function ownerRow({ cluster, id, incarnation, kind }: Identity): readonly SqlValue[] {
+  return [1n, ...[cluster, id, incarnation, kind].map((text) => Buffer.from(text))]
 }

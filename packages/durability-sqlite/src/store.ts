@@ -8,18 +8,24 @@
 import type { Change } from '@paxos/core'
 import { encodeChange, type EncodedChange } from './change.ts'
 import { checkpoint, type OpenDatabase } from './database.ts'
-import { asPaxosError } from './failure.ts'
+import { asPaxosError, withRealCause } from './failure.ts'
+import type { FileSystem } from './files.ts'
 import { GroupCommit } from './group-commit.ts'
+import type { Place } from './place.ts'
 import { commitGroup } from './transaction.ts'
 
 export class Store {
   readonly #database: OpenDatabase
+  readonly #fs: FileSystem
   readonly #path: string
+  readonly #place: Place
   readonly #commit: GroupCommit<EncodedChange>
 
-  constructor(database: OpenDatabase, path: string) {
+  constructor(database: OpenDatabase, fs: FileSystem, path: string, place: Place) {
     this.#database = database
+    this.#fs = fs
     this.#path = path
+    this.#place = place
     this.#commit = new GroupCommit((group) => this.#write(group))
   }
 
@@ -50,10 +56,14 @@ export class Store {
   async #write(group: readonly EncodedChange[]): Promise<void> {
     const { connection, mark, state } = this.#database
     try {
+      // Before, so as not to write where another may; and after, so that nobody hears of it in vain.
+      await this.#place.requireHeld()
       await commitGroup(connection, state, group)
       await mark.write(state.generation)
+      await this.#place.requireHeld()
     } catch (error) {
-      throw asPaxosError(error, 'save', this.#path)
+      const cause = await withRealCause(error, () => this.#fs.tryToWrite(`${this.#path}-probe`))
+      throw asPaxosError(cause, 'save', this.#path)
     }
   }
 }

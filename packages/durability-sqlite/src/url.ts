@@ -7,7 +7,7 @@ import { sqlite, type SqliteOptions } from './sqlite.ts'
 
 /**
  * The state of one acceptor in the database that `url` names: what follows 'sqlite:' is a path as
- * it is written, relative to the working directory or not (sqlite:./data/a.db, sqlite:/var/lib/a.db).
+ * it is written, relative to the working directory or not (sqlite:./a.db, sqlite:/var/lib/a.db).
  * An absolute path may follow '//' too (sqlite:///var/lib/a.db). Throws InvalidArgumentError for
  * anything else.
  */
@@ -26,6 +26,6 @@ function pathOf(url: string): string {
 
 function malformed(url: string, what: string): InvalidArgumentError {
   return new InvalidArgumentError(
-    `${JSON.stringify(url)} ${what}. Write sqlite:./data/a.db or sqlite:///var/lib/a.db.`,
+    `${JSON.stringify(url)} ${what}. Write sqlite:./a.db or sqlite:///var/lib/a.db.`,
   )
 }

@@ -50,6 +50,7 @@ describe.each(DRIVERS)('%s, on a platform that stops', (driver) => {
 
 function harness(driver: DriverName): DurabilityHarness {
   const root = mkdtempSync(join(SCRATCH, 'durability-sqlite-'))
+  mkdirSync(join(root, 'live'))
   let held: Gate | null = null
   let failing = false
   const around: Around = async (operation, run) => {

@@ -242,7 +242,7 @@ describe('rows that are sound to SQLite and are not those of the last save', () 
       name: 'CorruptionError',
       code: 'ERR_PAXOS_CORRUPTION',
       message: expect.stringMatching(
-        /a\.db is damaged: .*\. Restore the disk, or replace this node by a new one\.$/,
+        /a\.db is damaged: .*\. Keep this node off, .* Bring the disk back as it was at the last save, .*\.$/,
       ),
     })
     expect(fingerprint(directory)).toEqual(before)
@@ -345,13 +345,13 @@ describe('the marks', () => {
   it('of a later format is no damage: the error says which release opens it', async () => {
     const files = await saved('closed')
     const laterDatabase = changed(files, NAME, (content) => {
-      content[63] = 2
+      content[63] = 3
       return content
     })
     const later = changed(laterDatabase, MARK, (content) => {
       const mark = Buffer.from(content.buffer)
       for (const position of [0, 4096]) {
-        mark.writeUInt32LE(2, position + 4)
+        mark.writeUInt32LE(3, position + 4)
         const hash = createHash('sha256')
           .update(mark.subarray(position, position + 24))
           .digest()
@@ -362,7 +362,7 @@ describe('the marks', () => {
     const opening = open(lay(later)).open()
     await expect(opening).rejects.toThrow(DurabilityError)
     await expect(opening).rejects.toThrow(
-      /a\.db-mark is in format version 2, .*the release .* that wrote it, or a later one\.$/,
+      /a\.db-mark is in format version 3, .*up to 2.*the release .* that wrote it, or a later one\.$/,
     )
     expect(fingerprint(place)).toEqual(fingerprint(lay(later)))
   })

@@ -3,6 +3,7 @@ import { CorruptionError, DurabilityError } from '@paxos/core'
 import { describe, expect, it } from 'vitest'
 import type { OpenFile } from '../src/files.ts'
 import { newMarkContent, openMark } from '../src/mark.ts'
+import { SCHEMA_VERSION } from '../src/schema.ts'
 import { FUZZ_RUNS, mutant, readCorpus, SEED, seeded } from '@paxos/testkit/fuzz'
 
 /** A file in memory. */
@@ -74,7 +75,7 @@ describe('the mark', () => {
   })
 
   it('is made of what is read again, generation after generation', async () => {
-    const file = fileOf(newMarkContent().content)
+    const file = fileOf(newMarkContent(SCHEMA_VERSION).content)
     const mark = await openMark(file, 'a.db')
     for (let generation = 1; generation <= 5; generation += 1) {
       await mark.write(generation)

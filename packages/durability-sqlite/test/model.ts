@@ -22,8 +22,8 @@ function apply(saved: Saved, change: Change): Saved {
 }
 
 /** A state as text, with bytes in hexadecimal: for comparing, and for people. */
-export function readable(saved: Saved): string {
-  return JSON.stringify(saved, (_, value: unknown) =>
+export function readable({ promised, accepted, snapshot, chosenThrough }: Saved): string {
+  return JSON.stringify({ promised, accepted, snapshot, chosenThrough }, (_, value: unknown) =>
     value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
   )
 }

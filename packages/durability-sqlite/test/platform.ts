@@ -57,6 +57,9 @@ export function platformWith(around: Around, platform: Platform = QUICK): Platfo
   return {
     fs: {
       locate: (path) => around({ type: 'other', path }, () => fs.locate(path)),
+      exposure: (path) => around({ type: 'other', path }, () => fs.exposure(path)),
+      identityOf: (path) => around({ type: 'other', path }, () => fs.identityOf(path)),
+      tryToWrite: (path) => around({ type: 'other', path }, () => fs.tryToWrite(path)),
       size: (path) => around({ type: 'other', path }, () => fs.size(path)),
       open: (path, mode) =>
         opening(

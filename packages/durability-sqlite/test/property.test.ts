@@ -1,5 +1,5 @@
 /** Random lives of a node: changes, overlaps, restarts, and machines that stop at any call. */
-import type { Change } from '@paxos/core'
+import type { Change, Saved } from '@paxos/core'
 import * as fc from 'fast-check'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
@@ -92,7 +92,7 @@ it.each(DRIVERS)(
         const boot = (): Durability =>
           sqliteOn(computer.platform, join(directory, 'a.db'), { driver })
         let adapter = boot()
-        let certain = await adapter.open()
+        let certain: Saved = await adapter.open()
         for (const step of life) {
           if (step.type === 'save') {
             await Promise.all(step.changes.map((change) => adapter.save(change)))

@@ -1,7 +1,7 @@
 /** Which file a URL means. */
 import { InvalidArgumentError } from '@paxos/core'
 import { fromUrl } from '@paxos/durability-sqlite'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from './directories.ts'
@@ -16,6 +16,7 @@ describe('fromUrl keeps the state in the file that the URL names', () => {
   ])('%s', async (_, urlOf) => {
     // What a URL would encode is a part of the path as it is written.
     const path = join(await temporaryDirectory(), 'a b%20c', 'x?y#z.db')
+    await mkdir(dirname(path))
     const adapter = fromUrl(urlOf(path), { driver: ANY_DRIVER })
     await adapter.open()
     await adapter.close()

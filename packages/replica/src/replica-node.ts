@@ -27,6 +27,7 @@ import { ValueTooLargeError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Host } from './host.ts'
 import type { Observation } from './host.ts'
+import { drawIncarnation } from './incarnation.ts'
 import { MAX_LOG_BYTES, MAX_PENDING_READS } from './limits.ts'
 import { differingMembers, membersOf } from './members.ts'
 import { Outbox } from './outbox.ts'
@@ -47,8 +48,8 @@ export async function openReplicaNode<Command, Result, Query, Answer>(
   options: ReplicaOptions<Command, Result, Query, Answer>,
 ): Promise<ReplicaNode<Command, Result, Query, Answer>> {
   const settings = settingsOf(options)
-  const { durability, members } = settings
-  const found = await durability.open()
+  const { durability, members, cluster, id } = settings
+  const found = await durability.open({ cluster, id, kind: 'log', drawIncarnation })
   let node: ReplicaNode<Command, Result, Query, Answer>
   try {
     node = new ReplicaNode(settings, await withMembers(found, durability, members))

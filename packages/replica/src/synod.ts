@@ -15,6 +15,7 @@ import type { CommonSettings } from './common-options.ts'
 import { ClosedError, ValueTooLargeError } from './errors.ts'
 import { Host } from './host.ts'
 import type { DropReason, Observation } from './host.ts'
+import { drawIncarnation } from './incarnation.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
 import type { PeerStatus } from './peer-book.ts'
@@ -99,7 +100,8 @@ export class Synod<V = Json> {
    */
   static async open<V = Json>(options: SynodOptions<V>): Promise<Synod<V>> {
     const settings = settingsOf(options)
-    const saved = await settings.durability.open()
+    const { cluster, id, durability } = settings
+    const saved = await durability.open({ cluster, id, kind: 'decree', drawIncarnation })
     let synod: Synod<V>
     try {
       synod = new Synod(settings, saved)

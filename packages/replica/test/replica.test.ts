@@ -764,7 +764,7 @@ function failing(inner: Durability): { durability: Durability; fail: () => void 
       isBroken = true
     },
     durability: {
-      open: () => inner.open(),
+      open: (owner) => inner.open(owner),
       save: (change: Change) =>
         isBroken ? Promise.reject(new Error('the disk is full')) : inner.save(change),
       close: () => inner.close(),

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { CorruptionError, InvalidArgumentError, MAX_VALUE_BYTES } from '@paxos/core'
+import { CorruptionError, EMPTY_SAVED, InvalidArgumentError, MAX_VALUE_BYTES } from '@paxos/core'
 import type { Durability } from '@paxos/core'
 import { encode } from '@paxos/core/wire'
 import { memory as memoryDurability } from '@paxos/durability-memory'
@@ -157,7 +157,7 @@ describe('what leaves a node is durable', () => {
     const cause = new Error('the disk is on fire')
     const broken: Durability = {
       ...memoryDurability(),
-      open: async () => ({ promised: null, accepted: [], snapshot: null, chosenThrough: 0 }),
+      open: async () => ({ ...EMPTY_SAVED, identity: null, isNew: true }),
       save: () => Promise.reject(cause),
       close: () => Promise.resolve(),
     }
@@ -490,7 +490,7 @@ describe('the host keeps the order of its inputs', () => {
     const world = cluster('a', 'b', 'c')
     const resolvers: (() => void)[] = []
     const durability: Durability = {
-      open: async () => ({ promised: null, accepted: [], snapshot: null, chosenThrough: 0 }),
+      open: async () => ({ ...EMPTY_SAVED, identity: null, isNew: true }),
       save: () => new Promise((resolve) => resolvers.push(resolve)),
       close: () => Promise.resolve(),
     }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -49,6 +49,7 @@ describe('openDurability turns a URL into the adapter of its scheme', () => {
     const before = process.cwd()
     process.chdir(directory)
     try {
+      if (made === 'deeper') await mkdir(made)
       await saveAndReadBack(() => openDurability(url))
       expect(await readdir(directory)).toContain(made)
     } finally {

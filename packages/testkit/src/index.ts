@@ -4,7 +4,7 @@
 export { durabilityConformance } from './durability/conformance.ts'
 export { directoryHarness } from './durability/directory.ts'
 export type { DirectoryAdapter } from './durability/directory.ts'
-export { writeFixture } from './durability/fixture.ts'
+export { FIXTURE_OWNER, writeFixture } from './durability/fixture.ts'
 export type {
   Capability,
   DurabilityHarness,

@@ -2,17 +2,25 @@
  * A durability adapter that keeps the contract in the simplest way, and can be told to break one
  * promise of it. The suite must pass the honest one, and catch every broken one.
  */
-import { CorruptionError, DurabilityError, EMPTY_SAVED, LockedError } from '@paxos/core'
-import type { Change, Durability, Saved } from '@paxos/core'
+import {
+  CorruptionError,
+  DurabilityError,
+  EMPTY_SAVED,
+  IdentityError,
+  LockedError,
+} from '@paxos/core'
+import type { Change, Durability, Opened, Owner, Saved } from '@paxos/core'
 import { writeFixture } from '@paxos/testkit'
 import type { DurabilityHarness, Found, Life } from '@paxos/testkit'
 import { APPLYING, apply, CONTENT_FAULTS, copyOf, SHOWING, STORING } from './faulty-contents.ts'
+import { claimed, IDENTITY_FAULTS, identityIn } from './faulty-identity.ts'
 import { SimpleDisk, turn } from './simple-disk.ts'
 import type { DiskRecord } from './simple-disk.ts'
 
 /** Promises that can be broken, one at a time. */
 export const DURABILITY_FAULTS = [
   ...CONTENT_FAULTS,
+  ...IDENTITY_FAULTS,
   'forgets all at the third opening',
   'keeps the bytes of the caller',
   'shows its own bytes',
@@ -125,7 +133,7 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
   let running: Promise<void> | null = null
   let closings = 0
 
-  async function open(): Promise<Saved> {
+  async function open(owner?: Owner): Promise<Opened> {
     if (phase !== 'new' && fault !== 'opens twice') throw stateError()
     phase = 'opening'
     await turn()
@@ -138,12 +146,13 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
     disk.owner = self
     disk.openings += 1
     try {
-      const saved = recover()
+      const opened = await recover(owner)
       phase = 'open'
-      return saved
+      return opened
     } catch (error) {
       phase = 'closed'
-      if (fault !== 'keeps the location when damage is refused') disk.owner = null
+      const what = error instanceof IdentityError ? 'an owner' : 'damage'
+      if (fault !== `keeps the location when ${what} is refused`) disk.owner = null
       throw error
     }
   }
@@ -153,17 +162,26 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
     return phase === 'closed'
   }
 
-  function recover(): Saved {
+  async function recover(owner: Owner | undefined): Promise<Opened> {
     const records = recovered(disk, fault)
-    disk.synced = fault === 'appends behind what a crash left' ? disk.records : records
-    disk.written = []
-    disk.mark = records.length
-    number = records.length
     let saved: Saved = EMPTY_SAVED
     for (const { change } of records) {
       saved = applied(saved, keepsBytes(fault) ? change : copyOf(change), fault)
     }
-    return SHOWING[fault ?? '']?.(saved) ?? saved
+    const before = identityIn(records, fault)
+    const { identity, isNew, error } = claimed({ ...saved, identity: before }, owner, fault)
+    if (error !== null && fault !== 'takes what it refuses') throw error
+    disk.synced = fault === 'appends behind what a crash left' ? disk.records : records
+    disk.written = []
+    disk.mark = records.length
+    number = records.length
+    if (identity !== null && identity !== before) {
+      if (fault === 'forgets what there was when it is given an owner') await disk.clear()
+      await disk.write({ number: (number += 1), change: {}, identity, isWhole: true })
+      if (fault !== 'gives an identity that is not durable') await disk.sync()
+    }
+    if (error !== null) throw error
+    return { ...(SHOWING[fault ?? '']?.(saved) ?? saved), identity, isNew }
   }
 
   async function save(change: Change): Promise<void> {

@@ -3,12 +3,14 @@
  * those after the last sync are lost, or torn, when the power goes.
  */
 import { EventEmitter, once } from 'node:events'
-import type { Change } from '@paxos/core'
+import type { Change, Identity } from '@paxos/core'
 
 /** One change on the disk. Records are numbered from 1. */
 export interface DiskRecord {
   readonly number: number
   readonly change: Change
+  /** Whose the disk is from here on. */
+  readonly identity?: Identity
   /** Whether it is there as it was written, as a checksum would tell. */
   readonly isWhole: boolean
 }

@@ -103,7 +103,7 @@ describe('a run', () => {
 function forgetful(disk: Durability): Durability {
   let isFirst = true
   return {
-    open: () => disk.open(),
+    open: (owner) => disk.open(owner),
     close: () => disk.close(),
     async save(change) {
       if (isFirst) await disk.save(change)
@@ -115,7 +115,8 @@ function forgetful(disk: Durability): Durability {
 /** A disk that comes up empty when it cannot be read. */
 function optimistic(disk: Durability): Durability {
   return {
-    open: () => disk.open().catch(() => EMPTY_SAVED),
+    open: (owner) =>
+      disk.open(owner).catch(() => ({ ...EMPTY_SAVED, identity: null, isNew: true })),
     close: () => disk.close(),
     save: (change) => disk.save(change),
   }
@@ -130,9 +131,9 @@ function trusting(): NonNullable<Parts['durability']> {
     copy.crash()
     const adapter = copy.durability()
     return {
-      async open() {
-        const copied = await adapter.open()
-        return await disk.open().catch(() => copied)
+      async open(owner) {
+        const copied = await adapter.open(owner)
+        return await disk.open(owner).catch(() => copied)
       },
       close: () => disk.close(),
       async save(change) {

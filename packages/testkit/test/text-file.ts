@@ -5,18 +5,20 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CorruptionError, DurabilityError, EMPTY_SAVED, LockedError } from '@paxos/core'
-import type { Durability, Saved } from '@paxos/core'
+import { claim, CorruptionError, DurabilityError, EMPTY_SAVED, LockedError } from '@paxos/core'
+import type { Durability, Identity, Saved } from '@paxos/core'
 import { apply, copyOf } from './faulty-contents.ts'
 
 export type TextFileFault = 'has no checksum' | 'writes when it closes'
+
+type Stored = Saved & { readonly identity: Identity | null }
 
 const open = new Set<string>()
 
 export function textFile(directory: string, fault: TextFileFault | null = null): Durability {
   // In a folder, so that it is seen that folders are copied.
   const folder = join(directory, 'folder')
-  let state: Saved | null = null
+  let state: Stored | null = null
   let isUsed = false
 
   function write(): void {
@@ -28,18 +30,21 @@ export function textFile(directory: string, fault: TextFileFault | null = null):
   }
 
   return {
-    async open() {
+    async open(owner) {
       if (isUsed) throw stateError()
       if (open.has(directory)) throw new LockedError('It is open. Close it first.')
-      state = read(join(folder, 'state'), fault)
+      const found = read(join(folder, 'state'), fault)
+      const claimed = claim(directory, found, owner)
+      state = { ...found, identity: claimed.identity }
+      if (claimed.identity !== found.identity) write()
       isUsed = true
       open.add(directory)
       // Read twice, so that its bytes are not those that are written next.
-      return read(join(folder, 'state'), fault)
+      return { ...read(join(folder, 'state'), fault), ...claimed }
     },
     async save(change) {
       if (state === null) throw stateError()
-      state = apply(state, copyOf(change))
+      state = { ...apply(state, copyOf(change)), identity: state.identity }
       if (fault !== 'writes when it closes') write()
     },
     async close() {
@@ -51,8 +56,8 @@ export function textFile(directory: string, fault: TextFileFault | null = null):
   }
 }
 
-function read(path: string, fault: TextFileFault | null): Saved {
-  if (!existsSync(path)) return EMPTY_SAVED
+function read(path: string, fault: TextFileFault | null): Stored {
+  if (!existsSync(path)) return { ...EMPTY_SAVED, identity: null }
   const content = readFileSync(path)
   if (fault === 'has no checksum') return fromText(content.toString())
   const text = content.subarray(HASH_LENGTH).toString()
@@ -68,7 +73,7 @@ function hashOf(text: string): string {
 }
 
 /** In ASCII, with bytes as an object that holds them in hexadecimal. */
-function asText(saved: Saved): string {
+function asText(saved: Stored): string {
   const text = JSON.stringify(saved, (_, value: unknown) =>
     value instanceof Uint8Array ? { hex: Buffer.from(value).toString('hex') } : value,
   )
@@ -78,7 +83,7 @@ function asText(saved: Saved): string {
   )
 }
 
-function fromText(text: string): Saved {
+function fromText(text: string): Stored {
   return JSON.parse(text, (_, value: unknown) =>
     typeof value === 'object' && value !== null && 'hex' in value
       ? Uint8Array.from(Buffer.from(String(value.hex), 'hex'))

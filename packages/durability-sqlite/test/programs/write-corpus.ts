@@ -4,9 +4,10 @@
  */
 import type { OpenFile } from '../../src/files.ts'
 import { newMarkContent, openMark } from '../../src/mark.ts'
+import { SCHEMA_VERSION } from '../../src/schema.ts'
 import { writeCorpus } from '@paxos/testkit/fuzz'
 
-const { content } = newMarkContent()
+const { content } = newMarkContent(SCHEMA_VERSION)
 const file: OpenFile = {
   path: 'a.db-mark',
   read: (position, length) => Promise.resolve(content.slice(position, position + length)),

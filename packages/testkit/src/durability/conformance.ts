@@ -9,6 +9,7 @@ import { callScenarios } from './calls.ts'
 import { contentScenarios } from './contents.ts'
 import { has } from './harness.ts'
 import type { Capability, DurabilityHarness, Having, NotApplicable } from './harness.ts'
+import { identityScenarios } from './identity.ts'
 import { survivalScenarios } from './survival.ts'
 import { inWorld } from './world.ts'
 import type { World } from './world.ts'
@@ -56,6 +57,7 @@ export function durabilityConformance(
     },
   }
   contentScenarios(definer)
+  identityScenarios(definer)
   survivalScenarios(definer)
   callScenarios(definer)
 }

@@ -3,7 +3,7 @@
  * reads it. Must never change: what was written by earlier releases is what these changes made.
  */
 import { MAX_ROUND } from '@paxos/core'
-import type { Change, Durability } from '@paxos/core'
+import type { Change, Durability, Owner } from '@paxos/core'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
@@ -38,12 +38,20 @@ export const FIXTURE_CHANGES: readonly Change[] = [
   },
 ]
 
+/** Whose it is: one of the members in the snapshot. Releases before identities wrote it without. */
+export const FIXTURE_OWNER: Owner = {
+  cluster: 'ñ😀',
+  id: 'ñ😀',
+  kind: 'log',
+  drawIncarnation: () => '00112233445566778899aabbccddeeff',
+}
+
 /**
- * Opens the adapter, saves the state that `fixtures` of a harness is held against, and closes it.
+ * Opens the adapter for its owner, saves the state that `fixtures` of a harness is held against, and closes it.
  * To be called once for each release that changes what is written, and the result kept.
  */
 export async function writeFixture(durability: Durability): Promise<void> {
-  await durability.open()
+  await durability.open(FIXTURE_OWNER)
   for (const change of FIXTURE_CHANGES) await durability.save(change)
   await durability.close()
 }

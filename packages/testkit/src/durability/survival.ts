@@ -4,7 +4,7 @@
  * led to and that has everything which was acknowledged, or CorruptionError.
  */
 import assert from 'node:assert/strict'
-import type { AcceptedEntry, Change, Durability } from '@paxos/core'
+import type { AcceptedEntry, Change, Durability, Identity, Owner, Saved } from '@paxos/core'
 import { bytes, filled } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
 import type { Definer } from './conformance.ts'
@@ -64,6 +64,14 @@ const STORED: readonly Change[] = [
   { ...cover(4), ...accept(5) },
   { ...whole(2), accepted: [entry(5, filled(1500)), entry(6, filled(1500))] },
 ]
+
+/** Whose that is: a damaged identity must not come up as another one, nor as none. */
+const OWNER: Owner = {
+  cluster: 'a cluster',
+  id: 'a',
+  kind: 'log',
+  drawIncarnation: () => 'drawn once',
+}
 
 /** Saved wherever a scenario shows that it can go on. */
 const NEXT: Change = { promised: { round: 99, node: 'next' } }
@@ -171,9 +179,12 @@ export function survivalScenarios({ describe, scenario, scenarioWith }: Definer)
     scenarioWith(
       'damages',
       'is a CorruptionError, or harmless: no other state is ever shown',
-      async ({ harness, save }) => {
-        await save(...STORED)
-        const expected = asText(after(...STORED))
+      async ({ harness, made }) => {
+        const durability = made()
+        const { identity } = await durability.open(OWNER)
+        for (const change of STORED) await durability.save(change)
+        await durability.close()
+        const expected = ownedText(identity, after(...STORED))
         let refused = 0
         for await (const found of harness.damages()) {
           const state = await stateOrRefusal(found)
@@ -274,11 +285,17 @@ async function requirePrefix(
   )
 }
 
-/** The state as text, or 'refused' when opening rejects with CorruptionError. */
+function ownedText(identity: Identity | null, saved: Saved): string {
+  const { cluster, id, incarnation, kind } = identity ?? {}
+  return JSON.stringify([cluster, id, incarnation, kind, shown(saved)])
+}
+
+/** Whose it is and the state, as text; or 'refused' when opening rejects with CorruptionError. */
 async function stateOrRefusal({ what, durability }: Found): Promise<string> {
   const adapter = durability()
   try {
-    return asText(await adapter.open())
+    const found = await adapter.open()
+    return ownedText(found.identity, found)
   } catch (error) {
     const code = await codeOf(Promise.reject(error))
     if (code === 'ERR_PAXOS_CORRUPTION') return 'refused'

@@ -2,7 +2,7 @@
  * One scenario's adapters. It must close all that a scenario made, also when that fails, and wait
  * for events, never for time.
  */
-import type { Change, Durability, Saved } from '@paxos/core'
+import type { Change, Durability, Opened } from '@paxos/core'
 import type { DurabilityHarness, Found } from './harness.ts'
 
 /** What a scenario works with. */
@@ -15,7 +15,7 @@ export interface World<Harness extends DurabilityHarness = DurabilityHarness> {
   /** Saves one change after the other, in an adapter of its own. */
   readonly save: (...changes: readonly Change[]) => Promise<void>
   /** What a new adapter finds. It is closed again. */
-  readonly read: () => Promise<Saved>
+  readonly read: () => Promise<Opened>
 }
 
 export async function inWorld(
@@ -48,7 +48,7 @@ export async function inWorld(
 }
 
 /** What `durability` shows. It is closed again, whether it opened or not. */
-export async function readFrom(durability: Durability): Promise<Saved> {
+export async function readFrom(durability: Durability): Promise<Opened> {
   try {
     return await durability.open()
   } finally {
@@ -57,7 +57,7 @@ export async function readFrom(durability: Durability): Promise<Saved> {
 }
 
 /** What is found in a location that something happened to. A rejection says what that was. */
-export async function readFound({ what, durability }: Found): Promise<Saved> {
+export async function readFound({ what, durability }: Found): Promise<Opened> {
   try {
     return await readFrom(durability())
   } catch (error) {

@@ -333,10 +333,10 @@ export class SimulatedNode {
     const made = this.#disk.durability()
     const inner = parts.durability?.(made, this.id) ?? made
     return {
-      open: async () => {
-        const saved = await inner.open()
-        if (life.isAlive) watcher.opened(this.id, saved)
-        return saved
+      open: async (owner) => {
+        const opened = await inner.open(owner)
+        if (life.isAlive) watcher.opened(this.id, opened)
+        return opened
       },
       save: async (change) => {
         if (!life.isAlive) throw refused('The power is lost. Start the node again.')
