@@ -67,6 +67,8 @@ export interface GrpcStats {
   readonly failedTlsHandshakes: number
   /** Connections of others that had no stream of a known peer for too long, or made room. */
   readonly expiredConnections: number
+  /** Connections of others that brought more control frames than any peer needs, and were closed. */
+  readonly floodedConnections: number
   /** Dials that did not become a stream, for whatever reason. */
   readonly failedDials: number
   /** Frames that made room for newer ones to a slow peer, or were out of date when it came back. */
@@ -114,6 +116,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
         pingIntervalMs,
         admit,
         onExpired: () => (counters.expiredConnections += 1),
+        onFlood: () => (counters.floodedConnections += 1),
         onTlsFailed: () => (counters.failedTlsHandshakes += 1),
       })
       if (isClosed()) {
@@ -302,6 +305,7 @@ function noCounts(): { -readonly [Name in keyof GrpcStats]: number } {
     mismatchedCertificates: 0,
     failedTlsHandshakes: 0,
     expiredConnections: 0,
+    floodedConnections: 0,
     failedDials: 0,
     droppedFrames: 0,
   }

@@ -38,6 +38,8 @@ export interface ListenerOptions {
   readonly admit: (call: AcceptedCall, commonName: string | null) => Refusal | Admission
   /** A connection is closed because it had no stream of a known peer for too long. */
   readonly onExpired: () => void
+  /** A connection is closed because it brought more than any peer needs. */
+  readonly onFlood: () => void
   /** A TLS handshake came to nothing. */
   readonly onTlsFailed: () => void
 }
@@ -50,7 +52,7 @@ interface Visitor {
 
 /** Listens on an address. Rejects with TransportError. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { address, credentials, pingIntervalMs, admit, onExpired, onTlsFailed } = options
+  const { address, credentials, pingIntervalMs, admit, onExpired, onFlood, onTlsFailed } = options
   const visitors = new Map<string, Visitor>()
   /** In the order of their arrival. */
   const unidentified = new Set<Visitor>()
@@ -87,6 +89,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       onIdle() {
         if (!visitor.socket.destroyed) expectIdentity(visitor)
       },
+      onFlood,
     })
   }
 
