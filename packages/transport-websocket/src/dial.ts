@@ -34,6 +34,7 @@ export function dialler(options: DialOptions): Opener {
     const ws = new WebSocket(url, {
       createConnection: () => socket,
       perMessageDeflate: false,
+      autoPong: false,
       maxPayload,
     })
     return wsChannel({ ws, socket, events, onTrusted: () => {} })

@@ -36,6 +36,12 @@ export const MAX_UNIDENTIFIED_BYTES = 1_024
  */
 export const MAX_UNIDENTIFIED_CONNECTIONS = 128
 
+/**
+ * What may wait to be written to a connection when a ping is answered; beyond that it is not. A
+ * batch and its overhead are written, and what is more is kept for a side that reads nothing.
+ */
+export const MAX_UNREAD_PONG_BYTES = 2 << 20
+
 /** How long connecting may take, from the first packet to the last hello: a slow link and TLS. */
 export const IDENTIFY_TIMEOUT_MS = 10_000
 

@@ -43,6 +43,7 @@ export async function serve(options: ServeOptions): Promise<Listener> {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
+    autoPong: false,
     maxPayload,
   })
   const room = waitingRoom(() => (counters.unidentifiedConnections += 1))

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import type { Channel, ChannelEvents, CloseCode } from './channel.ts'
-import { CLOSE_TIMEOUT_MS, MAX_UNIDENTIFIED_BYTES } from './limits.ts'
+import { CLOSE_TIMEOUT_MS, MAX_UNIDENTIFIED_BYTES, MAX_UNREAD_PONG_BYTES } from './limits.ts'
 
 /** What both sides tell `ws`. A frame is one message, as it is. */
 export { MAX_FRAME_BYTES as maxPayload } from '@paxos/core'
@@ -35,7 +35,11 @@ export function wsChannel({ ws, socket, events, onTrusted }: WsChannelOptions): 
     if (isBinary && data instanceof ArrayBuffer) events.message(new Uint8Array(data))
     else events.malformed()
   })
-  ws.on('ping', () => events.alive())
+  ws.on('ping', (data) => {
+    events.alive()
+    // `ws` itself would keep an answer to each for whoever reads none.
+    if (socket.writableLength <= MAX_UNREAD_PONG_BYTES) ws.pong(data)
+  })
   ws.on('pong', () => events.alive())
   ws.on('error', (error) => {
     // Others are errors of the network: the peer is gone.
