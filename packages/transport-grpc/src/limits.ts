@@ -75,3 +75,15 @@ export const MAX_PING_INTERVAL_MS = 60_000
 
 /** How long close() waits for what was sent to leave: a second carries a full queue at 70 Mbit/s. */
 export const DRAIN_TIMEOUT_MS = 1_000
+
+/**
+ * Look-ups of names at one time. Each takes one of the four threads that Node.js has for files and
+ * all else; with a silent name server it keeps it for half a minute.
+ */
+export const MAX_LOOKUPS = 2
+
+/**
+ * How long close() waits for look-ups. They cannot be cancelled, and keep the process alive; a name
+ * server that is silent must not keep the node from closing all the same.
+ */
+export const CLOSE_LOOKUP_MS = 1_000
