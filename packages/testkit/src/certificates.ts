@@ -30,6 +30,8 @@ export interface CertificateSubject {
   readonly hosts?: readonly string[]
   /** Whether it ended a day ago. Default: it ends in a day. */
   readonly expired?: boolean
+  /** How long it lasts from now on, in milliseconds; certificates know whole seconds. Default: a day. */
+  readonly lastsMs?: number
 }
 
 /** An authority that a test makes up. */
@@ -47,7 +49,7 @@ const LOCAL_HOSTS = ['127.0.0.1', '::1', 'localhost']
 export async function testAuthority(): Promise<TestAuthority> {
   const keys = await newKeys()
   const authority = await X509CertificateGenerator.createSelfSigned({
-    ...validity(false),
+    ...validity(DAY_MS),
     name: [{ CN: ['Test authority'] }],
     keys,
     signingAlgorithm: ALGORITHM,
@@ -66,11 +68,11 @@ export async function testAuthority(): Promise<TestAuthority> {
 async function issue(
   authority: X509Certificate,
   { privateKey, publicKey }: webcrypto.CryptoKeyPair,
-  { commonName, hosts = LOCAL_HOSTS, expired = false }: CertificateSubject,
+  { commonName, hosts = LOCAL_HOSTS, expired = false, lastsMs = DAY_MS }: CertificateSubject,
 ): Promise<TestCertificate> {
   const keys = await newKeys()
   const certificate = await X509CertificateGenerator.create({
-    ...validity(expired),
+    ...validity(expired ? -DAY_MS : lastsMs),
     issuer: authority.subjectName,
     subject: commonName === undefined ? [] : [{ CN: [commonName] }],
     publicKey: keys.publicKey,
@@ -88,8 +90,8 @@ function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   return crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
 }
 
-function validity(expired: boolean): { readonly notBefore: Date; readonly notAfter: Date } {
-  const end = Date.now() + (expired ? -DAY_MS : DAY_MS)
+function validity(lastsMs: number): { readonly notBefore: Date; readonly notAfter: Date } {
+  const end = Date.now() + lastsMs
   return { notBefore: new Date(end - 2 * DAY_MS), notAfter: new Date(end) }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
-import { frameGuard, needsFrameGuard } from './frame-guard.ts'
+import { frameGuard } from './frame-guard.ts'
 import { MAX_STREAMS_PER_CONNECTION } from './limits.ts'
 import { linkOver } from './link.ts'
 import type { Link } from './link.ts'
@@ -31,11 +31,13 @@ export interface ConnectionOptions {
   readonly onBusy: () => void
   /** The stream that was let in is over; the connection is not. */
   readonly onIdle: () => void
+  /** The connection brought more frames than any peer needs, and is closed. Called at most once. */
+  readonly onFlood: () => void
 }
 
 /** Serves gRPC on a socket until that is closed. */
 export function serveConnection(options: ConnectionOptions): void {
-  const { socket, pingIntervalMs, admit, onBusy, onIdle } = options
+  const { socket, pingIntervalMs, admit, onBusy, onIdle, onFlood } = options
   const server = new Server({
     ...commonOptions(pingIntervalMs),
     'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
@@ -66,7 +68,7 @@ export function serveConnection(options: ConnectionOptions): void {
 
   server.addService({ exchange: EXCHANGE }, { exchange })
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
-  injector.injectConnection(needsFrameGuard ? frameGuard(socket) : socket)
+  injector.injectConnection(frameGuard(socket, { now: () => performance.now(), onFlood }))
   socket.once('close', () => {
     server.forceShutdown()
   })

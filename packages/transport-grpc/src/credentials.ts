@@ -10,6 +10,8 @@ import type { ChannelCredentials } from '@grpc/grpc-js'
 import { InvalidArgumentError, TransportError } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
 import { commonNameOf } from './identity.ts'
+import { refuseUnknown } from './options.ts'
+import { requireValid } from './validity.ts'
 
 /** What a node shows of itself and whom it trusts, all in PEM. */
 export interface TlsOptions {
@@ -42,6 +44,7 @@ export function checkTlsOptions(tls: TlsOptions): TlsOptions {
   if (typeof tls !== 'object' || tls === null) {
     throw new InvalidArgumentError('tls must be an object. Give cert and key, or leave it out.')
   }
+  refuseUnknown('tls', tls, ['ca', 'cert', 'key', 'passphrase', 'mutual'])
   const { ca, cert, key, passphrase, mutual } = tls
   for (const [name, value] of Object.entries({ cert, key, ca: ca ?? '' })) {
     if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
@@ -76,23 +79,28 @@ export function requireSameKind(isSecure: boolean, tls: TlsOptions | null): void
 }
 
 /**
- * The credentials for a node of this id; `null` without options. Throws TransportError
- * (ERR_PAXOS_CREDENTIALS).
+ * The credentials for a node of this id, or of any; `null` without options. Throws TransportError
+ * (ERR_PAXOS_CREDENTIALS), for a certificate that has expired or is not the node's as well.
  */
-export function loadCredentials(id: NodeId, tls: TlsOptions | null): NodeCredentials | null {
+export function loadCredentials(id: NodeId | null, tls: TlsOptions | null): NodeCredentials | null {
   if (tls === null) return null
   const isMutual = tls.mutual ?? true
   const contexts = load(tls)
-  if (isMutual) requireOwnName(id, tls.cert)
+  requireValid(tls)
+  if (isMutual && id !== null) requireOwnName(id, tls.cert)
   return { isMutual, ...contexts }
 }
 
-/** How to dial `peer`, which listens on `host`. `onMismatch` is called when the certificate is not its own. */
+/**
+ * How to dial `peer`, which listens on `host`. `onMismatch` is called when the certificate
+ * is not its own, and onCertificate with the end of one that is.
+ */
 export function channelCredentials(
   own: NodeCredentials | null,
   peer: NodeId,
   host: string,
   onMismatch: () => void,
+  onCertificate: (validTo: string) => void,
 ): ChannelCredentials {
   if (own === null) return credentials.createInsecure()
   return credentials.createFromSecureContext(own.clientContext, {
@@ -104,6 +112,7 @@ export function channelCredentials(
           ? new Error('The certificate is not that of the peer.')
           : undefined)
       if (mismatch !== undefined) onMismatch()
+      else onCertificate(certificate.valid_to)
       return mismatch
     },
   })

@@ -7,7 +7,7 @@ import { isIP, isIPv6 } from 'node:net'
 import { Client, Metadata } from '@grpc/grpc-js'
 import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js'
 import { MAX_FRAME_BYTES } from '@paxos/core'
-import type { NodeId } from '@paxos/core'
+import type { NodeId, PeerProblem } from '@paxos/core'
 import { authorityOf } from './address.ts'
 import type { GrpcAddress } from './address.ts'
 import { holding } from './client-sockets.ts'
@@ -15,8 +15,11 @@ import { decodeId, FROM_KEY, TO_KEY } from './identity.ts'
 import { DIAL_TIMEOUT_MS, MAX_RETRY_MS } from './limits.ts'
 import { linkOver } from './link.ts'
 import type { Link, Made } from './link.ts'
+import { ANOTHER_NODE, NO_ADDRESS, problemOf, SILENCE } from './problem.ts'
 import { commonOptions, EXCHANGE } from './service.ts'
 import type { DialledCall } from './service.ts'
+import { at } from './timer.ts'
+import { endOf } from './validity.ts'
 
 /** What a dial needs. */
 export interface DialOptions {
@@ -26,36 +29,43 @@ export interface DialOptions {
   readonly to: Buffer
   /** This node, in UTF-8. */
   readonly from: Buffer
-  readonly credentials: ChannelCredentials
+  /** Made for each attempt; `onCertificate` tells when the certificate of the peer ends. */
+  readonly credentials: (onCertificate: (validTo: string) => void) => ChannelCredentials
   readonly pingIntervalMs: number
   /** One of the IP addresses of a name. Rejects when there is none. */
   readonly lookup: (host: string) => Promise<string>
   /** Called once, unless it fails or is cancelled before. */
   readonly onLink: (link: Link) => void
   /** It came to nothing, and nothing of it is left. Called once, if onLink is not. */
-  readonly onFailed: () => void
+  readonly onFailed: (problem: PeerProblem) => void
+  /** The stream is ended, because the certificate of the peer has expired. */
+  readonly onExpired: () => void
 }
 
 /** Begins to dial. The function that it returns gives up; too late, it does nothing. */
 export function dial(options: DialOptions): () => void {
   let giveUp: (() => void) | null = null
   let isGivenUp = false
+  let isLookingUp = isIP(options.address.host) === 0
   const timer = setTimeout(cancel, DIAL_TIMEOUT_MS)
 
   function cancel(): void {
     clearTimeout(timer)
+    if (isGivenUp) return
     isGivenUp = true
-    giveUp?.()
+    // A look-up goes on without us, and nobody waits for it.
+    if (isLookingUp) options.onFailed(SILENCE)
+    else giveUp?.()
   }
 
-  function failed(): void {
+  function failed(problem: PeerProblem): void {
     clearTimeout(timer)
-    options.onFailed()
+    options.onFailed(problem)
   }
 
   function connect(ip: string): void {
-    if (isGivenUp) failed()
-    else
+    isLookingUp = false
+    if (!isGivenUp)
       giveUp = openStream(ip, options, {
         onLink(link) {
           clearTimeout(timer)
@@ -66,37 +76,56 @@ export function dial(options: DialOptions): () => void {
   }
 
   const { host } = options.address
-  if (isIP(host) === 0) options.lookup(host).then(connect, failed)
-  else connect(host)
+  if (isLookingUp) {
+    options.lookup(host).then(connect, () => {
+      isLookingUp = false
+      if (!isGivenUp) failed(NO_ADDRESS)
+    })
+  } else connect(host)
   return cancel
 }
 
 /** What becomes of a stream: exactly one of the two. */
 interface Outcome {
   readonly onLink: (link: Link) => void
-  readonly onFailed: () => void
+  readonly onFailed: (problem: PeerProblem) => void
 }
 
 function openStream(ip: string, options: DialOptions, { onLink, onFailed }: Outcome): () => void {
   const held = holding()
-  const { client, call } = held.open(() => startCall(ip, options))
+  let stopWatch: (() => void) | null = null
+  const credentials = options.credentials((validTo) => {
+    stopWatch?.()
+    stopWatch = at(endOf(validTo), () => {
+      options.onExpired()
+      release()
+    })
+  })
+  const { client, call } = held.open(() => startCall(ip, options, credentials))
   let made: Made | null = null
   let isOver = false
+  let problem = SILENCE
 
   function release(): void {
     if (isOver) return
     isOver = true
+    stopWatch?.()
     call.cancel()
     client.close()
-    void held.free().then(made === null ? onFailed : made.closed)
+    const tell = made === null ? () => onFailed(problem) : made.closed
+    void held.free().then(tell)
   }
 
   // Without a listener it would end the process. The status says the same.
   call.on('error', () => {})
-  call.on('status', release)
+  call.on('status', ({ code, details }) => {
+    problem = problemOf(code, details)
+    release()
+  })
   call.on('metadata', (answer) => {
     if (isOver || made !== null) return
     if (decodeId(answer.get(FROM_KEY)) !== options.peer) {
+      problem = ANOTHER_NODE
       release()
       return
     }
@@ -110,7 +139,8 @@ function openStream(ip: string, options: DialOptions, { onLink, onFailed }: Outc
 
 function startCall(
   ip: string,
-  { address, credentials, pingIntervalMs, from, to }: DialOptions,
+  { address, pingIntervalMs, from, to }: DialOptions,
+  credentials: ChannelCredentials,
 ): { readonly client: Client; readonly call: DialledCall } {
   const client = new Client(targetOf(ip, address.port), credentials, {
     ...commonOptions(pingIntervalMs),

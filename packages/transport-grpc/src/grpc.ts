@@ -2,7 +2,6 @@
  * The transport: one listener, and for each peer what peer.ts keeps. Must never let a peer, a
  * stranger or an error of the system throw into the node, and never deliver after close.
  */
-import { lookup } from 'node:dns/promises'
 import { Metadata } from '@grpc/grpc-js'
 import {
   FrameTooLargeError,
@@ -10,10 +9,9 @@ import {
   MAX_FRAME_BYTES,
   TransportError,
 } from '@paxos/core'
-import type { NodeId, Transport, TransportOpen } from '@paxos/core'
+import type { NodeId, PeerProblem, Transport, TransportFigures, TransportOpen } from '@paxos/core'
 import { parseAddress, requireAddress } from './address.ts'
 import { CLOSING, examine, REFUSALS } from './admission.ts'
-import type { Flaw } from './admission.ts'
 import type { Admission, Refusal } from './connection.ts'
 import {
   channelCredentials,
@@ -30,11 +28,18 @@ import {
   MAX_PING_INTERVAL_MS,
   MIN_PING_INTERVAL_MS,
 } from './limits.ts'
+import { makeRecords } from './figures.ts'
 import { listen } from './listener.ts'
 import type { Listener } from './listener.ts'
+import { makeLookups } from './lookups.ts'
+import type { Lookups } from './lookups.ts'
+import { refuseUnknown } from './options.ts'
 import { peerOf } from './peer.ts'
 import type { Peer, PeerOptions } from './peer.ts'
 import type { AcceptedCall } from './service.ts'
+import { COUNTER_OF, noCounts, REFUSED } from './stats.ts'
+import type { GrpcStats, RefusalCounter } from './stats.ts'
+import { EXPIRED, watchOwn } from './validity.ts'
 
 /** How a transport is made. */
 export interface GrpcOptions {
@@ -51,26 +56,15 @@ export interface GrpcOptions {
 export interface GrpcTransport extends Transport {
   /** What has been refused and dropped so far: a copy. */
   stats(): GrpcStats
-}
-
-/** What has been refused and dropped since the transport was made. */
-export interface GrpcStats {
-  /** Streams that did not say who dials whom. */
-  readonly malformedHandshakes: number
-  /** Streams that were meant for another node. */
-  readonly misaddressedHandshakes: number
-  /** Streams of nodes that are not in the address book. */
-  readonly strangerHandshakes: number
-  /** Certificates, of either side, that are not those of the node or of the host. */
-  readonly mismatchedCertificates: number
-  /** Connections of others on which TLS came to nothing. */
-  readonly failedTlsHandshakes: number
-  /** Connections of others that had no stream of a known peer for too long, or made room. */
-  readonly expiredConnections: number
-  /** Dials that did not become a stream, for whatever reason. */
-  readonly failedDials: number
-  /** Frames that made room for newer ones to a slow peer, or were out of date when it came back. */
-  readonly droppedFrames: number
+  /** As in the contract; always there. */
+  figures(): TransportFigures
+  /**
+   * Shows and asks for other certificates from now on. Connections that stand go on with those that
+   * they began with, until the peer's ends. Throws TransportError (ERR_PAXOS_CREDENTIALS) for
+   * certificates that cannot be used and where there were none, and InvalidArgumentError for another
+   * `mutual`: then nothing changes.
+   */
+  reload(tls: TlsOptions): void
 }
 
 /** What there is between open and close. */
@@ -78,7 +72,10 @@ interface Session {
   readonly id: NodeId
   /** The id in UTF-8. */
   readonly from: Buffer
-  readonly credentials: NodeCredentials | null
+  /** Replaced by reload(). */
+  credentials: NodeCredentials | null
+  /** Ends the watch over the own certificate. */
+  stopWatch: () => void
   readonly receive: TransportOpen['receive']
   readonly listener: Listener
 }
@@ -88,13 +85,19 @@ interface Entry {
   readonly peer: Peer
 }
 
-/** A transport that is not open yet. Throws InvalidArgumentError for options that can never work. */
+/**
+ * A transport that is not open yet. Throws InvalidArgumentError for options that can never work, or
+ * are not known.
+ */
 export function grpc(options: GrpcOptions = {}): GrpcTransport {
+  refuseUnknown('grpc()', options, ['tls', 'pingIntervalMs'])
   const pingIntervalMs = requirePingInterval(options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS)
-  const tls = options.tls === undefined ? null : checkTlsOptions(options.tls)
+  let tls = options.tls === undefined ? null : checkTlsOptions(options.tls)
   const counters = noCounts()
+  const records = makeRecords()
+  const lookups = makeLookups()
   const peers = new Map<NodeId, Entry>()
-  /** Peers that left, and look-ups that run: close() waits for them. */
+  /** Peers that left: close() waits for them. */
   const leaving = new Set<Promise<unknown>>()
   let state: 'new' | 'opening' | 'open' | 'closed' = 'new'
   let session: Session | null = null
@@ -102,9 +105,16 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
 
-  async function start({ id, listen: at, peers: book, receive }: TransportOpen): Promise<void> {
+  async function start({
+    id,
+    listen: at,
+    peers: book,
+    receive,
+    warn,
+  }: TransportOpen): Promise<void> {
     try {
       const from = requireId(id)
+      records.listen(warn)
       const address = requireAddress(at)
       requireSameKind(address.isSecure, tls)
       const credentials = loadCredentials(id, tls)
@@ -113,14 +123,17 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
         credentials,
         pingIntervalMs,
         admit,
-        onExpired: () => (counters.expiredConnections += 1),
-        onTlsFailed: () => (counters.failedTlsHandshakes += 1),
+        onExpired: () => refuse('expiredConnections', null),
+        onFlood: () => refuse('floodedConnections', null),
+        onTlsFailed: () => refuse('failedTlsHandshakes', null),
+        onCertificateEnd: () => records.warn({ peer: null, ...EXPIRED }),
       })
       if (isClosed()) {
         await listener.close()
         throw stateError('It was closed while it opened. Make another one.')
       }
-      session = { id, from, credentials, receive, listener }
+      const stopWatch = tls === null ? () => {} : watchOwn(tls, records.warn)
+      session = { id, from, credentials, stopWatch, receive, listener }
       boundAddress = listener.address
       state = 'open'
       setPeers(book)
@@ -128,6 +141,12 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
       state = 'closed'
       throw error
     }
+  }
+
+  /** Counts, tells and shows those who are turned away: from here, and from nowhere else. */
+  function refuse(counter: RefusalCounter, peer: NodeId | null): void {
+    counters[counter] += 1
+    records.refuse(REFUSED[counter], peer)
   }
 
   /** Out of line, because close() may run while start() waits. */
@@ -143,7 +162,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
       { own, isMutual: credentials?.isMutual === true, knows: (id) => peers.has(id) },
     )
     if ('flaw' in finding) {
-      counters[COUNTER_OF[finding.flaw]] += 1
+      refuse(COUNTER_OF[finding.flaw], null)
       return REFUSALS[finding.flaw]
     }
     return (link) => {
@@ -161,6 +180,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
       peers.delete(id)
       waitFor(peer.destroy())
     }
+    records.retain([...book.keys()].filter((id) => id !== session?.id))
     for (const [id, address] of book) {
       if (id !== session.id && !peers.has(id)) addPeer(session, id, address)
     }
@@ -172,43 +192,60 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
    */
   function addPeer(open: Session, id: NodeId, address: string): void {
     const { id: own, receive } = open
+    const dialPeer = dialer(open, id, address)
+    if (dialPeer === null) records.fail(id, unusable(address))
     const peer = peerOf({
       own,
       id,
-      dial: dialer(open, id, address),
+      dial: dialPeer,
       onFrame(frame) {
-        if (!isClosed()) receive(id, frame)
+        if (isClosed()) return
+        records.of(id).received += 1
+        receive(id, frame)
       },
-      onDropped: () => (counters.droppedFrames += 1),
+      onDropped() {
+        counters.droppedFrames += 1
+        records.of(id).dropped += 1
+      },
+      onSent: () => (records.of(id).sent += 1),
+      onConnected(isConnected) {
+        const record = records.of(id)
+        record.isConnected = isConnected
+        if (isConnected) record.problem = null
+      },
       random: Math.random,
       now: () => performance.now(),
     })
     peers.set(id, { address, peer })
   }
 
-  function dialer(
-    { from, credentials }: Session,
-    peer: NodeId,
-    written: string,
-  ): PeerOptions['dial'] {
+  function onMismatch(): void {
+    counters.mismatchedCertificates += 1
+  }
+
+  function dialer(open: Session, peer: NodeId, written: string): PeerOptions['dial'] {
     const address = parseAddress(written)
     const to = encodeId(peer)
     if (address === null || address.port === 0 || to === null) return null
-    if (address.isSecure !== (credentials !== null)) return null
+    const { from } = open
+    if (address.isSecure !== (open.credentials !== null)) return null
     let attempt = -1
-    const lookUp = (host: string): Promise<string> => addressOf(host, (attempt += 1))
+    const lookUp = (host: string): Promise<string> => addressOf(lookups, host, (attempt += 1))
     const common = { address, peer, to, from, pingIntervalMs, lookup: lookUp }
     return (onLink, onFailed) =>
       dial({
         ...common,
-        credentials: channelCredentials(credentials, peer, address.host, () => {
-          counters.mismatchedCertificates += 1
-        }),
+        credentials: (onCertificate) =>
+          channelCredentials(open.credentials, peer, address.host, onMismatch, onCertificate),
         onLink,
-        onFailed() {
-          if (!isClosed()) counters.failedDials += 1
+        onFailed(problem) {
+          if (!isClosed()) {
+            counters.failedDials += 1
+            records.fail(peer, problem)
+          }
           onFailed()
         },
+        onExpired: () => records.fail(peer, EXPIRED),
       })
   }
 
@@ -223,6 +260,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
     const closed = session
     session = null
     closed?.listener.stop()
+    closed?.stopWatch()
     for (const { peer } of peers.values()) waitFor(peer.drain())
     const timer = setTimeout(() => {
       for (const { peer } of peers.values()) waitFor(peer.destroy())
@@ -230,6 +268,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
     await Promise.all(leaving)
     clearTimeout(timer)
     await closed?.listener.close()
+    await lookups.close()
   }
 
   return {
@@ -257,6 +296,26 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
       return closing
     },
     stats: () => ({ ...counters }),
+    figures: () => records.figures(),
+    reload(next) {
+      if (tls === null) {
+        throw new TransportError(
+          'ERR_PAXOS_CREDENTIALS',
+          'There are no certificates to replace. Give tls from the beginning.',
+        )
+      }
+      const checked = checkTlsOptions(next)
+      if ((checked.mutual ?? true) !== (tls.mutual ?? true)) {
+        throw new InvalidArgumentError('tls.mutual cannot change while a node runs. Restart it.')
+      }
+      const loaded = loadCredentials(session?.id ?? null, checked)
+      tls = checked
+      if (session === null || loaded === null) return
+      session.credentials = loaded
+      session.listener.renew(loaded)
+      session.stopWatch()
+      session.stopWatch = watchOwn(checked, records.warn)
+    },
   }
 }
 
@@ -280,30 +339,17 @@ export function fromUrl(url: string, options: GrpcOptions = {}): GrpcTransport {
 }
 
 /** The addresses of a name take turns, so that one which does not answer hides no other. */
-async function addressOf(name: string, attempt: number): Promise<string> {
-  const found = await lookup(name, { all: true })
+async function addressOf(lookups: Lookups, name: string, attempt: number): Promise<string> {
+  const found = await lookups.addressesOf(name)
   const chosen = found[attempt % found.length]
   if (chosen === undefined) throw new Error('There is no address.')
-  return chosen.address
+  return chosen
 }
 
-const COUNTER_OF = {
-  malformed: 'malformedHandshakes',
-  misaddressed: 'misaddressedHandshakes',
-  stranger: 'strangerHandshakes',
-  mismatch: 'mismatchedCertificates',
-} as const satisfies Readonly<Record<Flaw, keyof GrpcStats>>
-
-function noCounts(): { -readonly [Name in keyof GrpcStats]: number } {
+function unusable(address: string): PeerProblem {
   return {
-    malformedHandshakes: 0,
-    misaddressedHandshakes: 0,
-    strangerHandshakes: 0,
-    mismatchedCertificates: 0,
-    failedTlsHandshakes: 0,
-    expiredConnections: 0,
-    failedDials: 0,
-    droppedFrames: 0,
+    reason: 'address',
+    message: `'${address}' cannot be dialled. Write grpc://host:port, or grpcs: where there are certificates.`,
   }
 }
 

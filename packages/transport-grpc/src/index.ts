@@ -3,4 +3,5 @@
  */
 export type { TlsOptions } from './credentials.ts'
 export { fromUrl, grpc } from './grpc.ts'
-export type { GrpcOptions, GrpcStats, GrpcTransport } from './grpc.ts'
+export type { GrpcOptions, GrpcTransport } from './grpc.ts'
+export type { GrpcStats } from './stats.ts'

@@ -49,6 +49,16 @@ export const MAX_UNIDENTIFIED_CONNECTIONS = 64
 export const MAX_STREAMS_PER_CONNECTION = 4
 
 /**
+ * Frames other than DATA, WINDOW_UPDATE and PING that one connection may bring in the window below;
+ * with more it is closed. A peer brings the few that make a stream, and each costs this node a turn
+ * of the loop. (Pings have a limit of their own in HTTP/2: answers that nobody reads.)
+ */
+export const MAX_CONTROL_FRAMES_PER_WINDOW = 1_000
+
+/** Long enough that a burst which a slow network has held up is still within the limit above. */
+export const CONTROL_WINDOW_MS = 10_000
+
+/**
  * What HTTP/2 may keep in memory for one connection, in megabytes, which is the unit of Node. A
  * frame on its way in and one on its way out take two, headers take less.
  */
@@ -65,3 +75,15 @@ export const MAX_PING_INTERVAL_MS = 60_000
 
 /** How long close() waits for what was sent to leave: a second carries a full queue at 70 Mbit/s. */
 export const DRAIN_TIMEOUT_MS = 1_000
+
+/**
+ * Look-ups of names at one time. Each takes one of the four threads that Node.js has for files and
+ * all else; with a silent name server it keeps it for half a minute.
+ */
+export const MAX_LOOKUPS = 2
+
+/**
+ * How long close() waits for look-ups. They cannot be cancelled, and keep the process alive; a name
+ * server that is silent must not keep the node from closing all the same.
+ */
+export const CLOSE_LOOKUP_MS = 1_000

@@ -18,6 +18,7 @@ import type { NodeCredentials } from './credentials.ts'
 import { commonNameOf } from './identity.ts'
 import { IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from './limits.ts'
 import type { AcceptedCall } from './service.ts'
+import { watchPeer } from './validity.ts'
 
 /** What listens. */
 export interface Listener {
@@ -25,6 +26,8 @@ export interface Listener {
   readonly address: string
   /** Takes no more connections; those that there are go on. */
   stop(): void
+  /** Connections from now on are shown, and asked for, these. Not without TLS. */
+  renew(credentials: NodeCredentials): void
   /** Stops, and destroys every connection. */
   close(): Promise<void>
 }
@@ -38,8 +41,12 @@ export interface ListenerOptions {
   readonly admit: (call: AcceptedCall, commonName: string | null) => Refusal | Admission
   /** A connection is closed because it had no stream of a known peer for too long. */
   readonly onExpired: () => void
+  /** A connection is closed because it brought more than any peer needs. */
+  readonly onFlood: () => void
   /** A TLS handshake came to nothing. */
   readonly onTlsFailed: () => void
+  /** A connection is ended because the certificate of the other side has. */
+  readonly onCertificateEnd: () => void
 }
 
 /** A connection, from its first byte on. */
@@ -50,7 +57,7 @@ interface Visitor {
 
 /** Listens on an address. Rejects with TransportError. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { address, credentials, pingIntervalMs, admit, onExpired, onTlsFailed } = options
+  const { address, credentials, pingIntervalMs, admit, onExpired, onFlood } = options
   const visitors = new Map<string, Visitor>()
   /** In the order of their arrival. */
   const unidentified = new Set<Visitor>()
@@ -75,7 +82,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     const visitor = visitors.get(endpointsOf(socket))
     // It is closed already, or does not speak HTTP/2.
     if (visitor === undefined || socket.alpnProtocol !== 'h2') socket.destroy()
-    else serve(visitor, socket, socket.authorized ? certifiedName(socket) : null)
+    else {
+      watchPeer(socket, () => {
+        options.onCertificateEnd()
+        socket.destroy()
+      })
+      serve(visitor, socket, socket.authorized ? certifiedName(socket) : null)
+    }
   }
 
   function serve(visitor: Visitor, socket: Socket, commonName: string | null): void {
@@ -87,6 +100,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       onIdle() {
         if (!visitor.socket.destroyed) expectIdentity(visitor)
       },
+      onFlood,
     })
   }
 
@@ -119,7 +133,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
           ALPNProtocols: ['h2'],
         })
   tlsServer?.on('secureConnection', welcomeSecure)
-  tlsServer?.on('tlsClientError', onTlsFailed)
+  tlsServer?.on('tlsClientError', options.onTlsFailed)
   const server = createServer({ noDelay: true }, welcome)
   const bound = await bind(server, address)
   let closing: Promise<void> | null = null
@@ -131,6 +145,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   return {
     address: formatAddress({ ...address, host: bound.address, port: bound.port }),
     stop,
+    renew: (next) => tlsServer?.setSecureContext(next.serverContext),
     async close() {
       stop()
       for (const { socket } of visitors.values()) socket.destroy()

@@ -37,6 +37,10 @@ export interface PeerOptions {
   readonly dial: ((onLink: (link: Link) => void, onFailed: () => void) => () => void) | null
   readonly onFrame: (frame: Uint8Array) => void
   readonly onDropped: () => void
+  /** A frame was given to a stream. */
+  readonly onSent: () => void
+  /** Whether there is a stream to send on. */
+  readonly onConnected: (isConnected: boolean) => void
   /** From 0 up to, not including, 1. */
   readonly random: () => number
   /** Milliseconds of a monotonic clock. */
@@ -44,7 +48,8 @@ export interface PeerOptions {
 }
 
 /** A peer without a stream, which is dialled from now on. */
-export function peerOf({ own, id, dial, onFrame, onDropped, random, now }: PeerOptions): Peer {
+export function peerOf(options: PeerOptions): Peer {
+  const { own, id, dial, onFrame, onDropped, onSent, onConnected, random, now } = options
   const dialsFirst = isBelow(own, id)
   const patienceMs = dialsFirst ? 0 : PATIENCE_MS
   const retry = backoff(random)
@@ -67,8 +72,10 @@ export function peerOf({ own, id, dial, onFrame, onDropped, random, now }: PeerO
     const link = current()
     if (link !== null && !link.isReady) return
     const frame = link === null ? null : waiting.take()
-    if (frame !== null) link?.write(frame)
-    else if (state === 'draining') endAll()
+    if (frame !== null && link !== null) {
+      onSent()
+      link.write(frame)
+    } else if (state === 'draining') endAll()
   }
 
   /** Unless there is a stream, or will be. */
@@ -123,6 +130,7 @@ export function peerOf({ own, id, dial, onFrame, onDropped, random, now }: PeerO
       onEnd() {
         if (now() - sinceMs >= STEADY_AFTER_MS) retry.reset()
         retire(link)
+        onConnected(current() !== null)
         dialAgain()
         pump()
       },
@@ -145,6 +153,7 @@ export function peerOf({ own, id, dial, onFrame, onDropped, random, now }: PeerO
     // A dial that is still running is let be: the peer may have sent on that stream already.
     else if (accepted !== null && dialled !== null && !dialsFirst) retire(dialled)
     if (current() !== null) stopTimer()
+    onConnected(current() !== null)
     pump()
   }
 

@@ -2,11 +2,12 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { frameCutter, frameGuard } from '../src/frame-guard.ts'
+import { CONTROL_WINDOW_MS, MAX_CONTROL_FRAMES_PER_WINDOW } from '../src/limits.ts'
 import { connectionBytes, frame, FRAME, PREFACE, SETTINGS } from './http2-bytes.ts'
 import { afterwards, cleanUp, listening } from './world.ts'
 
@@ -64,6 +65,10 @@ describe('the cutter', () => {
   })
 })
 
+function guard(socket: Socket): Duplex {
+  return frameGuard(socket, { now: () => 0, onFlood: () => {} })
+}
+
 async function pair(): Promise<[Socket, Socket]> {
   const server = createServer()
   const port = await listening(server)
@@ -94,7 +99,7 @@ function take(stream: Readable, byteLength: number): Promise<Buffer> {
 describe('the guard', () => {
   it('lets one frame through in each turn of the loop, if it could be the last', async () => {
     const [near, far] = await pair()
-    const guarded = frameGuard(near)
+    const guarded = guard(near)
     const bytes = Buffer.concat([PREFACE, SETTINGS, PING, PING, DATA])
     const turns: number[] = []
     let turn = 0
@@ -111,9 +116,51 @@ describe('the guard', () => {
     expect(new Set(turns).size).toBe(4)
   })
 
+  it('lets what waited while nobody read through in as many turns', async () => {
+    const [near, far] = await pair()
+    const guarded = guard(near)
+    guarded.resume().pause()
+    const bytes = Buffer.concat([PREFACE, SETTINGS, PING, PING, PING, PING])
+    far.write(bytes)
+    while (near.bytesRead < bytes.byteLength) await nextTurn()
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn()
+    const turns = new Set<number>()
+    let turn = 0
+    let received = 0
+    guarded.on('data', (chunk: Buffer) => {
+      received += chunk.byteLength
+      turns.add(turn)
+    })
+    guarded.resume()
+    while (received < bytes.byteLength) {
+      await nextTurn()
+      turn += 1
+    }
+    expect(turns.size).toBe(5)
+  })
+
+  it('closes a connection that brings more control frames than any peer needs, once', async () => {
+    const [near, far] = await pair()
+    let nowMs = 0
+    let floods = 0
+    const guarded = frameGuard(near, { now: () => nowMs, onFlood: () => (floods += 1) })
+    const half = Array.from({ length: MAX_CONTROL_FRAMES_PER_WINDOW }, () => SETTINGS)
+    far.write(Buffer.concat([PREFACE, ...half]))
+    await take(guarded, PREFACE.byteLength + half.length * SETTINGS.byteLength)
+    nowMs = CONTROL_WINDOW_MS
+    const again = take(guarded, half.length * SETTINGS.byteLength)
+    far.write(Buffer.concat(half))
+    await again
+    expect([floods, near.destroyed]).toEqual([0, false])
+    const closed = once(far.resume(), 'close')
+    far.on('error', () => {}).write(Buffer.concat(half))
+    await closed
+    expect([floods, near.destroyed]).toEqual([1, true])
+  })
+
   it('carries everything in both directions, and the end', async () => {
     const [near, far] = await pair()
-    const guarded = frameGuard(near)
+    const guarded = guard(near)
     const bytes = Buffer.concat([
       PREFACE,
       ...Array.from({ length: 200 }, () => Buffer.concat([PING, DATA, WINDOW])),
@@ -133,7 +180,7 @@ describe('the guard', () => {
 
   it('makes a sender wait when nobody reads', async () => {
     const [near, far] = await pair()
-    frameGuard(near)
+    guard(near)
     const bytes = 64 << 20
     far.write(Buffer.alloc(bytes, 1))
     // Read to the end, or as far as the buffers go.
@@ -148,14 +195,14 @@ describe('the guard', () => {
 
   it('closes with the socket, and the socket with it', async () => {
     const [near, far] = await pair()
-    const guarded = frameGuard(near)
+    const guarded = guard(near)
     const ended = once(guarded, 'close')
     far.destroy()
     guarded.resume()
     await ended
     const [socket] = await pair()
     const closed = once(socket, 'close')
-    frameGuard(socket).destroy(new Error('Enough.'))
+    guard(socket).destroy(new Error('Enough.'))
     await closed
   })
 })

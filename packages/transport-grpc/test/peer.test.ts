@@ -95,6 +95,8 @@ function makePeer(own: NodeId, id: NodeId): Peer {
       return () => (made.isGivenUp = true)
     },
     onFrame: (frame) => delivered.push(frame[0] ?? -1),
+    onSent: () => {},
+    onConnected: () => {},
     onDropped: () => {},
     // Between 0.5 and 1 times the ceiling: the ceiling itself.
     random: () => 1,

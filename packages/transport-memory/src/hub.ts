@@ -91,6 +91,9 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
   }
 
   function trace(link: Link, frame: Uint8Array, outcome: Outcome): void {
+    if (outcome === 'delivered' || outcome === 'dropped' || outcome === 'unreachable') {
+      for (const { id, told } of endpoints.values()) if (id === link.from) told(link.to, outcome)
+    }
     observe?.({ from: link.from, to: link.to, frame: new Uint8Array(frame), outcome })
   }
 
@@ -140,6 +143,7 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
   function arrive(link: Link, { frame, address }: Flight): void {
     if (isCut(link)) return trace(link, frame, 'cut')
     const endpoint = endpoints.get(address)
+    if (endpoint?.id === link.to && !endpoint.knows(link.from)) endpoint.refuse(link.from)
     if (endpoint === undefined || endpoint.id !== link.to || !endpoint.knows(link.from)) {
       return trace(link, frame, 'unreachable')
     }

@@ -27,6 +27,10 @@ export function fromUrl(_url: string, options?: MemoryOptions): Transport {
 
 /** Callers without types may have left the hub out, too. */
 function transportOn(options: Partial<MemoryOptions> | undefined): Transport {
+  const unknown = Object.keys(options ?? {}).find((name) => name !== 'hub')
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`Unknown option '${unknown}'. memory() takes hub, and no other.`)
+  }
   if (options?.hub !== undefined) return options.hub.transport()
   throw new InvalidArgumentError(
     'A transport in memory needs a hub. Make one with memoryHub() and give { hub } to every node.',

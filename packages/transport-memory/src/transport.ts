@@ -4,7 +4,7 @@
  * before its size is checked.
  */
 import { FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
-import type { NodeId, Transport, TransportOpen } from '@paxos/core'
+import type { NodeId, PeerFigures, PeerProblem, Transport, TransportOpen } from '@paxos/core'
 import { normalizeAddress, requireAddress } from './address.ts'
 
 /** A node as the hub sees it. */
@@ -15,6 +15,10 @@ export interface Endpoint {
   /** Whether `node` is in the address book: frames of strangers are not delivered. */
   readonly knows: (node: NodeId) => boolean
   readonly receive: (from: NodeId, frame: Uint8Array) => void
+  /** A frame of a stranger came, and was not delivered. */
+  readonly refuse: (from: NodeId) => void
+  /** What became of a frame that this node sent: it arrived, made room or found nobody. */
+  readonly told: (to: NodeId, outcome: 'delivered' | 'dropped' | 'unreachable') => void
 }
 
 /** The hub as a node sees it. */
@@ -27,6 +31,12 @@ export interface Network {
   send(from: NodeId, to: NodeId, address: string, frame: Uint8Array): void
 }
 
+type Counts = { -readonly [Name in Exclude<keyof PeerFigures, 'isConnected'>]: PeerFigures[Name] }
+
+function noCounts(): Counts {
+  return { sent: 0, received: 0, dropped: 0, problem: null }
+}
+
 type State = 'new' | 'opening' | 'open' | 'closed'
 
 /** A transport that is not open yet. */
@@ -34,16 +44,36 @@ export function attach(network: Network): Transport {
   let state: State = 'new'
   let endpoint: Endpoint | null = null
   let addressBook: ReadonlyMap<NodeId, string> = new Map()
+  let warn: TransportOpen['warn']
+  const counts = new Map<NodeId, Counts>()
+  let strangers = 0
+
+  function countsOf(node: NodeId): Counts {
+    let found = counts.get(node)
+    if (found === undefined) counts.set(node, (found = noCounts()))
+    return found
+  }
 
   async function open(options: TransportOpen): Promise<void> {
     if (state !== 'new') throw stateError('A transport opens once', 'Make another one.')
     state = 'closed' // Until all is well: a transport that failed to open does not open again.
     const { id, listen, peers, receive } = options
-    const bound = { id, address: requireAddress(listen), knows, receive }
+    const bound: Endpoint = {
+      id,
+      address: requireAddress(listen),
+      knows,
+      receive(from, frame) {
+        countsOf(from).received += 1
+        receive(from, frame)
+      },
+      refuse,
+      told,
+    }
     network.bind(bound)
+    ;({ warn } = options)
     state = 'opening'
     endpoint = bound
-    addressBook = reachable(id, peers)
+    setBook(id, peers)
     await Promise.resolve()
     if (isClosed()) {
       endpoint = null
@@ -55,6 +85,44 @@ export function attach(network: Network): Transport {
   /** Out of line, because close() may run while open() waits. */
   function isClosed(): boolean {
     return state === 'closed'
+  }
+
+  function setBook(self: NodeId, peers: ReadonlyMap<NodeId, string>): void {
+    addressBook = reachable(self, peers)
+    for (const id of counts.keys()) if (!peers.has(id)) counts.delete(id)
+    for (const [id, address] of peers) {
+      if (id === self) continue
+      const { problem } = countsOf(id)
+      const isMalformed = !addressBook.has(id)
+      if (isMalformed) {
+        fail(id, { reason: 'address', message: `'${address}' is no address. Write memory://name.` })
+      } else if (problem?.reason === 'address') countsOf(id).problem = null
+    }
+  }
+
+  function fail(peer: NodeId, problem: PeerProblem): void {
+    countsOf(peer).problem = problem
+    warn?.({ peer, ...problem })
+  }
+
+  function refuse(from: NodeId): void {
+    strangers += 1
+    warn?.({
+      peer: null,
+      reason: 'identity',
+      message: `A frame is of '${from}', who is not in the address book. Is its id right?`,
+    })
+  }
+
+  function told(to: NodeId, outcome: 'delivered' | 'dropped' | 'unreachable'): void {
+    const found = counts.get(to)
+    if (found === undefined) return
+    if (outcome === 'dropped') found.dropped += 1
+    else if (outcome === 'delivered') found.problem = null
+    else {
+      const message = `Nobody who knows this node listens at ${addressBook.get(to)}. Is it open?`
+      fail(to, { reason: 'no-answer', message })
+    }
   }
 
   function knows(node: NodeId): boolean {
@@ -70,7 +138,7 @@ export function attach(network: Network): Transport {
       return endpoint.address
     },
     setPeers(peers) {
-      if (endpoint !== null) addressBook = reachable(endpoint.id, peers)
+      if (endpoint !== null) setBook(endpoint.id, peers)
     },
     send(to, frame) {
       if (frame.byteLength > MAX_FRAME_BYTES) {
@@ -78,10 +146,20 @@ export function attach(network: Network): Transport {
           `A frame has ${frame.byteLength} bytes. Send at most ${MAX_FRAME_BYTES}.`,
         )
       }
+      if (endpoint === null || state !== 'open') return
       const address = addressBook.get(to)
-      if (endpoint === null || state !== 'open' || address === undefined) return
+      const found = counts.get(to)
+      if (address === undefined) {
+        if (found !== undefined) found.dropped += 1
+        return
+      }
+      if (found !== undefined) found.sent += 1
       network.send(endpoint.id, to, address, frame)
     },
+    figures: () => ({
+      peers: new Map([...counts].map(([id, found]) => [id, { isConnected: null, ...found }])),
+      refused: strangers === 0 ? {} : { identity: strangers },
+    }),
     async close() {
       const wasBound = state === 'opening' || state === 'open'
       state = 'closed'

@@ -1,15 +1,24 @@
 /**
- * What is in a datagram: a header of ours, then small frames that travel together or one fragment
- * of a larger frame, then a tag where datagrams are authenticated. All numbers are big-endian.
+ * What is in a datagram: a header of ours, then small frames that travel together, one fragment of a
+ * larger frame or a word about cookies, then a tag where datagrams are authenticated. All numbers are
+ * big-endian.
  *
  *     offset  bytes  field
  *     0       4      magic: "PxUD"
- *     4       1      version: 1
- *     5       1      flags: 1 authenticated, 2 a fragment; a datagram with another one is dropped
+ *     4       1      version: 2
+ *     5       1      flags: 1 authenticated, 2 a fragment, 4 about cookies (never with 2); a datagram
+ *                    with another one is dropped
  *     6       1      n, the length of the sender's id
  *     7       n      the sender's id, in UTF-8
- *     7 + n   …      whole frames, or a fragment
+ *     7 + n   32     the stamp, unless it is about cookies: see below
+ *     …       …      whole frames, or a fragment, or what is said of cookies
  *     -16     16     if authenticated: the tag, see authentication.ts
+ *
+ * A stamp says that the sender was let in, and that the datagram is not an old one: see cookies.ts.
+ *
+ *     0       16     the receiver's cookie for this sender
+ *     16      8      the epoch that the receiver gave out with it
+ *     24      8      the sequence number in that epoch, from 0, at most 2^53 - 1
  *
  * Whole frames are their number and then each of them, with nothing behind the last:
  *
@@ -30,6 +39,13 @@
  * A frame is cut into fragments of equal size, only the last is shorter; so the length and the
  * number of fragments say how long each one is, and a datagram that disagrees is not ours.
  *
+ * What is said of cookies has always the same size, so that no answer is larger than its question:
+ *
+ *     0       1      1 a question, 2 its answer, 3 "I do not know your cookie"
+ *     1       16     the nonce of the question; in the third all 0
+ *     17      16     the cookie; in a question all 0
+ *     33      8      the epoch; in the others 0
+ *
  * Must never throw for bytes from the network.
  */
 import { Buffer } from 'node:buffer'
@@ -38,10 +54,16 @@ import type { NodeId } from '@paxos/core'
 import { MAX_FRAGMENTS, MAX_FRAMES_PER_DATAGRAM } from './limits.ts'
 
 const MAGIC = 0x50785544
-const VERSION = 1
+const VERSION = 2
 const AUTHENTICATED = 1
 const FRAGMENT = 2
+const COOKIE = 4
 const HEADER_BYTES = 7
+const EPOCH_BYTES = 8
+/** Of a nonce and of a cookie: more than anybody can guess. */
+export const SECRET_BYTES = 16
+const STAMP_BYTES = SECRET_BYTES + EPOCH_BYTES + 8
+const COOKIE_CONTENT_BYTES = 1 + 2 * SECRET_BYTES + EPOCH_BYTES
 const COUNT_BYTES = 1
 const LENGTH_BYTES = 2
 const FRAGMENT_HEADER_BYTES = 16
@@ -61,12 +83,38 @@ export interface Head {
 }
 
 /** What was in a datagram; the bytes share its memory. */
-export type Datagram = Frames | Fragment
+export type Datagram = Frames | Fragment | CookieWord
+
+/** What says that a sender was let in, and that a datagram is not an old one. */
+export interface Stamp {
+  /** SECRET_BYTES bytes. */
+  readonly cookie: Uint8Array
+  /** Both are safe integers from 0. */
+  readonly epoch: number
+  readonly sequence: number
+}
+
+/** What is said of cookies. */
+export interface CookieWord {
+  readonly type: 'cookie'
+  readonly sender: NodeId
+  readonly kind: CookieKind
+  /** SECRET_BYTES bytes each. */
+  readonly nonce: Uint8Array
+  readonly cookie: Uint8Array
+  readonly epoch: number
+}
+
+/** A question for a cookie, its answer, and the answer to a cookie that is not known. */
+export type CookieKind = 'question' | 'answer' | 'unknown'
+
+const COOKIE_KINDS: readonly CookieKind[] = ['question', 'answer', 'unknown']
 
 /** Frames that travelled together, in the order in which they were sent. */
 export interface Frames {
   readonly type: 'frames'
   readonly sender: NodeId
+  readonly stamp: Stamp
   readonly frames: readonly Uint8Array[]
 }
 
@@ -74,6 +122,7 @@ export interface Frames {
 export interface Fragment {
   readonly type: 'fragment'
   readonly sender: NodeId
+  readonly stamp: Stamp
   /** An unsigned number of 64 bits. */
   readonly messageId: bigint
   readonly frameBytes: number
@@ -112,10 +161,10 @@ export function cutFrame(head: Head, frameBytes: number, datagramBytes: number):
   return { count, fragmentBytes: Math.ceil(frameBytes / count) }
 }
 
-/** A datagram of whole frames, with room for the tag: 1 to MAX_FRAMES_PER_DATAGRAM of them. */
+/** A datagram of whole frames, with room for stamp and tag: 1 to MAX_FRAMES_PER_DATAGRAM of them. */
 export function encodeFrames(head: Head, frames: readonly Uint8Array[]): Buffer {
   const bytes = frames.reduce((sum, frame) => sum + LENGTH_BYTES + frame.byteLength, COUNT_BYTES)
-  const { datagram, start } = startDatagram(head, 0, bytes)
+  const { datagram, start } = startStamped(head, 0, bytes)
   datagram.writeUInt8(frames.length, start)
   let offset = start + COUNT_BYTES
   for (const frame of frames) {
@@ -126,15 +175,40 @@ export function encodeFrames(head: Head, frames: readonly Uint8Array[]): Buffer 
   return datagram
 }
 
-/** A datagram of one fragment, with room for the tag. */
-export function encodeFragment(head: Head, fragment: Omit<Fragment, 'type' | 'sender'>): Buffer {
+/** A datagram of one fragment, with room for stamp and tag. */
+export function encodeFragment(
+  head: Head,
+  fragment: Omit<Fragment, 'type' | 'sender' | 'stamp'>,
+): Buffer {
   const bytes = FRAGMENT_HEADER_BYTES + fragment.payload.byteLength
-  const { datagram, start } = startDatagram(head, FRAGMENT, bytes)
+  const { datagram, start } = startStamped(head, FRAGMENT, bytes)
   datagram.writeBigUInt64BE(fragment.messageId, start)
   datagram.writeUInt32BE(fragment.frameBytes, start + 8)
   datagram.writeUInt16BE(fragment.count, start + 12)
   datagram.writeUInt16BE(fragment.index, start + 14)
   datagram.set(fragment.payload, start + FRAGMENT_HEADER_BYTES)
+  return datagram
+}
+
+/** Writes `stamp` into a datagram of encodeFrames or encodeFragment. */
+export function stampDatagram(datagram: Uint8Array, { cookie, epoch, sequence }: Stamp): void {
+  const start = HEADER_BYTES + (datagram[6] ?? 0)
+  const view = viewOf(datagram)
+  datagram.set(cookie, start)
+  view.setBigUint64(start + SECRET_BYTES, BigInt(epoch))
+  view.setBigUint64(start + SECRET_BYTES + EPOCH_BYTES, BigInt(sequence))
+}
+
+/** A datagram about cookies, with room for the tag. */
+export function encodeCookieWord(
+  head: Head,
+  { kind, nonce, cookie, epoch }: Omit<CookieWord, 'type' | 'sender'>,
+): Buffer {
+  const { datagram, start } = startDatagram(head, COOKIE, COOKIE_CONTENT_BYTES)
+  datagram.writeUInt8(COOKIE_KINDS.indexOf(kind) + 1, start)
+  datagram.set(nonce, start + 1)
+  datagram.set(cookie, start + 1 + SECRET_BYTES)
+  datagram.writeBigUInt64BE(BigInt(epoch), start + 1 + 2 * SECRET_BYTES)
   return datagram
 }
 
@@ -146,13 +220,21 @@ export function isOurs(datagram: Uint8Array): boolean {
   return (
     view.getUint32(0) === MAGIC &&
     view.getUint8(4) === VERSION &&
-    (flags & ~(AUTHENTICATED | FRAGMENT)) === 0
+    (flags & ~(AUTHENTICATED | FRAGMENT | COOKIE)) === 0 &&
+    (flags & (FRAGMENT | COOKIE)) !== (FRAGMENT | COOKIE)
   )
 }
 
 /** Whether a datagram of ours says that it ends in a tag. */
 export function hasTag(datagram: Uint8Array): boolean {
   return ((datagram[5] ?? 0) & AUTHENTICATED) !== 0
+}
+
+/** Whom `datagram` names as its sender, whatever else it holds; `null` when it names nobody. */
+export function senderOf(datagram: Uint8Array): NodeId | null {
+  if (!isOurs(datagram)) return null
+  const end = HEADER_BYTES + (datagram[6] ?? 0)
+  return end > datagram.byteLength ? null : decodeUtf8(datagram.subarray(HEADER_BYTES, end))
 }
 
 /** What is in `datagram`; `null` when it is not ours. Looks at no tag: verify it before. */
@@ -164,11 +246,41 @@ export function decodeDatagram(datagram: Uint8Array): Datagram | null {
   const sender = decodeUtf8(datagram.subarray(HEADER_BYTES, start))
   if (sender === null) return null
   const content = datagram.subarray(start, end)
-  const isFragment = ((datagram[5] ?? 0) & FRAGMENT) !== 0
-  return isFragment ? decodeFragment(sender, content) : decodeFrames(sender, content)
+  const flags = datagram[5] ?? 0
+  if ((flags & COOKIE) !== 0) return decodeCookieWord(sender, content)
+  const stamp = decodeStamp(content)
+  if (stamp === null) return null
+  const rest = content.subarray(STAMP_BYTES)
+  const isFragment = (flags & FRAGMENT) !== 0
+  return isFragment ? decodeFragment(sender, stamp, rest) : decodeFrames(sender, stamp, rest)
 }
 
-function decodeFrames(sender: NodeId, content: Uint8Array): Frames | null {
+function decodeStamp(content: Uint8Array): Stamp | null {
+  if (content.byteLength < STAMP_BYTES) return null
+  const epoch = readSafe(content, SECRET_BYTES)
+  const sequence = readSafe(content, SECRET_BYTES + EPOCH_BYTES)
+  if (epoch === null || sequence === null) return null
+  return { cookie: content.subarray(0, SECRET_BYTES), epoch, sequence }
+}
+
+function decodeCookieWord(sender: NodeId, content: Uint8Array): CookieWord | null {
+  if (content.byteLength !== COOKIE_CONTENT_BYTES) return null
+  const kind = COOKIE_KINDS[(content[0] ?? 0) - 1]
+  const epoch = readSafe(content, 1 + 2 * SECRET_BYTES)
+  if (kind === undefined || epoch === null) return null
+  const nonce = content.subarray(1, 1 + SECRET_BYTES)
+  const cookie = content.subarray(1 + SECRET_BYTES, 1 + 2 * SECRET_BYTES)
+  return { type: 'cookie', sender, kind, nonce, cookie, epoch }
+}
+
+/** The number of 64 bits at `offset`; `null` when it is not a safe integer. */
+function readSafe(bytes: Uint8Array, offset: number): number | null {
+  const value = Number(viewOf(bytes).getBigUint64(offset))
+  return Number.isSafeInteger(value) ? value : null
+}
+
+function decodeFrames(sender: NodeId, stamp: Stamp, content: Uint8Array): Frames | null {
+  if (content.byteLength < COUNT_BYTES) return null
   const view = viewOf(content)
   const count = content[0] ?? 0
   const frames: Uint8Array[] = []
@@ -180,15 +292,17 @@ function decodeFrames(sender: NodeId, content: Uint8Array): Frames | null {
     offset = start + view.getUint16(offset)
     frames.push(content.subarray(start, offset))
   }
-  return count > 0 && offset === content.byteLength ? { type: 'frames', sender, frames } : null
+  const isWhole = count > 0 && offset === content.byteLength
+  return isWhole ? { type: 'frames', sender, stamp, frames } : null
 }
 
-function decodeFragment(sender: NodeId, content: Uint8Array): Fragment | null {
+function decodeFragment(sender: NodeId, stamp: Stamp, content: Uint8Array): Fragment | null {
   if (content.byteLength < FRAGMENT_HEADER_BYTES) return null
   const view = viewOf(content)
   const fragment: Fragment = {
     type: 'fragment',
     sender,
+    stamp,
     messageId: view.getBigUint64(0),
     frameBytes: view.getUint32(8),
     count: view.getUint16(12),
@@ -211,7 +325,18 @@ function isConsistent({ frameBytes, count, index, payload }: Fragment): boolean 
 
 /** What a datagram of so many bytes has for its content. */
 function roomFor({ sender, isAuthenticated }: Head, datagramBytes: number): number {
-  return datagramBytes - HEADER_BYTES - sender.byteLength - (isAuthenticated ? TAG_BYTES : 0)
+  const tagBytes = isAuthenticated ? TAG_BYTES : 0
+  return datagramBytes - HEADER_BYTES - sender.byteLength - STAMP_BYTES - tagBytes
+}
+
+/** As startDatagram, with room for a stamp before the content. */
+function startStamped(
+  head: Head,
+  flags: number,
+  contentBytes: number,
+): { readonly datagram: Buffer; readonly start: number } {
+  const { datagram, start } = startDatagram(head, flags, STAMP_BYTES + contentBytes)
+  return { datagram, start: start + STAMP_BYTES }
 }
 
 /** A datagram for content of so many bytes, and where that starts. */

@@ -1,11 +1,13 @@
 /**
- * The way of a datagram into frames: is it ours, is it authentic, is its sender known, is it whole.
- * In that order: nothing is made, kept or delivered of a datagram before its tag is verified. Must
+ * The way of a datagram into frames: is it ours, is it authentic, is its sender known, was it let in
+ * and is it new, is it whole. In that order: nothing is made, kept or delivered of a datagram before
+ * its tag is verified. Must
  * never throw for bytes from the network, nor deliver to a node that does not want any more.
  */
 import type { NodeId } from '@paxos/core'
+import type { Door } from './cookies.ts'
 import { decodeDatagram, isOurs } from './datagram.ts'
-import type { Fragment } from './datagram.ts'
+import type { CookieWord, Fragment, Frames } from './datagram.ts'
 import { reassembly } from './reassembly.ts'
 
 /** Where datagrams come in. */
@@ -33,9 +35,19 @@ export interface InboxStats {
   readonly unauthenticDatagrams: number
   /** Datagrams whose sender is not in the address book. */
   readonly strangerDatagrams: number
+  /** Datagrams that have come already, or belong to an epoch that is over. */
+  readonly replayedDatagrams: number
+  /**
+   * Datagrams with a cookie that this node has not given to their sender since it started: one of
+   * the two has restarted, or somebody else sent them.
+   */
+  readonly uninvitedDatagrams: number
   /** Frames of which only a part came. */
   readonly partialFrames: number
 }
+
+/** What can be wrong with a datagram. */
+export type Refusals = Omit<InboxStats, 'partialFrames'>
 
 /** What an inbox needs. */
 export interface InboxOptions {
@@ -43,6 +55,14 @@ export interface InboxOptions {
   readonly verify: (datagram: Uint8Array) => boolean
   /** Whether frames of `sender` are wanted. Asked before each: that may end between two. */
   readonly knows: (sender: NodeId) => boolean
+  /** What is kept for a sender that is known; `null` when it is not known any more. */
+  readonly doorOf: (sender: NodeId) => Door | null
+  /** A known sender asks, or answers. */
+  readonly onCookieWord: (word: CookieWord) => void
+  /** A known sender has a cookie that its door does not know. */
+  readonly onUninvited: (sender: NodeId, cookie: Uint8Array) => void
+  /** A datagram was counted, and nothing else came of it. */
+  readonly onRefused: (reason: keyof Refusals, datagram: Uint8Array) => void
   /** Must not throw. The frame is in memory of its own. */
   readonly deliver: (from: NodeId, frame: Uint8Array) => void
   /** Milliseconds of a monotonic clock. */
@@ -50,27 +70,47 @@ export interface InboxOptions {
 }
 
 /** Nothing received yet. */
-export function inbox({ verify, knows, deliver, now }: InboxOptions): Inbox {
-  const counters = { malformedDatagrams: 0, unauthenticDatagrams: 0, strangerDatagrams: 0 }
+export function inbox(options: InboxOptions): Inbox {
+  const { verify, knows, doorOf, onCookieWord, onUninvited, onRefused, deliver, now } = options
+  const counters = {
+    malformedDatagrams: 0,
+    unauthenticDatagrams: 0,
+    strangerDatagrams: 0,
+    replayedDatagrams: 0,
+    uninvitedDatagrams: 0,
+  }
   const partials = reassembly()
 
   function accept(bytes: Uint8Array): void {
-    if (!isOurs(bytes)) return count('malformedDatagrams')
-    if (!verify(bytes)) return count('unauthenticDatagrams')
+    if (!isOurs(bytes)) return refuse('malformedDatagrams', bytes)
+    if (!verify(bytes)) return refuse('unauthenticDatagrams', bytes)
     const datagram = decodeDatagram(bytes)
-    if (datagram === null) return count('malformedDatagrams')
-    if (!knows(datagram.sender)) return count('strangerDatagrams')
-    if (datagram.type === 'fragment') acceptFragment(datagram)
+    if (datagram === null) return refuse('malformedDatagrams', bytes)
+    const door = knows(datagram.sender) ? doorOf(datagram.sender) : null
+    if (door === null) return refuse('strangerDatagrams', bytes)
+    if (datagram.type === 'cookie') return onCookieWord(datagram)
+    const verdict = door.admit(datagram.stamp)
+    if (verdict === 'fresh') take(datagram, bytes)
+    else if (verdict === 'replayed') refuse('replayedDatagrams', bytes)
+    else {
+      refuse('uninvitedDatagrams', bytes)
+      onUninvited(datagram.sender, datagram.stamp.cookie)
+    }
+  }
+
+  function refuse(reason: keyof Refusals, bytes: Uint8Array): void {
+    counters[reason] += 1
+    onRefused(reason, bytes)
+  }
+
+  function take(datagram: Frames | Fragment, bytes: Uint8Array): void {
+    if (datagram.type === 'fragment') acceptFragment(datagram, bytes)
     else deliverAll(datagram.sender, datagram.frames)
   }
 
-  function count(counter: keyof typeof counters): void {
-    counters[counter] += 1
-  }
-
-  function acceptFragment(fragment: Fragment): void {
+  function acceptFragment(fragment: Fragment, bytes: Uint8Array): void {
     const accepted = partials.accept(fragment, now())
-    if (accepted.type === 'contradiction') count('malformedDatagrams')
+    if (accepted.type === 'contradiction') refuse('malformedDatagrams', bytes)
     if (accepted.type === 'complete') deliver(fragment.sender, accepted.frame)
   }
 

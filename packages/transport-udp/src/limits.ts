@@ -9,14 +9,14 @@
  */
 export const DEFAULT_DATAGRAM_BYTES = 1_200
 
-/** The smallest size that may be asked for: with the longest id and a tag 218 bytes of frame fit. */
+/** The smallest size that may be asked for: with the longest id and a tag 186 bytes of frame fit. */
 export const MIN_DATAGRAM_BYTES = 512
 
 /** The largest size that may be asked for: what IPv4 leaves of its 65,535 bytes. */
 export const MAX_DATAGRAM_BYTES = 65_507
 
-/** A frame in more fragments is not believed: the largest in the smallest datagrams has 4,810. */
-export const MAX_FRAGMENTS = 4_864
+/** A frame in more fragments is not believed: the largest in the smallest datagrams has 5,638. */
+export const MAX_FRAGMENTS = 5_696
 
 /**
  * Frames in one datagram: what the byte that counts them can say. Empty frames could fill the
@@ -58,6 +58,30 @@ export const MAX_OUTBOX_BYTES = 8 << 20
  */
 export const FRAME_OVERHEAD_BYTES = 1_024
 
+/**
+ * How long a frame waits for a peer that cannot be sent to yet. Whoever still needs an answer has
+ * sent another one since.
+ */
+export const FRAME_LIFETIME_MS = 5_000
+
+/** The first wait after a question for a cookie: a round trip around the world is about as long. */
+export const FIRST_QUESTION_RETRY_MS = 100
+
+/** The longest wait between two questions: a peer that comes back is found within this time. */
+export const MAX_QUESTION_RETRY_MS = 1_000
+
+/** So many questions without an answer, some 1.5 seconds, and a peer is said not to answer. */
+export const QUESTIONS_BEFORE_PROBLEM = 4
+
+/** How often one peer is told that its cookie is not known: each time it asks for one. */
+export const UNKNOWN_INTERVAL_MS = 50
+
+/**
+ * Sequence numbers below the highest that are still believed, once each: what two of the largest
+ * frames take in datagrams of the default size may overtake each other. A bit each.
+ */
+export const REPLAY_WINDOW = 2_048
+
 /** What half-received frames of one sender may take before its oldest is dropped. */
 export const MAX_PARTIAL_BYTES_PER_SENDER = 4 << 20
 
@@ -87,3 +111,9 @@ export const NAME_LIFETIME_MS = 30_000
 
 /** How long a name that was not found is left alone: each look-up takes a thread of the process. */
 export const NAME_RETRY_MS = 1_000
+
+/**
+ * How long close() waits for a look-up of a name. It cannot be cancelled, and keeps the process
+ * alive; a name server that is silent must not keep the node from closing all the same.
+ */
+export const CLOSE_LOOKUP_MS = 1_000

@@ -14,24 +14,32 @@ import {
   MAX_ID_BYTES,
   TransportError,
 } from '@paxos/core'
-import type { NodeId, Transport, TransportOpen } from '@paxos/core'
-import { parseAddress, requireAddress } from './address.ts'
+import type {
+  NodeId,
+  Transport,
+  TransportFigures,
+  TransportOpen,
+  TransportWarning,
+} from '@paxos/core'
+import { requireAddress } from './address.ts'
 import { authentication } from './authentication.ts'
 import type { UdpAuthentication } from './authentication.ts'
 import { bind, closeSocket } from './bind.ts'
 import { platformClock } from './clock.ts'
+import { senderOf } from './datagram.ts'
 import type { Head } from './datagram.ts'
 import { inbox } from './inbox.ts'
-import type { InboxStats } from './inbox.ts'
+import type { InboxStats, Refusals } from './inbox.ts'
 import {
+  CLOSE_LOOKUP_MS,
   DEFAULT_DATAGRAM_BYTES,
   MAX_DATAGRAM_BYTES,
   MIN_DATAGRAM_BYTES,
   PARTIAL_LIFETIME_MS,
 } from './limits.ts'
-import { nameOf } from './name.ts'
-import { outbox } from './outbox.ts'
-import type { Outbox } from './outbox.ts'
+import { peerOf } from './peer.ts'
+import type { Peer } from './peer.ts'
+import { PROBLEMS, refusedBy } from './refusals.ts'
 
 /** How a transport is made. */
 export interface UdpOptions {
@@ -51,6 +59,13 @@ export interface UdpOptions {
 export interface UdpTransport extends Transport {
   /** What has been dropped so far: a copy. */
   stats(): UdpStats
+  /** As in the contract; always there. */
+  figures(): TransportFigures
+  /**
+   * Signs with, and accepts, other keys from now on; they are copied. Throws InvalidArgumentError
+   * for keys that cannot be used, and where there were none: then nothing changes.
+   */
+  reload(authentication: UdpAuthentication): void
 }
 
 /** What has been dropped since the transport was made. */
@@ -61,15 +76,11 @@ export interface UdpStats extends InboxStats {
   readonly droppedFrames: number
 }
 
-interface Peer {
-  readonly address: string
-  readonly outbox: Outbox
-}
-
 /** What there is between open and close. */
 interface Session {
   readonly id: NodeId
   readonly receive: TransportOpen['receive']
+  readonly warn: (warning: TransportWarning) => void
   readonly head: Head
   readonly socket: Socket
   readonly family: 4 | 6
@@ -78,12 +89,13 @@ interface Session {
 }
 
 /**
- * A transport that is not open yet. Throws InvalidArgumentError for a size out of range and for
- * keys that cannot be used.
+ * A transport that is not open yet. Throws InvalidArgumentError for a size out of range, for keys
+ * that cannot be used, and for an option that it does not know.
  */
 export function udp(options: UdpOptions = {}): UdpTransport {
+  refuseUnknown(options)
   const datagramBytes = requireDatagramBytes(options.maxDatagramBytes ?? DEFAULT_DATAGRAM_BYTES)
-  const { isOn: isAuthenticated, sign, verify } = authentication(options.authentication)
+  let keys = authentication(options.authentication)
   const counters = { unsentDatagrams: 0, droppedFrames: 0 }
   const peers = new Map<NodeId, Peer>()
   const lookups = new Set<Promise<unknown>>()
@@ -94,22 +106,30 @@ export function udp(options: UdpOptions = {}): UdpTransport {
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
   const arrivals = inbox({
-    verify: (datagram) => session !== null && verify(session.head.sender, datagram),
+    verify: (datagram) => session !== null && keys.verify(session.head.sender, datagram),
     knows: (sender) => state === 'open' && peers.has(sender),
-    deliver: (from, frame) => session?.receive(from, frame),
+    doorOf: (sender) => peers.get(sender)?.door ?? null,
+    onCookieWord: (word) => peers.get(word.sender)?.hear(word),
+    onUninvited: (sender, cookie) => peers.get(sender)?.complain(cookie),
+    onRefused: tell,
+    deliver(from, frame) {
+      peers.get(from)?.received()
+      session?.receive(from, frame)
+    },
     now: platformClock.now,
   })
 
   async function start(open: TransportOpen): Promise<void> {
     try {
-      const head: Head = { sender: encodeId(open.id), isAuthenticated }
+      const head: Head = { sender: encodeId(open.id), isAuthenticated: keys.isOn }
       const bound = await bind(requireAddress(open.listen))
       if (isClosed()) {
         await closeSocket(bound.socket)
         throw stateError('It was closed while it opened. Make another one.')
       }
       const sweep = setInterval(() => arrivals.expire(), PARTIAL_LIFETIME_MS)
-      session = { id: open.id, receive: open.receive, head, sweep, ...bound }
+      const { id, receive, warn } = open
+      session = { id, receive, warn: (warning) => warn?.(warning), head, sweep, ...bound }
       boundAddress = bound.address
       state = 'open'
       setPeers(open.peers)
@@ -139,61 +159,36 @@ export function udp(options: UdpOptions = {}): UdpTransport {
   }
 
   function forget(id: NodeId, peer: Peer): void {
-    peer.outbox.discard()
+    peer.discard()
     peers.delete(id)
   }
 
-  /**
-   * An address that is malformed makes a peer that cannot be reached, not an error: the address
-   * book may come from the other nodes.
-   */
-  function addPeer({ socket, head, family }: Session, id: NodeId, address: string): void {
-    const parsed = parseAddress(address)
-    if (parsed === null || parsed.port === 0) return
-    const { host, port } = parsed
-    const name = nameOf({ host, family, lookup: lookUp, now: platformClock.now })
-    const receiver = Buffer.from(id, 'utf8')
-    const peer: Peer = {
+  function addPeer({ socket, head, family, warn }: Session, id: NodeId, address: string): void {
+    const peer = peerOf({
+      id,
       address,
-      outbox: outbox({
-        head,
-        datagramBytes,
-        nextMessageId,
-        transmit(datagram, done) {
-          sign(receiver, datagram)
-          name.resolve((ip) => {
-            if (ip === null || peers.get(id) !== peer) finish(false, done)
-            else sendDatagram(socket, datagram, port, ip, done)
-          })
-        },
-        clock: platformClock,
-        onDropped() {
-          counters.droppedFrames += 1
-        },
-      }),
-    }
+      family,
+      head,
+      datagramBytes,
+      nextMessageId,
+      sign: (receiver, datagram) => keys.sign(receiver, datagram),
+      transmit: (datagram, port, ip, done) => sendDatagram(socket, datagram, port, ip, done),
+      lookup: lookUp,
+      clock: platformClock,
+      onDropped: () => (counters.droppedFrames += 1),
+      onUnsent: () => (counters.unsentDatagrams += 1),
+      onProblem: (problem) => warn({ peer: id, ...problem }),
+    })
     peers.set(id, peer)
   }
 
-  function sendDatagram(
-    socket: Socket,
-    datagram: Uint8Array,
-    port: number,
-    ip: string,
-    done: (sent: boolean) => void,
-  ): void {
-    try {
-      socket.send(datagram, port, ip, (error) => {
-        finish(error === null, done)
-      })
-    } catch {
-      finish(false, done)
-    }
-  }
-
-  function finish(sent: boolean, done: (sent: boolean) => void): void {
-    if (!sent) counters.unsentDatagrams += 1
-    done(sent)
+  /** A datagram was refused: whoever operates the node may have to do something. */
+  function tell(reason: keyof Refusals, datagram: Uint8Array): void {
+    const problem = PROBLEMS[reason]
+    const claimed = senderOf(datagram)
+    const peer = claimed === null ? undefined : peers.get(claimed)
+    if (reason === 'unauthenticDatagrams') peer?.suspect(problem)
+    session?.warn({ peer: peer === undefined ? null : claimed, ...problem })
   }
 
   /** Kept in mind while it runs: it cannot be cancelled, and it keeps the process alive. */
@@ -221,7 +216,7 @@ export function udp(options: UdpOptions = {}): UdpTransport {
       await nextTurn()
       await closeSocket(closed.socket)
     }
-    await Promise.allSettled(lookups)
+    await atMost(CLOSE_LOOKUP_MS, Promise.allSettled(lookups))
   }
 
   return {
@@ -242,14 +237,64 @@ export function udp(options: UdpOptions = {}): UdpTransport {
           `A frame has ${frame.byteLength} bytes. Send at most ${MAX_FRAME_BYTES}.`,
         )
       }
-      peers.get(to)?.outbox.push(frame)
+      peers.get(to)?.send(frame)
     },
+    figures: () => ({
+      peers: new Map([...peers].map(([id, peer]) => [id, peer.figures()])),
+      refused: refusedBy(arrivals.stats()),
+    }),
     close() {
       closing ??= shut()
       return closing
     },
+    reload(next) {
+      const changed = authentication(next)
+      if (changed.isOn !== keys.isOn) {
+        throw new InvalidArgumentError(
+          'A node with keys cannot become one without, or the reverse. Restart it, and all others.',
+        )
+      }
+      keys = changed
+    },
     stats: () => ({ ...arrivals.stats(), ...counters }),
   }
+}
+
+function sendDatagram(
+  socket: Socket,
+  datagram: Uint8Array,
+  port: number,
+  ip: string,
+  done: (sent: boolean) => void,
+): void {
+  try {
+    socket.send(datagram, port, ip, (error) => {
+      done(error === null)
+    })
+  } catch {
+    done(false)
+  }
+}
+
+/** Resolves when `promise` does, and at the latest after `delayMs`. */
+async function atMost(delayMs: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, delayMs)
+  })
+  await Promise.race([promise, late])
+  clearTimeout(timer)
+}
+
+const KNOWN_OPTIONS: readonly string[] = ['maxDatagramBytes', 'authentication']
+
+/** For callers without types: what is misspelt would be ignored, and keys be missing. */
+function refuseUnknown(options: UdpOptions): void {
+  const unknown = Object.keys(options).find((name) => !KNOWN_OPTIONS.includes(name))
+  if (unknown === undefined) return
+  throw new InvalidArgumentError(
+    `Unknown option '${unknown}'. udp() takes ${KNOWN_OPTIONS.join(' and ')}.`,
+  )
 }
 
 function requireDatagramBytes(bytes: number): number {

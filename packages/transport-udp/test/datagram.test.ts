@@ -6,12 +6,14 @@ import {
   countFitting,
   cutFrame,
   decodeDatagram,
+  encodeCookieWord,
   encodeFragment,
   encodeFrames,
+  SECRET_BYTES,
   TAG_BYTES,
 } from '../src/datagram.ts'
 import { MAX_FRAGMENTS, MAX_FRAMES_PER_DATAGRAM, MIN_DATAGRAM_BYTES } from '../src/limits.ts'
-import { datagramsOf, headOf, packed } from './datagrams.ts'
+import { datagramsOf, headOf, NO_STAMP, packed, stamped } from './datagrams.ts'
 
 const anySender = fc.string({ unit: 'grapheme', maxLength: 20 })
 const anyMessageId = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
@@ -22,6 +24,7 @@ const anyFrame = (maxBytes: number): fc.Arbitrary<Uint8Array> =>
 const anySize = fc.integer({ min: MIN_DATAGRAM_BYTES, max: 2_000 })
 
 const hex = (datagram: Uint8Array): string => Buffer.from(datagram).toString('hex')
+const NO_STAMP_HEX = '00'.repeat(32)
 const bytesOf = (length: number): Uint8Array => new Uint8Array(length)
 
 describe('a frame that is too large', () => {
@@ -65,6 +68,7 @@ describe('small frames', () => {
           expect(decodeDatagram(new Uint8Array(datagram))).toEqual({
             type: 'frames',
             sender,
+            stamp: NO_STAMP,
             frames: frames.slice(0, count),
           })
           if (count === frames.length) return
@@ -84,22 +88,22 @@ describe('small frames', () => {
   })
 
   it('end where a datagram of the largest size ends', () => {
-    const largest = bytesOf(65_507 - 7 - 1 - 1 - 2)
+    const largest = bytesOf(65_507 - 7 - 1 - 32 - 1 - 2)
     expect(countFitting(headOf('a'), [largest], 65_507)).toBe(1)
     expect(countFitting(headOf('a'), [bytesOf(largest.byteLength + 1)], 65_507)).toBe(0)
     expect(decodeDatagram(packed('a', [largest]))).toMatchObject({ frames: [largest] })
   })
 
   it.each([
-    ['fewer than are there', 7 + 1, [1]],
-    ['more than are there', 7 + 1, [3]],
-    ['none', 7 + 1, [0]],
-    ['a first that takes a part of the second', 7 + 2, [0, 3]],
-    ['a first that takes all of the second', 7 + 2, [0, 6]],
-    ['a first that goes beyond the end', 7 + 2, [0, 7]],
-    ['a last that leaves a byte over', 7 + 6, [0, 1]],
-    ['a last that lacks a byte', 7 + 6, [0, 3]],
-    ['a last that lacks the most', 7 + 6, [0xff, 0xff]],
+    ['fewer than are there', 7 + 32 + 1, [1]],
+    ['more than are there', 7 + 32 + 1, [3]],
+    ['none', 7 + 32 + 1, [0]],
+    ['a first that takes a part of the second', 7 + 32 + 2, [0, 3]],
+    ['a first that takes all of the second', 7 + 32 + 2, [0, 6]],
+    ['a first that goes beyond the end', 7 + 32 + 2, [0, 7]],
+    ['a last that leaves a byte over', 7 + 32 + 6, [0, 1]],
+    ['a last that lacks a byte', 7 + 32 + 6, [0, 3]],
+    ['a last that lacks the most', 7 + 32 + 6, [0xff, 0xff]],
   ])('of which the datagram says that there are, or is, %s: all are refused', (_, at, bytes) => {
     const frames = [Uint8Array.of(1, 1), Uint8Array.of(2, 2)]
     const datagram = packed('', frames)
@@ -112,14 +116,27 @@ describe('small frames', () => {
 describe('a datagram', () => {
   it('with no frame at all is refused, with or without a number of them', () => {
     const empty = packed('a', [])
-    expect(hex(empty)).toBe('50785544 01 00 01 61 00'.replaceAll(' ', ''))
+    expect(hex(empty)).toBe(`50785544 02 00 01 61 ${NO_STAMP_HEX} 00`.replaceAll(' ', ''))
     expect(decodeDatagram(empty)).toBeNull()
     expect(decodeDatagram(empty.subarray(0, -1))).toBeNull()
   })
 
   it('of whole frames is laid out as documented: other versions will have to read it', () => {
     expect(hex(packed('añ', [Uint8Array.of(9), bytesOf(0), Uint8Array.of(7, 8)]))).toBe(
-      ['50785544', '01', '00', '03', '61c3b1', '03', '0001', '09', '0000', '0002', '0708'].join(''),
+      [
+        '50785544',
+        '02',
+        '00',
+        '03',
+        '61c3b1',
+        NO_STAMP_HEX,
+        '03',
+        '0001',
+        '09',
+        '0000',
+        '0002',
+        '0708',
+      ].join(''),
     )
   })
 
@@ -132,14 +149,26 @@ describe('a datagram', () => {
       payload: Uint8Array.of(9),
     }
     expect(hex(encodeFragment(headOf('añ'), fragment))).toBe(
-      ['50785544', '01', '02', '03', '61c3b1', '0102030405060708', '00000005', '0003', '0002', '09'] //
+      [
+        '50785544',
+        '02',
+        '02',
+        '03',
+        '61c3b1',
+        NO_STAMP_HEX,
+        '0102030405060708',
+        '00000005',
+        '0003',
+        '0002',
+        '09',
+      ] //
         .join(''),
     )
   })
 
   it('that is authenticated says so, and has room for a tag of 16 bytes at its end', () => {
     expect(hex(packed('a', [Uint8Array.of(9)], true))).toBe(
-      `50785544 01 01 01 61 01 0001 09 ${'00'.repeat(16)}`.replaceAll(' ', ''),
+      `50785544 02 01 01 61 ${NO_STAMP_HEX} 01 0001 09 ${'00'.repeat(16)}`.replaceAll(' ', ''),
     )
     const datagram = packed('a', [Uint8Array.of(9)], true)
     expect(datagram.byteLength - packed('a', [Uint8Array.of(9)]).byteLength).toBe(TAG_BYTES)
@@ -153,8 +182,11 @@ describe('a datagram', () => {
   it.each([
     ['the magic', 0, 7],
     ['the version', 4, 0],
-    ['the version', 4, 2],
+    ['the version', 4, 1],
+    ['the version', 4, 3],
     ['the flags', 5, 4],
+    ['the flags', 5, 6],
+    ['the flags', 5, 8],
     ['the flags', 5, 0x80],
   ])('with another byte in %s is refused', (_, offset, byte) => {
     const datagram = packed('a', [bytesOf(100)])
@@ -179,6 +211,74 @@ describe('a datagram', () => {
     const datagram = packed('a', [bytesOf(1)])
     datagram[7] = 0xff
     expect(decodeDatagram(datagram)).toBeNull()
+  })
+})
+
+describe('a stamp', () => {
+  const stamp = {
+    cookie: Uint8Array.from({ length: SECRET_BYTES }, (_, index) => index + 1),
+    epoch: 0x0102030405,
+    sequence: Number.MAX_SAFE_INTEGER,
+  }
+
+  it('is laid out as documented, and read back as it was written', () => {
+    const datagram = stamped(packed('a', [Uint8Array.of(9)]), stamp)
+    expect(hex(datagram)).toBe(
+      ['50785544', '02', '00', '01', '61', '0102030405060708090a0b0c0d0e0f10', '0000000102030405']
+        .concat('001fffffffffffff', '01', '0001', '09')
+        .join(''),
+    )
+    expect(decodeDatagram(datagram)).toMatchObject({ stamp })
+  })
+
+  it.each([8 + SECRET_BYTES, 8 + SECRET_BYTES + 8])(
+    'with a number that is not safe is refused: at %i',
+    (at) => {
+      const datagram = stamped(packed('a', [Uint8Array.of(9)]), stamp)
+      datagram[at + 1] = 0x20
+      expect(decodeDatagram(datagram)).toBeNull()
+    },
+  )
+})
+
+describe('a word about cookies', () => {
+  const nonce = new Uint8Array(SECRET_BYTES).fill(0xa1)
+  const cookie = new Uint8Array(SECRET_BYTES).fill(0xb2)
+
+  it.each([
+    ['question', '01'],
+    ['answer', '02'],
+    ['unknown', '03'],
+  ] as const)('that is a %s is laid out as documented, and read back', (kind, code) => {
+    const word = { kind, nonce, cookie, epoch: 5 }
+    const datagram = encodeCookieWord(headOf('a'), word)
+    expect(hex(datagram)).toBe(
+      ['50785544', '02', '04', '01', '61', code, hex(nonce), hex(cookie), '0000000000000005'] //
+        .join(''),
+    )
+    const decoded = decodeDatagram(new Uint8Array(datagram))
+    expect(decoded).toEqual({ type: 'cookie', sender: 'a', ...word })
+  })
+
+  it('has always the same size: no answer is larger than its question', () => {
+    const sizes = (['question', 'answer', 'unknown'] as const).map(
+      (kind) => encodeCookieWord(headOf('a', true), { kind, nonce, cookie, epoch: 1 }).byteLength,
+    )
+    expect(new Set(sizes).size).toBe(1)
+  })
+
+  it('of no kind, cut short or too long is refused', () => {
+    const word = { kind: 'question', nonce, cookie, epoch: 0 } as const
+    const datagram = new Uint8Array(encodeCookieWord(headOf('a'), word))
+    for (let length = 0; length < datagram.byteLength; length += 1) {
+      expect(decodeDatagram(datagram.subarray(0, length))).toBeNull()
+    }
+    expect(decodeDatagram(Uint8Array.from([...datagram, 0]))).toBeNull()
+    for (const kind of [0, 4, 255]) {
+      const changed = new Uint8Array(datagram)
+      changed[8] = kind
+      expect(decodeDatagram(changed)).toBeNull()
+    }
   })
 })
 
@@ -225,7 +325,7 @@ describe('a fragment', () => {
 
   it('of the largest frame, the longest id and a tag is believed, at the smallest size', () => {
     const { count } = cutFrame(headOf('x'.repeat(255), true), MAX_FRAME_BYTES, MIN_DATAGRAM_BYTES)
-    expect(count).toBe(4_810)
+    expect(count).toBe(5_638)
     expect(count).toBeLessThanOrEqual(MAX_FRAGMENTS)
   })
 })

@@ -1,7 +1,14 @@
 /** Frames as the datagrams that they travel in, for tests. */
 import { authentication } from '../src/authentication.ts'
-import { countFitting, cutFrame, encodeFragment, encodeFrames } from '../src/datagram.ts'
-import type { Head } from '../src/datagram.ts'
+import {
+  countFitting,
+  cutFrame,
+  encodeFragment,
+  encodeFrames,
+  SECRET_BYTES,
+  stampDatagram,
+} from '../src/datagram.ts'
+import type { Head, Stamp } from '../src/datagram.ts'
 
 const utf8 = new TextEncoder()
 
@@ -41,6 +48,16 @@ export function packed(
 export function signed(datagram: Uint8Array, key: Uint8Array, receiver: string): Uint8Array {
   const copy = new Uint8Array(datagram)
   authentication({ sign: key }).sign(utf8.encode(receiver), copy)
+  return copy
+}
+
+/** What a datagram is stamped with before somebody stamps it. */
+export const NO_STAMP: Stamp = { cookie: new Uint8Array(SECRET_BYTES), epoch: 0, sequence: 0 }
+
+/** A copy of `datagram` with this stamp. */
+export function stamped(datagram: Uint8Array, stamp: Stamp): Uint8Array {
+  const copy = new Uint8Array(datagram)
+  stampDatagram(copy, stamp)
   return copy
 }
 

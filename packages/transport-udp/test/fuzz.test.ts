@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import { authentication } from '../src/authentication.ts'
 import type { UdpAuthentication } from '../src/authentication.ts'
-import { encodeFragment } from '../src/datagram.ts'
+import type { Door } from '../src/cookies.ts'
+import { encodeCookieWord, encodeFragment, SECRET_BYTES } from '../src/datagram.ts'
 import { inbox } from '../src/inbox.ts'
 import type { InboxStats } from '../src/inbox.ts'
 import { MAX_PARTIAL_BYTES_PER_SENDER, PARTIAL_LIFETIME_MS } from '../src/limits.ts'
@@ -20,6 +21,13 @@ const keys = { sign: key, accept: [acceptedKey] }
 const receiver = new TextEncoder().encode('receiver')
 const PEERS = ['a', 'ñ😀']
 const SENDERS = [...PEERS, 'stranger']
+
+/** Lets everything in: what is behind it is tried here, and the door in cookies.test.ts. */
+const openDoor: Door = {
+  invite: () => ({ cookie: new Uint8Array(SECRET_BYTES), epoch: 1 }),
+  admit: () => 'fresh',
+  mayComplain: () => true,
+}
 
 /** Numbers below `limit` that follow from a seed; the same ones each time. */
 type Dice = (limit: number) => number
@@ -46,6 +54,14 @@ function samplesOf(sender: string, isAuthenticated: boolean): Uint8Array[] {
   return [
     packed(sender, together, isAuthenticated),
     packed(sender, [alone], isAuthenticated),
+    new Uint8Array(
+      encodeCookieWord(headOf(sender, isAuthenticated), {
+        kind: 'answer',
+        nonce: filled(SECRET_BYTES, 3),
+        cookie: filled(SECRET_BYTES, 5),
+        epoch: 7,
+      }),
+    ),
     ...large.flatMap((frame, index) =>
       datagramsOf(sender, BigInt(index), frame, 1_200, isAuthenticated),
     ),
@@ -73,7 +89,7 @@ function mutated(datagram: Uint8Array, dice: Dice): Uint8Array {
   const mutant = new Uint8Array(Math.max(0, datagram.byteLength + tail))
   mutant.set(datagram.subarray(0, mutant.byteLength))
   for (let changes = dice(4); changes > 0; changes -= 1) {
-    mutant[dice(dice(2) === 0 ? 40 : mutant.byteLength)] = dice(256)
+    mutant[dice(dice(2) === 0 ? 72 : mutant.byteLength)] = dice(256)
   }
   return mutant
 }
@@ -81,7 +97,7 @@ function mutated(datagram: Uint8Array, dice: Dice): Uint8Array {
 /** What begins as our datagrams do, and goes on as it likes. */
 function randomBytes(dice: Dice): Uint8Array {
   const bytes = Uint8Array.from({ length: dice(120) }, () => dice(256))
-  if (dice(2) === 0) bytes.set([0x50, 0x78, 0x55, 0x44, 1, dice(4), dice(4)].slice(0, bytes.length))
+  if (dice(2) === 0) bytes.set([0x50, 0x78, 0x55, 0x44, 2, dice(8), dice(4)].slice(0, bytes.length))
   return bytes
 }
 
@@ -147,6 +163,10 @@ function bombard(
   const arrivals = inbox({
     verify: (datagram) => verify(receiver, datagram),
     knows: (sender) => PEERS.includes(sender),
+    doorOf: () => openDoor,
+    onCookieWord: () => {},
+    onUninvited: () => {},
+    onRefused: () => {},
     deliver(_, frame) {
       delivered += 1
       checkFrame(frame)

@@ -3,12 +3,23 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { PARTIAL_LIFETIME_MS } from '../src/limits.ts'
 import { inbox } from '../src/inbox.ts'
 import type { Inbox } from '../src/inbox.ts'
-import { datagramsOf, packed } from './datagrams.ts'
+import type { Door } from '../src/cookies.ts'
+import { encodeCookieWord } from '../src/datagram.ts'
+import { datagramsOf, headOf, packed } from './datagrams.ts'
 
 let delivered: number[] = []
 let isBelieved = true
 let known = new Set<string>()
 let nowMs = 0
+/** Lets everything in that it has not seen. */
+const door: Door = {
+  invite: () => ({ cookie: new Uint8Array(16), epoch: 1 }),
+  admit: () => verdict,
+  mayComplain: () => true,
+}
+let verdict: ReturnType<Door['admit']> = 'fresh'
+let words: string[] = []
+let refused: string[] = []
 /** Called when a frame is delivered. */
 let onDelivered = (): void => {}
 
@@ -17,6 +28,9 @@ beforeEach(() => {
   isBelieved = true
   known = new Set(['a'])
   nowMs = 0
+  verdict = 'fresh'
+  words = []
+  refused = []
   onDelivered = () => {}
 })
 
@@ -24,6 +38,10 @@ function makeInbox(): Inbox {
   return inbox({
     verify: () => isBelieved,
     knows: (sender) => known.has(sender),
+    doorOf: () => door,
+    onCookieWord: ({ kind }) => words.push(kind),
+    onUninvited: (sender) => words.push(`uninvited ${sender}`),
+    onRefused: (reason) => refused.push(reason),
     deliver(_, frame) {
       delivered.push(frame[0] ?? -1)
       onDelivered()
@@ -35,7 +53,13 @@ function makeInbox(): Inbox {
 const three = packed('a', [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)])
 const halves = datagramsOf('a', 1n, new Uint8Array(2_000).fill(4))
 const [half = new Uint8Array(), rest = new Uint8Array()] = halves
-const nothing = { malformedDatagrams: 0, unauthenticDatagrams: 0, strangerDatagrams: 0 }
+const nothing = {
+  malformedDatagrams: 0,
+  unauthenticDatagrams: 0,
+  strangerDatagrams: 0,
+  replayedDatagrams: 0,
+  uninvitedDatagrams: 0,
+}
 
 describe('a datagram', () => {
   it('of several frames delivers each, in order', () => {
@@ -96,6 +120,31 @@ describe('a datagram', () => {
     arrivals.accept(datagram)
     expect(arrivals.stats()).toMatchObject({ ...nothing, strangerDatagrams: 1 })
     expect([delivered, arrivals.partialBytes]).toEqual([[], 0])
+  })
+})
+
+describe('a datagram that was not let in', () => {
+  it.each([
+    ['has come before', 'replayed', 'replayedDatagrams', []],
+    ['has a cookie that nobody gave out', 'unknown', 'uninvitedDatagrams', ['uninvited a']],
+  ] as const)('%s: is counted, and leaves nothing behind', (_, found, counter, said) => {
+    verdict = found
+    const arrivals = makeInbox()
+    arrivals.accept(three)
+    arrivals.accept(half)
+    expect(arrivals.stats()).toEqual({ ...nothing, [counter]: 2, partialFrames: 0 })
+    expect([delivered, arrivals.partialBytes, refused]).toEqual([[], 0, [counter, counter]])
+    expect(words).toEqual([...said, ...said])
+  })
+
+  it('is told apart from a word about cookies, which strangers have none of', () => {
+    const secret = new Uint8Array(16)
+    const word = { kind: 'question', nonce: secret, cookie: secret, epoch: 0 } as const
+    const arrivals = makeInbox()
+    arrivals.accept(encodeCookieWord(headOf('a'), word))
+    arrivals.accept(encodeCookieWord(headOf('stranger'), word))
+    expect(words).toEqual(['question'])
+    expect(arrivals.stats()).toMatchObject({ ...nothing, strangerDatagrams: 1 })
   })
 })
 

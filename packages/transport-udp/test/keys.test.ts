@@ -5,8 +5,16 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { InvalidArgumentError, MAX_FRAME_BYTES } from '@paxos/core'
 import { fromUrl, udp } from '@paxos/transport-udp'
 import { datagramsOf, packed, signed } from './datagrams.ts'
-import { closeNodes, inject, introduce, openNode, openWiretap, settle } from './nodes.ts'
-import type { TestNode } from './nodes.ts'
+import {
+  closeNodes,
+  introduce,
+  openNode,
+  openPuppet,
+  openWithPuppet,
+  reach,
+  settle,
+} from './nodes.ts'
+import type { Puppet, TestNode } from './nodes.ts'
 
 afterEach(closeNodes)
 
@@ -14,12 +22,17 @@ const [key, otherKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
 const withKey = { authentication: { sign: key } }
 const nowhere = 'udp://127.0.0.1:9'
 
-/** What `to` counts and receives of datagrams that a socket of nobody sends, then one that is right. */
-async function heard(to: TestNode, datagrams: readonly Uint8Array[]): Promise<unknown[]> {
-  const mark = packed('a', [Uint8Array.of(99)], true)
+/** What `to` receives of datagrams that `a` sends as they are, then of one that is right. */
+async function heard(
+  to: TestNode,
+  a: Puppet,
+  datagrams: readonly Uint8Array[],
+): Promise<unknown[]> {
+  await a.sendRaw(to, datagrams)
   const arrived = once(to.arrivals, 'frame')
-  await inject(to.transport.address, [...datagrams, signed(mark, key, to.id)])
+  await a.send(to, [packed('a', [Uint8Array.of(99)], true)])
   await arrived
+  while (to.inbox.at(-1)?.frame[0] !== 99) await once(to.arrivals, 'frame')
   return to.inbox.map(({ from, frame }) => [from, ...frame])
 }
 
@@ -37,7 +50,7 @@ describe('nodes with a key', () => {
   })
 
   it('hear no datagram that is not signed by it for them, and count it', async () => {
-    const b = await openNode('b', { a: nowhere }, withKey)
+    const [b, a] = await openWithPuppet('b', 'a', { key })
     const unsigned = packed('a', [Uint8Array.of(1)])
     const sample = packed('a', [Uint8Array.of(2)], true)
     const changed = signed(sample, key, 'b')
@@ -51,7 +64,7 @@ describe('nodes with a key', () => {
       ...datagramsOf('a', 1n, new Uint8Array(2_000)),
       ...datagramsOf('a', 1n, new Uint8Array(2_000), 1_200, true),
     ]
-    expect(await heard(b, datagrams)).toEqual([['a', 99]])
+    expect(await heard(b, a, datagrams)).toEqual([['a', 99]])
     expect(b.transport.stats()).toMatchObject({
       unauthenticDatagrams: datagrams.length,
       malformedDatagrams: 0,
@@ -60,34 +73,39 @@ describe('nodes with a key', () => {
   })
 
   it('lose no frame to a forged fragment: only those with the key are kept', async () => {
-    const b = await openNode('b', { a: nowhere }, withKey)
+    const [b, a] = await openWithPuppet('b', 'a', { key })
     const frame = new Uint8Array(2_000).fill(1)
     const forged = datagramsOf('a', 1n, new Uint8Array(2_000).fill(9), 1_200, true)
-    const right = datagramsOf('a', 1n, frame, 1_200, true).map((half) => signed(half, key, 'b'))
+    const right = datagramsOf('a', 1n, frame, 1_200, true)
     const arrived = once(b.arrivals, 'frame')
-    await inject(b.transport.address, [...forged, ...right])
+    await a.sendRaw(b, forged)
+    await a.send(b, right)
     await arrived
     expect(b.inbox).toEqual([{ from: 'a', frame }])
   })
 
-  it('hear a datagram again when somebody repeats it: that is a duplicate', async () => {
-    const b = await openNode('b', { a: nowhere }, withKey)
-    const datagram = signed(packed('a', [Uint8Array.of(1)], true), key, 'b')
-    const frames = await heard(b, [datagram, datagram])
-    await settle(await openNode('a', { b: b.transport.address }, withKey), b)
-    expect(b.inbox.filter(({ frame }) => frame[0] === 1)).toHaveLength(2)
-    expect(frames[0]).toEqual(['a', 1])
+  it('hear a datagram once, however often somebody repeats it', async () => {
+    const [b, a] = await openWithPuppet('b', 'a', { key })
+    const datagram = a.seal(b, packed('a', [Uint8Array.of(1)], true))
+    expect(await heard(b, a, [datagram, datagram, datagram])).toEqual([
+      ['a', 1],
+      ['a', 99],
+    ])
+    expect(b.transport.stats().replayedDatagrams).toBe(2)
   })
 
   it('believe whoever has the key about who they are', async () => {
-    const b = await openNode('b', { a: nowhere, c: nowhere }, withKey)
-    const asC = signed(packed('c', [Uint8Array.of(1)], true), key, 'b')
-    await heard(b, [asC])
+    const c = await openPuppet('c', key)
+    const b = await openNode('b', { c: c.address }, withKey)
+    await c.enter(b)
+    const arrived = once(b.arrivals, 'frame')
+    await c.send(b, [packed('c', [Uint8Array.of(1)], true)])
+    await arrived
     expect(b.inbox[0]).toEqual({ from: 'c', frame: Uint8Array.of(1) })
   })
 
   it('do not encrypt: who sees a datagram can read it', async () => {
-    const tap = await openWiretap()
+    const tap = await openPuppet('b', key)
     const a = await openNode('a', { b: tap.address }, withKey)
     a.transport.send('b', Buffer.from('open letter'))
     await tap.received(1)
@@ -101,9 +119,7 @@ describe('a node without keys', () => {
     const [a, c] = [await openNode('a', {}, withKey), await openNode('c')]
     introduce(a, b, c)
     a.transport.send('b', Uint8Array.of(1))
-    a.transport.send('b', new Uint8Array(2_000))
-    await a.transport.close()
-    while (b.transport.stats().unauthenticDatagrams < 3) await settle(c, b)
+    while (b.transport.stats().unauthenticDatagrams < 1) await settle(c, b)
     expect(b.inbox.every(({ from }) => from === 'c')).toBe(true)
     expect(b.transport.stats().malformedDatagrams).toBe(0)
   })
@@ -115,7 +131,7 @@ describe('a rotation of keys', () => {
   const signNew = { authentication: { sign: otherKey, accept: [key] } }
   const onlyNew = { authentication: { sign: otherKey } }
 
-  it('in three steps, node after node, loses no frame between those that are up', async () => {
+  it('in three steps, node after node, keeps all that are up in touch', async () => {
     const nodes = await Promise.all(['a', 'b', 'c'].map((id) => openNode(id, {}, onlyOld)))
     introduce(...nodes)
     for (const step of [acceptNew, signNew, onlyNew]) {
@@ -124,7 +140,7 @@ describe('a rotation of keys', () => {
         await transport.close()
         nodes[index] = await openNode(id, {}, { ...step, listen })
         introduce(...nodes)
-        for (const [from, to] of pairsOf(nodes)) await settle(from, to)
+        for (const [from, to] of pairsOf(nodes)) await reach(from, to)
         const refused = nodes.map((node) => node.transport.stats().unauthenticDatagrams)
         expect(refused).toEqual([0, 0, 0])
       }
@@ -136,7 +152,7 @@ describe('a rotation of keys', () => {
     const ready = await openNode('c', {}, acceptNew)
     introduce(early, late, ready)
     for (const [from, to] of pairsOf([early, late, ready])) {
-      if (from !== early || to !== late) await settle(from, to)
+      if (from === ready || to === ready) await settle(from, to)
     }
     early.transport.send('b', Uint8Array.of(1))
     while (late.transport.stats().unauthenticDatagrams < 1) await settle(ready, late)

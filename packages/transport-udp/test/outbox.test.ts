@@ -2,10 +2,11 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import { decodeDatagram } from '../src/datagram.ts'
-import type { Datagram } from '../src/datagram.ts'
+import type { Fragment, Frames } from '../src/datagram.ts'
 import {
   BURST_BYTES,
   DATAGRAM_OVERHEAD_BYTES,
+  FRAME_LIFETIME_MS,
   FRAME_OVERHEAD_BYTES,
   MAX_DATAGRAMS_IN_FLIGHT,
   MAX_FRAMES_PER_DATAGRAM,
@@ -16,7 +17,7 @@ import type { Outbox } from '../src/outbox.ts'
 import { headOf } from './datagrams.ts'
 
 interface Transmission {
-  readonly datagram: Datagram
+  readonly datagram: Frames | Fragment
   /** Tells the outbox that the system is done with it. */
   readonly done: (sent: boolean) => void
 }
@@ -29,6 +30,9 @@ let timer: (() => void) | null = null
 let turn: (() => void) | null = null
 /** Whether the system is done with a datagram before transmit returns. */
 let isInstant = false
+/** Whether the peer can be sent to. */
+let mayLeave = true
+let told = { sent: 0, failed: 0 }
 
 beforeEach(() => {
   sent = []
@@ -37,6 +41,8 @@ beforeEach(() => {
   timer = null
   turn = null
   isInstant = false
+  mayLeave = true
+  told = { sent: 0, failed: 0 }
 })
 
 function makeOutbox(): Outbox {
@@ -45,9 +51,10 @@ function makeOutbox(): Outbox {
     head: headOf('a'),
     datagramBytes: 1_200,
     nextMessageId: () => (messageId += 1n),
+    mayLeave: () => mayLeave,
     transmit(bytes, done) {
       const datagram = decodeDatagram(bytes)
-      if (datagram !== null) sent.push({ datagram, done })
+      if (datagram !== null && datagram.type !== 'cookie') sent.push({ datagram, done })
       if (isInstant) done(true)
     },
     clock: {
@@ -69,6 +76,9 @@ function makeOutbox(): Outbox {
     },
     onDropped: () => {
       dropped += 1
+    },
+    onDone(frames, isSent) {
+      told[isSent ? 'sent' : 'failed'] += frames
     },
   })
 }
@@ -112,7 +122,7 @@ describe('frames of one turn', () => {
 
   it('leave together, in order, as many in a datagram as fit', () => {
     const box = makeOutbox()
-    // A header of 8 bytes and the number leave room for eleven of 100 bytes with their lengths.
+    // Header, stamp and number, 41 bytes, leave room for eleven of 100 bytes with their lengths.
     for (let value = 0; value < 25; value += 1) box.push(new Uint8Array(100).fill(value))
     endTurn()
     const values = Array.from({ length: 25 }, (_, value) => value)
@@ -291,6 +301,7 @@ describe('an outbox', () => {
       head: headOf(''),
       datagramBytes: 512,
       nextMessageId: () => 1n,
+      mayLeave: () => true,
       transmit(_, done) {
         if (!isDown) return void held.push(done)
         failed += 1
@@ -305,14 +316,50 @@ describe('an outbox', () => {
         },
       },
       onDropped: () => {},
+      onDone: () => {},
     })
     for (let count = 0; count < MAX_DATAGRAMS_IN_FLIGHT + 5_000; count += 1) {
-      box.push(new Uint8Array(500))
+      box.push(new Uint8Array(460))
     }
     endTurn()
     isDown = true
     held[0]?.(false)
     expect(failed).toBe(5_000)
+  })
+
+  it('keeps frames while the peer cannot be sent to, and sends them when it can', () => {
+    mayLeave = false
+    const box = makeOutbox()
+    for (const value of [1, 2]) box.push(Uint8Array.of(value))
+    endTurn()
+    expect(firstBytes()).toEqual([])
+    mayLeave = true
+    box.resume()
+    expect(firstBytes()).toEqual([[1, 2]])
+  })
+
+  it('drops those that waited too long for that, and says whether any are left', () => {
+    mayLeave = false
+    const box = makeOutbox()
+    box.push(Uint8Array.of(1))
+    nowMs = FRAME_LIFETIME_MS
+    box.push(Uint8Array.of(2))
+    expect([box.expire(), dropped]).toEqual([true, 0])
+    nowMs += 1
+    expect([box.expire(), dropped]).toEqual([true, 1])
+    nowMs += FRAME_LIFETIME_MS
+    expect([box.expire(), dropped]).toEqual([false, 2])
+  })
+
+  it('tells of each frame once what became of it, however many datagrams it took', () => {
+    const box = makeOutbox()
+    for (const value of [1, 2]) box.push(Uint8Array.of(value))
+    box.push(new Uint8Array(3_000).fill(3))
+    box.push(new Uint8Array(MAX_FRAME_BYTES).fill(4))
+    endTurn()
+    for (const [index, transmission] of sent.slice().entries()) transmission.done(index < 6)
+    while (timer !== null) tick()
+    expect(told).toEqual({ sent: 3, failed: 1 })
   })
 
   it('that is discarded sends what may leave at once, then no more, and leaves no timer', () => {

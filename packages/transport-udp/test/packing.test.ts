@@ -4,14 +4,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { decodeDatagram } from '../src/datagram.ts'
 import { packed } from './datagrams.ts'
-import { closeNodes, inject, introduce, openNode, openWiretap, settle } from './nodes.ts'
+import { closeNodes, introduce, openNode, openPuppet, openWithPuppet, settle } from './nodes.ts'
 
 afterEach(closeNodes)
 
 const key = new Uint8Array(32).fill(1)
 
-/** What a datagram has beside frames: a header, the id 'a', the number of frames, and the tag. */
-const overheadBytes = { plain: 7 + 1 + 1, signed: 7 + 1 + 1 + 16 }
+/** What a datagram has beside frames: a header, the id 'a', a stamp, the number of frames, and the tag. */
+const overheadBytes = { plain: 7 + 1 + 32 + 1, signed: 7 + 1 + 32 + 1 + 16 }
 
 const frameOf = (bytes: number, value: number): Uint8Array => {
   const frame = new Uint8Array(bytes)
@@ -37,7 +37,7 @@ describe('frames that are sent in one turn', () => {
   ])(
     '$count of $bytes bytes leave in as few datagrams of $size bytes as hold them, in order (signed: $isSigned)',
     async ({ count, bytes, size, isSigned }) => {
-      const tap = await openWiretap()
+      const tap = await openPuppet('b', isSigned ? key : null)
       const options = { maxDatagramBytes: size, ...(isSigned && { authentication: { sign: key } }) }
       const a = await openNode('a', { b: tap.address }, options)
       const frames = Array.from({ length: count }, (_, value) => frameOf(bytes, value))
@@ -53,7 +53,7 @@ describe('frames that are sent in one turn', () => {
   )
 
   it('leave together, though several callbacks of that turn sent them', async () => {
-    const tap = await openWiretap()
+    const tap = await openPuppet('b')
     const a = await openNode('a', { b: tap.address })
     const send = (value: number): void => a.transport.send('b', Uint8Array.of(value))
     await nextTurn()
@@ -65,7 +65,7 @@ describe('frames that are sent in one turn', () => {
   })
 
   it('leave apart for different peers', async () => {
-    const taps = [await openWiretap(), await openWiretap()] as const
+    const taps = [await openPuppet('b'), await openPuppet('c')] as const
     const a = await openNode('a', { b: taps[0].address, c: taps[1].address })
     for (const value of [1, 2, 3, 4]) a.transport.send(value < 3 ? 'b' : 'c', Uint8Array.of(value))
     await Promise.all(taps.map((tap) => tap.received(1)))
@@ -89,10 +89,10 @@ describe('frames that are sent in one turn', () => {
 
 describe('a datagram of several frames', () => {
   it('delivers no more once close() was called between two', async () => {
-    const closing = await openNode('b', { a: 'udp://127.0.0.1:9' })
+    const [closing, a] = await openWithPuppet('b', 'a')
     closing.arrivals.once('frame', () => void closing.transport.close())
     const arrived = once(closing.arrivals, 'frame')
-    await inject(closing.transport.address, [
+    await a.send(closing, [
       packed(
         'a',
         [1, 2, 3].map((n) => Uint8Array.of(n)),
@@ -115,15 +115,15 @@ describe('a datagram of several frames', () => {
     await arrived
     await closing.transport.close()
     expect(closing.inbox).toHaveLength(1)
-    expect(Object.values(closing.transport.stats())).toEqual([0, 0, 0, 0, 0, 0])
+    expect(Object.values(closing.transport.stats())).toEqual([0, 0, 0, 0, 0, 0, 0, 0])
   })
 
   it('delivers none when one is wrong, and is counted once', async () => {
-    const b = await openNode('b', { a: 'udp://127.0.0.1:9' })
+    const [b, a] = await openWithPuppet('b', 'a')
     const wrong = packed('a', [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)])
     wrong[wrong.byteLength - 2] = 2
     const arrived = once(b.arrivals, 'frame')
-    await inject(b.transport.address, [wrong, packed('a', [Uint8Array.of(4)])])
+    await a.send(b, [wrong, packed('a', [Uint8Array.of(4)])])
     await arrived
     expect(b.inbox.map(({ frame }) => frame)).toEqual([Uint8Array.of(4)])
     expect(b.transport.stats().malformedDatagrams).toBe(1)

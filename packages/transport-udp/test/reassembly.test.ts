@@ -11,7 +11,7 @@ import {
   PARTIAL_LIFETIME_MS,
 } from '../src/limits.ts'
 import { reassembly } from '../src/reassembly.ts'
-import { datagramsOf } from './datagrams.ts'
+import { datagramsOf, NO_STAMP } from './datagrams.ts'
 
 function fragmentsOf(sender: string, messageId: bigint, frame: Uint8Array): Fragment[] {
   return datagramsOf(sender, messageId, frame)
@@ -24,6 +24,7 @@ function fragmentOf(sender: string, messageId: number, count: number, size: numb
   const payload = new Uint8Array(size)
   return {
     type: 'fragment',
+    stamp: NO_STAMP,
     sender,
     messageId: BigInt(messageId),
     frameBytes: count * size,

@@ -9,7 +9,7 @@ import { browserChannel } from './browser-channel.ts'
 import type { BrowserWebSocketClass } from './browser-channel.ts'
 import { platformClock } from './clock.ts'
 import { DEFAULT_PING_INTERVAL_MS } from './limits.ts'
-import { newCounters } from './stats.ts'
+import { newTally } from './stats.ts'
 import { makeTransport } from './transport.ts'
 import type { WebSocketTransport } from './transport.ts'
 
@@ -48,7 +48,7 @@ export function webSocket(): WebSocketTransport {
     clock: platformClock,
     random: Math.random,
     pingIntervalMs: DEFAULT_PING_INTERVAL_MS,
-    counters: newCounters(),
+    tally: newTally(),
   })
 }
 

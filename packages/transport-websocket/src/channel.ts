@@ -2,6 +2,7 @@
  * A WebSocket, as everything but its two adapters sees it: ws-channel.ts for Node, and
  * browser-channel.ts for pages.
  */
+import type { PeerProblem } from '@paxos/core'
 
 /** A WebSocket. None of its functions throws. */
 export interface Channel {
@@ -38,6 +39,8 @@ export interface ChannelEvents {
   malformed(): void
   /** A sign of life that is no message. */
   alive(): void
+  /** What went wrong, for whoever has to say so. May be called several times, or never. */
+  failed(problem: PeerProblem): void
   /** It is closed. The last call, and the only one that is sure to come. */
   closed(): void
 }

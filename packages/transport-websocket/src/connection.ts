@@ -6,12 +6,14 @@
  *         └────────────┴──▶ cut ─────────────────┘
  */
 import { MAX_FRAME_BYTES } from '@paxos/core'
-import type { NodeId } from '@paxos/core'
+import type { NodeId, PeerProblem } from '@paxos/core'
 import type { Channel, CloseCode, Opener } from './channel.ts'
 import type { Clock } from './clock.ts'
 import { decodeHello, encodeHello } from './hello.ts'
 import { IDENTIFY_TIMEOUT_MS, MAX_UNANSWERED_PINGS } from './limits.ts'
-import type { Counters } from './stats.ts'
+import { SILENCE } from './problem.ts'
+import { REFUSALS } from './stats.ts'
+import type { Tally } from './stats.ts'
 
 /** One connection. */
 export interface Connection {
@@ -41,7 +43,7 @@ export interface ConnectionOptions {
   readonly isWelcome: (sender: NodeId) => boolean
   readonly pingIntervalMs: number
   readonly clock: Clock
-  readonly counters: Counters
+  readonly tally: Tally
   readonly events: ConnectionEvents
 }
 
@@ -58,10 +60,11 @@ export interface ConnectionEvents {
 
 /** Opens a connection, or goes on with one that was accepted. */
 export function connect(options: ConnectionOptions): Connection {
-  const { self, peer, isWelcome, pingIntervalMs, clock, counters, events } = options
+  const { self, peer, isWelcome, pingIntervalMs, clock, tally, events } = options
   let state: 'greeting' | 'identified' | 'retired' | 'cut' | 'closed' = 'greeting'
   let isWriting = false
   let isFailedDial = peer !== null
+  let problem: PeerProblem | null = null
   let unansweredPings = 0
   let stopTimer: (() => void) | null = null
   let resolveClosed: (() => void) | null = null
@@ -86,8 +89,14 @@ export function connect(options: ConnectionOptions): Connection {
     alive() {
       unansweredPings = 0
     },
+    failed(found) {
+      problem ??= found
+    },
     closed() {
-      if (isFailedDial) counters.failedDials += 1
+      if (isFailedDial && peer !== null) {
+        tally.counters.failedDials += 1
+        tally.records.fail(peer, problem ?? SILENCE)
+      }
       state = 'closed'
       stopTimer?.()
       events.closed()
@@ -130,7 +139,7 @@ export function connect(options: ConnectionOptions): Connection {
 
   function beat(): void {
     if (unansweredPings >= MAX_UNANSWERED_PINGS) {
-      counters.silentConnections += 1
+      tally.counters.silentConnections += 1
       end()
       return
     }
@@ -141,7 +150,8 @@ export function connect(options: ConnectionOptions): Connection {
 
   function refuse(counter: 'malformedMessages' | 'strangerConnections'): void {
     if (state === 'cut' || state === 'closed') return
-    counters[counter] += 1
+    problem ??= REFUSALS[counter]
+    tally.refuse(counter, peer)
     leave('cut', 4000)
   }
 

@@ -36,6 +36,12 @@ export const MAX_UNIDENTIFIED_BYTES = 1_024
  */
 export const MAX_UNIDENTIFIED_CONNECTIONS = 128
 
+/**
+ * What may wait to be written to a connection when a ping is answered; beyond that it is not. A
+ * batch and its overhead are written, and what is more is kept for a side that reads nothing.
+ */
+export const MAX_UNREAD_PONG_BYTES = 2 << 20
+
 /** How long connecting may take, from the first packet to the last hello: a slow link and TLS. */
 export const IDENTIFY_TIMEOUT_MS = 10_000
 
@@ -86,3 +92,15 @@ export const BROWSER_POLL_MS = 20
 
 /** What a browser may still have to write when the next batch is handed to it. */
 export const BROWSER_BUFFER_BYTES = 64 << 10
+
+/**
+ * Look-ups of names at one time. Each takes one of the four threads that Node.js has for files and
+ * all else; with a silent name server it keeps it for half a minute.
+ */
+export const MAX_LOOKUPS = 2
+
+/**
+ * How long close() waits for look-ups. They cannot be cancelled, and keep the process alive; a name
+ * server that is silent must not keep the node from closing all the same.
+ */
+export const CLOSE_LOOKUP_MS = 1_000

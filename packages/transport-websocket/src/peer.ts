@@ -22,7 +22,7 @@ import { connect } from './connection.ts'
 import type { Connection, ConnectionEvents } from './connection.ts'
 import { DIAL_PATIENCE_MS, MAX_BATCH_BYTES, MAX_CONNECTIONS_PER_PEER, STABLE_MS } from './limits.ts'
 import { outbox } from './outbox.ts'
-import type { Counters } from './stats.ts'
+import type { Tally } from './stats.ts'
 
 /** One peer. */
 export interface Peer {
@@ -53,14 +53,14 @@ export interface PeerOptions {
   readonly random: () => number
   /** Calls back at the end of this turn of the event loop. */
   readonly defer: (callback: () => void) => void
-  readonly counters: Counters
+  readonly tally: Tally
   /** Told of every connection that is dialled. */
   readonly onDialled: (connection: Connection) => void
 }
 
 /** A peer without a connection, which is dialled at once if it is ours to dial. */
 export function makePeer(options: PeerOptions): Peer {
-  const { self, id, opener, isHidden, receive, clock, defer, counters } = options
+  const { self, id, opener, isHidden, receive, clock, defer, tally } = options
   const decides = comesFirst(self, id)
   const patienceMs = decides || isHidden ? 0 : DIAL_PATIENCE_MS
   const frames = outbox()
@@ -93,7 +93,7 @@ export function makePeer(options: PeerOptions): Peer {
       isWelcome: () => false,
       pingIntervalMs: options.pingIntervalMs,
       clock,
-      counters,
+      tally,
       events: {
         identified() {
           dialling = null
@@ -121,18 +121,30 @@ export function makePeer(options: PeerOptions): Peer {
     if (decides) for (const older of connections) older.retire()
     connections.push(connection)
     if (connections.length > MAX_CONNECTIONS_PER_PEER) connections[0]?.terminate()
-    counters.droppedFrames += frames.expire(sinceMs)
+    dropped(frames.expire(sinceMs))
+    const record = tally.records.of(id)
+    record.isConnected = true
+    record.problem = null
     flushSoon()
     return {
-      frame: receive,
+      frame(frame) {
+        tally.records.of(id).received += 1
+        receive(frame)
+      },
       written: flushSoon,
       closed() {
         connections.splice(connections.indexOf(connection), 1)
+        tally.records.of(id).isConnected = connections.length > 0
         if (clock.now() - sinceMs >= STABLE_MS) delays.reset()
         flushSoon()
         dialAgain()
       },
     }
+  }
+
+  function dropped(count: number): void {
+    tally.counters.droppedFrames += count
+    tally.records.of(id).dropped += count
   }
 
   /** What is sent in one turn of the event loop leaves together. */
@@ -147,7 +159,9 @@ export function makePeer(options: PeerOptions): Peer {
     const newest = connections.findLast(({ isOpen }) => isOpen)
     if (newest === undefined || newest.isWriting) return
     const batch = frames.take(MAX_BATCH_BYTES)
-    if (batch.length > 0) newest.send(batch)
+    if (batch.length === 0) return
+    tally.records.of(id).sent += batch.length
+    newest.send(batch)
   }
 
   if (opener !== null && patienceMs === 0) dial(opener)
@@ -155,7 +169,7 @@ export function makePeer(options: PeerOptions): Peer {
   return {
     isDialable: opener !== null,
     push(frame) {
-      counters.droppedFrames += frames.push(frame, clock.now())
+      dropped(frames.push(frame, clock.now()))
       if (connections.length > 0) flushSoon()
     },
     adopt,

@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { TransportError } from '@paxos/core'
@@ -13,10 +13,12 @@ import { WebSocketServer } from 'ws'
 import { formatAddress } from './address.ts'
 import type { WebSocketAddress } from './address.ts'
 import { IDENTIFY_TIMEOUT_MS, MAX_HEADER_BYTES } from './limits.ts'
-import type { Counters } from './stats.ts'
+import { problemOf } from './problem.ts'
+import type { Tally } from './stats.ts'
 import { isCertified } from './tls.ts'
 import type { Credentials } from './tls.ts'
 import type { Listener, Visitor } from './transport.ts'
+import { EXPIRED, watchPeer } from './validity.ts'
 import { waitingRoom } from './waiting-room.ts'
 import { maxPayload, wsChannel } from './ws-channel.ts'
 
@@ -26,7 +28,7 @@ export interface ServeOptions {
   /** For `wss:`, and only then. */
   readonly credentials: Credentials | null
   readonly accept: (visitor: Visitor) => void
-  readonly counters: Counters
+  readonly tally: Tally
 }
 
 const SERVER_OPTIONS: ServerOptions = {
@@ -35,26 +37,40 @@ const SERVER_OPTIONS: ServerOptions = {
   requestTimeout: IDENTIFY_TIMEOUT_MS,
 }
 
+/** A listener whose certificates can be replaced. */
+export interface SecureListener extends Listener {
+  /** Connections from now on are shown these. Not without TLS. */
+  renew(credentials: Credentials): void
+}
+
 /** Listens on `address`. Rejects with TransportError. */
-export async function serve(options: ServeOptions): Promise<Listener> {
-  const { address, credentials, accept, counters } = options
+export async function serve(options: ServeOptions): Promise<SecureListener> {
+  const { address, credentials, accept, tally } = options
   const server = makeServer(credentials)
   const upgrader = new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
+    autoPong: false,
     maxPayload,
   })
-  const room = waitingRoom(() => (counters.unidentifiedConnections += 1))
+  const room = waitingRoom(() => tally.refuse('unidentifiedConnections', null))
   server.on('connection', (socket: Socket) => room.enter(socket))
   server.on('request', refuseRequest)
-  server.on('clientError', (_, socket) => {
-    counters.failedHandshakes += 1
+  server.on('clientError', (error: unknown, socket: Socket) => {
+    const problem = problemOf(error)
+    tally.refuse('failedHandshakes', null, problem.reason === 'credentials' ? problem : undefined)
     socket.destroy()
   })
   server.on('upgrade', (request: IncomingMessage, stream, head) => {
     upgrader.handleUpgrade(request, stream, head, (ws) => {
       const { socket } = request
+      if (socket instanceof TLSSocket) {
+        watchPeer(socket, () => {
+          tally.records.warn({ peer: null, ...EXPIRED })
+          socket.destroy()
+        })
+      }
       accept({
         open: (events) => wsChannel({ ws, socket, events, onTrusted: () => room.leave(socket) }),
         provesToBe: (id) =>
@@ -66,6 +82,9 @@ export async function serve(options: ServeOptions): Promise<Listener> {
   await listen(server, address)
   return {
     address: boundAddress(server, address),
+    renew(next) {
+      if (server instanceof SecureServer) server.setSecureContext(next.options)
+    },
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       room.clear()

@@ -9,6 +9,8 @@ import { checkServerIdentity, createSecureContext } from 'node:tls'
 import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from 'node:tls'
 import { InvalidArgumentError, TransportError } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
+import { refuseUnknown } from './options.ts'
+import { requireValid } from './validity.ts'
 
 /** What a node shows to its peers, and what it asks of them. All in PEM. */
 export interface TlsOptions {
@@ -43,6 +45,7 @@ export interface Credentials {
 
 /** Throws InvalidArgumentError for options of the wrong type. */
 export function requireTlsOptions(options: TlsOptions): TlsOptions {
+  refuseUnknown('tls', options, ['ca', 'cert', 'key', 'passphrase', 'mutual'])
   const { ca, cert, key, passphrase, mutual } = options
   for (const [name, value] of Object.entries({ cert, key, ca: ca ?? '' })) {
     if (typeof value === 'string' || value instanceof Uint8Array) continue
@@ -57,24 +60,45 @@ export function requireTlsOptions(options: TlsOptions): TlsOptions {
   return options
 }
 
-/** Reads certificates. Throws TransportError (ERR_PAXOS_CREDENTIALS). */
-export function loadCredentials(tls: TlsOptions): Credentials {
+/**
+ * Reads certificates. Throws TransportError (ERR_PAXOS_CREDENTIALS), for one that has expired or is
+ * not that of `id` as well; `null` is any.
+ */
+export function loadCredentials(tls: TlsOptions, id: NodeId | null): Credentials {
   const options = {
     cert: Buffer.from(tls.cert),
     key: Buffer.from(tls.key),
     ...(tls.ca === undefined ? {} : { ca: Buffer.from(tls.ca) }),
     ...(tls.passphrase === undefined ? {} : { passphrase: tls.passphrase }),
   }
+  let context: SecureContext
   try {
+    void new X509Certificate(options.cert)
     // What is no certificate would be skipped without a word, and nobody trusted.
     if (options.ca !== undefined) void new X509Certificate(options.ca)
-    return { options, context: createSecureContext(options), mutual: tls.mutual ?? true }
+    context = createSecureContext(options)
   } catch (cause) {
     throw credentialsError(
       'The certificate, its key or the authority cannot be read, or do not belong together. Give PEM that does, and the passphrase of an encrypted key.',
       { cause },
     )
   }
+  const mutual = tls.mutual ?? true
+  requireValid(tls)
+  if (mutual && id !== null) requireOwnName(tls.cert, id)
+  return { options, context, mutual }
+}
+
+function requireOwnName(cert: string | Uint8Array, id: NodeId): void {
+  const { subject } = new X509Certificate(Buffer.from(cert)).toLegacyObject()
+  const commonName: unknown = subject?.CN
+  if (commonName === id) return
+  const says =
+    typeof commonName === 'string' ? `is for '${commonName}'` : 'has no single common name'
+  throw credentialsError(
+    `The certificate ${says}, and its peers would refuse node '${id}'. Give it a certificate whose ` +
+      'only common name is its id, or set tls.mutual to false on all nodes.',
+  )
 }
 
 /** An error about what may not be used, and never what it is. */
@@ -101,7 +125,10 @@ export function clientOptions(
       const problem = checkServerIdentity(host, certificate)
       if (problem !== undefined || !mutual || isCertificateOf(certificate, peer)) return problem
       onWrongCertificate()
-      return new Error('The common name of the certificate is not the id of the peer.')
+      return Object.assign(
+        new Error('The common name of the certificate is not the id of the peer.'),
+        { code: 'ERR_TLS_COMMON_NAME' },
+      )
     },
   }
 }

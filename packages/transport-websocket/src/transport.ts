@@ -3,7 +3,7 @@
  * peer, or what it sends, throw into the node, and never deliver after close.
  */
 import { FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
-import type { NodeId, Transport, TransportOpen } from '@paxos/core'
+import type { NodeId, Transport, TransportFigures, TransportOpen } from '@paxos/core'
 import type { Opener } from './channel.ts'
 import type { Clock } from './clock.ts'
 import { connect } from './connection.ts'
@@ -11,20 +11,22 @@ import type { Connection } from './connection.ts'
 import { isCarriable, requireId } from './hello.ts'
 import { makePeer } from './peer.ts'
 import type { Peer, PeerConnection } from './peer.ts'
-import type { Counters, WebSocketStats } from './stats.ts'
+import type { Tally, WebSocketStats } from './stats.ts'
 
 /** A transport, and what it counted. */
 export interface WebSocketTransport extends Transport {
   /** What went wrong so far: a copy. */
   stats(): WebSocketStats
+  /** As in the contract; always there. */
+  figures(): TransportFigures
 }
 
 /** What a platform brings: how it listens and dials. */
 export interface Platform {
   /** Whether nobody can dial us. */
   readonly isHidden: boolean
-  /** Rejects with TransportError, and then leaves nothing open. */
-  listen(address: string, accept: (visitor: Visitor) => void): Promise<Listener>
+  /** Listens for the node `id`. Rejects with TransportError, and then leaves nothing open. */
+  listen(address: string, accept: (visitor: Visitor) => void, id: NodeId): Promise<Listener>
   /** Dials `peer`; `null` when its address is none that we could dial. */
   opener(address: string, peer: NodeId): Opener | null
   /** Calls back at the end of this turn of the event loop. */
@@ -33,7 +35,7 @@ export interface Platform {
   /** Returns numbers from 0 up to, but not including, 1. */
   readonly random: () => number
   readonly pingIntervalMs: number
-  readonly counters: Counters
+  readonly tally: Tally
 }
 
 /** Where peers can dial us. */
@@ -62,7 +64,7 @@ interface Session {
 
 /** A transport that is not open yet. */
 export function makeTransport(platform: Platform): WebSocketTransport {
-  const { clock, random, defer, pingIntervalMs, counters } = platform
+  const { clock, random, defer, pingIntervalMs, tally } = platform
   const peers = new Map<NodeId, Peer & { readonly address: string }>()
   const connections = new Set<Connection>()
   let state: 'new' | 'opening' | 'open' | 'closed' = 'new'
@@ -71,10 +73,11 @@ export function makeTransport(platform: Platform): WebSocketTransport {
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
 
-  async function start({ id, listen, peers: book, receive }: TransportOpen): Promise<void> {
+  async function start({ id, listen, peers: book, receive, warn }: TransportOpen): Promise<void> {
     try {
       requireId(id)
-      const listener = await platform.listen(listen, (visitor) => accept(id, visitor))
+      tally.records.listen(warn)
+      const listener = await platform.listen(listen, (visitor) => accept(id, visitor), id)
       if (isClosed()) {
         await listener.close()
         throw stateError('It was closed while it opened. Make another one.')
@@ -99,6 +102,7 @@ export function makeTransport(platform: Platform): WebSocketTransport {
     for (const [id, peer] of peers) {
       if (book.get(id) !== peer.address) forget(id, peer)
     }
+    tally.records.retain([...book.keys()].filter((id) => id !== session?.id))
     for (const [id, address] of book) {
       // As with a malformed address, an id that no hello can carry is no error.
       if (id !== session.id && !peers.has(id) && isCarriable(id)) addPeer(session, id, address)
@@ -111,17 +115,25 @@ export function makeTransport(platform: Platform): WebSocketTransport {
   }
 
   function addPeer({ id: self, receive }: Session, id: NodeId, address: string): void {
+    const opener = platform.opener(address, id)
+    // A page has no address, and is no problem.
+    if (opener === null && address !== '') {
+      tally.records.fail(id, {
+        reason: 'address',
+        message: `'${address}' cannot be dialled. Write ws://host:port, or wss: where there are certificates.`,
+      })
+    }
     const peer = makePeer({
       self,
       id,
-      opener: platform.opener(address, id),
+      opener,
       isHidden: platform.isHidden,
       receive: (frame) => receive(id, frame),
       pingIntervalMs,
       clock,
       random,
       defer,
-      counters,
+      tally,
       onDialled: keepUntilClosed,
     })
     peers.set(id, { ...peer, address })
@@ -141,7 +153,7 @@ export function makeTransport(platform: Platform): WebSocketTransport {
       isWelcome: (sender) => isWelcome(sender, visitor),
       pingIntervalMs,
       clock,
-      counters,
+      tally,
       events: {
         identified: (sender) => (events = peers.get(sender)?.adopt(connection) ?? null),
         frame: (frame) => events?.frame(frame),
@@ -159,11 +171,11 @@ export function makeTransport(platform: Platform): WebSocketTransport {
   function isWelcome(sender: NodeId, { isPage, provesToBe }: Visitor): boolean {
     const peer = peers.get(sender)
     if (peer === undefined || (isPage && peer.isDialable)) {
-      counters.strangerConnections += 1
+      tally.refuse('strangerConnections', null)
       return false
     }
     if (provesToBe(sender)) return true
-    counters.wrongCertificates += 1
+    tally.refuse('wrongCertificates', sender)
     return false
   }
 
@@ -203,7 +215,8 @@ export function makeTransport(platform: Platform): WebSocketTransport {
       closing ??= shut()
       return closing
     },
-    stats: () => ({ ...counters }),
+    figures: () => tally.records.figures(),
+    stats: () => ({ ...tally.counters }),
   }
 }
 

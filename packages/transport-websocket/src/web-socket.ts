@@ -2,17 +2,21 @@
  * The transport for Node.js: listens and dials with `ws`.
  */
 import { InvalidArgumentError, TransportError } from '@paxos/core'
-import type { Transport } from '@paxos/core'
+import type { NodeId, Transport } from '@paxos/core'
 import { parseAddress, requireAddress } from './address.ts'
 import { platformClock } from './clock.ts'
-import { dialler, makeLookups } from './dial.ts'
+import { dialler } from './dial.ts'
 import { DEFAULT_PING_INTERVAL_MS, MAX_PING_INTERVAL_MS, MIN_PING_INTERVAL_MS } from './limits.ts'
+import { makeLookups } from './lookups.ts'
+import { refuseUnknown } from './options.ts'
 import { serve } from './server.ts'
-import { newCounters } from './stats.ts'
+import type { SecureListener } from './server.ts'
+import { newTally } from './stats.ts'
 import { credentialsError, loadCredentials, requireTlsOptions } from './tls.ts'
 import type { Credentials, TlsOptions } from './tls.ts'
 import { makeTransport } from './transport.ts'
 import type { WebSocketTransport } from './transport.ts'
+import { watchOwn } from './validity.ts'
 
 /** How a transport is made. */
 export interface WebSocketOptions {
@@ -25,26 +29,55 @@ export interface WebSocketOptions {
   readonly pingIntervalMs?: number
 }
 
-/** A transport that is not open yet. Throws InvalidArgumentError for options that cannot work. */
-export function webSocket(options: WebSocketOptions = {}): WebSocketTransport {
-  const tls = options.tls === undefined ? null : requireTlsOptions(options.tls)
+/** A transport whose certificates can be replaced. */
+export interface NodeWebSocketTransport extends WebSocketTransport {
+  /**
+   * Shows and asks for other certificates from now on. Connections that stand go on with those that
+   * they began with, until the peer's ends. Throws TransportError (ERR_PAXOS_CREDENTIALS) for
+   * certificates that cannot be used and where there were none, and InvalidArgumentError for another
+   * `mutual`: then nothing changes.
+   */
+  reload(tls: TlsOptions): void
+}
+
+/**
+ * A transport that is not open yet. Throws InvalidArgumentError for options that cannot work, or are
+ * not known.
+ */
+export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTransport {
+  refuseUnknown('webSocket()', options, ['tls', 'pingIntervalMs'])
+  let tls = options.tls === undefined ? null : requireTlsOptions(options.tls)
   const pingIntervalMs = requireInterval(options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS)
-  const counters = newCounters()
+  const tally = newTally()
   const lookups = makeLookups()
   let credentials: Credentials | null = null
+  let listener: SecureListener | null = null
+  /** Whose certificates they are; not known before it opens. */
+  let ownId: NodeId | null = null
+  let stopWatch: (() => void) | null = null
 
-  return makeTransport({
+  function watch(own: TlsOptions): void {
+    stopWatch?.()
+    stopWatch = watchOwn(own, tally.records.warn)
+  }
+
+  const transport = makeTransport({
     isHidden: false,
-    async listen(listen, accept) {
+    async listen(listen, accept, id) {
       const address = requireAddress(listen)
       requireSameKind(address.secure, tls)
-      credentials = tls === null ? null : loadCredentials(tls)
-      const listener = await serve({ address, credentials, accept, counters })
+      ownId = id
+      credentials = tls === null ? null : loadCredentials(tls, id)
+      const bound = await serve({ address, credentials, accept, tally })
+      listener = bound
+      if (tls !== null) watch(tls)
       return {
-        address: listener.address,
+        address: bound.address,
         async close() {
-          await listener.close()
-          await lookups.settled()
+          listener = null
+          stopWatch?.()
+          await bound.close()
+          await lookups.close()
         },
       }
     },
@@ -53,14 +86,40 @@ export function webSocket(options: WebSocketOptions = {}): WebSocketTransport {
       if (address === null || address.port === 0) return null
       // Neither in the clear to whom expects TLS, nor the reverse.
       if (address.secure !== (credentials !== null)) return null
-      return dialler({ address, credentials, peer, lookups, counters })
+      return dialler({ address, credentials: () => credentials, peer, lookups, tally })
     },
     defer: setImmediate,
     clock: platformClock,
     random: Math.random,
     pingIntervalMs,
-    counters,
+    tally,
   })
+  return {
+    open: (open) => transport.open(open),
+    get address() {
+      return transport.address
+    },
+    setPeers: (peers) => transport.setPeers(peers),
+    send: (to, frame) => transport.send(to, frame),
+    figures: () => transport.figures(),
+    stats: () => transport.stats(),
+    close: () => transport.close(),
+    reload(next) {
+      if (tls === null) {
+        throw credentialsError('There are no certificates to replace. Give tls from the beginning.')
+      }
+      const checked = requireTlsOptions(next)
+      if ((checked.mutual ?? true) !== (tls.mutual ?? true)) {
+        throw new InvalidArgumentError('tls.mutual cannot change while a node runs. Restart it.')
+      }
+      const loaded = loadCredentials(checked, ownId)
+      tls = checked
+      if (listener === null) return
+      credentials = loaded
+      listener.renew(loaded)
+      watch(checked)
+    },
+  }
 }
 
 /**

@@ -5,10 +5,14 @@
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import type { Channel, ChannelEvents, CloseCode } from './channel.ts'
-import { CLOSE_TIMEOUT_MS, MAX_UNIDENTIFIED_BYTES } from './limits.ts'
+import { problemOf } from './problem.ts'
+import { CLOSE_TIMEOUT_MS, MAX_UNIDENTIFIED_BYTES, MAX_UNREAD_PONG_BYTES } from './limits.ts'
 
 /** What both sides tell `ws`. A frame is one message, as it is. */
 export { MAX_FRAME_BYTES as maxPayload } from '@paxos/core'
+
+/** The other side has refused: see CloseCode. */
+const REFUSED: CloseCode = 4000
 
 /** What a channel is made of. */
 export interface WsChannelOptions {
@@ -35,13 +39,24 @@ export function wsChannel({ ws, socket, events, onTrusted }: WsChannelOptions): 
     if (isBinary && data instanceof ArrayBuffer) events.message(new Uint8Array(data))
     else events.malformed()
   })
-  ws.on('ping', () => events.alive())
+  ws.on('ping', (data) => {
+    events.alive()
+    // `ws` itself would keep an answer to each for whoever reads none.
+    if (socket.writableLength <= MAX_UNREAD_PONG_BYTES) ws.pong(data)
+  })
   ws.on('pong', () => events.alive())
   ws.on('error', (error) => {
     // Others are errors of the network: the peer is gone.
     if ('code' in error && String(error.code).startsWith('WS_ERR_')) events.malformed()
+    else events.failed(problemOf(error))
   })
-  ws.on('close', () => {
+  ws.on('close', (code) => {
+    if (code === REFUSED) {
+      events.failed({
+        reason: 'refused',
+        message: 'The peer does not let this node in. Does it know it?',
+      })
+    }
     clearTimeout(closeTimer)
     events.closed()
   })

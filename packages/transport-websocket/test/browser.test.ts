@@ -260,6 +260,7 @@ function script(): { readonly events: ChannelEvents; readonly told: string[] } {
     opened: () => void told.push('opened'),
     message: (bytes) => void told.push(`message ${bytes.join(' ')}`),
     malformed: () => void told.push('malformed'),
+    failed: ({ reason }) => void told.push(reason),
     alive: () => void told.push('alive'),
     closed: () => void told.push('closed'),
   }

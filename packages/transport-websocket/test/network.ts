@@ -7,7 +7,7 @@ import type { NodeId } from '@paxos/core'
 import type { Channel, ChannelEvents } from '../src/channel.ts'
 import type { Clock } from '../src/clock.ts'
 import { DEFAULT_PING_INTERVAL_MS, IDENTIFY_TIMEOUT_MS } from '../src/limits.ts'
-import { newCounters } from '../src/stats.ts'
+import { newTally } from '../src/stats.ts'
 import { makeTransport } from '../src/transport.ts'
 import type { Platform, Visitor, WebSocketTransport } from '../src/transport.ts'
 
@@ -242,7 +242,7 @@ export function network(random: () => number): Network {
       },
       random,
       pingIntervalMs: DEFAULT_PING_INTERVAL_MS,
-      counters: newCounters(),
+      tally: newTally(),
     }
     return makeTransport(platform)
   }

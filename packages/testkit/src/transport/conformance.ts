@@ -11,7 +11,7 @@ import { active, nothingMoreThan } from '../active.ts'
 import { bytes, filled, isEqual } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
 import type { Runner } from '../runner.ts'
-import { ignore, introduce, inWorld, reach, retainedBytes, settle } from './world.ts'
+import { ignore, introduce, inWorld, reach, reachProblem, retainedBytes, settle } from './world.ts'
 import type { TransportHarness, World } from './world.ts'
 
 const IDS = [
@@ -369,6 +369,82 @@ export function transportConformance(
     )
   })
 
+  describe('figures, where there are any,', () => {
+    scenario(
+      'have one for each peer of the address book, and none for this node',
+      async (world) => {
+        const [a, b] = await world.openPair()
+        if (a.transport.figures === undefined) return
+        await settle(a, b)
+        assert.deepEqual([...a.transport.figures().peers.keys()], ['b'])
+        const book = [
+          ['a', a.transport.address],
+          ['b', b.transport.address],
+          ['down', world.harness.deserted],
+          ['nonsense', world.harness.malformed.at(-1) ?? ''],
+        ] as const
+        a.transport.setPeers(new Map(book))
+        const known = [...a.transport.figures().peers.keys()].toSorted()
+        assert.deepEqual(known, ['b', 'down', 'nonsense'])
+        assert.equal(a.transport.figures().peers.get('nonsense')?.problem?.reason, 'address')
+        a.transport.setPeers(new Map())
+        assert.equal(a.transport.figures().peers.size, 0)
+      },
+    )
+
+    scenario('count what was sent and delivered', async ({ openPair }) => {
+      const [a, b] = await openPair()
+      if (a.transport.figures === undefined || b.transport.figures === undefined) return
+      for (const length of [1, 5_000, 100_000]) {
+        a.transport.send('b', filled(length))
+        await b.received(filled(length))
+      }
+      await settle(b, a)
+      const [toB, toA] = [
+        a.transport.figures().peers.get('b'),
+        b.transport.figures().peers.get('a'),
+      ]
+      assert.deepEqual([toB?.sent, toB?.received, toB?.dropped], [3, 1, 0])
+      assert.deepEqual([toA?.sent, toA?.received, toA?.dropped], [1, 3, 0])
+      assert.deepEqual([toB?.problem, toA?.problem], [null, null])
+      assert.notEqual(toB?.isConnected, false)
+      assert.deepEqual([a.transport.figures().refused, b.transport.figures().refused], [{}, {}])
+    })
+
+    scenario(
+      'name the problem with a peer where nobody is, which is told, until it is there',
+      async ({ openNode, openPair }) => {
+        const [a, b] = await openPair()
+        const figures = a.transport.figures?.bind(a.transport)
+        if (figures === undefined) return
+        await settle(a, b)
+        await b.transport.close()
+        a.transport.setPeers(new Map())
+        a.transport.setPeers(new Map([['b', b.transport.address]]))
+        await reachProblem(a, 'b')
+        assert.ok(a.warnings.some(({ peer }) => peer === 'b'))
+        assert.notEqual(figures().peers.get('b')?.isConnected, true)
+        const again = await openNode('b', b.transport.address)
+        introduce(a, again)
+        await reach(a, again, bytes(1))
+        await reach(again, a, bytes(2))
+        assert.equal(figures().peers.get('b')?.problem, null)
+      },
+    )
+
+    scenario('count strangers, who are told of', async ({ openThree }) => {
+      const [a, b, c] = await openThree()
+      const figures = b.transport.figures?.bind(b.transport)
+      if (figures === undefined) return
+      introduce(a, b)
+      const told = once(b.events, 'warning')
+      c.transport.send('b', bytes(1))
+      await told
+      assert.ok(sum(Object.values(figures().refused)) > 0)
+      assert.ok(b.warnings.every(({ message }) => message.length > 0))
+    })
+  })
+
   describe('a slow receiver', () => {
     scenario(
       'of 10,000 frames costs the sender bounded memory, and what is dropped is the oldest',
@@ -395,4 +471,8 @@ export function transportConformance(
 
 function numberOf(frame: Uint8Array): number {
   return new DataView(frame.buffer, frame.byteOffset).getUint32(0)
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }

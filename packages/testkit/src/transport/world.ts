@@ -5,7 +5,7 @@
 import { EventEmitter, once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { NodeId, Transport } from '@paxos/core'
+import type { NodeId, Transport, TransportWarning } from '@paxos/core'
 import { isEqual } from '../bytes.ts'
 
 /** What a transport has to bring along to be tested. A new one is made for each scenario. */
@@ -25,6 +25,10 @@ export interface TestNode {
   readonly id: NodeId
   readonly transport: Transport
   readonly inbox: { readonly from: NodeId; readonly frame: Uint8Array }[]
+  /** What the transport warned of. */
+  readonly warnings: TransportWarning[]
+  /** Emits 'frame' and 'warning'. */
+  readonly events: EventEmitter
   /** Resolves once a frame in the inbox is equal to `frame`. */
   readonly received: (frame: Uint8Array) => Promise<void>
 }
@@ -58,11 +62,16 @@ export async function inWorld(
       inbox.push({ from, frame })
       arrivals.emit('frame')
     }
-    await transport.open({ id, listen, peers: new Map(), receive })
+    const warnings: TransportWarning[] = []
+    const warn = (warning: TransportWarning): void => {
+      warnings.push(warning)
+      arrivals.emit('warning')
+    }
+    await transport.open({ id, listen, peers: new Map(), receive, warn })
     async function received(frame: Uint8Array): Promise<void> {
       while (!inbox.some((entry) => isEqual(entry.frame, frame))) await once(arrivals, 'frame')
     }
-    return { id, transport, inbox, received }
+    return { id, transport, inbox, warnings, events: arrivals, received }
   }
   async function openPair(): Promise<readonly [TestNode, TestNode]> {
     const nodes = [await openNode('a'), await openNode('b')] as const
@@ -109,6 +118,18 @@ export async function reach(from: TestNode, to: TestNode, frame: Uint8Array): Pr
   send()
   try {
     await to.received(frame)
+  } finally {
+    clearInterval(again)
+  }
+}
+
+/** Sends to `peer` again and again until the figures name a problem with it. */
+export async function reachProblem({ transport, events }: TestNode, peer: NodeId): Promise<void> {
+  const send = (): void => transport.send(peer, Uint8Array.of(0))
+  const again = setInterval(send, RESEND_AFTER_MS)
+  send()
+  try {
+    while (transport.figures?.().peers.get(peer)?.problem === null) await once(events, 'warning')
   } finally {
     clearInterval(again)
   }

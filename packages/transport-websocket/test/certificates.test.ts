@@ -1,0 +1,218 @@
+/** Certificates in the life of a deployment: they end, are about to, and are replaced. */
+import { once } from 'node:events'
+import { connect } from 'node:tls'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { InvalidArgumentError, TransportError } from '@paxos/core'
+import type { TransportWarning } from '@paxos/core'
+import { testAuthority } from '@paxos/testkit/certificates'
+import type { CertificateSubject } from '@paxos/testkit/certificates'
+import { webSocket } from '@paxos/transport-websocket'
+import type { TlsOptions } from '@paxos/transport-websocket'
+import { parseAddress } from '../src/address.ts'
+import { at } from '../src/timer.ts'
+import { requireValid, watchOwn } from '../src/validity.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1_000
+const listen = 'wss://127.0.0.1:0'
+const DESERTED = 'wss://127.0.0.1:9'
+
+const authority = await testAuthority()
+const otherAuthority = await testAuthority()
+const opened: { close(): Promise<void> }[] = []
+
+afterEach(async () => {
+  vi.useRealTimers()
+  for (const transport of opened.splice(0)) await transport.close()
+})
+
+async function tlsOf(subject: CertificateSubject): Promise<TlsOptions & { readonly cert: string }> {
+  return { ca: authority.ca, ...(await authority.issue(subject)) }
+}
+
+function make(tls?: TlsOptions): ReturnType<typeof webSocket> {
+  const transport = webSocket(tls === undefined ? {} : { tls })
+  opened.push(transport)
+  return transport
+}
+
+interface Open {
+  readonly transport: ReturnType<typeof webSocket>
+  readonly warnings: TransportWarning[]
+  /** Resolves with the next warning. */
+  readonly warned: () => Promise<TransportWarning>
+}
+
+async function open(id: string, tls: TlsOptions, peers: Record<string, string>): Promise<Open> {
+  const transport = make(tls)
+  const warnings: TransportWarning[] = []
+  const tell: ((warning: TransportWarning) => void)[] = []
+  await transport.open({
+    id,
+    listen,
+    peers: new Map(Object.entries(peers)),
+    receive() {},
+    warn(warning) {
+      warnings.push(warning)
+      for (const resolve of tell.splice(0)) resolve(warning)
+    },
+  })
+  return { transport, warnings, warned: () => new Promise((resolve) => void tell.push(resolve)) }
+}
+
+/** The serial number of the certificate that a node shows. */
+async function shownBy({ transport }: Open, own: TlsOptions): Promise<string> {
+  const { port = 0 } = parseAddress(transport.address) ?? {}
+  const { ca = '', cert, key } = own
+  const credentials = { ca: Buffer.from(ca), cert: Buffer.from(cert), key: Buffer.from(key) }
+  const socket = connect({
+    host: '127.0.0.1',
+    port,
+    ...credentials,
+    ALPNProtocols: ['h2', 'http/1.1'],
+  })
+  socket.on('error', () => {})
+  await once(socket, 'secureConnect')
+  const { serialNumber } = socket.getPeerCertificate()
+  socket.destroy()
+  return serialNumber
+}
+
+describe('a certificate', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+  })
+
+  it('that has expired, or is not valid yet, is refused at start, and the error says when', async () => {
+    const tls = await tlsOf({ commonName: 'a' })
+    const now = Date.now()
+    requireValid(tls)
+    for (const [atMs, message] of [
+      [now + 2 * DAY_MS, /expired on .*Renew it/],
+      [now - 2 * DAY_MS, /valid from .* set the clock/],
+    ] as const) {
+      vi.setSystemTime(atMs)
+      expect(() => requireValid(tls)).toThrow(TransportError)
+      expect(() => requireValid(tls)).toThrow(message)
+    }
+  })
+
+  it('is warned of a week before it ends, and when it does, however far that is', async () => {
+    const tls = await tlsOf({ commonName: 'a', lastsMs: 100 * DAY_MS })
+    const said: string[] = []
+    watchOwn(tls, ({ message }) => said.push(message))
+    vi.advanceTimersByTime(92 * DAY_MS)
+    expect(said).toEqual([])
+    vi.advanceTimersByTime(2 * DAY_MS)
+    expect(said).toEqual([expect.stringMatching(/expires on/)])
+    vi.advanceTimersByTime(7 * DAY_MS)
+    expect(said).toEqual([expect.anything(), expect.stringMatching(/has expired/)])
+  })
+
+  it('is not watched any more once the watch is ended', async () => {
+    const said: unknown[] = []
+    const stop = watchOwn(await tlsOf({ commonName: 'a', lastsMs: 20 * DAY_MS }), (warning) =>
+      said.push(warning),
+    )
+    stop()
+    vi.advanceTimersByTime(30 * DAY_MS)
+    expect([said, vi.getTimerCount()]).toEqual([[], 0])
+  })
+
+  it('by another authority than those that the node trusts is warned of at start', async () => {
+    const said: string[] = []
+    const foreign = {
+      ...(await tlsOf({ commonName: 'a', lastsMs: 20 * DAY_MS })),
+      ca: otherAuthority.ca,
+    }
+    watchOwn(foreign, ({ message }) => said.push(message))
+    expect(said).toEqual([expect.stringMatching(/none of the authorities/)])
+    watchOwn({ ...foreign, ca: `${otherAuthority.ca}\n${authority.ca}` }, ({ message }) =>
+      said.push(message),
+    )
+    expect(said).toHaveLength(1)
+  })
+
+  it('may last longer than a timer of the platform can wait', () => {
+    let calls = 0
+    at(Date.now() + 100 * DAY_MS, () => (calls += 1))
+    vi.advanceTimersByTime(99 * DAY_MS)
+    expect(calls).toBe(0)
+    vi.advanceTimersByTime(DAY_MS)
+    expect([calls, vi.getTimerCount()]).toEqual([1, 0])
+  })
+})
+
+describe('a connection', () => {
+  it.each([
+    ['dialled', 'a', 'b'],
+    ['was dialled by', 'b', 'a'],
+  ])(
+    'ends when the certificate of the peer that it %s ends, and that is told',
+    async (_, lasting, short) => {
+      const forLasting = await tlsOf({ commonName: lasting })
+      const forShort = await tlsOf({ commonName: short, lastsMs: 3_000 })
+      // The one with the smaller id dials.
+      const b = await open('b', lasting === 'b' ? forLasting : forShort, { a: DESERTED })
+      const a = await open('a', lasting === 'a' ? forLasting : forShort, { b: b.transport.address })
+      const watching = lasting === 'a' ? a : b
+      const peer = lasting === 'a' ? 'b' : 'a'
+      const isConnected = (): boolean | null | undefined =>
+        watching.transport.figures().peers.get(peer)?.isConnected
+      while (isConnected() !== true) await new Promise(setImmediate)
+      while (!watching.warnings.some(({ message }) => /connected peer has expired/.test(message))) {
+        await watching.warned()
+      }
+      while (isConnected() === true) await new Promise(setImmediate)
+    },
+  )
+})
+
+describe('reload()', () => {
+  it('shows the new certificate from then on, and trusts the new authorities', async () => {
+    const own = await tlsOf({ commonName: 'b' })
+    const b = await open('b', own, { a: DESERTED })
+    const client = await tlsOf({ commonName: 'a' })
+    const before = await shownBy(b, client)
+    const both = `${authority.ca}\n${otherAuthority.ca}`
+    b.transport.reload({ ca: both, ...(await otherAuthority.issue({ commonName: 'b' })) })
+    const after = await shownBy(b, { ...client, ca: both })
+    expect(after).not.toBe(before)
+    const a = await open(
+      'a',
+      { ca: both, ...(await otherAuthority.issue({ commonName: 'a' })) },
+      { b: b.transport.address },
+    )
+    while (a.transport.figures().peers.get('b')?.isConnected !== true)
+      await new Promise(setImmediate)
+  })
+
+  it('of what cannot be used says so, and changes nothing', async () => {
+    const own = await tlsOf({ commonName: 'b' })
+    const b = await open('b', own, { a: DESERTED })
+    const client = await tlsOf({ commonName: 'a' })
+    const before = await shownBy(b, client)
+    const [expired, another] = [
+      await tlsOf({ commonName: 'b', expired: true }),
+      await tlsOf({ commonName: 'c' }),
+    ]
+    expect(() => b.transport.reload(expired)).toThrow(TransportError)
+    expect(() => b.transport.reload(another)).toThrow(/is for 'c'/)
+    expect(() => b.transport.reload({ ...own, key: 'no key' })).toThrow(TransportError)
+    expect(() => b.transport.reload({ ...own, mutual: false })).toThrow(InvalidArgumentError)
+    expect(await shownBy(b, client)).toBe(before)
+    expect(() => make().reload(own)).toThrow(/no certificates to replace/)
+  })
+})
+
+describe('an option', () => {
+  it.each([
+    [{ tsl: {} }, /Unknown option 'tsl'/],
+    [{ tls: { cert: '', key: '', certs: '' } }, /Unknown option 'certs'/],
+    [null, /must be an object/],
+  ])('that is not known is refused by name: %j', (options, message) => {
+    // As a caller without types would.
+    const call = (): unknown => Reflect.apply(webSocket, null, [options])
+    expect(call).toThrow(InvalidArgumentError)
+    expect(call).toThrow(message)
+  })
+})
