@@ -87,14 +87,14 @@ export function service(options: ServiceOptions): Hono {
 
   app.get('/watch', (context) => {
     const { prefix, after } = parseParameters(parameters.watch, context.req.url)
-    const watch = feed.watch(prefix, parseLastEvent(context.req.raw.headers) ?? after)
+    const behind = parseLastEvent(context.req.raw.headers) ?? after
+    // Nobody would read the stream, nor end it.
+    if (context.req.method === 'HEAD') return context.body(null, 200, WATCH_HEADERS)
+    const watch = feed.watch(prefix, behind)
     if (watch === null) {
       throw new Refusal(503, 'unavailable', 'This node takes no more watches. Ask another one.')
     }
-    return context.body(watchStream(watch, watchHeartbeatMs), 200, {
-      'content-type': EVENT_STREAM,
-      'cache-control': 'no-store',
-    })
+    return context.body(watchStream(watch, watchHeartbeatMs), 200, WATCH_HEADERS)
   })
 
   app.get('/status', (context) => {
@@ -154,6 +154,13 @@ export function service(options: ServiceOptions): Hono {
 
 /** Everything below /keys/, line breaks and slashes too; what the key is, is read elsewhere. */
 const KEY_PATH = '/keys/:key{[^]+}'
+
+/** Proxies must neither keep events back, nor compress them in blocks, nor keep any. */
+const WATCH_HEADERS = {
+  'content-type': EVENT_STREAM,
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+}
 
 /** A client that has gone away wants nothing any more. */
 function waitOf(context: Context, timeoutMs: number): Wait {

@@ -30,11 +30,79 @@ export const MAX_TIMEOUT_MS = 60_000
 /** How long it waits when nobody says: longer than a new leader takes to be elected. */
 export const DEFAULT_TIMEOUT_MS = 5000
 
-/** Connections to one node. Each carries one request, with at most one value in memory. */
-export const MAX_CONNECTIONS = 1024
+/**
+ * Connections to one node, where the system allows so many. An idle one costs some kilobytes, and
+ * the one that was idle longest makes room for a new one; memory and work have limits of their own.
+ */
+export const MAX_CONNECTIONS = 8192
 
-/** Watches on one node. Each keeps a connection, and the others are left to everybody else. */
-export const MAX_WATCHES = 256
+/**
+ * Descriptors that are not given to clients: the log, snapshots, the other nodes and the listeners
+ * come first, as a node that cannot open a file has to stop.
+ */
+export const RESERVED_DESCRIPTORS = 128
+
+/** Descriptors of a process, where the system does not say. */
+export const ASSUMED_DESCRIPTORS = 1024
+
+/**
+ * Requests of one node that are answered at once. A connection has one of them, and others that it
+ * has sent ahead wait for their turn.
+ */
+export const MAX_REQUESTS = 1024
+
+/** Requests that one connection has sent ahead before no more of them are read. */
+export const MAX_SENT_AHEAD = 16
+
+/** Requests of all connections that were sent ahead: some kilobytes each. */
+export const MAX_SENT_AHEAD_IN_ALL = 16_384
+
+/** Bytes of all bodies that are being received, or belong to writes that are not answered. */
+export const MAX_RECEIVED_BYTES = 64 << 20
+
+/** Bytes of all answers that their clients have not taken: ten of the largest pages. */
+export const MAX_UNSENT_BYTES = 64 << 20
+
+/** An answer that is sent even when that memory is used up, in bytes: refusals, results of writes. */
+export const SMALL_ANSWER_BYTES = 4096
+
+/** What is handed to the system at once of an answer, in bytes: progress is seen in such steps. */
+export const SEND_STEP_BYTES = 16 * 1024
+
+/**
+ * How long a client may take none of an answer, in milliseconds, before it is cut off: 16 KiB in
+ * that time is slower than any network that people use.
+ */
+export const SEND_STEP_WITHIN_MS = 30_000
+
+/** And when the memory is used up and others want it. A lost packet is sent again in less. */
+export const STALLED_AFTER_MS = 2000
+
+/** How long the head of a request may take, in milliseconds: it fits into a few packets. */
+export const HEAD_WITHIN_MS = 10_000
+
+/** How long a TLS handshake may take, in milliseconds: some round trips. */
+export const HANDSHAKE_WITHIN_MS = 10_000
+
+/** How often connections are looked at for those two and RECEIVE_WITHIN_MS, in milliseconds. */
+export const DEADLINES_EVERY_MS = 1000
+
+/**
+ * How long a body that nobody wants is read and thrown away, in milliseconds and bytes, so that the
+ * client gets to read why: a connection that is closed while it sends may lose the answer.
+ */
+export const DISCARD_WITHIN_MS = 5000
+export const MAX_DISCARDED_BYTES = 16 << 20
+
+/** How long idle connections are kept when the server is to end, in milliseconds: a request that is
+ * on its way is answered, and told that it was the last. */
+export const LAST_REQUEST_WITHIN_MS = 500
+
+/** Watches on one node. Each is a place in the feed, and looks at each change. */
+export const MAX_WATCHES = 1024
+
+/** What a watch is told at once of what it has missed, in characters: less than a millisecond. */
+export const WATCH_SLICE_CHARACTERS = 32 * 1024
 
 /** Changes that a node remembers for watches that are behind: some seconds of a busy cluster. */
 export const MAX_REMEMBERED_CHANGES = 10_000
