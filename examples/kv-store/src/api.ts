@@ -17,6 +17,10 @@ export const SEQUENCE_HEADER = 'paxos-sequence'
 /** Why a request was refused. Programs branch on these, people read the message beside them. */
 export const ERROR_CODES = [
   'invalid-argument',
+  /** No token, or one that is not known. */
+  'unauthorized',
+  /** The request was made by a web page of somebody else, or for another host. */
+  'forbidden',
   'no-such-path',
   /** There is no such key. */
   'not-found',
@@ -94,8 +98,11 @@ export function entityTag(of: number): string {
   return `"${of}"`
 }
 
-/** The reverse; `null` for what is no tag of a revision. */
+/**
+ * The reverse; `null` for what is no tag of a revision. A proxy that compresses makes a tag weak,
+ * `W/"12"`: it is the same revision all the same.
+ */
 export function revisionOf(tag: string): number | null {
-  const digits = /^"(0|[1-9]\d{0,15})"$/.exec(tag)?.[1]
+  const digits = /^(?:W\/)?"(0|[1-9]\d{0,15})"$/.exec(tag)?.[1]
   return digits !== undefined && Number.isSafeInteger(Number(digits)) ? Number(digits) : null
 }

@@ -9,6 +9,7 @@ import { entityTag, EVENT_STREAM, TEXT } from './api.ts'
 import type { Answer, Command, Query } from './commands.ts'
 import type { Feed } from './feed.ts'
 import {
+  isKnown,
   parameters,
   parseCondition,
   parseKey,
@@ -16,12 +17,14 @@ import {
   parseParameters,
   parseSession,
   readValue,
+  refuseParts,
 } from './input.ts'
 import { OPEN_SESSION_AGAIN_S, WATCH_HEARTBEAT_MS } from './limits.ts'
 import { METRICS_TEXT } from './metrics.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import { Refusal, refusalOf } from './refusal.ts'
 import type { Consistency, KeyValueReplica, Wait } from './replica.ts'
+import { Turns } from './turns.ts'
 import { watchStream } from './watch-stream.ts'
 
 export interface ServiceOptions {
@@ -39,6 +42,13 @@ export interface ServiceOptions {
 export function service(options: ServiceOptions): Hono {
   const { replica, feed, metrics, onFailure, watchHeartbeatMs = WATCH_HEARTBEAT_MS } = options
   const app = new Hono()
+  const turns = new Turns()
+
+  app.use(async (context, next) => {
+    await next()
+    // What others have written must never be taken for a page.
+    context.header('x-content-type-options', 'nosniff')
+  })
 
   app.get(KEY_PATH, async (context) => {
     const { timeout, consistency } = parseParameters(parameters.read, context.req.url)
@@ -46,12 +56,15 @@ export function service(options: ServiceOptions): Hono {
     const answer = await ask(context, { type: 'get', key }, timeout, consistency)
     if (answer.type !== 'entry' || answer.entry === null) throw absent()
     const { value, revision } = answer.entry
-    return context.body(value, 200, { 'content-type': TEXT, etag: entityTag(revision) })
+    const etag = entityTag(revision)
+    if (isKnown(context.req.raw.headers, revision)) return context.body(null, 304, { etag })
+    return context.body(value, 200, { 'content-type': TEXT, etag })
   })
 
   app.put(KEY_PATH, async (context) => {
     const { timeout } = parseParameters(parameters.write, context.req.url)
     const key = parseKey(context.req.url)
+    refuseParts(context.req.raw.headers)
     const condition = parseCondition(context.req.raw.headers)
     const value = await readValue(context.req.raw)
     return await write(context, { type: 'put', key, value, ...condition }, timeout)
@@ -69,6 +82,8 @@ export function service(options: ServiceOptions): Hono {
     const { timeout, consistency, ...wanted } = parseParameters(parameters.list, url)
     const query: Query = { type: 'list', ...wanted, after: wanted.after ?? null }
     const answer = await ask(context, query, timeout, consistency)
+    // A page takes some milliseconds to write.
+    await turns.next()
     return context.json(answer.type === 'page' ? answer.page : null)
   })
 
@@ -94,7 +109,7 @@ export function service(options: ServiceOptions): Hono {
     if (watch === null) {
       throw new Refusal(503, 'unavailable', 'This node takes no more watches. Ask another one.')
     }
-    return context.body(watchStream(watch, watchHeartbeatMs), 200, WATCH_HEADERS)
+    return context.body(watchStream(watch, watchHeartbeatMs, turns), 200, WATCH_HEADERS)
   })
 
   app.get('/status', (context) => {

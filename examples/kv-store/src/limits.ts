@@ -60,8 +60,8 @@ export const MAX_SENT_AHEAD_IN_ALL = 16_384
 /** Bytes of all bodies that are being received, or belong to writes that are not answered. */
 export const MAX_RECEIVED_BYTES = 64 << 20
 
-/** Bytes of all answers that their clients have not taken: ten of the largest pages. */
-export const MAX_UNSENT_BYTES = 64 << 20
+/** Bytes of all answers that their clients have not taken: five of the largest pages. */
+export const MAX_UNSENT_BYTES = 32 << 20
 
 /** An answer that is sent even when that memory is used up, in bytes: refusals, results of writes. */
 export const SMALL_ANSWER_BYTES = 4096
@@ -97,6 +97,12 @@ export const MAX_DISCARDED_BYTES = 16 << 20
 /** How long idle connections are kept when the server is to end, in milliseconds: a request that is
  * on its way is answered, and told that it was the last. */
 export const LAST_REQUEST_WITHIN_MS = 500
+
+/** Tokens that a server knows: enough for one a client, and for a rotation. All are looked at. */
+export const MAX_TOKENS = 100
+
+/** A token, in characters: below that it could be guessed. `openssl rand -hex 32` makes 64. */
+export const MIN_TOKEN_CHARACTERS = 16
 
 /** Watches on one node. Each is a place in the feed, and looks at each change. */
 export const MAX_WATCHES = 1024

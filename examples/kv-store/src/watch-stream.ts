@@ -8,16 +8,17 @@ import type { watchEvents } from './api.ts'
 import type { Change } from './commands.ts'
 import type { Watch, Watched } from './feed.ts'
 import { WATCH_SLICE_CHARACTERS } from './limits.ts'
-import { Turns } from './turns.ts'
+import type { Turns } from './turns.ts'
 
 const LAGGED =
   'This node does not remember all changes since then. Read the keys anew, then watch again.'
 
-/** One thread runs all watches of a process. */
-const turns = new Turns()
-
 /** The body of the answer. `heartbeatMs` is how often it says that it is alive. */
-export function watchStream(watch: Watch, heartbeatMs: number): ReadableStream<Uint8Array> {
+export function watchStream(
+  watch: Watch,
+  heartbeatMs: number,
+  turns: Turns,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let waiting: Promise<Watched | null> | null = null
   let isOver = false
