@@ -12,7 +12,7 @@ export interface Connection {
   /** Resolves when the other side has closed it. */
   readonly closed: Promise<void>
   /** Resolves with everything that was received once `is` holds of it, or it is closed. */
-  received(is: (text: string) => boolean): Promise<string>
+  readonly received: (is: (text: string) => boolean) => Promise<string>
 }
 
 /** A connection to the server at `url` that stands. It is cut when the test is over. */
@@ -33,7 +33,7 @@ export async function connection(
   return {
     socket,
     closed,
-    async received(is) {
+    received: async (is) => {
       while (!is(text) && !socket.closed) await Promise.race([once(socket, 'data'), closed])
       return text
     },
