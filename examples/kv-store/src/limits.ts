@@ -108,7 +108,16 @@ export const MIN_TOKEN_CHARACTERS = 16
 export const MAX_WATCHES = 1024
 
 /** What a watch is told at once of what it has missed, in characters: less than a millisecond. */
-export const WATCH_SLICE_CHARACTERS = 32 * 1024
+export const WATCH_SLICE_CHARACTERS = 16 * 1024
+
+/**
+ * Rounds of the event loop between two slices of such work. A round accepts one connection, however
+ * many have come: on a busy machine they would wait for as many slices.
+ */
+export const ROUNDS_BETWEEN_SLICES = 8
+
+/** An event that is kept for other watches, in characters: all that are remembered fit in 10 MiB. */
+export const MAX_KEPT_EVENT_CHARACTERS = 1024
 
 /** Changes that a node remembers for watches that are behind: some seconds of a busy cluster. */
 export const MAX_REMEMBERED_CHANGES = 10_000
@@ -134,11 +143,20 @@ export const FINISH_WITHIN_MS = 5000
 /** Different series of metrics; more of them would be a mistake in somebody's attributes. */
 export const MAX_SERIES = 1000
 
+/** The longest timer of Node.js, in milliseconds, 24.8 days: a longer wait is taken for this one. */
+export const MAX_TIMER_MS = 2 ** 31 - 1
+
 /** How long a call of the client may take, in milliseconds, when nobody says: several elections. */
 export const DEFAULT_CALL_TIMEOUT_MS = 15_000
 
 /** How long one node may take before the client asks another, in milliseconds: an election's time. */
 export const DEFAULT_ATTEMPT_TIMEOUT_MS = 2000
+
+/**
+ * How long the client goes on when every node refuses the connection, in milliseconds: a node that
+ * is started again is there by then, and an address that is wrong is told soon.
+ */
+export const DEFAULT_UNREACHABLE_TIMEOUT_MS = 2000
 
 /** What an answer may take on its way, in milliseconds, after the node has given up waiting. */
 export const ANSWER_WITHIN_MS = 500

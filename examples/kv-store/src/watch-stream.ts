@@ -7,7 +7,7 @@ import type { z } from 'zod'
 import type { watchEvents } from './api.ts'
 import type { Change } from './commands.ts'
 import type { Watch, Watched } from './feed.ts'
-import { WATCH_SLICE_CHARACTERS } from './limits.ts'
+import { MAX_KEPT_EVENT_CHARACTERS, WATCH_SLICE_CHARACTERS } from './limits.ts'
 import type { Turns } from './turns.ts'
 
 const LAGGED =
@@ -55,8 +55,15 @@ export function watchStream(
   )
 }
 
+/** As long as the feed remembers the change: many watches may be told of it. */
+const kept = new WeakMap<Change, string>()
+
 function changeEvent(change: Change): string {
-  return event('change', change.revision, change)
+  const found = kept.get(change)
+  if (found !== undefined) return found
+  const text = event('change', change.revision, change)
+  if (text.length <= MAX_KEPT_EVENT_CHARACTERS) kept.set(change, text)
+  return text
 }
 
 function event<Name extends keyof typeof watchEvents>(
