@@ -70,6 +70,17 @@ export const summaryBody = z.object({
   digest: z.string().regex(/^[0-9a-f]{64}$/),
 })
 
+const count = z.int().nonnegative()
+
+const peerBody = z.object({
+  isConnected: z.boolean().nullable(),
+  sent: count,
+  received: count,
+  dropped: count,
+  /** What went wrong last, and has not gone well since. */
+  problem: z.object({ reason: z.string(), message: z.string() }).nullable(),
+})
+
 export const statusBody = z.object({
   id: z.string(),
   role: z.enum(['leader', 'follower', 'candidate']),
@@ -81,6 +92,10 @@ export const statusBody = z.object({
   queued: z.int().nonnegative(),
   sessions: z.int().nonnegative(),
   lag: z.record(z.string(), z.int().nullable()),
+  /** What the transport knows of the other nodes, by id; `null` where it does not count. */
+  peers: z.record(z.string(), peerBody).nullable().default(null),
+  /** Connections and frames of others that it turned away, by reason. */
+  refused: z.record(z.string(), count).default({}),
 })
 export type Status = z.infer<typeof statusBody>
 

@@ -20,6 +20,7 @@ import {
   refuseParts,
 } from './input.ts'
 import { OPEN_SESSION_AGAIN_S, WATCH_HEARTBEAT_MS } from './limits.ts'
+import type { HttpFigures } from './listen.ts'
 import { METRICS_TEXT } from './metrics.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import { Refusal, refusalOf } from './refusal.ts'
@@ -34,6 +35,8 @@ export interface ServiceOptions {
   readonly metrics: ServiceMetrics
   /** Told of errors that nobody expected. Must not throw. */
   readonly onFailure: (error: unknown) => void
+  /** What the server in front of it counts. Default: nothing. */
+  readonly httpFigures?: () => HttpFigures | null
   /** How often a watch says that it is alive, in milliseconds. Default: WATCH_HEARTBEAT_MS. */
   readonly watchHeartbeatMs?: number
 }
@@ -41,6 +44,7 @@ export interface ServiceOptions {
 /** The whole service: hand its `fetch` to a server. */
 export function service(options: ServiceOptions): Hono {
   const { replica, feed, metrics, onFailure, watchHeartbeatMs = WATCH_HEARTBEAT_MS } = options
+  const { httpFigures = () => null } = options
   const app = new Hono()
   const turns = new Turns()
 
@@ -114,12 +118,22 @@ export function service(options: ServiceOptions): Hono {
 
   app.get('/status', (context) => {
     parseParameters(parameters.none, context.req.url)
-    return context.json(replica.status())
+    const peers = replica.peers()
+    return context.json({
+      ...replica.status(),
+      peers: peers === null ? null : Object.fromEntries(peers.peers),
+      refused: peers?.refused ?? {},
+    })
   })
 
   app.get('/metrics', (context) => {
     parseParameters(parameters.none, context.req.url)
-    const text = metrics.render(replica.status(), feed.watches)
+    const text = metrics.render({
+      status: replica.status(),
+      watches: feed.watches,
+      peers: replica.peers(),
+      http: httpFigures(),
+    })
     return context.body(text, 200, { 'content-type': METRICS_TEXT })
   })
 

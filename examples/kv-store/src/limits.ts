@@ -104,6 +104,24 @@ export const MAX_TOKENS = 100
 /** A token, in characters: below that it could be guessed. `openssl rand -hex 32` makes 64. */
 export const MIN_TOKEN_CHARACTERS = 16
 
+/** A file with a key, tokens or certificates, in bytes: a long chain of certificates has 20,000. */
+export const MAX_SECRET_BYTES = 1 << 20
+
+/** How often those files are looked at, in milliseconds: whoever replaces one waits for so long. */
+export const SECRETS_EVERY_MS = 10_000
+
+/** How often it is looked whether a certificate has expired, in milliseconds. */
+export const CERTIFICATES_EVERY_MS = 3_600_000
+
+/** A certificate that expires within that time is complained about, in milliseconds: two weeks. */
+export const CERTIFICATE_EXPIRES_SOON_MS = 14 * 24 * 3_600_000
+
+/** How often the same thing about a peer is logged, in milliseconds; in between it is counted. */
+export const SAME_WARNING_EVERY_MS = 60_000
+
+/** Different things about peers that are told apart in that time. */
+export const MAX_WARNINGS = 100
+
 /** Watches on one node. Each is a place in the feed, and looks at each change. */
 export const MAX_WATCHES = 1024
 

@@ -9,6 +9,7 @@ import { errorBody, sessionBody, summaryBody } from '../src/api.ts'
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from '../src/limits.ts'
 import { gate } from './gate.ts'
 import { raw, serving } from './serving.ts'
+import { connection, get, statusesIn } from './sockets.ts'
 import { forEver } from './solo.ts'
 
 type Sent = Parameters<typeof raw>[2]
@@ -529,11 +530,26 @@ describe('status', () => {
     const { url, solo } = await serving()
     const { status, body } = await raw(url, '/status')
     expect(status).toBe(200)
-    expect(JSON.parse(body)).toEqual(solo.status())
+    expect(JSON.parse(body)).toEqual({ ...solo.status(), peers: null, refused: {} })
   })
 })
 
 describe('a server that closes', () => {
+  it('answers a request that was on its way on an idle connection, and says that it was the last', async () => {
+    const limits = { lastRequestWithinMs: 60_000 }
+    const { url, server } = await serving({ listen: { limits } })
+    const client = await connection(url)
+    client.socket.write(get('/status'))
+    await client.received((text) => text.includes('}'))
+    const closed = server.close(60_000)
+    client.socket.write(get('/digest'))
+    const text = await client.received((all) => all.includes('digest'))
+    expect(statusesIn(text)).toEqual([200, 200])
+    expect(text.toLowerCase()).toContain('connection: close')
+    await client.closed
+    await closed
+  })
+
   it('answers what is running, keeps no idle connection, and takes no new one', async () => {
     const { url, server, solo } = await serving()
     const [started, goOn] = [gate(), gate()]
