@@ -17,6 +17,10 @@ export const SEQUENCE_HEADER = 'paxos-sequence'
 /** Why a request was refused. Programs branch on these, people read the message beside them. */
 export const ERROR_CODES = [
   'invalid-argument',
+  /** No token, or one that is not known. */
+  'unauthorized',
+  /** The request was made by a web page of somebody else, or for another host. */
+  'forbidden',
   'no-such-path',
   /** There is no such key. */
   'not-found',
@@ -66,6 +70,17 @@ export const summaryBody = z.object({
   digest: z.string().regex(/^[0-9a-f]{64}$/),
 })
 
+const count = z.int().nonnegative()
+
+const peerBody = z.object({
+  isConnected: z.boolean().nullable(),
+  sent: count,
+  received: count,
+  dropped: count,
+  /** What went wrong last, and has not gone well since. */
+  problem: z.object({ reason: z.string(), message: z.string() }).nullable(),
+})
+
 export const statusBody = z.object({
   id: z.string(),
   role: z.enum(['leader', 'follower', 'candidate']),
@@ -77,6 +92,10 @@ export const statusBody = z.object({
   queued: z.int().nonnegative(),
   sessions: z.int().nonnegative(),
   lag: z.record(z.string(), z.int().nullable()),
+  /** What the transport knows of the other nodes, by id; `null` where it does not count. */
+  peers: z.record(z.string(), peerBody).nullable().default(null),
+  /** Connections and frames of others that it turned away, by reason. */
+  refused: z.record(z.string(), count).default({}),
 })
 export type Status = z.infer<typeof statusBody>
 
@@ -94,8 +113,11 @@ export function entityTag(of: number): string {
   return `"${of}"`
 }
 
-/** The reverse; `null` for what is no tag of a revision. */
+/**
+ * The reverse; `null` for what is no tag of a revision. A proxy that compresses makes a tag weak,
+ * `W/"12"`: it is the same revision all the same.
+ */
 export function revisionOf(tag: string): number | null {
-  const digits = /^"(0|[1-9]\d{0,15})"$/.exec(tag)?.[1]
+  const digits = /^(?:W\/)?"(0|[1-9]\d{0,15})"$/.exec(tag)?.[1]
   return digits !== undefined && Number.isSafeInteger(Number(digits)) ? Number(digits) : null
 }

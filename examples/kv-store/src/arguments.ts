@@ -34,6 +34,11 @@ export function parseNode(text: string, nodes: readonly string[] = []): readonly
   throw new InvalidArgumentError('Write the URL of a node, as in http://127.0.0.1:8001.')
 }
 
+/** Adds a text to those that were given before it. */
+export function parseMore(text: string, others: readonly string[] = []): readonly string[] {
+  return [...others, text]
+}
+
 /** A whole number within bounds. */
 export function parseWhole(least: number, most: number): (text: string) => number {
   return (text) => {

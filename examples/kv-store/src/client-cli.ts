@@ -12,10 +12,17 @@ import type { Client } from './client.ts'
 import { runCommand, UserError } from './fail.ts'
 import { DEFAULT_CALL_TIMEOUT_MS, MAX_TIMEOUT_MS } from './limits.ts'
 import type { Consistency } from './replica.ts'
+import { readPublic, readSecret } from './secret-files.ts'
+import { TOKEN_VARIABLE } from './secrets.ts'
+import { parseTokens } from './tokens.ts'
 
 interface Shared {
   readonly node?: readonly string[]
   readonly timeout: number
+  readonly tokenFile?: string
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
 }
 
 interface Reading extends Shared {
@@ -37,7 +44,7 @@ const program = new Command('client')
 command('get <key>', 'prints the value of a key')
   .option('--local', 'take what one node has, which may be old')
   .action(async (key: string, options: Reading) => {
-    const entry = await client(options).get(key, { consistency: consistencyOf(options) })
+    const entry = await (await client(options)).get(key, { consistency: consistencyOf(options) })
     if (entry === null) throw absent(key)
     process.stdout.write(`${entry.value}\n`)
   })
@@ -47,15 +54,15 @@ command('put <key> <value>', "writes a key, and prints its revision; '-' reads s
   .action(async (key: string, typed: string, options: Writing) => {
     const value = typed === '-' ? await text(process.stdin) : typed
     const { ifRevision } = options
-    if (ifRevision === undefined) return print(await client(options).put(key, value))
-    const swap = await client(options).compareAndSet(key, ifRevision, value)
+    if (ifRevision === undefined) return print(await (await client(options)).put(key, value))
+    const swap = await (await client(options)).compareAndSet(key, ifRevision, value)
     if (swap.isDone) return print(swap.revision)
     const now = swap.revision === 0 ? 'is absent' : `has revision ${swap.revision}`
     throw new UserError(`'${key}' ${now}. Nothing was changed; read it, and decide again.`)
   })
 
 command('delete <key>', 'removes a key').action(async (key: string, options: Writing) => {
-  if (!(await client(options).delete(key))) throw absent(key)
+  if (!(await (await client(options)).delete(key))) throw absent(key)
 })
 
 command('list', 'prints all entries, one a line')
@@ -63,7 +70,7 @@ command('list', 'prints all entries, one a line')
   .option('--local', 'take what one node has, which may be old')
   .action(async (options: Reading) => {
     const { prefix = '' } = options
-    const entries = client(options).list({ prefix, consistency: consistencyOf(options) })
+    const entries = (await client(options)).list({ prefix, consistency: consistencyOf(options) })
     for await (const entry of entries) print(entry)
   })
 
@@ -74,7 +81,7 @@ command('watch', 'prints what changes, one change a line, until Ctrl-C')
     const over = new AbortController()
     for (const event of ['SIGINT', 'SIGTERM']) process.once(event, () => over.abort())
     try {
-      const changes = await client(options).watch({ prefix, signal: over.signal })
+      const changes = await (await client(options)).watch({ prefix, signal: over.signal })
       process.stderr.write(`Watching behind revision ${changes.after}; Ctrl-C ends it.\n`)
       for await (const change of changes) print(change)
     } catch (error) {
@@ -83,7 +90,7 @@ command('watch', 'prints what changes, one change a line, until Ctrl-C')
   })
 
 command('status', 'prints what a node says of itself').action(async (options: Shared) => {
-  print(await client(options).status(), 2)
+  print(await (await client(options)).status(), 2)
 })
 
 // Nobody reads what it says: there is nothing more to do.
@@ -104,10 +111,31 @@ function command(usage: string, description: string): Command {
         .argParser(parseWhole(1, MAX_TIMEOUT_MS))
         .default(DEFAULT_CALL_TIMEOUT_MS),
     )
+    .option('--token-file <file>', `the token to show, on its first line (or in ${TOKEN_VARIABLE})`)
+    .option('--ca <file>', 'authorities of the nodes, in PEM')
+    .option('--cert <file>', 'a certificate to show, in PEM')
+    .option('--key <file>', 'its private key')
 }
 
-function client({ node, timeout }: Shared): Client {
-  return connect({ nodes: node ?? [DEFAULT_NODE], timeoutMs: timeout })
+async function client({ node, timeout, ...paths }: Shared): Promise<Client> {
+  const token = await tokenIn(paths.tokenFile)
+  const tls = {
+    ...(paths.ca === undefined ? {} : { ca: await readPublic(paths.ca) }),
+    ...(paths.cert === undefined ? {} : { cert: await readPublic(paths.cert) }),
+    ...(paths.key === undefined ? {} : { key: await readSecret(paths.key) }),
+  }
+  return connect({
+    nodes: node ?? [DEFAULT_NODE],
+    timeoutMs: timeout,
+    ...(token === undefined ? {} : { token }),
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+  })
+}
+
+async function tokenIn(path: string | undefined): Promise<string | undefined> {
+  if (path !== undefined) return parseTokens(await readSecret(path), path)[0]
+  const shown = process.env[TOKEN_VARIABLE]
+  return shown === undefined ? undefined : parseTokens(shown, TOKEN_VARIABLE)[0]
 }
 
 function consistencyOf({ local = false }: Reading): Consistency {

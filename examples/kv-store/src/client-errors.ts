@@ -4,6 +4,14 @@
  */
 import type { ErrorCode } from './api.ts'
 
+/** What came of asking a node, at last. */
+export interface Try {
+  /** The base URL of the node. */
+  readonly node: string
+  /** What was wrong, in words: 'refused the connection (ECONNREFUSED)'. */
+  readonly why: string
+}
+
 /** What all of them share. */
 export abstract class ClientError extends Error {
   /** Stable; compare this, not the message. */
@@ -15,8 +23,8 @@ export class RequestError extends ClientError {
   override readonly name = 'RequestError'
   readonly code: ErrorCode
 
-  constructor(code: ErrorCode, message: string) {
-    super(message)
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
     this.code = code
   }
 }
@@ -25,6 +33,13 @@ export class RequestError extends ClientError {
 export class UnavailableError extends ClientError {
   override readonly name = 'UnavailableError'
   readonly code = 'unavailable'
+  /** One for each node that was asked; empty when none was. */
+  readonly tries: readonly Try[]
+
+  constructor(message: string, tries: readonly Try[] = []) {
+    super(message)
+    this.tries = tries
+  }
 }
 
 /** No answer came in time: the write may have happened, or may still happen. */
@@ -32,6 +47,13 @@ export class OutcomeUnknownError extends ClientError {
   override readonly name = 'OutcomeUnknownError'
   readonly code = 'outcome-unknown'
   readonly outcome = 'unknown'
+  /** One for each node that was asked. */
+  readonly tries: readonly Try[]
+
+  constructor(message: string, tries: readonly Try[] = []) {
+    super(message)
+    this.tries = tries
+  }
 }
 
 /** Too many writes wait for their turn. This one was not begun. */

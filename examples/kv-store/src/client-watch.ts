@@ -5,13 +5,17 @@
  */
 import { createParser } from 'eventsource-parser'
 import type { EventSourceMessage } from 'eventsource-parser'
+import { onAbort } from './abort.ts'
 import { EVENT_STREAM, watchEvents } from './api.ts'
 import { RequestError, UnavailableError, WatchLaggedError } from './client-errors.ts'
+import type { Outgoing } from './client-fetch.ts'
 import type { Change } from './commands.ts'
 import { Deadline } from './deadline.ts'
 import { MAX_ANSWER_BYTES, WATCH_SILENCE_MS } from './limits.ts'
 import { parseRefusal, textOf } from './nodes.ts'
 import type { Nodes } from './nodes.ts'
+import { failureOf } from './tries.ts'
+import type { Failure, Tries } from './tries.ts'
 
 export interface WatchOptions {
   /** Only keys that begin with this. Default: all. */
@@ -28,44 +32,113 @@ export interface WatchOptions {
  * Changes, in the order in which they were made. Ends with WatchLaggedError when changes were
  * missed, and with UnavailableError when no node answers.
  */
-export interface ChangeStream extends AsyncIterable<Change> {
+export interface ChangeStream extends AsyncIterableIterator<Change> {
   /** Every change behind this revision is told. */
   readonly after: number
+  /** Ends the watch and its connection at once, also while a change is waited for. */
+  return(): Promise<IteratorResult<Change, undefined>>
 }
 
 type Options = WatchOptions & { readonly timeoutMs: number }
 
 /** Resolves when a node has said that the watch has begun. */
 export async function openWatch(nodes: Nodes, options: Options): Promise<ChangeStream> {
-  const first = await findNode(nodes, options, options.after)
-  return { after: first.after, [Symbol.asyncIterator]: () => changes(nodes, options, first) }
+  return new Changes(nodes, options, await findNode(nodes, options, options.after))
 }
 
-async function* changes(nodes: Nodes, options: Options, first: Connection): AsyncGenerator<Change> {
-  let connection = first
-  let { after } = first
-  let losses = 0
-  try {
-    for (;;) {
-      const message = await connection.next()
-      const told = message === null ? null : read(message, after)
-      if (told === null) {
-        connection.close()
-        nodes.moveOn(connection.node)
-        losses += 1
-        connection = await findNode(nodes, options, after, losses - 1)
-        continue
+/** No generator: one that is left before its first change, or while it waits, releases nothing. */
+class Changes implements ChangeStream {
+  readonly after: number
+  readonly #nodes: Nodes
+  readonly #options: Options
+  readonly #over = new AbortController()
+  #letGo = (): void => undefined
+  #connection: Connection
+  /** The revision of the last change that was told. */
+  #through: number
+  #losses = 0
+  #isReturned = false
+  /** The last call of next(), which the next one comes behind. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(nodes: Nodes, options: Options, first: Connection) {
+    const { signal } = options
+    this.#nodes = nodes
+    this.#options = { ...options, signal: this.#over.signal }
+    this.#connection = first
+    this.after = first.after
+    this.#through = first.after
+    if (signal !== undefined) this.#letGo = onAbort(signal, () => this.#end(signal.reason))
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<Change, undefined>> {
+    const told = this.#last.then(() => this.#next())
+    this.#last = told.catch(() => undefined)
+    return told
+  }
+
+  return(): Promise<IteratorResult<Change, undefined>> {
+    this.#isReturned = true
+    this.#end(new Error('Nobody watches any more.'))
+    return Promise.resolve(DONE)
+  }
+
+  async #next(): Promise<IteratorResult<Change, undefined>> {
+    try {
+      for (;;) {
+        const change = await this.#hear()
+        if (change !== null) return { done: false, value: change }
       }
-      if (told.type === 'lagged') throw new WatchLaggedError(told.message)
-      if (told.type === 'other') continue
-      after = told.change.revision
-      losses = 0
-      yield told.change
+    } catch (error) {
+      const { signal } = this.#over
+      const isOver = signal.aborted
+      this.#end(error)
+      if (this.#isReturned) return DONE
+      this.#isReturned = true
+      throw isOver ? signal.reason : error
     }
-  } finally {
-    connection.close()
+  }
+
+  /** The next change, or `null` when something else was heard. */
+  async #hear(): Promise<Change | null> {
+    const { signal } = this.#over
+    signal.throwIfAborted()
+    const message = await this.#connection.next()
+    signal.throwIfAborted()
+    const told = message === null ? null : read(message, this.#through)
+    if (told === null) {
+      await this.#goOnElsewhere()
+      return null
+    }
+    if (told.type === 'lagged') throw new WatchLaggedError(told.message)
+    if (told.type === 'other') return null
+    this.#through = told.change.revision
+    this.#losses = 0
+    return told.change
+  }
+
+  async #goOnElsewhere(): Promise<void> {
+    this.#connection.close()
+    this.#nodes.moveOn(this.#connection.node)
+    const connection = await findNode(this.#nodes, this.#options, this.#through, this.#losses)
+    this.#losses += 1
+    this.#connection = connection
+    // It may have been ended meanwhile.
+    if (this.#over.signal.aborted) connection.close()
+  }
+
+  #end(reason: unknown): void {
+    this.#over.abort(reason)
+    this.#letGo()
+    this.#connection.close()
   }
 }
+
+const DONE = { done: true, value: undefined } as const
 
 /**
  * A watch on a node that has begun it. Looks for one until the time is up, slower with each failure;
@@ -82,16 +155,20 @@ async function findNode(
     prefix,
     ...(after === undefined ? {} : { after: String(after) }),
   })
+  const tries = nodes.tries()
   try {
     for (let failures = failuresBefore; ; failures += 1) {
       await deadline.pause(nodes.pauseMs(failures))
       deadline.throwIfGivenUp()
-      if (deadline.isOver) throw nobody(timeoutMs)
+      if (deadline.isOver || nodes.isNobodyThere(tries)) throw nobody(deadline, tries)
       const node = nodes.preferred
       const connection = new Connection(node, signal)
       const withinMs = Math.min(nodes.attemptTimeoutMs, deadline.remainingMs)
-      if (await connection.open(`${nodes.url(node)}/watch?${query.toString()}`, withinMs))
-        return connection
+      const failure = await connection.open(withinMs, (outgoing) =>
+        nodes.send(node, `/watch?${query.toString()}`, outgoing),
+      )
+      if (failure === null) return connection
+      tries.note(nodes.url(node), failure)
       nodes.moveOn(node)
     }
   } finally {
@@ -105,6 +182,7 @@ class Connection {
   /** What the node said that it begins behind. */
   after = 0
   readonly #caller: AbortSignal | undefined
+  #letGo = (): void => undefined
   readonly #controller = new AbortController()
   readonly #messages: EventSourceMessage[] = []
   readonly #parser = createParser({
@@ -115,32 +193,39 @@ class Connection {
     },
   })
   #chunks: AsyncIterator<string> | null = null
-  readonly #callerAborted = (): void => this.close()
 
   constructor(node: number, caller: AbortSignal | undefined) {
     this.node = node
     this.#caller = caller
-    caller?.addEventListener('abort', this.#callerAborted)
+    if (caller !== undefined) this.#letGo = onAbort(caller, () => this.close())
   }
 
-  /** Whether the node has begun. Throws RequestError when it refuses, and would always. */
-  async open(url: string, withinMs: number): Promise<boolean> {
-    const tooLate = setTimeout(() => this.close(), withinMs)
+  /** `null` when the node has begun. Throws RequestError when it refuses, and would always. */
+  async open(
+    withinMs: number,
+    send: (outgoing: Outgoing) => Promise<Response>,
+  ): Promise<Failure | null> {
+    let isLate = false
+    const tooLate = setTimeout(() => {
+      isLate = true
+      this.close()
+    }, withinMs)
     let hasBegun = false
     try {
       const { signal } = this.#controller
-      const response = await fetch(url, { signal, headers: { accept: EVENT_STREAM } })
-      if (!response.ok || response.body === null)
+      const response = await send({ method: 'GET', signal, headers: { accept: EVENT_STREAM } })
+      if (!response.ok || response.body === null) {
         return refuse(response.status, await textOf(response))
+      }
       this.#chunks = response.body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
       const message = await this.next()
-      if (message?.event !== 'ready') return false
+      if (message?.event !== 'ready') return failed(isLate, withinMs, 'began no watch')
       this.after = watchEvents.ready.parse(JSON.parse(message.data)).revision
       hasBegun = true
-      return true
+      return null
     } catch (error) {
       if (error instanceof RequestError) throw error
-      return false
+      return isLate ? failed(isLate, withinMs, '') : failureOf(error)
     } finally {
       clearTimeout(tooLate)
       if (!hasBegun) this.close()
@@ -160,7 +245,7 @@ class Connection {
   }
 
   close(): void {
-    this.#caller?.removeEventListener('abort', this.#callerAborted)
+    this.#letGo()
     this.#controller.abort()
   }
 
@@ -178,10 +263,16 @@ class Connection {
 }
 
 /** A refusal that another node would repeat is the end; anything else is not. */
-function refuse(status: number, text: string): false {
+function refuse(status: number, text: string): Failure {
   const refusal = parseRefusal(text)
   if (refusal !== null && status < 500) throw new RequestError(refusal.code, refusal.message)
-  return false
+  const words = refusal === null ? '' : `: ${refusal.message}`
+  return { why: `answered ${status}${words}`, isUnreachable: false }
+}
+
+function failed(isLate: boolean, withinMs: number, otherwise: string): Failure {
+  const why = isLate ? `did not begin within ${Math.ceil(withinMs)} ms` : otherwise
+  return { why, isUnreachable: false }
 }
 
 type Told =
@@ -201,8 +292,10 @@ function read({ event, data }: EventSourceMessage, after: number): Told | null {
   }
 }
 
-function nobody(timeoutMs: number): UnavailableError {
-  return new UnavailableError(
-    `No node began the watch within ${timeoutMs} ms. Check that one runs, then try again.`,
-  )
+function nobody({ afterMs, isOver }: Deadline, tries: Tries): UnavailableError {
+  const within = isOver ? ` within ${Math.ceil(afterMs)} ms` : ''
+  const message =
+    `No node began the watch${within}: ${tries.text}. ` +
+    'Check these addresses, and that one of the nodes runs; then try again.'
+  return new UnavailableError(message, tries.list)
 }

@@ -17,11 +17,19 @@ import {
 } from './api.ts'
 import type { ErrorCode, Status } from './api.ts'
 import { OutcomeUnknownError, RequestError, TooManySessionsError } from './client-errors.ts'
+import { sender } from './client-fetch.ts'
+import type { ClientTls } from './client-fetch.ts'
 import { openWatch } from './client-watch.ts'
 import type { ChangeStream, WatchOptions } from './client-watch.ts'
 import type { Entry, Page, Summary } from './commands.ts'
 import { Deadline } from './deadline.ts'
-import { DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_CALL_TIMEOUT_MS, MAX_PAGE_ENTRIES } from './limits.ts'
+import {
+  DEFAULT_ATTEMPT_TIMEOUT_MS,
+  DEFAULT_CALL_TIMEOUT_MS,
+  DEFAULT_UNREACHABLE_TIMEOUT_MS,
+  MAX_PAGE_ENTRIES,
+  MAX_VALUE_BYTES,
+} from './limits.ts'
 import { Nodes } from './nodes.ts'
 import type { Exchange, Reply } from './nodes.ts'
 import type { Consistency } from './replica.ts'
@@ -39,10 +47,25 @@ export {
 export interface ConnectOptions {
   /** Base URLs of the nodes, at least one: 'http://127.0.0.1:8001'. */
   readonly nodes: readonly string[]
-  /** How long a call may take with all its retries, in milliseconds. Default: 15,000. */
+  /**
+   * How long a call may take with all its retries, in milliseconds, above 0. Infinity, and whatever
+   * is above 2,147,483,647 (24.8 days), is taken for that. Default: 15,000.
+   */
   readonly timeoutMs?: number
-  /** How long one node may take before another is asked, in milliseconds. Default: 2000. */
+  /**
+   * How long one node may take before another is asked, in milliseconds, above 0; 60,000 at most.
+   * Default: 2000.
+   */
   readonly attemptTimeoutMs?: number
+  /**
+   * How long a call goes on when every node refuses the connection, or shows a certificate that is
+   * not trusted, in milliseconds; 0 and more. Default: 2000.
+   */
+  readonly unreachableTimeoutMs?: number
+  /** What the nodes ask for, if they do; a function is called for each request. Default: nothing. */
+  readonly token?: string | (() => string)
+  /** For nodes on https: whose authority Node.js does not know, or that ask for a certificate. */
+  readonly tls?: ClientTls
   /** Numbers in [0, 1), for jitter. Default: Math.random. */
   readonly random?: () => number
 }
@@ -51,7 +74,7 @@ export interface ConnectOptions {
 export interface CallOptions {
   /** When it aborts, the call rejects with its reason. */
   readonly signal?: AbortSignal
-  /** Default: that of connect(). */
+  /** As that of connect(), which is the default. */
   readonly timeoutMs?: number
 }
 
@@ -104,12 +127,21 @@ export interface Client {
   digest(options?: ReadOptions): Promise<Summary>
 }
 
-/** A client of one cluster. Nothing is opened before the first call, and nothing is to be closed. */
+/**
+ * A client of one cluster. Nothing is opened before the first call, and nothing is to be closed.
+ * Throws RequestError for options that can never work.
+ */
 export function connect(options: ConnectOptions): Client {
-  const { timeoutMs: defaultTimeoutMs = DEFAULT_CALL_TIMEOUT_MS } = options
+  const defaultTimeoutMs = checkTime('timeoutMs', options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS)
   const nodes = new Nodes({
     nodes: checkNodes(options.nodes),
-    attemptTimeoutMs: options.attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS,
+    attemptTimeoutMs: checkTime(
+      'attemptTimeoutMs',
+      options.attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS,
+    ),
+    unreachableTimeoutMs: options.unreachableTimeoutMs ?? DEFAULT_UNREACHABLE_TIMEOUT_MS,
+    send: sender(options.tls),
+    token: tokenOf(options.token),
     random: options.random ?? Math.random,
   })
   const sessions = new Sessions(async (deadline) => {
@@ -127,6 +159,7 @@ export function connect(options: ConnectOptions): Client {
     },
 
     async put(key, value, call = {}) {
+      checkValue(value)
       return accept(await write({ method: 'PUT', path: pathOf(key), body: value }, call)).revision
     },
 
@@ -138,6 +171,7 @@ export function connect(options: ConnectOptions): Client {
     },
 
     async compareAndSet(key, ifRevision, value, call = {}) {
+      checkValue(value)
       const headers: Readonly<Record<string, string>> =
         ifRevision === 0 ? { 'if-none-match': '*' } : { 'if-match': entityTag(ifRevision) }
       const reply = await write({ method: 'PUT', path: pathOf(key), body: value, headers }, call)
@@ -164,8 +198,12 @@ export function connect(options: ConnectOptions): Client {
       } while (after !== null)
     },
 
-    watch: (watchOptions = {}) =>
-      openWatch(nodes, { timeoutMs: defaultTimeoutMs, ...watchOptions }),
+    async watch({ timeoutMs = defaultTimeoutMs, ...watchOptions } = {}) {
+      return await openWatch(nodes, {
+        ...watchOptions,
+        timeoutMs: checkTime('timeoutMs', timeoutMs),
+      })
+    },
 
     async status(call = {}) {
       const exchange = { path: '/status', read: json(statusBody), isAnsweredAtOnce: true }
@@ -209,7 +247,7 @@ export function connect(options: ConnectOptions): Client {
     { signal, timeoutMs = defaultTimeoutMs }: CallOptions,
     run: (deadline: Deadline) => Promise<T>,
   ): Promise<T> {
-    const deadline = new Deadline(timeoutMs, signal)
+    const deadline = new Deadline(checkTime('timeoutMs', timeoutMs), signal)
     try {
       return await run(deadline)
     } finally {
@@ -254,6 +292,28 @@ function pathOf(key: string): string {
     throw new RequestError('invalid-argument', message)
   }
   return `/keys/${encodeURIComponent(key)}`
+}
+
+/** Larger ones are refused by every node: the whole of it would be sent for nothing. */
+function checkValue(value: string): void {
+  if (Buffer.byteLength(value) <= MAX_VALUE_BYTES) return
+  const message = `A value has at most ${MAX_VALUE_BYTES} bytes. Store it elsewhere, and its place here.`
+  throw new RequestError('too-large', message)
+}
+
+function checkTime(name: string, ms: number): number {
+  if (ms > 0) return ms
+  throw new RequestError('invalid-argument', `${name} is ${ms}. Give milliseconds above 0.`)
+}
+
+function tokenOf(token: ConnectOptions['token']): () => string | null {
+  if (token === undefined) return () => null
+  return () => {
+    const shown = typeof token === 'function' ? token() : token
+    // Never the token itself: errors are logged.
+    if (/^[\x21-\x7e]+$/.test(shown)) return shown
+    throw new RequestError('invalid-argument', 'The token has characters that no header carries.')
+  }
 }
 
 function checkNodes(nodes: readonly string[]): readonly string[] {

@@ -3,6 +3,9 @@
  * timer or a listener behind once it is cleared.
  */
 
+import { onAbort } from './abort.ts'
+import { MAX_TIMER_MS } from './limits.ts'
+
 /** Either may end a wait. */
 export class Deadline {
   /** Aborts at the end of the time, or when the caller's own signal does. */
@@ -13,16 +16,22 @@ export class Deadline {
   readonly #caller: AbortSignal | undefined
   readonly #timer: NodeJS.Timeout
   readonly #endsAtMs: number
-  readonly #callerAborted = (): void => this.#controller.abort(this.#caller?.reason)
+  readonly #letGo: () => void
 
+  /** `afterMs` may be Infinity: it ends after MAX_TIMER_MS at the latest. */
   constructor(afterMs: number, caller?: AbortSignal) {
     this.signal = this.#controller.signal
-    this.afterMs = afterMs
+    // A longer timer would fire at once.
+    this.afterMs = Math.min(afterMs, MAX_TIMER_MS)
     this.#caller = caller
-    this.#endsAtMs = performance.now() + afterMs
-    this.#timer = setTimeout(() => this.#controller.abort(new Error('It is too late.')), afterMs)
-    caller?.addEventListener('abort', this.#callerAborted, { once: true })
-    if (caller?.aborted === true) this.#callerAborted()
+    this.#endsAtMs = performance.now() + this.afterMs
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new Error('It is too late.'))
+    }, this.afterMs)
+    this.#letGo =
+      caller === undefined
+        ? () => undefined
+        : onAbort(caller, () => this.#controller.abort(caller.reason))
   }
 
   get isOver(): boolean {
@@ -54,6 +63,6 @@ export class Deadline {
 
   clear(): void {
     clearTimeout(this.#timer)
-    this.#caller?.removeEventListener('abort', this.#callerAborted)
+    this.#letGo()
   }
 }

@@ -22,6 +22,11 @@ export interface Watch {
    * To be called again only when the last call has resolved.
    */
   next(): Promise<Watched | null>
+  /**
+   * The changes behind that one which are there already, up to about `characters` of keys and
+   * values; none when nothing is there yet, or is there no longer. Never waits.
+   */
+  more(characters: number): readonly Change[]
   /** Ends it. A call of next() that waits resolves with `null`. May be called again. */
   close(): void
 }
@@ -51,6 +56,7 @@ export class Feed implements StoreListener {
   #forgottenThrough = 0
   #newest = 0
   #isClosed = false
+  #isWaking = false
 
   constructor(limits: FeedLimits = LIMITS) {
     this.#limits = limits
@@ -72,7 +78,7 @@ export class Feed implements StoreListener {
       this.#characters -= sizeOf(oldest)
       this.#forgottenThrough = oldest.revision
     }
-    this.#wakeAll()
+    this.#wakeSoon()
   }
 
   replaced(through: number): void {
@@ -82,7 +88,7 @@ export class Feed implements StoreListener {
     this.#end += 1
     this.#forgottenThrough = through
     this.#newest = through
-    this.#wakeAll()
+    this.#wakeSoon()
   }
 
   /**
@@ -115,8 +121,14 @@ export class Feed implements StoreListener {
     return this.#end
   }
 
-  #wakeAll(): void {
-    for (const watch of this.#watches) watch.wake()
+  /** Once for all changes that are applied at once: each look at the feed costs every watch. */
+  #wakeSoon(): void {
+    if (this.#isWaking || this.#watches.size === 0) return
+    this.#isWaking = true
+    setImmediate(() => {
+      this.#isWaking = false
+      for (const watch of this.#watches) watch.wake()
+    })
   }
 }
 
@@ -154,12 +166,23 @@ class FeedWatch implements Watch {
         continue
       }
       this.#position += 1
-      // A node that is behind the one where the watch began has yet to apply what it has seen.
-      if (found.revision > this.after && found.key.startsWith(this.#prefix)) {
-        return { type: 'change', change: found }
-      }
+      if (this.#concerns(found)) return { type: 'change', change: found }
     }
     return null
+  }
+
+  more(characters: number): readonly Change[] {
+    const changes: Change[] = []
+    for (let left = characters; left > 0 && !this.#isOver; left -= CHARACTERS_OF_A_LOOK) {
+      const found = this.#source.at(this.#position)
+      // What is forgotten is told by next().
+      if (found === 'end' || found === 'forgotten') break
+      this.#position += 1
+      if (!this.#concerns(found)) continue
+      changes.push(found)
+      left -= sizeOf(found)
+    }
+    return changes
   }
 
   wake(): void {
@@ -171,7 +194,15 @@ class FeedWatch implements Watch {
     this.#source.closed()
     this.#wake()
   }
+
+  #concerns({ revision, key }: Change): boolean {
+    // A node that is behind the one where the watch began has yet to apply what it has seen.
+    return revision > this.after && key.startsWith(this.#prefix)
+  }
 }
+
+/** What a change costs beside its characters, measured in characters. */
+const CHARACTERS_OF_A_LOOK = 32
 
 function sizeOf({ key, value }: Change): number {
   return key.length + (value?.length ?? 0)

@@ -9,6 +9,7 @@ import { entityTag, EVENT_STREAM, TEXT } from './api.ts'
 import type { Answer, Command, Query } from './commands.ts'
 import type { Feed } from './feed.ts'
 import {
+  isKnown,
   parameters,
   parseCondition,
   parseKey,
@@ -16,12 +17,15 @@ import {
   parseParameters,
   parseSession,
   readValue,
+  refuseParts,
 } from './input.ts'
 import { OPEN_SESSION_AGAIN_S, WATCH_HEARTBEAT_MS } from './limits.ts'
+import type { HttpFigures } from './listen.ts'
 import { METRICS_TEXT } from './metrics.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import { Refusal, refusalOf } from './refusal.ts'
 import type { Consistency, KeyValueReplica, Wait } from './replica.ts'
+import { Turns } from './turns.ts'
 import { watchStream } from './watch-stream.ts'
 
 export interface ServiceOptions {
@@ -31,6 +35,8 @@ export interface ServiceOptions {
   readonly metrics: ServiceMetrics
   /** Told of errors that nobody expected. Must not throw. */
   readonly onFailure: (error: unknown) => void
+  /** What the server in front of it counts. Default: nothing. */
+  readonly httpFigures?: () => HttpFigures | null
   /** How often a watch says that it is alive, in milliseconds. Default: WATCH_HEARTBEAT_MS. */
   readonly watchHeartbeatMs?: number
 }
@@ -38,7 +44,15 @@ export interface ServiceOptions {
 /** The whole service: hand its `fetch` to a server. */
 export function service(options: ServiceOptions): Hono {
   const { replica, feed, metrics, onFailure, watchHeartbeatMs = WATCH_HEARTBEAT_MS } = options
+  const { httpFigures = () => null } = options
   const app = new Hono()
+  const turns = new Turns()
+
+  app.use(async (context, next) => {
+    await next()
+    // What others have written must never be taken for a page.
+    context.header('x-content-type-options', 'nosniff')
+  })
 
   app.get(KEY_PATH, async (context) => {
     const { timeout, consistency } = parseParameters(parameters.read, context.req.url)
@@ -46,12 +60,15 @@ export function service(options: ServiceOptions): Hono {
     const answer = await ask(context, { type: 'get', key }, timeout, consistency)
     if (answer.type !== 'entry' || answer.entry === null) throw absent()
     const { value, revision } = answer.entry
-    return context.body(value, 200, { 'content-type': TEXT, etag: entityTag(revision) })
+    const etag = entityTag(revision)
+    if (isKnown(context.req.raw.headers, revision)) return context.body(null, 304, { etag })
+    return context.body(value, 200, { 'content-type': TEXT, etag })
   })
 
   app.put(KEY_PATH, async (context) => {
     const { timeout } = parseParameters(parameters.write, context.req.url)
     const key = parseKey(context.req.url)
+    refuseParts(context.req.raw.headers)
     const condition = parseCondition(context.req.raw.headers)
     const value = await readValue(context.req.raw)
     return await write(context, { type: 'put', key, value, ...condition }, timeout)
@@ -69,6 +86,8 @@ export function service(options: ServiceOptions): Hono {
     const { timeout, consistency, ...wanted } = parseParameters(parameters.list, url)
     const query: Query = { type: 'list', ...wanted, after: wanted.after ?? null }
     const answer = await ask(context, query, timeout, consistency)
+    // A page takes some milliseconds to write.
+    await turns.next()
     return context.json(answer.type === 'page' ? answer.page : null)
   })
 
@@ -87,24 +106,34 @@ export function service(options: ServiceOptions): Hono {
 
   app.get('/watch', (context) => {
     const { prefix, after } = parseParameters(parameters.watch, context.req.url)
-    const watch = feed.watch(prefix, parseLastEvent(context.req.raw.headers) ?? after)
+    const behind = parseLastEvent(context.req.raw.headers) ?? after
+    // Nobody would read the stream, nor end it.
+    if (context.req.method === 'HEAD') return context.body(null, 200, WATCH_HEADERS)
+    const watch = feed.watch(prefix, behind)
     if (watch === null) {
       throw new Refusal(503, 'unavailable', 'This node takes no more watches. Ask another one.')
     }
-    return context.body(watchStream(watch, watchHeartbeatMs), 200, {
-      'content-type': EVENT_STREAM,
-      'cache-control': 'no-store',
-    })
+    return context.body(watchStream(watch, watchHeartbeatMs, turns), 200, WATCH_HEADERS)
   })
 
   app.get('/status', (context) => {
     parseParameters(parameters.none, context.req.url)
-    return context.json(replica.status())
+    const peers = replica.peers()
+    return context.json({
+      ...replica.status(),
+      peers: peers === null ? null : Object.fromEntries(peers.peers),
+      refused: peers?.refused ?? {},
+    })
   })
 
   app.get('/metrics', (context) => {
     parseParameters(parameters.none, context.req.url)
-    const text = metrics.render(replica.status(), feed.watches)
+    const text = metrics.render({
+      status: replica.status(),
+      watches: feed.watches,
+      peers: replica.peers(),
+      http: httpFigures(),
+    })
     return context.body(text, 200, { 'content-type': METRICS_TEXT })
   })
 
@@ -154,6 +183,13 @@ export function service(options: ServiceOptions): Hono {
 
 /** Everything below /keys/, line breaks and slashes too; what the key is, is read elsewhere. */
 const KEY_PATH = '/keys/:key{[^]+}'
+
+/** Proxies must neither keep events back, nor compress them in blocks, nor keep any. */
+const WATCH_HEADERS = {
+  'content-type': EVENT_STREAM,
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+}
 
 /** A client that has gone away wants nothing any more. */
 function waitOf(context: Context, timeoutMs: number): Wait {

@@ -105,6 +105,19 @@ export function parseCondition(headers: Headers): { readonly ifRevision?: number
   throw new Refusal(400, 'invalid-argument', 'If-Match: give one revision in quotes, as in "12".')
 }
 
+/** Whether If-None-Match names this revision: the client has its value already. */
+export function isKnown(headers: Headers, revision: number): boolean {
+  const tags = headers.get('if-none-match')?.split(',') ?? []
+  return tags.some((tag) => tag.trim() === '*' || revisionOf(tag.trim()) === revision)
+}
+
+/** Refuses a part of a value, which would take the place of the whole (RFC 9110, 14.5). */
+export function refuseParts(headers: Headers): void {
+  if (headers.get('content-range') === null) return
+  const message = 'A value is written as a whole. Leave out Content-Range, and send all of it.'
+  throw new Refusal(400, 'invalid-argument', message)
+}
+
 const sessionHeaders = z.strictObject({
   session: z.string().min(1).max(MAX_KEY_BYTES),
   sequence: wholeNumber.pipe(z.int().min(1)),
@@ -148,7 +161,8 @@ export async function readValue(request: Request): Promise<string> {
   }
 }
 
-function tooLarge(): Refusal {
+/** A body that no value can be. */
+export function tooLarge(): Refusal {
   const message = `A value has at most ${MAX_VALUE_BYTES} bytes. Store it elsewhere, and its place here.`
   return new Refusal(413, 'too-large', message)
 }

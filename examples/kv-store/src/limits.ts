@@ -30,11 +30,112 @@ export const MAX_TIMEOUT_MS = 60_000
 /** How long it waits when nobody says: longer than a new leader takes to be elected. */
 export const DEFAULT_TIMEOUT_MS = 5000
 
-/** Connections to one node. Each carries one request, with at most one value in memory. */
-export const MAX_CONNECTIONS = 1024
+/**
+ * Connections to one node, where the system allows so many. An idle one costs some kilobytes, and
+ * the one that was idle longest makes room for a new one; memory and work have limits of their own.
+ */
+export const MAX_CONNECTIONS = 8192
 
-/** Watches on one node. Each keeps a connection, and the others are left to everybody else. */
-export const MAX_WATCHES = 256
+/**
+ * Descriptors that are not given to clients: the log, snapshots, the other nodes and the listeners
+ * come first, as a node that cannot open a file has to stop.
+ */
+export const RESERVED_DESCRIPTORS = 128
+
+/** Descriptors of a process, where the system does not say. */
+export const ASSUMED_DESCRIPTORS = 1024
+
+/**
+ * Requests of one node that are answered at once. A connection has one of them, and others that it
+ * has sent ahead wait for their turn.
+ */
+export const MAX_REQUESTS = 1024
+
+/** Requests that one connection has sent ahead before no more of them are read. */
+export const MAX_SENT_AHEAD = 16
+
+/** Requests of all connections that were sent ahead: some kilobytes each. */
+export const MAX_SENT_AHEAD_IN_ALL = 16_384
+
+/** Bytes of all bodies that are being received, or belong to writes that are not answered. */
+export const MAX_RECEIVED_BYTES = 64 << 20
+
+/** Bytes of all answers that their clients have not taken: five of the largest pages. */
+export const MAX_UNSENT_BYTES = 32 << 20
+
+/** An answer that is sent even when that memory is used up, in bytes: refusals, results of writes. */
+export const SMALL_ANSWER_BYTES = 4096
+
+/** What is handed to the system at once of an answer, in bytes: progress is seen in such steps. */
+export const SEND_STEP_BYTES = 16 * 1024
+
+/**
+ * How long a client may take none of an answer, in milliseconds, before it is cut off: 16 KiB in
+ * that time is slower than any network that people use.
+ */
+export const SEND_STEP_WITHIN_MS = 30_000
+
+/** And when the memory is used up and others want it. A lost packet is sent again in less. */
+export const STALLED_AFTER_MS = 2000
+
+/** How long the head of a request may take, in milliseconds: it fits into a few packets. */
+export const HEAD_WITHIN_MS = 10_000
+
+/** How long a TLS handshake may take, in milliseconds: some round trips. */
+export const HANDSHAKE_WITHIN_MS = 10_000
+
+/** How often connections are looked at for those two and RECEIVE_WITHIN_MS, in milliseconds. */
+export const DEADLINES_EVERY_MS = 1000
+
+/**
+ * How long a body that nobody wants is read and thrown away, in milliseconds and bytes, so that the
+ * client gets to read why: a connection that is closed while it sends may lose the answer.
+ */
+export const DISCARD_WITHIN_MS = 5000
+export const MAX_DISCARDED_BYTES = 16 << 20
+
+/** How long idle connections are kept when the server is to end, in milliseconds: a request that is
+ * on its way is answered, and told that it was the last. */
+export const LAST_REQUEST_WITHIN_MS = 500
+
+/** Tokens that a server knows: enough for one a client, and for a rotation. All are looked at. */
+export const MAX_TOKENS = 100
+
+/** A token, in characters: below that it could be guessed. `openssl rand -hex 32` makes 64. */
+export const MIN_TOKEN_CHARACTERS = 16
+
+/** A file with a key, tokens or certificates, in bytes: a long chain of certificates has 20,000. */
+export const MAX_SECRET_BYTES = 1 << 20
+
+/** How often those files are looked at, in milliseconds: whoever replaces one waits for so long. */
+export const SECRETS_EVERY_MS = 10_000
+
+/** How often it is looked whether a certificate has expired, in milliseconds. */
+export const CERTIFICATES_EVERY_MS = 3_600_000
+
+/** A certificate that expires within that time is complained about, in milliseconds: two weeks. */
+export const CERTIFICATE_EXPIRES_SOON_MS = 14 * 24 * 3_600_000
+
+/** How often the same thing about a peer is logged, in milliseconds; in between it is counted. */
+export const SAME_WARNING_EVERY_MS = 60_000
+
+/** Different things about peers that are told apart in that time. */
+export const MAX_WARNINGS = 100
+
+/** Watches on one node. Each is a place in the feed, and looks at each change. */
+export const MAX_WATCHES = 1024
+
+/** What a watch is told at once of what it has missed, in characters: less than a millisecond. */
+export const WATCH_SLICE_CHARACTERS = 16 * 1024
+
+/**
+ * Rounds of the event loop between two slices of such work. A round accepts one connection, however
+ * many have come: on a busy machine they would wait for as many slices.
+ */
+export const ROUNDS_BETWEEN_SLICES = 8
+
+/** An event that is kept for other watches, in characters: all that are remembered fit in 10 MiB. */
+export const MAX_KEPT_EVENT_CHARACTERS = 1024
 
 /** Changes that a node remembers for watches that are behind: some seconds of a busy cluster. */
 export const MAX_REMEMBERED_CHANGES = 10_000
@@ -60,11 +161,20 @@ export const FINISH_WITHIN_MS = 5000
 /** Different series of metrics; more of them would be a mistake in somebody's attributes. */
 export const MAX_SERIES = 1000
 
+/** The longest timer of Node.js, in milliseconds, 24.8 days: a longer wait is taken for this one. */
+export const MAX_TIMER_MS = 2 ** 31 - 1
+
 /** How long a call of the client may take, in milliseconds, when nobody says: several elections. */
 export const DEFAULT_CALL_TIMEOUT_MS = 15_000
 
 /** How long one node may take before the client asks another, in milliseconds: an election's time. */
 export const DEFAULT_ATTEMPT_TIMEOUT_MS = 2000
+
+/**
+ * How long the client goes on when every node refuses the connection, in milliseconds: a node that
+ * is started again is there by then, and an address that is wrong is told soon.
+ */
+export const DEFAULT_UNREACHABLE_TIMEOUT_MS = 2000
 
 /** What an answer may take on its way, in milliseconds, after the node has given up waiting. */
 export const ANSWER_WITHIN_MS = 500

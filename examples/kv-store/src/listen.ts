@@ -1,13 +1,23 @@
 /**
  * The HTTP server of one node: binds an address, and stops so that those who are being answered get
- * their answers. Must never wait for ever for somebody who does not read them.
+ * their answers. Must never wait for ever for somebody who sends nothing or does not read.
  */
 import { createServer } from 'node:http'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Server as TlsServer } from 'node:https'
 import { once } from 'node:events'
-import { getRequestListener } from '@hono/node-server'
+import { Server as NetServer } from 'node:net'
+import type { Doorkeeper } from './admission.ts'
+import { Budget } from './budget.ts'
+import { Connections } from './connections.ts'
+import { connectionsWithin } from './descriptors.ts'
+import { exchange } from './exchange.ts'
+import type { Exchanges, Fetch } from './exchange.ts'
 import { UserError } from './fail.ts'
-import { IDLE_CONNECTION_MS, MAX_CONNECTIONS, RECEIVE_WITHIN_MS } from './limits.ts'
+import { HTTP_LIMITS } from './http-limits.ts'
+import type { HttpLimits } from './http-limits.ts'
+import type { Tokens } from './tokens.ts'
 
 /** An address to listen on. */
 export interface HttpAddress {
@@ -16,54 +26,151 @@ export interface HttpAddress {
   readonly port: number
 }
 
+/** What a server shows of itself, and whom it asks for a certificate. All in PEM. */
+export interface HttpTls {
+  readonly cert: string
+  readonly key: string
+  /** The authorities of clients: with them, each has to show a certificate. Default: none has to. */
+  readonly ca?: string
+}
+
+export interface ListenOptions {
+  /** Default: no TLS. */
+  readonly tls?: HttpTls | undefined
+  /** Other names than that of the address under which clients ask. Default: none. */
+  readonly allowedHosts?: readonly string[] | undefined
+  /** Who may ask. Default: everybody. */
+  readonly tokens?: Tokens | undefined
+  /** Default: those of limits.ts. */
+  readonly limits?: Partial<HttpLimits> | undefined
+}
+
+/** What a server holds, and whom it turned away. Counts only grow. */
+export interface HttpFigures {
+  readonly connections: number
+  /** Connections that made room for others, or found none. */
+  readonly connectionsCut: number
+  readonly requests: number
+  readonly receivedBytes: number
+  readonly unsentBytes: number
+  /** By code. */
+  readonly refused: ReadonlyMap<string, number>
+}
+
 /** A server that listens. */
 export interface HttpServer {
   /** With the real port. */
   readonly url: string
+  figures(): HttpFigures
+  /** For connections that come from now on. Throws what node:tls throws for what it cannot use. */
+  replaceTls(tls: HttpTls): void
+  /** For requests that come from now on. */
+  replaceTokens(tokens: Tokens): void
   /** Accepts nobody any more, and resolves when all have been answered, or after that time. */
   close(finishWithinMs: number): Promise<void>
 }
 
-const TIMEOUTS = { requestTimeout: RECEIVE_WITHIN_MS, keepAliveTimeout: IDLE_CONNECTION_MS }
-
 /** Serves `fetch`. Rejects with a UserError when the address cannot be taken. */
 export async function listen(
   { host, port }: HttpAddress,
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: Fetch,
+  options: ListenOptions = {},
 ): Promise<HttpServer> {
-  const answer = getRequestListener(fetch, { overrideGlobalObjects: false })
-  const server = createServer(TIMEOUTS, (request, response) => {
-    if (!server.listening) response.setHeader('connection', 'close')
-    void answer(request, response)
-  })
-  server.maxConnections = MAX_CONNECTIONS
+  const limits = { ...HTTP_LIMITS, connections: connectionsWithin(), ...options.limits }
+  const connections = new Connections(limits)
+  const hosts = new Set([host, ...(options.allowedHosts ?? [])].map((name) => name.toLowerCase()))
+  let doorkeeper: Doorkeeper = { hosts, tokens: options.tokens ?? null }
+  let isClosing = false
+  const exchanges: Exchanges = {
+    limits,
+    fetch,
+    doorkeeper: () => doorkeeper,
+    received: new Budget({ bytes: limits.receivedBytes, stalledAfterMs: limits.stalledAfterMs }),
+    unsent: new Budget({ bytes: limits.unsentBytes, stalledAfterMs: limits.stalledAfterMs }),
+    isClosing: () => isClosing,
+    running: 0,
+    refused: new Map(),
+  }
+  const answer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    connections.asked(incoming.socket, () => exchange(exchanges, incoming, outgoing))
+  }
+  const server = serverOf(options.tls, limits)
+  server.on('connection', (socket) => connections.opened(socket))
+  server.on('secureConnection', (socket) => connections.secured(socket))
+  server.on('request', answer).on('checkContinue', answer)
   server.listen(port, host)
   try {
     await once(server, 'listening')
   } catch (error) {
     throw cannotListen(host, port, error)
   }
-  return { url: urlOf(server, host), close: (withinMs) => close(server, withinMs) }
+  return {
+    url: urlOf(server, host, options.tls === undefined ? 'http' : 'https'),
+    figures: () => ({
+      connections: connections.count,
+      connectionsCut: connections.cut,
+      requests: exchanges.running,
+      receivedBytes: exchanges.received.used,
+      unsentBytes: exchanges.unsent.used,
+      refused: exchanges.refused,
+    }),
+    replaceTls(tls) {
+      if ('setSecureContext' in server) server.setSecureContext(tls)
+    },
+    replaceTokens(tokens) {
+      doorkeeper = { ...doorkeeper, tokens }
+    },
+    async close(finishWithinMs) {
+      isClosing = true
+      await close(server, connections, finishWithinMs, limits)
+    },
+  }
 }
 
-async function close(server: Server, finishWithinMs: number): Promise<void> {
+function serverOf(tls: HttpTls | undefined, limits: HttpLimits): Server | TlsServer {
+  const timeouts = {
+    headersTimeout: limits.headWithinMs,
+    requestTimeout: limits.receiveWithinMs,
+    keepAliveTimeout: limits.idleConnectionMs,
+    connectionsCheckingInterval: limits.deadlinesEveryMs,
+  }
+  if (tls === undefined) return createServer(timeouts)
+  const handshake = { handshakeTimeout: limits.handshakeWithinMs, minVersion: 'TLSv1.2' } as const
+  const asksForClients = tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true }
+  return createTlsServer({ ...timeouts, ...handshake, ...asksForClients, ...tls })
+}
+
+async function close(
+  server: Server | TlsServer,
+  connections: Connections,
+  finishWithinMs: number,
+  { lastRequestWithinMs }: HttpLimits,
+): Promise<void> {
   const closed = once(server, 'close')
-  // Connections that are answered now are kept for another request, which is not to come.
-  server.close()
-  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_PERIOD_MS)
-  const cut = setTimeout(() => server.closeAllConnections(), finishWithinMs)
+  // As server.close() does, which closes idle connections at once: a request that is on its way on
+  // one of them would not be answered.
+  NetServer.prototype.close.call(server)
+  let isSwept = false
+  const sweep = setTimeout(
+    () => {
+      isSwept = true
+      connections.closeIdle()
+    },
+    Math.min(lastRequestWithinMs, finishWithinMs),
+  )
+  const cut = setTimeout(() => connections.closeAll(), finishWithinMs)
   await closed
-  clearInterval(sweep)
+  clearTimeout(sweep)
   clearTimeout(cut)
+  if (!isSwept) connections.closeIdle()
+  // Ends the timer that looks for deadlines.
+  server.close()
 }
 
-/** How often connections that have become idle are looked for while closing, in milliseconds. */
-const SWEEP_PERIOD_MS = 20
-
-function urlOf(server: Server, host: string): string {
+function urlOf(server: Server, host: string, scheme: 'http' | 'https'): string {
   const address = server.address()
   const port = address !== null && typeof address === 'object' ? address.port : 0
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function cannotListen(host: string, port: number, error: unknown): UserError {

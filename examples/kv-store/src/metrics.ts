@@ -2,7 +2,9 @@
  * Metrics in the text format of Prometheus: what the replica counts and measures, and what its
  * status says. Must never grow without bound, whatever it is told.
  */
+import type { PeerFigures, TransportFigures } from '@paxos/core'
 import { MAX_SERIES } from './limits.ts'
+import type { HttpFigures } from './listen.ts'
 import type { ReplicaStatus } from './replica.ts'
 
 /** The media type of version 0.0.4 of the format. */
@@ -27,6 +29,14 @@ interface Histogram {
   readonly counts: number[]
   sum: number
   count: number
+}
+
+/** What is shown beside what was counted and measured. */
+export interface Rendered {
+  readonly status: ReplicaStatus
+  readonly watches: number
+  readonly peers: TransportFigures | null
+  readonly http: HttpFigures | null
 }
 
 /** Keeps what a replica tells it: hand it over as the replica's `metrics`. */
@@ -55,11 +65,13 @@ export class ServiceMetrics {
   }
 
   /** Everything as text. */
-  render(status: ReplicaStatus, watches: number): string {
+  render({ status, watches, peers, http }: Rendered): string {
     return [
       ...[...this.#counters].flatMap(([name, series]) => counterLines(name, series)),
       ...[...this.#histograms].flatMap(([name, series]) => histogramLines(name, series)),
       ...statusLines(status),
+      ...(peers === null ? [] : peerLines(peers)),
+      ...(http === null ? [] : httpLines(http)),
       ...family('kv_watches', 'gauge', 'Watches on this node.', [
         sample('kv_watches', {}, watches),
       ]),
@@ -128,6 +140,70 @@ function statusLines(status: ReplicaStatus): string[] {
     ...gauge('paxos_queued', 'Proposals that wait for their turn.', status.queued),
     ...gauge('paxos_sessions', 'Sessions whose results are kept.', status.sessions),
     ...family('paxos_lag_slots', 'gauge', 'How far a peer is behind, in slots.', lag),
+  ]
+}
+
+function peerLines({ peers, refused }: TransportFigures): string[] {
+  const all = [...peers]
+  const each = (name: string, value: (of: PeerFigures) => number | null): string[] =>
+    all.flatMap(([peer, figures]) => {
+      const found = value(figures)
+      return found === null ? [] : [sample(name, { peer }, found)]
+    })
+  const counter = (name: string, help: string, value: (of: PeerFigures) => number): string[] =>
+    family(name, 'counter', help, each(name, value))
+  const [connected, problem] = ['paxos_peer_connected', 'paxos_peer_problem']
+  return [
+    ...family(
+      connected,
+      'gauge',
+      'Whether a connection to the peer stands.',
+      each(connected, ({ isConnected }) => (isConnected === null ? null : Number(isConnected))),
+    ),
+    ...family(
+      problem,
+      'gauge',
+      'Peers that cannot be reached, and why.',
+      all.flatMap(([peer, figures]) =>
+        figures.problem === null
+          ? []
+          : [sample(problem, { peer, reason: figures.problem.reason }, 1)],
+      ),
+    ),
+    ...counter('paxos_peer_sent_frames_total', 'Frames to a peer.', ({ sent }) => sent),
+    ...counter('paxos_peer_received_frames_total', 'Frames of a peer.', ({ received }) => received),
+    ...counter('paxos_peer_dropped_frames_total', 'Frames that were not sent.', (of) => of.dropped),
+    ...family(
+      'paxos_refused_total',
+      'counter',
+      'Connections and frames of others that were turned away.',
+      Object.entries(refused).map(([reason, count]) =>
+        sample('paxos_refused_total', { reason }, count),
+      ),
+    ),
+  ]
+}
+
+function httpLines(http: HttpFigures): string[] {
+  const one = (name: string, type: 'gauge' | 'counter', help: string, value: number): string[] =>
+    family(name, type, help, [sample(name, {}, value)])
+  return [
+    ...one('kv_http_connections', 'gauge', 'Connections of clients.', http.connections),
+    ...one(
+      'kv_http_connections_cut_total',
+      'counter',
+      'Connections that made room for others, or found none.',
+      http.connectionsCut,
+    ),
+    ...one('kv_http_requests', 'gauge', 'Requests that are being answered.', http.requests),
+    ...one('kv_http_received_bytes', 'gauge', 'Bodies in memory.', http.receivedBytes),
+    ...one('kv_http_unsent_bytes', 'gauge', 'Answers that are not taken.', http.unsentBytes),
+    ...family(
+      'kv_http_refused_total',
+      'counter',
+      'Requests that were refused before the service saw them.',
+      [...http.refused].map(([code, count]) => sample('kv_http_refused_total', { code }, count)),
+    ),
   ]
 }
 

@@ -5,7 +5,8 @@
  */
 import { errorBody } from './api.ts'
 import type { ErrorBody } from './api.ts'
-import { OutcomeUnknownError, UnavailableError } from './client-errors.ts'
+import { OutcomeUnknownError, RequestError, UnavailableError } from './client-errors.ts'
+import type { Outgoing, Send } from './client-fetch.ts'
 import { Deadline } from './deadline.ts'
 import {
   ANSWER_WITHIN_MS,
@@ -14,6 +15,7 @@ import {
   MAX_BACKOFF_MS,
   MAX_TIMEOUT_MS,
 } from './limits.ts'
+import { failureOf, Tries } from './tries.ts'
 
 /** What is asked. */
 export interface Exchange<T> {
@@ -45,6 +47,11 @@ export interface NodesOptions {
   /** Base URLs. */
   readonly nodes: readonly string[]
   readonly attemptTimeoutMs: number
+  /** How long to go on when every node refuses the connection, in milliseconds. */
+  readonly unreachableTimeoutMs: number
+  readonly send: Send
+  /** What is shown to the nodes, asked for anew for each request; `null` for nothing. */
+  readonly token: () => string | null
   /** Numbers in [0, 1), for jitter. */
   readonly random: () => number
 }
@@ -53,7 +60,13 @@ export interface NodesOptions {
 type Attempt<T> =
   | { readonly type: 'done'; readonly value: T }
   | { readonly type: 'refused'; readonly error: Refused }
-  | { readonly type: 'failed'; readonly mayHaveHappened: boolean; readonly why: string }
+  | {
+      readonly type: 'failed'
+      readonly mayHaveHappened: boolean
+      readonly why: string
+      /** Nobody was there. */
+      readonly isUnreachable: boolean
+    }
 
 /** The nodes of one cluster, as a client sees them. */
 export class Nodes {
@@ -69,6 +82,24 @@ export class Nodes {
 
   get attemptTimeoutMs(): number {
     return this.#options.attemptTimeoutMs
+  }
+
+  /** What came of asking them, for one call. */
+  tries(): Tries {
+    return new Tries(new Set(this.#options.nodes).size)
+  }
+
+  /** Whether it is of no use to ask again. */
+  isNobodyThere(tries: Tries): boolean {
+    return tries.isNobodyThere(this.#options.unreachableTimeoutMs)
+  }
+
+  /** Rejects as fetch does. The body of the answer has to be read, or cancelled. */
+  send(node: number, target: string, outgoing: Outgoing): Promise<Response> {
+    const token = this.#options.token()
+    const headers =
+      token === null ? outgoing.headers : { ...outgoing.headers, authorization: `Bearer ${token}` }
+    return this.#options.send(`${this.url(node)}${target}`, { ...outgoing, headers })
   }
 
   /** The node to ask next. */
@@ -99,17 +130,19 @@ export class Nodes {
    */
   async request<T>(exchange: Exchange<T>, deadline: Deadline): Promise<Reply<T>> {
     let mayHaveHappenedBefore = false
-    let why = 'there was no time left'
+    const tries = this.tries()
     for (let failures = 0; ; failures += 1) {
       await deadline.pause(this.pauseMs(failures))
       deadline.throwIfGivenUp()
-      if (deadline.isOver) throw tooLate(exchange, deadline, mayHaveHappenedBefore, why)
+      if (deadline.isOver || this.isNobodyThere(tries)) {
+        throw nobodyAnswered(exchange, deadline, mayHaveHappenedBefore, tries)
+      }
       const node = this.#preferred
       const attempt = await this.#attempt(node, exchange, deadline)
       if (attempt.type === 'done') return attempt
       if (attempt.type === 'refused') return { ...attempt, mayHaveHappenedBefore }
       mayHaveHappenedBefore ||= attempt.mayHaveHappened
-      why = `${this.url(node)} ${attempt.why}`
+      tries.note(this.url(node), attempt)
       this.moveOn(node)
     }
   }
@@ -124,7 +157,7 @@ export class Nodes {
     })
     const deadline = new Deadline(timeoutMs + ANSWER_WITHIN_MS, whole.signal)
     try {
-      const response = await fetch(`${this.url(node)}${path}?${query.toString()}`, {
+      const response = await this.send(node, `${path}?${query.toString()}`, {
         method,
         headers,
         signal: deadline.signal,
@@ -134,12 +167,19 @@ export class Nodes {
       if (response.ok) return { type: 'done', value: exchange.read(text, response.headers) }
       return judge(response.status, text)
     } catch (error) {
-      const why = deadline.signal.aborted ? 'did not answer' : `failed: ${describe(error)}`
-      return { type: 'failed', mayHaveHappened: !wasRefused(error), why }
+      if (error instanceof RequestError) throw error
+      if (deadline.signal.aborted) return noAnswer(timeoutMs)
+      const failure = failureOf(error)
+      return { type: 'failed', mayHaveHappened: !failure.isUnreachable, ...failure }
     } finally {
       deadline.clear()
     }
   }
+}
+
+function noAnswer(timeoutMs: number): Attempt<never> {
+  const why = `did not answer within ${timeoutMs} ms`
+  return { type: 'failed', mayHaveHappened: true, isUnreachable: false, why }
 }
 
 /** A refusal of ours is for good, unless the node itself is in trouble. */
@@ -150,6 +190,7 @@ function judge(status: number, text: string): Attempt<never> {
     type: 'failed',
     // Whoever does not speak our language may have handed the request on.
     mayHaveHappened: error === null || error.outcome === 'unknown',
+    isUnreachable: false,
     why: `answered ${status}${error === null ? '' : `: ${error.message}`}`,
   }
 }
@@ -175,29 +216,21 @@ export async function textOf(response: Response): Promise<string> {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
 }
 
-/** Whether nobody listened, so that nothing was sent. */
-function wasRefused(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
-}
-
-function describe(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  if (cause instanceof Error) return 'code' in cause ? String(cause.code) : cause.message
-  return String(cause)
-}
-
-function tooLate(
+function nobodyAnswered(
   { method }: Exchange<unknown>,
-  { afterMs }: Deadline,
+  { afterMs, isOver }: Deadline,
   mayHaveHappened: boolean,
-  why: string,
+  tries: Tries,
 ): Error {
-  const message = `Nobody answered within ${afterMs} ms; at last ${why}.`
+  const message = isOver
+    ? `Nobody answered within ${afterMs} ms: ${tries.text}.`
+    : `No node is there: ${tries.text}.`
   if ((method === 'PUT' || method === 'DELETE') && mayHaveHappened) {
     return new OutcomeUnknownError(
       `${message} The write may have happened, or may still happen. Read the key to find out.`,
+      tries.list,
     )
   }
-  return new UnavailableError(`${message} Check that a majority of the nodes runs, then try again.`)
+  const wayOut = 'Check these addresses, and that a majority of the nodes runs; then try again.'
+  return new UnavailableError(`${message} ${wayOut}`, tries.list)
 }

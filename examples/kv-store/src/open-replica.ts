@@ -8,15 +8,19 @@ import type { Answer, Command, Query, Result } from './commands.ts'
 import { UserError } from './fail.ts'
 import type { Log } from './log.ts'
 import type { ServiceMetrics } from './metrics.ts'
+import { withWarnings } from './peer-warnings.ts'
 import type { KeyValueReplica } from './replica.ts'
 import type { Store } from './store.ts'
 
 export interface NodeOptions {
+  readonly cluster: string
   readonly id: string
   /** Where each node listens; the scheme of this one's address says which transport it takes. */
   readonly members: Readonly<Record<string, string>>
   /** Where this node keeps what it has promised and accepted: a URL. */
   readonly durability: string
+  /** What the transport is made with: certificates or keys. */
+  readonly transportOptions: object | undefined
   readonly heartbeatPeriodMs?: number | undefined
   readonly livenessWindowMs?: number | undefined
   readonly store: Store
@@ -33,17 +37,19 @@ export interface RunningReplica extends KeyValueReplica {
 
 /** Rejects with the error of the adapter that would not open; then nothing is left open. */
 export async function openReplica(options: NodeOptions): Promise<RunningReplica> {
-  const { id, members, durability, store, metrics, log, ...periods } = options
+  const { cluster, id, members, durability, transportOptions, store, metrics, log, ...periods } =
+    options
   const address = members[id]
   if (address === undefined) {
     const ids = Object.keys(members).join(', ')
     throw new UserError(`'${id}' is not among the members ${ids}. Choose one of them as --id.`)
   }
+  const transport = withWarnings(await openTransport(address, transportOptions), log)
   const replica = await Replica.open({
-    cluster: 'kv-store',
+    cluster,
     id,
     members,
-    transport: await openTransport(address),
+    transport,
     durability: await openDurability(durability),
     stateMachine: store,
     metrics,
@@ -57,6 +63,7 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
     openSession: (wait) => replica.openSession(wait),
     query: (query, wait) => replica.query(query, wait),
     status: () => replica.status(),
+    peers: () => transport.figures?.() ?? null,
     stopped: untilStopped(replica),
     close: () => replica.close(),
   }

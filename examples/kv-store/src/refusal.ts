@@ -5,7 +5,7 @@
 import { PaxosError } from '@paxos/core'
 import type { ErrorBody, ErrorCode } from './api.ts'
 
-export type RefusalStatus = 400 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503 | 507
+export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503 | 507
 
 /** A request that is answered with an error. */
 export class Refusal extends Error {

@@ -2,6 +2,7 @@
  * What the service needs of a replica: a part of what Replica offers, so that a test can stand in
  * for it.
  */
+import type { TransportFigures } from '@paxos/core'
 import type { Answer, Command, Query, Result } from './commands.ts'
 
 /** How long to wait. */
@@ -40,4 +41,6 @@ export interface KeyValueReplica {
   openSession(options?: Wait): Promise<string>
   query(query: Query, options?: Wait & { readonly consistency?: Consistency }): Promise<Answer>
   status(): ReplicaStatus
+  /** What its transport knows of the other nodes; `null` where it does not count. */
+  peers(): TransportFigures | null
 }

@@ -3,61 +3,22 @@
  * One node of the service in one process: a replica, and HTTP in front of it. On SIGINT or SIGTERM
  * it accepts nobody any more, answers those whose requests are running, and leaves the cluster.
  */
-import { Command, Option } from 'commander'
-import { parseHttpAddress, parseMember, parseWhole } from './arguments.ts'
 import { runCommand, UserError } from './fail.ts'
 import { Feed } from './feed.ts'
 import { service } from './http.ts'
 import { FINISH_WITHIN_MS } from './limits.ts'
 import { listen } from './listen.ts'
-import type { HttpAddress } from './listen.ts'
+import type { HttpFigures, HttpServer } from './listen.ts'
 import { jsonLog } from './log.ts'
-import type { Level } from './log.ts'
 import { ServiceMetrics } from './metrics.ts'
 import { openReplica } from './open-replica.ts'
+import { reloading } from './reload.ts'
+import { loadHttpSecrets, loadPeerSecrets } from './secrets.ts'
+import { serverCommand } from './server-options.ts'
+import type { ServerOptions } from './server-options.ts'
 import { Store } from './store.ts'
 
-interface ServerOptions {
-  readonly id: string
-  readonly member: Readonly<Record<string, string>>
-  readonly durability: string
-  readonly http: HttpAddress
-  readonly log: Level
-  readonly heartbeatPeriod?: number
-  readonly livenessWindow?: number
-}
-
-const command = new Command('server')
-  .description('Runs one node of a key-value service, until Ctrl-C.')
-  .requiredOption('--id <id>', 'which of the members this node is')
-  .requiredOption(
-    '--member <id=address>',
-    'a node, and where it listens for the others: udp://…, ws://…, grpc://…; ' +
-      'repeat it for every node, this one too',
-    parseMember,
-  )
-  .requiredOption(
-    '--durability <url>',
-    'where this node keeps its state: file:./a or sqlite:./a.db',
-  )
-  .requiredOption('--http <host:port>', 'where it listens for clients', parseHttpAddress)
-  .addOption(
-    new Option('--log <level>', 'what it tells on standard error, in lines of JSON')
-      .choices(['debug', 'info', 'warn', 'error'])
-      .default('info'),
-  )
-  .option(
-    '--heartbeat-period <ms>',
-    'how often a leader says that it is there (default: 200)',
-    parseWhole(1, 60_000),
-  )
-  .option(
-    '--liveness-window <ms>',
-    'how long it may be silent (default: 1000)',
-    parseWhole(2, 600_000),
-  )
-  .showHelpAfterError('Type --help to see what there is.')
-  .exitOverride()
+const command = serverCommand()
 
 await runCommand(async () => {
   await command.parseAsync()
@@ -71,24 +32,53 @@ await runCommand(async () => {
 })
 
 async function serve(options: ServerOptions, leave: Promise<string>): Promise<number> {
-  const { id, member: members, durability } = options
+  const { id, cluster, member: members, durability } = options
   const log = jsonLog(id, options.log)
   const feed = new Feed()
   const metrics = new ServiceMetrics()
+  const host = options.allowHost?.[0]
+  const forClients = await loadHttpSecrets(options, host, process.env)
+  const forPeers = await loadPeerSecrets(options, id, members[id] ?? '')
   const replica = await openReplica({
+    cluster,
     id,
     members,
     durability,
+    transportOptions: forPeers.options,
     heartbeatPeriodMs: options.heartbeatPeriod,
     livenessWindowMs: options.livenessWindow,
     store: new Store(feed),
     metrics,
     log,
   })
+  let stopReloading: (() => void) | null = null
   try {
     const onFailure = (error: unknown): void => log.error('a request failed', { error })
-    const app = service({ replica, feed, metrics, onFailure })
-    const http = await listen(options.http, (request) => app.fetch(request))
+    let http: HttpServer | null = null
+    const httpFigures = (): HttpFigures | null => http?.figures() ?? null
+    const app = service({ replica, feed, metrics, onFailure, httpFigures })
+    http = await listen(options.http, (request) => app.fetch(request), {
+      tls: forClients.tls,
+      tokens: forClients.tokens,
+      allowedHosts: options.allowHost,
+    })
+    const running = http
+    stopReloading = reloading({
+      paths: [options.httpCert, options.httpKey, options.httpCa, options.tokenFile].filter(
+        (path) => path !== undefined,
+      ),
+      async load() {
+        const { tls, tokens, complaints } = await loadHttpSecrets(options, host, process.env)
+        if (tls !== undefined) running.replaceTls(tls)
+        if (tokens !== undefined) running.replaceTokens(tokens)
+        return complaints
+      },
+      complaints: [forClients.complaints, forPeers.complaints],
+      log,
+    })
+    if (forClients.tokens !== undefined && forClients.tls === undefined) {
+      log.warn('tokens travel in the clear: give --http-cert, or put a proxy with TLS in front')
+    }
     process.stdout.write(`Node ${id} serves ${http.url} and talks on ${members[id]}\n`)
 
     const ended = await Promise.race([leave, replica.stopped])
@@ -98,6 +88,7 @@ async function serve(options: ServerOptions, leave: Promise<string>): Promise<nu
     if (ended instanceof Error) throw new UserError(`The node had to stop: ${ended.message}`)
     return 0
   } finally {
+    stopReloading?.()
     await replica.close()
   }
 }

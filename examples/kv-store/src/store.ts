@@ -2,11 +2,11 @@
  * The state machine: keys and values, changed by the commands of the log and by nothing else. Must
  * never depend on anything but those commands: every node has to come to the same state and results.
  */
-import { createHash } from 'node:crypto'
 import { CommandRefusedError } from '@paxos/replica'
 import type { Answer, Change, Command, Entry, Page, Query, Result, Summary } from './commands.ts'
+import { Digest } from './digest.ts'
 import { MAX_PAGE_CHARACTERS } from './limits.ts'
-import { entryLine, readSnapshot, writeSnapshot } from './snapshot.ts'
+import { readSnapshot, writeSnapshot } from './snapshot.ts'
 
 /** Told of what changes, in the order of the log. */
 export interface StoreListener {
@@ -24,6 +24,7 @@ export class Store {
   /** Every key, ascending by UTF-16 code unit: the same order on every machine. */
   #keys: string[] = []
   #through = 0
+  readonly #digest = new Digest()
 
   constructor(listener: StoreListener = NOBODY) {
     this.#listener = listener
@@ -45,11 +46,11 @@ export class Store {
     }
     switch (command.type) {
       case 'put':
-        this.#put({ key, value: command.value, revision: slot })
+        this.#put({ key, value: command.value, revision: slot }, present)
         return { type: 'done', revision: slot }
       case 'delete':
         if (present === undefined) return { type: 'absent' }
-        this.#delete(key, slot)
+        this.#delete(present, slot)
         return { type: 'done', revision: slot }
     }
   }
@@ -73,22 +74,30 @@ export class Store {
   restore(bytes: Uint8Array): void {
     const { through, entries } = readSnapshot(bytes)
     this.#entries.clear()
-    for (const entry of entries) this.#entries.set(entry.key, entry)
+    this.#digest.clear()
+    for (const entry of entries) {
+      this.#entries.set(entry.key, entry)
+      this.#digest.toggle(entry)
+    }
     this.#keys = entries.map(({ key }) => key)
     this.#through = through
     this.#listener.replaced(through)
   }
 
-  #put(entry: Entry): void {
+  #put(entry: Entry, present: Entry | undefined): void {
     const { key, value, revision } = entry
-    if (!this.#entries.has(key)) this.#keys.splice(this.#positionOf(key), 0, key)
+    if (present === undefined) this.#keys.splice(this.#positionOf(key), 0, key)
+    else this.#digest.toggle(present)
     this.#entries.set(key, entry)
+    this.#digest.toggle(entry)
     this.#listener.changed({ key, value, revision })
   }
 
-  #delete(key: string, revision: number): void {
+  #delete(present: Entry, revision: number): void {
+    const { key } = present
     this.#keys.splice(this.#positionOf(key), 1)
     this.#entries.delete(key)
+    this.#digest.toggle(present)
     this.#listener.changed({ key, value: null, revision })
   }
 
@@ -120,9 +129,7 @@ export class Store {
   }
 
   #summary(): Summary {
-    const hash = createHash('sha256')
-    for (const entry of this.#sorted()) hash.update(entryLine(entry))
-    return { through: this.#through, count: this.#keys.length, digest: hash.digest('hex') }
+    return { through: this.#through, count: this.#keys.length, digest: this.#digest.hex }
   }
 
   #sorted(): Entry[] {

@@ -9,6 +9,7 @@ import { errorBody, sessionBody, summaryBody } from '../src/api.ts'
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from '../src/limits.ts'
 import { gate } from './gate.ts'
 import { raw, serving } from './serving.ts'
+import { connection, get, statusesIn } from './sockets.ts'
 import { forEver } from './solo.ts'
 
 type Sent = Parameters<typeof raw>[2]
@@ -42,6 +43,8 @@ describe('keys', () => {
   it.each([
     ['a slash', 'a/b', 'a/b'],
     ['an encoded slash', 'a%2Fb', 'a/b'],
+    ['encoded slashes around dots, which are no step', 'a%2f..%2fb', 'a/../b'],
+    ['dots that are no step', '...', '...'],
     ['a percent sign', '100%25', '100%'],
     ['an encoded percent sign', '%2525', '%25'],
     ['a plus, which is no space', 'U+0041', 'U+0041'],
@@ -98,6 +101,7 @@ describe('keys', () => {
 describe('compare-and-set', () => {
   it.each([
     ['If-Match with the revision', 'PUT', { 'If-Match': '"1"' }, 200, 2],
+    ['If-Match that a proxy made weak', 'PUT', { 'If-Match': 'W/"1"' }, 200, 2],
     ['If-Match with another one', 'PUT', { 'If-Match': '"7"' }, 412, 1],
     ['If-None-Match of a key that is there', 'PUT', { 'If-None-Match': '*' }, 412, 1],
     ['DELETE with the revision', 'DELETE', { 'If-Match': '"1"' }, 200, 2],
@@ -125,6 +129,22 @@ describe('compare-and-set', () => {
     expect(errorOf(differs)).toMatchObject({ code: 'revision-differs', revision: 0 })
     const made = await raw(url, '/keys/k', { method: 'PUT', headers: { 'If-None-Match': '*' } })
     expect(made.status).toBe(200)
+  })
+})
+
+describe('a client that has the value already', () => {
+  it.each([
+    ['its tag', '"1"', 304],
+    ['its tag, made weak on the way', 'W/"1"', 304],
+    ['one of several', '"7", W/"1"', 304],
+    ['another one', '"2"', 200],
+    ['something else', 'x', 200],
+  ])('and shows %s: %s, is answered %i', async (_, tag, status) => {
+    const { url } = await serving()
+    await raw(url, '/keys/k', { method: 'PUT', body: 'v' })
+    const answer = await raw(url, '/keys/k', { headers: { 'If-None-Match': tag } })
+    expect(answer).toMatchObject({ status, body: status === 304 ? '' : 'v' })
+    expect(answer.headers.etag).toBe('"1"')
   })
 })
 
@@ -346,7 +366,13 @@ describe('bad input is refused with a sentence, before the replica hears of it',
       400,
       /quotes/,
     ],
-    ['a weak tag', '/keys/k', { method: 'PUT', headers: { 'If-Match': 'W/"1"' } }, 400, /quotes/],
+    [
+      'a part of a value',
+      '/keys/k',
+      { method: 'PUT', body: 'bar', headers: { 'Content-Range': 'bytes 3-5/6' } },
+      400,
+      /as a whole/,
+    ],
     [
       'two tags',
       '/keys/k',
@@ -408,7 +434,15 @@ describe('bad input is refused with a sentence, before the replica hears of it',
     ['no such path', '/nothing', {}, 404, /There is no GET \/nothing/],
     ['no such method', '/keys/k', { method: 'PATCH' }, 404, /There is no PATCH/],
     ['no such path above', '/', {}, 404, /There is no GET \//],
-    ["a proxy's request", 'http://elsewhere/keys/../status/x', {}, 404, /There is no/],
+    ["a proxy's request", 'http://elsewhere/status/x', {}, 404, /There is no/],
+    ['a step back', '/keys/public/../private', {}, 400, /without '\.'/],
+    ['an encoded step back', '/keys/public/%2e%2E/private', {}, 400, /without '\.'/],
+    ['a half-encoded step back', '/keys/public/.%2e/private', {}, 400, /without '\.'/],
+    ['a step to where it is', '/keys/./private', {}, 400, /without '\.'/],
+    ['a step at the end', '/keys/..', {}, 400, /without '\.'/],
+    ['a step past a proxy', 'http://elsewhere/keys/../status', {}, 400, /without '\.'/],
+    ['a backslash', '/keys/public\\..\\private', {}, 400, /without '\.'/],
+    ['no path at all', '*', { method: 'OPTIONS' }, 400, /begins with \//],
   ])('%s', async (_, path, sent, status, message) => {
     const { url, solo, failures } = await serving()
     const answer = await raw(url, path, sent)
@@ -496,11 +530,26 @@ describe('status', () => {
     const { url, solo } = await serving()
     const { status, body } = await raw(url, '/status')
     expect(status).toBe(200)
-    expect(JSON.parse(body)).toEqual(solo.status())
+    expect(JSON.parse(body)).toEqual({ ...solo.status(), peers: null, refused: {} })
   })
 })
 
 describe('a server that closes', () => {
+  it('answers a request that was on its way on an idle connection, and says that it was the last', async () => {
+    const limits = { lastRequestWithinMs: 60_000 }
+    const { url, server } = await serving({ listen: { limits } })
+    const client = await connection(url)
+    client.socket.write(get('/status'))
+    await client.received((text) => text.includes('}'))
+    const closed = server.close(60_000)
+    client.socket.write(get('/digest'))
+    const text = await client.received((all) => all.includes('digest'))
+    expect(statusesIn(text)).toEqual([200, 200])
+    expect(text.toLowerCase()).toContain('connection: close')
+    await client.closed
+    await closed
+  })
+
   it('answers what is running, keeps no idle connection, and takes no new one', async () => {
     const { url, server, solo } = await serving()
     const [started, goOn] = [gate(), gate()]

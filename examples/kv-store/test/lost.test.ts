@@ -7,6 +7,9 @@ import { emptyDirectory } from './processes.ts'
 /** How often all three nodes are killed at once; 20 take about a minute. */
 const KILLS = Number(process.env['KILLS'] ?? 3)
 
+/** No node is there while all three are killed and started again. */
+const PATIENCE = { timeoutMs: 60_000, unreachableTimeoutMs: 60_000 }
+
 describe('nothing that was acknowledged is lost', { timeout: 120_000 + KILLS * 20_000 }, () => {
   it(`every acknowledged write is there after killing all three at once, ${KILLS} times`, async () => {
     const directory = await emptyDirectory()
@@ -20,7 +23,7 @@ describe('nothing that was acknowledged is lost', { timeout: 120_000 + KILLS * 2
     const acknowledged = new Map<string, string>()
     let newest = 0
     const writers = Array.from({ length: 8 }, async (_, writer) => {
-      const client = connect({ nodes: cluster.urls, timeoutMs: 60_000 })
+      const client = connect({ nodes: cluster.urls, ...PATIENCE })
       for (let count = 0; !over.signal.aborted; count += 1) {
         const [key, value] = [`${writer}/${count % 50}`, `${writer}:${count}`]
         const revision = await client.put(key, value)
@@ -30,7 +33,7 @@ describe('nothing that was acknowledged is lost', { timeout: 120_000 + KILLS * 2
     })
     const stopped = Promise.all(writers)
     const reached = async (revision: number): Promise<void> => {
-      const client = connect({ nodes: cluster.urls, timeoutMs: 60_000 })
+      const client = connect({ nodes: cluster.urls, ...PATIENCE })
       const watch = await client.watch({ after: newest })
       for await (const change of watch) if (change.revision >= revision) return
     }

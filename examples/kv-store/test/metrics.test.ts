@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { PeerFigures } from '@paxos/core'
 import { MAX_SERIES } from '../src/limits.ts'
 import { ServiceMetrics } from '../src/metrics.ts'
 import { raw, serving } from './serving.ts'
@@ -68,7 +69,7 @@ function readSample(line: string): Sample & { readonly name: string } {
 const status = new Solo(new Store()).status()
 
 function rendered(metrics: ServiceMetrics): Map<string, Family> {
-  return readText(metrics.render(status, 2))
+  return readText(metrics.render({ status, watches: 2, peers: null, http: null }))
 }
 
 describe('metrics', () => {
@@ -128,7 +129,7 @@ describe('metrics', () => {
       fc.property(names, labels, fc.nat(), (name, label, value) => {
         const metrics = new ServiceMetrics()
         metrics.counter(name, value, { 'some.label': label })
-        const text = metrics.render(status, 0)
+        const text = metrics.render({ status, watches: 0, peers: null, http: null })
         const family = readText(text).get(`${name.replaceAll('.', '_')}_total`)
         expect(family?.samples.get('')).toEqual([{ labels: { some_label: label }, value }])
       }),
@@ -148,6 +149,41 @@ describe('metrics', () => {
       value: 2,
     })
     expect(families.get('kv_metrics_refused_total')?.samples.get('')?.[0]?.value).toBe(7)
+  })
+
+  it('what the transport and the HTTP server count is there, by peer, reason and code', () => {
+    const peer = { isConnected: true, sent: 7, received: 5, dropped: 2, problem: null }
+    const problem = { reason: 'credentials', message: 'It is foreign.' } as const
+    const peers = new Map<string, PeerFigures>([
+      ['b', peer],
+      ['c', { ...peer, isConnected: null, problem }],
+    ])
+    const text = new ServiceMetrics().render({
+      status,
+      watches: 0,
+      peers: { peers, refused: { identity: 3 } },
+      http: {
+        connections: 4,
+        connectionsCut: 1,
+        requests: 2,
+        receivedBytes: 10,
+        unsentBytes: 20,
+        refused: new Map([['forbidden', 6]]),
+      },
+    })
+    const families = readText(text)
+    const samples = (name: string): unknown => families.get(name)?.samples.get('')
+    expect(samples('paxos_peer_connected')).toEqual([{ labels: { peer: 'b' }, value: 1 }])
+    expect(samples('paxos_peer_problem')).toEqual([
+      { labels: { peer: 'c', reason: 'credentials' }, value: 1 },
+    ])
+    expect(samples('paxos_peer_dropped_frames_total')).toEqual([
+      { labels: { peer: 'b' }, value: 2 },
+      { labels: { peer: 'c' }, value: 2 },
+    ])
+    expect(samples('paxos_refused_total')).toEqual([{ labels: { reason: 'identity' }, value: 3 }])
+    expect(samples('kv_http_refused_total')).toEqual([{ labels: { code: 'forbidden' }, value: 6 }])
+    expect(samples('kv_http_unsent_bytes')).toEqual([{ labels: {}, value: 20 }])
   })
 
   it('are served as Prometheus asks for them', async () => {

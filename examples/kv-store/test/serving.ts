@@ -9,7 +9,7 @@ import { Feed } from '../src/feed.ts'
 import type { FeedLimits } from '../src/feed.ts'
 import { service } from '../src/http.ts'
 import { listen } from '../src/listen.ts'
-import type { HttpServer } from '../src/listen.ts'
+import type { HttpServer, ListenOptions } from '../src/listen.ts'
 import { ServiceMetrics } from '../src/metrics.ts'
 import { Store } from '../src/store.ts'
 import { Solo } from './solo.ts'
@@ -28,6 +28,7 @@ export interface Serving {
 export interface ServingOptions {
   readonly feedLimits?: FeedLimits
   readonly watchHeartbeatMs?: number
+  readonly listen?: ListenOptions
   /** What else answers, before the service does. */
   readonly before?: (request: Request) => Promise<Response | null>
 }
@@ -35,6 +36,7 @@ export interface ServingOptions {
 export async function serving({
   feedLimits,
   watchHeartbeatMs,
+  listen: listenOptions,
   before = () => Promise.resolve(null),
 }: ServingOptions = {}): Promise<Serving> {
   const feed = new Feed(feedLimits)
@@ -52,6 +54,7 @@ export async function serving({
   const server = await listen(
     { host: '127.0.0.1', port: 0 },
     async (incoming) => (await before(incoming)) ?? (await app.fetch(incoming)),
+    listenOptions,
   )
   onTestFinished(async () => {
     feed.close()

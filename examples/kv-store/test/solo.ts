@@ -84,6 +84,10 @@ export class Solo implements KeyValueReplica {
     }
   }
 
+  peers(): null {
+    return null
+  }
+
   expireSessions(): void {
     this.#sessions.clear()
   }

@@ -63,7 +63,8 @@ describe('a watch over HTTP', () => {
     const reader = await watch(url, '?prefix=a/')
     expect(reader.response.headers).toMatchObject({
       'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
     })
     expect(await reader.next()).toEqual(['ready', '1', { revision: 1 }])
     await put(url, 'a/1', 'one\r\ntwo')
@@ -122,7 +123,6 @@ describe('a watch over HTTP', () => {
       store.apply({ type: 'put', key: 'k', value }, slot)
       if (slot % 20 === 0) await raw(url, '/status')
     }
-    expect(feed.watches).toBe(1)
     let last: Awaited<ReturnType<Reader['next']>> = null
     for (let told = await reader.next(); told !== null; told = await reader.next()) last = told
     expect(last).toEqual([
@@ -130,6 +130,37 @@ describe('a watch over HTTP', () => {
       undefined,
       { message: expect.stringMatching(/Read the keys anew/) },
     ])
+    expect(feed.watches).toBe(0)
+  })
+
+  it('that begins far behind lets others be answered in between, and takes turns with its like', async () => {
+    const { url, feed, store } = await serving()
+    for (let slot = 1; slot <= 4000; slot += 1) {
+      store.apply({ type: 'put', key: 'k', value: 'x'.repeat(500) }, slot)
+    }
+    const turns = { rounds: 0, isOver: false }
+    const count = (): void => {
+      turns.rounds += 1
+      if (!turns.isOver) setImmediate(count)
+    }
+    setImmediate(count)
+    const readers = await Promise.all([1, 2, 3].map(() => watch(url, '?after=0')))
+    const whole = async (reader: Reader): Promise<number> => {
+      for (let told = await reader.next(); told?.[1] !== '4000'; told = await reader.next());
+      return turns.rounds
+    }
+    const began = turns.rounds
+    const ended = await Promise.all(readers.map(whole))
+    turns.isOver = true
+    // 2,000,000 characters each, in slices of 16 Ki: every slice has rounds of its own.
+    for (const rounds of ended) expect(rounds - began).toBeGreaterThan(900)
+    expect(feed.watches).toBe(3)
+  })
+
+  it('of which only the head is asked for takes no place', async () => {
+    const { url, feed } = await serving()
+    const head = await raw(url, '/watch', { method: 'HEAD' })
+    expect(head).toMatchObject({ status: 200, headers: { 'content-type': 'text/event-stream' } })
     expect(feed.watches).toBe(0)
   })
 

@@ -1,0 +1,140 @@
+/**
+ * The connections of a server. Each is answered one request at a time, in the order in which they
+ * came. When there are as many connections as there may be, one that is idle makes room: first
+ * those that have never asked for anything, then those that were idle longest. Must never cut one
+ * that is being answered.
+ */
+import type { Socket } from 'node:net'
+
+/** Answers one request, and resolves when that is over. Must not reject. */
+export type Exchange = () => Promise<void>
+
+export interface ConnectionLimits {
+  readonly connections: number
+  /** Requests of one connection that wait before no more of them are read. */
+  readonly sentAhead: number
+  /** And of all connections. */
+  readonly sentAheadInAll: number
+}
+
+interface Connection {
+  readonly name: string
+  /** With TLS it is first the one beneath. */
+  socket: Socket
+  readonly waiting: Exchange[]
+  isBusy: boolean
+}
+
+export class Connections {
+  readonly #limits: ConnectionLimits
+  /** By the address of the client: a TLS socket has that of the one beneath. */
+  readonly #all = new Map<string, Connection>()
+  /** Those that have asked for nothing yet, the oldest first. */
+  readonly #silent = new Set<Connection>()
+  /** Those that have been answered, the one that is idle longest first. */
+  readonly #idle = new Set<Connection>()
+  #waiting = 0
+  #cut = 0
+
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits
+  }
+
+  get count(): number {
+    return this.#all.size
+  }
+
+  /** How many were closed to make room, or refused because none could. */
+  get cut(): number {
+    return this.#cut
+  }
+
+  /** A client has connected. */
+  opened(socket: Socket): void {
+    const name = nameOf(socket)
+    if (this.#all.size >= this.#limits.connections && !this.#makeRoom()) {
+      this.#cut += 1
+      socket.destroy()
+      return
+    }
+    const connection: Connection = { name, socket, waiting: [], isBusy: false }
+    this.#all.set(name, connection)
+    this.#silent.add(connection)
+    socket.once('close', () => {
+      if (this.#all.get(name) === connection) this.#all.delete(name)
+      this.#forget(connection)
+    })
+  }
+
+  /** What is to be closed instead, once TLS stands. */
+  secured(socket: Socket): void {
+    const connection = this.#all.get(nameOf(socket))
+    if (connection !== undefined) connection.socket = socket
+  }
+
+  /** A request has come on a connection: it is answered when those before it are. */
+  asked(socket: Socket, exchange: Exchange): void {
+    const connection = this.#all.get(nameOf(socket))
+    if (connection === undefined || this.#waiting >= this.#limits.sentAheadInAll) {
+      socket.destroy()
+      return
+    }
+    this.#silent.delete(connection)
+    this.#idle.delete(connection)
+    connection.waiting.push(exchange)
+    this.#waiting += 1
+    if (connection.waiting.length >= this.#limits.sentAhead) socket.pause()
+    if (!connection.isBusy) void this.#answer(connection)
+  }
+
+  /** Closes those that are not being answered. */
+  closeIdle(): void {
+    for (const { socket } of [...this.#silent, ...this.#idle]) socket.destroy()
+  }
+
+  closeAll(): void {
+    for (const { socket } of this.#all.values()) socket.destroy()
+  }
+
+  async #answer(connection: Connection): Promise<void> {
+    connection.isBusy = true
+    for (;;) {
+      const exchange = connection.waiting.shift()
+      if (exchange === undefined) break
+      this.#waiting -= 1
+      await exchange()
+      if (connection.waiting.length === 0 && connection.socket.isPaused()) {
+        connection.socket.resume()
+      }
+    }
+    connection.isBusy = false
+    if (!connection.socket.destroyed) this.#idle.add(connection)
+  }
+
+  #makeRoom(): boolean {
+    for (const connection of [this.#silent, this.#idle].flatMap(first)) {
+      this.#cut += 1
+      this.#all.delete(connection.name)
+      this.#forget(connection)
+      connection.socket.destroy()
+      return true
+    }
+    return false
+  }
+
+  #forget(connection: Connection): void {
+    this.#silent.delete(connection)
+    this.#idle.delete(connection)
+    this.#waiting -= connection.waiting.length
+    connection.waiting.length = 0
+  }
+}
+
+function first<T>(set: ReadonlySet<T>): T[] {
+  for (const one of set) return [one]
+  return []
+}
+
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}

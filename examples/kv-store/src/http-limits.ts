@@ -1,0 +1,62 @@
+/**
+ * The limits of the HTTP server in one object, so that a test can lower some. What they are for is
+ * in limits.ts.
+ */
+import type { BudgetLimits } from './budget.ts'
+import type { ConnectionLimits } from './connections.ts'
+import type { ExchangeLimits } from './exchange.ts'
+import {
+  DEADLINES_EVERY_MS,
+  DISCARD_WITHIN_MS,
+  HANDSHAKE_WITHIN_MS,
+  HEAD_WITHIN_MS,
+  IDLE_CONNECTION_MS,
+  LAST_REQUEST_WITHIN_MS,
+  MAX_CONNECTIONS,
+  MAX_DISCARDED_BYTES,
+  MAX_RECEIVED_BYTES,
+  MAX_REQUESTS,
+  MAX_SENT_AHEAD,
+  MAX_SENT_AHEAD_IN_ALL,
+  MAX_UNSENT_BYTES,
+  MAX_VALUE_BYTES,
+  RECEIVE_WITHIN_MS,
+  SEND_STEP_BYTES,
+  SEND_STEP_WITHIN_MS,
+  SMALL_ANSWER_BYTES,
+  STALLED_AFTER_MS,
+} from './limits.ts'
+
+export interface HttpLimits
+  extends ExchangeLimits, ConnectionLimits, Pick<BudgetLimits, 'stalledAfterMs'> {
+  readonly receivedBytes: number
+  readonly unsentBytes: number
+  readonly headWithinMs: number
+  readonly receiveWithinMs: number
+  readonly idleConnectionMs: number
+  readonly handshakeWithinMs: number
+  readonly deadlinesEveryMs: number
+  readonly lastRequestWithinMs: number
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  connections: MAX_CONNECTIONS,
+  sentAhead: MAX_SENT_AHEAD,
+  sentAheadInAll: MAX_SENT_AHEAD_IN_ALL,
+  requests: MAX_REQUESTS,
+  bodyBytes: MAX_VALUE_BYTES,
+  receivedBytes: MAX_RECEIVED_BYTES,
+  unsentBytes: MAX_UNSENT_BYTES,
+  smallAnswerBytes: SMALL_ANSWER_BYTES,
+  stalledAfterMs: STALLED_AFTER_MS,
+  sendStepBytes: SEND_STEP_BYTES,
+  sendStepWithinMs: SEND_STEP_WITHIN_MS,
+  discardWithinMs: DISCARD_WITHIN_MS,
+  discardedBytes: MAX_DISCARDED_BYTES,
+  headWithinMs: HEAD_WITHIN_MS,
+  receiveWithinMs: RECEIVE_WITHIN_MS,
+  idleConnectionMs: IDLE_CONNECTION_MS,
+  handshakeWithinMs: HANDSHAKE_WITHIN_MS,
+  deadlinesEveryMs: DEADLINES_EVERY_MS,
+  lastRequestWithinMs: LAST_REQUEST_WITHIN_MS,
+}

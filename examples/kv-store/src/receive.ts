@@ -1,0 +1,71 @@
+/**
+ * Bodies of requests: read into memory up to a limit, or read and thrown away, up to a limit too.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Share } from './budget.ts'
+import { tooLarge } from './input.ts'
+import { Refusal } from './refusal.ts'
+
+/**
+ * The body; `null` for none. A refusal when it is larger than `most`, or memory is short. Rejects
+ * when the client is gone.
+ */
+export async function readBody(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  share: Share,
+  most: number,
+): Promise<Buffer | Refusal | null> {
+  const { method, headers } = incoming
+  if (method === 'GET' || method === 'HEAD') return null
+  if (Number(headers['content-length'] ?? 0) > most) return tooLarge()
+  if (headers.expect !== undefined) outgoing.writeContinue()
+  return await new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const finish = (body: Buffer | Refusal | null): void => {
+      incoming.off('data', read)
+      incoming.pause()
+      resolve(body)
+    }
+    const read = (chunk: Buffer): void => {
+      bytes += chunk.byteLength
+      if (bytes > most) return finish(tooLarge())
+      if (!share.take(chunk.byteLength)) return finish(noMemory())
+      chunks.push(chunk)
+    }
+    incoming.on('data', read)
+    incoming.once('end', () => finish(bytes === 0 ? null : Buffer.concat(chunks)))
+    incoming.once('close', () => reject(new Error('The client is gone.')))
+  })
+}
+
+/** Reads and forgets the rest of a body. Resolves at its end, or when it is too much. */
+export async function discard(
+  incoming: IncomingMessage,
+  limits: { readonly discardWithinMs: number; readonly discardedBytes: number },
+): Promise<void> {
+  await new Promise<void>((resolve) => {
+    let bytes = 0
+    const count = (chunk: Buffer): void => {
+      bytes += chunk.byteLength
+      if (bytes > limits.discardedBytes) finish()
+    }
+    const finish = (): void => {
+      clearTimeout(timer)
+      for (const event of ['end', 'close'] as const) incoming.off(event, finish)
+      incoming.off('data', count)
+      resolve()
+    }
+    const timer = setTimeout(finish, limits.discardWithinMs)
+    for (const event of ['end', 'close'] as const) incoming.once(event, finish)
+    if (incoming.readableEnded || incoming.destroyed) return finish()
+    incoming.on('data', count)
+    incoming.resume()
+  })
+}
+
+function noMemory(): Refusal {
+  const message = 'Too many bodies are being received. Send it later, or to another node.'
+  return new Refusal(503, 'unavailable', message)
+}

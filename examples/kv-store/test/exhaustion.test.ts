@@ -1,0 +1,224 @@
+import { once } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { connectionsWithin } from '../src/descriptors.ts'
+import { MAX_VALUE_BYTES } from '../src/limits.ts'
+import { gate } from './gate.ts'
+import { raw, serving } from './serving.ts'
+import { connection, get, statusesIn } from './sockets.ts'
+import { forEver } from './solo.ts'
+
+const LARGE = 'x'.repeat(MAX_VALUE_BYTES)
+
+describe('more connections than there may be', () => {
+  const listen = { limits: { connections: 4 } }
+
+  it('that send nothing make room for those that do, the oldest first', async () => {
+    const { url, server } = await serving({ listen })
+    const silent = [await connection(url), await connection(url)]
+    const spoken = await connection(url)
+    spoken.socket.write(get('/status'))
+    await spoken.received((text) => text.includes('}'))
+    silent.push(await connection(url))
+    const asking = await connection(url)
+    asking.socket.write(get('/status'))
+    await asking.received((text) => text.includes('}'))
+    await silent[0]?.closed
+    expect(server.figures()).toMatchObject({ connections: 4, connectionsCut: 1 })
+    // Those that have asked for something are kept longest.
+    const [a, b] = [await connection(url), await connection(url)]
+    await Promise.all(silent.map(({ closed }) => closed))
+    expect([spoken, asking, a, b].map(({ socket }) => socket.destroyed)).not.toContain(true)
+  })
+
+  it('never cut one that is being answered; then it is the new one that is refused', async () => {
+    const { url, solo, server } = await serving({ listen })
+    const all = gate()
+    solo.before = () => all.opened
+    const busy = await Promise.all([1, 2, 3, 4].map(() => connection(url)))
+    for (const { socket } of busy) socket.write(get('/keys/k'))
+    while (solo.waits.length < 4) await new Promise(setImmediate)
+    const late = await connection(url)
+    await late.closed
+    expect(server.figures().connectionsCut).toBe(1)
+    all.open()
+    for (const { received } of busy) {
+      expect(statusesIn(await received((text) => text.includes('}}')))).toEqual([404])
+    }
+  })
+
+  it.each([
+    [1024, 896],
+    [200, 100],
+    [16, 8],
+    [1, 1],
+    [1 << 20, 8192],
+    [Infinity, 8192],
+  ])('of %d descriptors %d are for clients, and files keep the others', (all, clients) => {
+    expect(connectionsWithin(all)).toBe(clients)
+  })
+
+  it('are known from the system', () => {
+    expect(connectionsWithin()).toBeGreaterThan(0)
+  })
+})
+
+describe('requests that are sent ahead on one connection', () => {
+  it('are answered one after the other, in order, however many they are', async () => {
+    const { url, solo } = await serving()
+    let [running, most] = [0, 0]
+    solo.before = async () => {
+      running += 1
+      most = Math.max(most, running)
+      await new Promise(setImmediate)
+      running -= 1
+    }
+    const { socket, received } = await connection(url)
+    const keys = Array.from({ length: 1000 }, (_, index) => index)
+    const asked = keys.map((index) => get(`/keys/k${index}?consistency=local`))
+    socket.write([...asked, get('/last')].join(''))
+    const text = await received((all) => all.slice(-200).includes('/last'))
+    expect(statusesIn(text)).toEqual([...keys, 'last'].map(() => 404))
+    expect(most).toBe(1)
+  })
+
+  it('of one that is gone are forgotten', async () => {
+    const { url, solo } = await serving()
+    const held = gate()
+    solo.before = () => held.opened
+    const { socket } = await connection(url)
+    socket.write(get('/keys/k').repeat(10))
+    while (solo.waits.length === 0) await new Promise(setImmediate)
+    socket.destroy()
+    for (let others = 0; others < 5; others += 1) await raw(url, '/status')
+    held.open()
+    for (let others = 0; others < 5; others += 1) await raw(url, '/status')
+    expect(solo.waits).toHaveLength(1)
+  })
+
+  it('and are too many in all cost their connection, and nobody else', async () => {
+    const { url, solo } = await serving({ listen: { limits: { sentAheadInAll: 50 } } })
+    solo.before = forEver
+    const { socket, closed } = await connection(url)
+    socket.write(get('/keys/k').repeat(60))
+    await closed
+    expect((await raw(url, '/status')).status).toBe(200)
+  })
+})
+
+describe('answers that nobody reads', () => {
+  it('take no more memory than they may together; who asks then is told, and small ones go on', async () => {
+    const limits = { unsentBytes: 3 * MAX_VALUE_BYTES, sendStepBytes: MAX_VALUE_BYTES }
+    const { url, server } = await serving({ listen: { limits } })
+    await raw(url, '/keys/k', { method: 'PUT', body: LARGE })
+    const refused = gate()
+    const clients = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const client = await connection(url, { reads: false })
+        // The buffers of the system take some; all that were sent ahead do not fit.
+        client.socket.write(get('/keys/k?consistency=local').repeat(60))
+        return client
+      }),
+    )
+    while ((server.figures().refused.get('unavailable') ?? 0) === 0) {
+      expect(server.figures().unsentBytes).toBeLessThanOrEqual(limits.unsentBytes)
+      expect((await raw(url, '/status')).status).toBe(200)
+    }
+    refused.open()
+    for (const { socket } of clients) socket.destroy()
+    while (server.figures().unsentBytes > 0) await raw(url, '/status')
+    expect((await raw(url, '/keys/k')).status).toBe(200)
+  })
+
+  it('are given up when nothing of them is taken for too long', async () => {
+    const limits = { sendStepWithinMs: 20 }
+    const { url, server } = await serving({ listen: { limits } })
+    await raw(url, '/keys/k', { method: 'PUT', body: LARGE })
+    const { socket } = await connection(url, { reads: false })
+    socket.write(get('/keys/k?consistency=local').repeat(500))
+    const closed = once(socket, 'close')
+    while (server.figures().connections > 1) await raw(url, '/status')
+    socket.resume()
+    await closed
+    expect(server.figures().unsentBytes).toBe(0)
+  })
+
+  it('of watches are given up too, and their places are free', async () => {
+    const limits = { sendStepWithinMs: 20 }
+    const { url, feed, store } = await serving({ listen: { limits } })
+    const { socket } = await connection(url, { reads: false })
+    socket.write(get('/watch?after=0'))
+    let slot = 0
+    while (feed.watches === 0) await raw(url, '/status')
+    while (feed.watches > 0) {
+      store.apply({ type: 'put', key: 'k', value: LARGE }, (slot += 1))
+      await raw(url, '/status')
+    }
+    expect(feed.watches).toBe(0)
+  })
+})
+
+describe('bodies that do not end', () => {
+  it('take no more memory than they may together, and stalled ones make room', async () => {
+    const limits = { receivedBytes: 2 * MAX_VALUE_BYTES, stalledAfterMs: 0 }
+    const { url, server } = await serving({ listen: { limits } })
+    const head = `PUT /keys/k HTTP/1.1\r\nHost: node\r\nContent-Length: ${MAX_VALUE_BYTES}\r\n\r\n`
+    const stalled = await Promise.all([1, 2, 3].map(() => connection(url)))
+    for (const { socket } of stalled) socket.write(head + LARGE.slice(1))
+    await Promise.race(stalled.map(({ closed }) => closed))
+    expect(server.figures().receivedBytes).toBeLessThanOrEqual(limits.receivedBytes)
+    expect((await raw(url, '/keys/k', { method: 'PUT', body: LARGE })).status).toBe(200)
+  })
+
+  it('are refused when others are still sending, and nothing is written', async () => {
+    const limits = { receivedBytes: 100, stalledAfterMs: 60_000 }
+    const { url, solo } = await serving({ listen: { limits } })
+    const answer = await raw(url, '/keys/k', { method: 'PUT', body: 'x'.repeat(101) })
+    expect(answer.status).toBe(503)
+    expect(answer.body).toContain('"unavailable"')
+    expect(solo.waits).toEqual([])
+  })
+})
+
+describe('deadlines', () => {
+  const limits = { deadlinesEveryMs: 5, headWithinMs: 20, receiveWithinMs: 40 }
+  it.each([
+    ['a connection that sends nothing', ''],
+    ['a head that does not end', 'GET / HTTP/1.1\r\nHost: node\r\n'],
+    [
+      'a body that does not end',
+      'PUT /keys/k HTTP/1.1\r\nHost: node\r\nContent-Length: 9\r\n\r\nx',
+    ],
+  ])('%s is closed in time', async (_, bytes) => {
+    const { url } = await serving({ listen: { limits } })
+    const { socket, closed } = await connection(url)
+    socket.write(bytes)
+    await closed
+    expect((await raw(url, '/status')).status).toBe(200)
+  })
+})
+
+describe('requests that are answered at once', () => {
+  it('are so many and no more: the next is told to ask another node', async () => {
+    const { url, solo, server } = await serving({ listen: { limits: { requests: 2 } } })
+    const all = gate()
+    solo.before = () => all.opened
+    const running = [1, 2].map(() => raw(url, '/keys/k'))
+    while (solo.waits.length < 2) await new Promise(setImmediate)
+    expect(await raw(url, '/status')).toMatchObject({ status: 503 })
+    all.open()
+    for (const answer of running) expect((await answer).status).toBe(404)
+    while (server.figures().requests > 0) await new Promise(setImmediate)
+    expect((await raw(url, '/status')).status).toBe(200)
+  })
+
+  it('are not those that watch', async () => {
+    const { url, feed } = await serving({ listen: { limits: { requests: 2 } } })
+    for (let watches = 0; watches < 5; watches += 1) {
+      const { socket, received } = await connection(url)
+      socket.write(get('/watch'))
+      await received((text) => text.includes('ready'))
+    }
+    expect(feed.watches).toBe(5)
+    expect((await raw(url, '/status')).status).toBe(200)
+  })
+})
