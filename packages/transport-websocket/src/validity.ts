@@ -73,7 +73,7 @@ export function watchOwn(
 }
 
 /** The milliseconds of Date.now() at which a certificate ends, as node:tls writes that. */
-export function endOf(validTo: string): number {
+function endOf(validTo: string): number {
   const endMs = Date.parse(validTo)
   return Number.isNaN(endMs) ? Infinity : endMs
 }

@@ -686,9 +686,9 @@ describe('P3: falsy values and ids', () => {
   })
 })
 
-describe('a value that is none', () => {
-  const isValue = (value: string): boolean => value !== '!'
+const isValue = (value: string): boolean => value !== '!'
 
+describe('a value that is none', () => {
   it.each([
     accept(at(1, 'b'), '!'),
     propose('!'),
