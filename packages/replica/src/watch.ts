@@ -24,7 +24,9 @@ export type Notice =
   | { readonly type: 'majority-heard' }
   /** A member was started with other members than this node: they refuse each other's frames. */
   | { readonly type: 'members-differ-from-peer'; readonly peer: NodeId }
-  /** What the transport says, and how often it did since this was told last. */
+  /**
+   * What the transport says, but for 'no-answer', and how often it did since this was told last.
+   */
   | {
       readonly type: 'transport-warning'
       /** Whom it concerns; `null` where nobody can tell. */
@@ -97,8 +99,12 @@ export class Watch {
     tell({ type: 'members-differ-from-peer', peer })
   }
 
-  /** The transport says something. */
+  /**
+   * The transport says something. That a peer does not answer is no news of its own: it is so at
+   * every start, status() shows it, and when too many do not, the majority is missed.
+   */
   warned({ peer, reason, message }: TransportWarning): void {
+    if (reason === 'no-answer') return
     const { logger, metrics, tell, peers } = this.#options
     metrics.counter('paxos.transport.warnings', 1, { reason })
     const known = peer !== null && peers.includes(peer) ? peer : null

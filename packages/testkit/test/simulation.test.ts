@@ -1,5 +1,5 @@
 /** The simulator: it repeats itself to the byte, does what its profiles say, and notices. */
-import { EMPTY_SAVED } from '@paxos/core'
+import { EMPTY_SAVED, InvariantError } from '@paxos/core'
 import type { Durability, Transport } from '@paxos/core'
 import { decode, encode } from '@paxos/core/wire'
 import { memoryDisk } from '@paxos/durability-memory'
@@ -190,12 +190,12 @@ const BROKEN: readonly (readonly [string, Parts, Invariant, ProfileName?])[] = [
     'crash',
   ],
   [
-    'a state machine that cannot apply a command',
+    'a state machine that finds what must never be',
     {
       stateMachine: (honest) => ({
         ...honest,
         apply(command, slot) {
-          if (command.id === 20) throw new Error('I do not know that one')
+          if (command.id === 20) throw new InvariantError('That cannot be. Stop this node.')
           return honest.apply(command, slot)
         },
       }),
