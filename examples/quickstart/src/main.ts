@@ -4,7 +4,7 @@
  * them, and remember it. Exits with 0 when all nodes agree, with 1 when they do not or something
  * fails.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
@@ -85,7 +85,7 @@ async function quickstart(typed: readonly string[], options: QuickstartOptions):
   const values = await proposals(typed, options.nodes)
   const ids = IDS.slice(0, options.nodes)
   const members = await addresses(transport, ids, options.port)
-  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'paxos-quickstart-')))
+  const directory = await directoryFor(options)
   const timeline = new Timeline((line) => process.stdout.write(`${line}\n`))
   introduce(members, values, directory, options)
   try {
@@ -112,6 +112,22 @@ async function quickstart(typed: readonly string[], options: QuickstartOptions):
 
 function startProcess(...args: Parameters<StartNode>): NodeProcess {
   return new NodeProcess(...args)
+}
+
+/** The one that is named, made if it is new; else a temporary one. */
+async function directoryFor({ directory }: QuickstartOptions): Promise<string> {
+  if (directory === undefined) return await mkdtemp(join(tmpdir(), 'paxos-quickstart-'))
+  try {
+    await mkdir(directory, { mode: 0o700 })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    // What is there is looked at by the adapter that opens it.
+    if (code !== 'EEXIST' && code !== 'ENOTDIR') {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new UserError(`${directory} cannot be made (${reason}). Name another --directory.`)
+    }
+  }
+  return directory
 }
 
 function checkCombination({ transport, durability, directory, port }: QuickstartOptions): void {
