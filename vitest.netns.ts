@@ -18,7 +18,6 @@ export default mergeConfig(
       ...test,
       include: ['test/**/*.netns.test.ts'],
       exclude: configDefaults.exclude,
-      testTimeout: 120_000,
       passWithNoTests: true,
     },
   }),

@@ -5,13 +5,10 @@
 import { posix } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listFiles, listPackages, read } from '../checks/repository.ts'
-import { layOut, SNIPPET_TIMEOUT_MS } from '../checks/run.ts'
+import { layOut } from '../checks/run.ts'
 import type { Project } from '../checks/run.ts'
 import { excerptsOf, isExcerpt, missingFrom, snippetsOf } from '../checks/snippet.ts'
 import type { Snippet } from '../checks/snippet.ts'
-
-/** The compiler looks at everything at once; a busy machine needs its time. */
-const COMPILE_TIMEOUT_MS = 60_000
 
 const documents = listFiles().filter((file) =>
   /^(?:README\.md|docs\/[^/]+\.md|packages\/[^/]+\/README\.md)$/.test(file),
@@ -24,13 +21,13 @@ describe('every example in the documents is true', () => {
   beforeAll(async () => {
     project = layOut(snippets)
     problems = await project.typecheck()
-  }, COMPILE_TIMEOUT_MS)
+  })
   afterAll(() => project.remove())
 
   for (const snippet of snippets) {
     const { file, line, runs } = snippet
     const title = `${file}, line ${line}: ${runs ? 'runs as printed' : 'compiles'}`
-    it(title, { timeout: 2 * SNIPPET_TIMEOUT_MS }, async () => {
+    it(title, async () => {
       expect(problems.get(snippet)).toEqual([])
       if (runs) expect(await project.run(snippet)).toBeNull()
     })
@@ -116,7 +113,7 @@ describe('an example that is not true is caught', () => {
     return project.run(snippet, timeoutMs)
   }
 
-  it('a true one passes', { timeout: SNIPPET_TIMEOUT_MS }, async () => {
+  it('a true one passes', async () => {
     expect(await run('prints what it says')).toBeNull()
     expect(await run('prints an empty line')).toBeNull()
   })
@@ -133,15 +130,15 @@ describe('an example that is not true is caught', () => {
     ['warns on standard error', /standard error[^]*careful/],
     ['never stops printing', /printed too much/],
     ['imports what is not there', /exited with 1[^]*nothing/],
-  ])('one that %s fails', { timeout: SNIPPET_TIMEOUT_MS }, async (name, why) => {
+  ])('one that %s fails', async (name, why) => {
     expect(await run(name)).toMatch(why)
   })
 
-  it('one that hangs is stopped and fails', { timeout: SNIPPET_TIMEOUT_MS }, async () => {
+  it('one that hangs is stopped and fails', async () => {
     expect(await run('hangs', 1500)).toMatch(/timed out/)
   })
 
-  it('the compiler refuses what a strict project refuses', { timeout: 60_000 }, async () => {
+  it('the compiler refuses what a strict project refuses', async () => {
     const problems = await project.typecheck()
     const found = [...snippetOf].filter(([, snippet]) => problems.get(snippet)?.length !== 0)
     expect(found.map(([name]) => name).toSorted()).toEqual([
@@ -155,7 +152,7 @@ describe('an example that is not true is caught', () => {
     ])
   })
 
-  it('an error names the line of the document', { timeout: SNIPPET_TIMEOUT_MS }, async () => {
+  it('an error names the line of the document', async () => {
     expect(await run('throws')).toMatch(/\.ts:4\b/)
   })
 

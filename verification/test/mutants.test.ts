@@ -12,9 +12,6 @@ import { runMutants, UselessToolError } from '../src/mutants/run.ts'
 import { formatSummary, formatTable } from '../src/mutants/table.ts'
 import { judgeCommand } from '../src/mutants/tools.ts'
 
-// Other test runners are started, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
-
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const HUB = 'packages/transport-memory/src/hub.ts'
 

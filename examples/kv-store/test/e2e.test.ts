@@ -3,9 +3,6 @@ import { describe, expect, it } from 'vitest'
 import { emptyDirectory, expectRefusal, run, start } from './processes.ts'
 import type { Ended } from './processes.ts'
 
-/** Starting several processes takes a while on a machine that is busy. */
-const TEST_TIMEOUT_MS = 120_000
-
 /** What the demonstration says at the end. */
 function factsOf({ stdout }: Ended): Readonly<Record<string, string>> {
   const facts = stdout.matchAll(/^ {2}(loaded|killed|paused|held) +(.+)$/gm)
@@ -14,7 +11,7 @@ function factsOf({ stdout }: Ended): Readonly<Record<string, string>> {
 
 const PRAISE = 'All three nodes hold the same, and every acknowledged write.'
 
-describe('the demonstration', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('the demonstration', () => {
   it('loads everything though its leader is killed, and says what happened', async () => {
     const ended = await run('demo', ['--records', '1000'])
     expect(ended).toMatchObject({ code: 0, stderr: '' })

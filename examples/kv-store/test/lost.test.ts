@@ -10,7 +10,7 @@ const KILLS = Number(process.env['KILLS'] ?? 3)
 /** No node is there while all three are killed and started again. */
 const PATIENCE = { timeoutMs: 60_000, unreachableTimeoutMs: 60_000 }
 
-describe('nothing that was acknowledged is lost', { timeout: 120_000 + KILLS * 20_000 }, () => {
+describe('nothing that was acknowledged is lost', { timeout: 600_000 + KILLS * 60_000 }, () => {
   it(`every acknowledged write is there after killing all three at once, ${KILLS} times`, async () => {
     const directory = await emptyDirectory()
     const failures: Error[] = []

@@ -7,9 +7,6 @@ import { freePorts } from '../src/ports.ts'
 import { emptyDirectory, expectRefusal, run, start } from './processes.ts'
 import type { Ended, Started } from './processes.ts'
 
-/** Starting several processes takes a while on a machine that is busy. */
-const TEST_TIMEOUT_MS = 120_000
-
 /** One server that is a cluster of its own. */
 async function single(): Promise<Started & { readonly url: string; readonly args: string[] }> {
   const [port = 0] = await freePorts(1, 'udp')
@@ -25,7 +22,7 @@ async function single(): Promise<Started & { readonly url: string; readonly args
   return { ...server, args, url: /serves (http:\S+)/.exec(printed)?.[1] ?? '' }
 }
 
-describe('a server', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('a server', () => {
   it('leaves with 0 on SIGTERM when those who wait have their answers, and remembers', async () => {
     const server = await single()
     const client = connect({ nodes: [server.url] })
@@ -115,7 +112,7 @@ describe('a server', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 })
 
-describe('the client on the command line', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('the client on the command line', () => {
   it('reads and writes, and says in its exit code whether it did', async () => {
     const { url } = await single()
     const client = (...args: string[]): Promise<Ended> =>

@@ -11,9 +11,6 @@ import { freePorts } from '../src/ports.ts'
 import { emptyDirectory, expectRefusal, run, start } from './processes.ts'
 import type { Started } from './processes.ts'
 
-/** Starting several processes takes a while on a machine that is busy. */
-const TEST_TIMEOUT_MS = 120_000
-
 const TOKEN = 'the-token-of-this-test'
 const DAY_MS = 24 * 3_600_000
 
@@ -57,7 +54,7 @@ async function serialOf(url: string, ca: string): Promise<string> {
   })
 }
 
-describe('https:', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('https:', () => {
   it('a client that trusts the authority is served, watches too; one that does not says why', async () => {
     const directory = await emptyDirectory()
     const [ours, others] = [await testAuthority(), await testAuthority()]
@@ -154,7 +151,7 @@ describe('https:', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 })
 
-describe('members', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('members', () => {
   it.each(['wss', 'grpcs', 'udp'] as const)(
     'on %s: with certificates or keys agree, in a cluster of a name',
     async (scheme) => {

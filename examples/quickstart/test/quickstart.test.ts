@@ -12,9 +12,6 @@ import { freePorts } from '../src/ports.ts'
 import { emptyDirectory, run, start } from './processes.ts'
 import type { Ended } from './processes.ts'
 
-/** Starting several processes takes a while on a machine that is busy. */
-const TEST_TIMEOUT_MS = 60_000
-
 /** What the nodes agreed on, as the last line says. */
 function agreement({ stdout }: Ended): string | undefined {
   return /^All \d+ nodes agree on (.+?)\.(?: It was|$)/m.exec(stdout)?.[1]
@@ -33,7 +30,7 @@ function expectRefusal(ended: Ended, sentence: RegExp): void {
   expect(ended.stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(2)
 }
 
-describe('the main job', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('the main job', () => {
   it('three processes with three proposals agree, one dies on the way, and it remembers', async () => {
     const ended = await run('main', [])
     expect(ended).toMatchObject({ code: 0, stderr: '' })
@@ -133,7 +130,7 @@ describe('the main job', { timeout: TEST_TIMEOUT_MS }, () => {
   })
 })
 
-describe('every transport with every durability adapter', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('every transport with every durability adapter', () => {
   const combinations = TRANSPORTS.flatMap((transport) =>
     DURABILITIES.map((durability) => [transport, durability] as const),
   )
@@ -159,7 +156,7 @@ describe('every transport with every durability adapter', { timeout: TEST_TIMEOU
   })
 })
 
-describe('what it prints', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('what it prints', () => {
   const escape = String.fromCharCode(27)
 
   it.each([
@@ -188,126 +185,116 @@ describe('what it prints', { timeout: TEST_TIMEOUT_MS }, () => {
   )
 })
 
-describe(
-  'bad input: one clear sentence, a non-zero exit, no stack trace',
-  { timeout: TEST_TIMEOUT_MS },
-  () => {
-    it.each([
-      ['an unknown option', ['--frobnicate'], /unknown option '--frobnicate'/],
-      ['too few nodes', ['--nodes', '2'], /Give a whole number from 3 to 9/],
-      ['half a node', ['--nodes', '3.5'], /Give a whole number from 3 to 9/],
-      ['a loss of everything', ['--loss', '1'], /Give a number from 0 to 0.9/],
-      ['no loss at all', ['--loss', ''], /Give a number from 0 to 0.9/],
-      ['a privileged port', ['--port', '80'], /Give a whole number from 1024 to 65000/],
-      [
-        'a transport that is none',
-        ['--transport', 'tcp'],
-        /Allowed choices are memory, udp, ws, grpc/,
-      ],
-      ['a port for memory', ['--transport', 'memory', '--port', '7000'], /Leave out --port/],
-      [
-        'a directory for memory',
-        ['--durability', 'memory', '--directory', 'x'],
-        /Leave out --directory/,
-      ],
-      ['more values than nodes', ['1', '2', '3', '4'], /4 values are too many for 3 nodes/],
-    ])('%s', async (_, args, sentence) => {
-      const ended = await run('main', args)
-      expectRefusal(ended, sentence)
-      expect(ended.stdout).toBe('')
-    })
+describe('bad input: one clear sentence, a non-zero exit, no stack trace', () => {
+  it.each([
+    ['an unknown option', ['--frobnicate'], /unknown option '--frobnicate'/],
+    ['too few nodes', ['--nodes', '2'], /Give a whole number from 3 to 9/],
+    ['half a node', ['--nodes', '3.5'], /Give a whole number from 3 to 9/],
+    ['a loss of everything', ['--loss', '1'], /Give a number from 0 to 0.9/],
+    ['no loss at all', ['--loss', ''], /Give a number from 0 to 0.9/],
+    ['a privileged port', ['--port', '80'], /Give a whole number from 1024 to 65000/],
+    [
+      'a transport that is none',
+      ['--transport', 'tcp'],
+      /Allowed choices are memory, udp, ws, grpc/,
+    ],
+    ['a port for memory', ['--transport', 'memory', '--port', '7000'], /Leave out --port/],
+    [
+      'a directory for memory',
+      ['--durability', 'memory', '--directory', 'x'],
+      /Leave out --directory/,
+    ],
+    ['more values than nodes', ['1', '2', '3', '4'], /4 values are too many for 3 nodes/],
+  ])('%s', async (_, args, sentence) => {
+    const ended = await run('main', args)
+    expectRefusal(ended, sentence)
+    expect(ended.stdout).toBe('')
+  })
 
-    it('a value too large for a frame', async () => {
-      const ended = await run('main', ['-'], { input: 'x'.repeat(1_100_000) })
-      expectRefusal(ended, /takes 1100002 bytes, and \d+ fit into a frame\. Store it elsewhere/)
-    })
+  it('a value too large for a frame', async () => {
+    const ended = await run('main', ['-'], { input: 'x'.repeat(1_100_000) })
+    expectRefusal(ended, /takes 1100002 bytes, and \d+ fit into a frame\. Store it elsewhere/)
+  })
 
-    it('an address in use', async () => {
-      const holder = createSocket('udp4')
-      holder.bind(0, '127.0.0.1')
-      await once(holder, 'listening')
-      onTestFinished(() => {
-        holder.close()
-      })
-      const { port } = holder.address()
-      const members = ['--member', `a=udp://127.0.0.1:${port}`]
-      const directory = await emptyDirectory()
-      const ended = await run('node', [
-        '--id',
-        'a',
-        ...members,
-        '--durability',
-        `file:${directory}`,
-      ])
-      expectRefusal(ended, new RegExp(`udp://127.0.0.1:${port}.*taken`))
-      // The lock is gone with the failure: the directory can be opened.
-      const disk = file(directory)
-      await disk.open()
-      await disk.close()
+  it('an address in use', async () => {
+    const holder = createSocket('udp4')
+    holder.bind(0, '127.0.0.1')
+    await once(holder, 'listening')
+    onTestFinished(() => {
+      holder.close()
     })
+    const { port } = holder.address()
+    const members = ['--member', `a=udp://127.0.0.1:${port}`]
+    const directory = await emptyDirectory()
+    const ended = await run('node', ['--id', 'a', ...members, '--durability', `file:${directory}`])
+    expectRefusal(ended, new RegExp(`udp://127.0.0.1:${port}.*taken`))
+    // The lock is gone with the failure: the directory can be opened.
+    const disk = file(directory)
+    await disk.open()
+    await disk.close()
+  })
 
-    it.each([
-      ['a directory that is a file', '/etc/hostname', /a file is in the way/],
-      ['a directory below a file', '/dev/null/x', /a file is in the way/],
-      ['a directory that cannot be made', '/proc/paxos', /cannot be made/],
-    ])('%s', async (_, directory, sentence) => {
-      const ended = await run('main', ['--directory', directory])
-      expectRefusal(ended, sentence)
-    })
+  it.each([
+    ['a directory that is a file', '/etc/hostname', /a file is in the way/],
+    ['a directory below a file', '/dev/null/x', /a file is in the way/],
+    ['a directory that cannot be made', '/proc/paxos', /cannot be made/],
+  ])('%s', async (_, directory, sentence) => {
+    const ended = await run('main', ['--directory', directory])
+    expectRefusal(ended, sentence)
+  })
 
-    it('a corrupted directory, which is left as it is', async () => {
-      const directory = await emptyDirectory()
-      await run('main', ['--directory', directory, 'precious'])
-      const log = join(directory, 'a', 'log')
-      const bytes = await readFile(log)
-      const at = bytes.indexOf('precious')
-      expect(at).toBeGreaterThan(0)
-      bytes[at] = (bytes[at] ?? 0) ^ 1
-      await writeFile(log, bytes)
-      const ended = await run('main', ['--directory', directory])
-      expectRefusal(ended, /^Node a: .*(damaged|corrupt)/i)
-      expect(await readFile(log)).toEqual(bytes)
-    })
+  it('a corrupted directory, which is left as it is', async () => {
+    const directory = await emptyDirectory()
+    await run('main', ['--directory', directory, 'precious'])
+    const log = join(directory, 'a', 'log')
+    const bytes = await readFile(log)
+    const at = bytes.indexOf('precious')
+    expect(at).toBeGreaterThan(0)
+    bytes[at] = (bytes[at] ?? 0) ^ 1
+    await writeFile(log, bytes)
+    const ended = await run('main', ['--directory', directory])
+    expectRefusal(ended, /^Node a: .*(damaged|corrupt)/i)
+    expect(await readFile(log)).toEqual(bytes)
+  })
 
-    it('an id that is not among the members', async () => {
-      const directory = join(await emptyDirectory(), 'x')
-      const args = [
-        '--id',
-        'x',
-        '--member',
-        'a=udp://127.0.0.1:7000',
-        '--durability',
-        `file:${directory}`,
-      ]
-      expectRefusal(await run('node', args), /"x" is not among the members "a"/)
-      await expect(readdir(directory)).rejects.toMatchObject({ code: 'ENOENT' })
-    })
+  it('an id that is not among the members', async () => {
+    const directory = join(await emptyDirectory(), 'x')
+    const args = [
+      '--id',
+      'x',
+      '--member',
+      'a=udp://127.0.0.1:7000',
+      '--durability',
+      `file:${directory}`,
+    ]
+    expectRefusal(await run('node', args), /"x" is not among the members "a"/)
+    await expect(readdir(directory)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
 
-    it('a member without an address, or with one of another kind', async () => {
-      const disk = ['--durability', `file:${await emptyDirectory()}`]
-      const without = await run('node', ['--id', 'a', '--member', 'a', ...disk])
-      expectRefusal(without, /Write id=address/)
-      const other = await run('node', ['--id', 'a', '--member', 'a=http://x:1', ...disk])
-      expectRefusal(other, /No transport is known for 'http:\/\/x:1'/)
-      const mistyped = await run('node', ['--id', 'a', '--member', 'a=udp://x', ...disk])
-      expectRefusal(mistyped, /'udp:\/\/x' is no UDP address/)
-    })
+  it('a member without an address, or with one of another kind', async () => {
+    const disk = ['--durability', `file:${await emptyDirectory()}`]
+    const without = await run('node', ['--id', 'a', '--member', 'a', ...disk])
+    expectRefusal(without, /Write id=address/)
+    const other = await run('node', ['--id', 'a', '--member', 'a=http://x:1', ...disk])
+    expectRefusal(other, /No transport is known for 'http:\/\/x:1'/)
+    const mistyped = await run('node', ['--id', 'a', '--member', 'a=udp://x', ...disk])
+    expectRefusal(mistyped, /'udp:\/\/x' is no UDP address/)
+  })
 
-    it('two nodes on one directory', async () => {
-      const directory = await emptyDirectory()
-      const [port = 0] = await freePorts(1, 'udp')
-      const member = `a=udp://127.0.0.1:${port}`
-      const args = ['--id', 'a', '--member', member, '--durability', `file:${directory}`]
-      const first = start('node', args)
-      await first.printed('its disk is empty')
-      expectRefusal(await run('node', args), /is held by/)
-      first.child.kill('SIGINT')
-      expect((await first.ended).code).toBe(0)
-    })
-  },
-)
+  it('two nodes on one directory', async () => {
+    const directory = await emptyDirectory()
+    const [port = 0] = await freePorts(1, 'udp')
+    const member = `a=udp://127.0.0.1:${port}`
+    const args = ['--id', 'a', '--member', member, '--durability', `file:${directory}`]
+    const first = start('node', args)
+    await first.printed('its disk is empty')
+    expectRefusal(await run('node', args), /is held by/)
+    first.child.kill('SIGINT')
+    expect((await first.ended).code).toBe(0)
+  })
+})
 
-describe('nodes started by hand', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('nodes started by hand', () => {
   it('agree, print what they say, and leave on Ctrl-C with 0', async () => {
     const directory = await emptyDirectory()
     const ports = await freePorts(3, 'udp')

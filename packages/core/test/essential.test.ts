@@ -341,60 +341,56 @@ describe('agreement, on every schedule of a message soup', () => {
     | NonNullable<ReturnType<Proposer<string>['receivePromise']>>
     | NonNullable<ReturnType<Acceptor<string>['receiveAccept']>>
 
-  it.each([3, 4, 5])(
-    '%i acceptors',
-    (size) => {
-      const ids = ['a', 'b', 'c', 'd', 'e'].slice(0, size)
-      let chosenRuns = 0
-      const steps = fc.array(
-        fc.record({ what: fc.nat(30), node: fc.nat(size - 1), message: fc.nat(10_000) }),
-        { minLength: 50, maxLength: 400, size: 'max' },
-      )
-      fc.assert(
-        fc.property(steps, (schedule) => {
-          const quorums = majority(ids)
-          const nodes = ids.map((id) => ({
-            id,
-            proposer: new Proposer<string>(id, quorums),
-            acceptor: new Acceptor<string>(),
-            learner: new Learner<string>(quorums),
-          }))
-          const soup: { from: string; message: Message }[] = []
-          const values = new Map<string, string>()
+  it.each([3, 4, 5])('%i acceptors', (size) => {
+    const ids = ['a', 'b', 'c', 'd', 'e'].slice(0, size)
+    let chosenRuns = 0
+    const steps = fc.array(
+      fc.record({ what: fc.nat(30), node: fc.nat(size - 1), message: fc.nat(10_000) }),
+      { minLength: 50, maxLength: 400, size: 'max' },
+    )
+    fc.assert(
+      fc.property(steps, (schedule) => {
+        const quorums = majority(ids)
+        const nodes = ids.map((id) => ({
+          id,
+          proposer: new Proposer<string>(id, quorums),
+          acceptor: new Acceptor<string>(),
+          learner: new Learner<string>(quorums),
+        }))
+        const soup: { from: string; message: Message }[] = []
+        const values = new Map<string, string>()
 
-          for (const { what, node: index, message: pick } of schedule) {
-            const node = nodes[index]
-            if (node === undefined) throw new Error('there is no such node')
-            const { id, proposer, acceptor, learner } = node
-            const say = (message: Message | null): void => {
-              if (message !== null) soup.push({ from: id, message })
-            }
-            const letter = soup[pick % Math.max(soup.length, 1)]
-            if (what === 0 || letter === undefined) say(proposer.prepare(`value of ${id}`))
-            else if (letter.message.type === 'prepare') {
-              proposer.observe(letter.message.ballot)
-              say(acceptor.receivePrepare(letter.message))
-            } else if (letter.message.type === 'promise') {
-              const proposal = proposer.receivePromise(letter.from, letter.message)
-              say(proposal)
-              if (proposal !== null) {
-                const name = JSON.stringify(proposal.ballot)
-                expect(proposal.ballot.node).toBe(id)
-                expect(values.get(name) ?? proposal.value).toBe(proposal.value)
-                values.set(name, proposal.value)
-              }
-            } else if (letter.message.type === 'accept') say(acceptor.receiveAccept(letter.message))
-            else learner.receiveAccepted(letter.from, letter.message)
+        for (const { what, node: index, message: pick } of schedule) {
+          const node = nodes[index]
+          if (node === undefined) throw new Error('there is no such node')
+          const { id, proposer, acceptor, learner } = node
+          const say = (message: Message | null): void => {
+            if (message !== null) soup.push({ from: id, message })
           }
+          const letter = soup[pick % Math.max(soup.length, 1)]
+          if (what === 0 || letter === undefined) say(proposer.prepare(`value of ${id}`))
+          else if (letter.message.type === 'prepare') {
+            proposer.observe(letter.message.ballot)
+            say(acceptor.receivePrepare(letter.message))
+          } else if (letter.message.type === 'promise') {
+            const proposal = proposer.receivePromise(letter.from, letter.message)
+            say(proposal)
+            if (proposal !== null) {
+              const name = JSON.stringify(proposal.ballot)
+              expect(proposal.ballot.node).toBe(id)
+              expect(values.get(name) ?? proposal.value).toBe(proposal.value)
+              values.set(name, proposal.value)
+            }
+          } else if (letter.message.type === 'accept') say(acceptor.receiveAccept(letter.message))
+          else learner.receiveAccepted(letter.from, letter.message)
+        }
 
-          const chosen = nodes.flatMap(({ learner }) => learner.chosen?.value ?? [])
-          expect(new Set(chosen).size).toBeLessThanOrEqual(1)
-          if (chosen.length > 0) chosenRuns += 1
-        }),
-        { numRuns: 300 },
-      )
-      expect(chosenRuns).toBeGreaterThan(10)
-    },
-    60_000,
-  )
+        const chosen = nodes.flatMap(({ learner }) => learner.chosen?.value ?? [])
+        expect(new Set(chosen).size).toBeLessThanOrEqual(1)
+        if (chosen.length > 0) chosenRuns += 1
+      }),
+      { numRuns: 300 },
+    )
+    expect(chosenRuns).toBeGreaterThan(10)
+  })
 })

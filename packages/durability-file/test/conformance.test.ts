@@ -9,12 +9,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { seeded } from '@paxos/testkit/fuzz'
-import { describe, it, vi } from 'vitest'
+import { describe, it } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import { SimulatedDisk, type Survival } from './simulated-disk.ts'
-
-// Many runs on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const FIXTURES = new URL('fixtures', import.meta.url)
 const DIRECTORY = '/node'

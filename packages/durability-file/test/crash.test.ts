@@ -11,9 +11,6 @@ import type * as Limits from '../src/limits.ts'
 import { after, bytes, prefixThatLedTo, readable } from './model.ts'
 import { SimulatedDisk, type PowerCut, type Survival } from './simulated-disk.ts'
 
-// Many runs, or processes that have to start, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
-
 vi.mock('../src/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   // Small enough that the stories below rewrite their log.

@@ -19,9 +19,6 @@ vi.mock('../src/limits.ts', async (original) => ({
   RESERVE_BYTES: 1500,
 }))
 
-// Many runs, or processes that have to start, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
-
 const DIRECTORY = '/node'
 const LOG = `${DIRECTORY}/log`
 

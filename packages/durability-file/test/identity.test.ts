@@ -9,14 +9,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { seeded } from '@paxos/testkit/fuzz'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import { decodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from '../src/frame.ts'
 import { bytes, readable } from './model.ts'
 import { SimulatedDisk, type PowerCut } from './simulated-disk.ts'
-
-// Many runs on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const DIRECTORY = '/node'
 const LOG = `${DIRECTORY}/log`

@@ -1,5 +1,5 @@
 /** Real processes that really die. */
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { file } from '@paxos/durability-file'
 import { EMPTY_SAVED, type Saved } from '@paxos/core'
 import { SEED, seeded } from '@paxos/testkit/fuzz'
@@ -7,9 +7,6 @@ import { after, readable } from './model.ts'
 import { start, temporaryDirectory } from './processes.ts'
 import { changeNumber } from './programs/changes.ts'
 import { mixedChange } from './programs/mixed.ts'
-
-// Many runs, or processes that have to start, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const ROUNDS = 20
 
@@ -48,7 +45,7 @@ const KILLS = Number(process.env['KILLS'] ?? 8)
 /** What write.ts has on its way at once. */
 const IN_FLIGHT = 8
 
-describe('P13: many kills of one directory', { timeout: 120_000 + KILLS * 5000 }, () => {
+describe('P13: many kills of one directory', { timeout: 600_000 + KILLS * 60_000 }, () => {
   it(`a node that is killed again and again in one place, ${KILLS} times, goes on where it was`, async () => {
     const directory = await temporaryDirectory()
     const draw = seeded(SEED)

@@ -3,11 +3,8 @@ import { LockedError } from '@paxos/core'
 import { DurableObject, file } from '@paxos/durability-file'
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { start, temporaryDirectory } from './processes.ts'
-
-// Many runs, or processes that have to start, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const locks = async (directory: string) =>
   (await readdir(directory)).filter((name) => name.startsWith('lock-'))

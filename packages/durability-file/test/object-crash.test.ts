@@ -3,13 +3,10 @@
  * write, what comes up is the last acknowledged save or a later one, and never an error.
  */
 import { seeded } from '@paxos/testkit/fuzz'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openObjectFiles } from '../src/object-files.ts'
 import { bytes } from './model.ts'
 import { SimulatedDisk, type PowerCut, type Survival } from './simulated-disk.ts'
-
-// Many runs, or processes that have to start, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const DIRECTORY = '/object'
 

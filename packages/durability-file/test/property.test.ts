@@ -8,9 +8,6 @@ import type * as Limits from '../src/limits.ts'
 import { after, changes, prefixThatLedTo, readable } from './model.ts'
 import { SimulatedDisk, type Survival } from './simulated-disk.ts'
 
-// Many runs, or processes that have to start, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
-
 vi.mock('../src/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   COMPACT_ABOVE_BYTES: 12_600,

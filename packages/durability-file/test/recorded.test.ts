@@ -45,8 +45,8 @@ const KILLED_EVERY = process.env['FUZZ_RUNS'] === undefined ? 7 : 1
 /** FUZZ_RUNS=N asks for a longer search: one life for each thousand. */
 const LIVES = Math.max(1, Math.floor(Number(process.env['FUZZ_RUNS'] ?? 0) / 1000))
 
-// Thousands of disks a life, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 * LIVES })
+// Thousands of disks a life.
+vi.setConfig({ testTimeout: 600_000 * LIVES })
 
 /** A seeded list of lists of changes: those of one list are saved at once. */
 function storyOf(draw: () => number): readonly (readonly Change[])[] {

@@ -15,9 +15,6 @@ import { SCRATCH, copyNow, filesIn, fingerprint } from './directories.ts'
 import { newGate, type Gate } from './gate.ts'
 import { DRIVERS, platformWith, QUICK, sqlError, type Around } from './platform.ts'
 
-// Many runs on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
-
 // Where the suite makes its directories.
 vi.stubEnv('TMPDIR', SCRATCH)
 

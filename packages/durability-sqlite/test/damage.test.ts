@@ -6,14 +6,11 @@ import { CorruptionError, DurabilityError, type Change } from '@paxos/core'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { sqliteOn } from '../src/sqlite.ts'
 import { copyNow, filesIn, fingerprint, temporaryDirectory } from './directories.ts'
 import { accept, after, bytes, promise, readable } from './model.ts'
 import { ANY_DRIVER as driver, platformWith, QUICK } from './platform.ts'
-
-// Many runs on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const NAME = 'a.db'
 const WAL = `${NAME}-wal`

@@ -7,14 +7,11 @@ import { FIXTURE_OWNER } from '@paxos/testkit'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { sqliteOn } from '../src/sqlite.ts'
 import { copyNow, filesIn, fingerprint, temporaryDirectory } from './directories.ts'
 import { promise, readable } from './model.ts'
 import { ANY_DRIVER as driver, platformWith, QUICK, type Around } from './platform.ts'
-
-// Many runs on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const NAME = 'node.db'
 const EARLIER = fileURLToPath(new URL('fixtures/v1', import.meta.url))

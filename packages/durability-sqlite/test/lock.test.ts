@@ -3,14 +3,11 @@ import { LockedError } from '@paxos/core'
 import { sqlite } from '@paxos/durability-sqlite'
 import { copyFile, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startThread, type DriverName } from '../src/connection.ts'
 import { copyNow, fingerprint, temporaryDirectory } from './directories.ts'
 import { ANY_DRIVER, DRIVERS } from './platform.ts'
 import { start } from './processes.ts'
-
-// Processes that have to start, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const open = (path: string, driver: DriverName = ANY_DRIVER) => sqlite(path, { driver })
 

@@ -6,7 +6,7 @@
 import { fromUrl } from '@paxos/durability-sqlite'
 import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { nodeFileSystem } from '../src/files.ts'
 import { sqliteOn } from '../src/sqlite.ts'
 import { copyNow, temporaryDirectory } from './directories.ts'
@@ -14,8 +14,6 @@ import { promise } from './model.ts'
 import { ANY_DRIVER as driver, platformWith, QUICK, sqlError } from './platform.ts'
 
 // On a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
-
 const NAME = 'a.db'
 const open = (directory: string) => sqliteOn(QUICK, join(directory, NAME), { driver })
 

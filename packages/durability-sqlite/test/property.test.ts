@@ -10,9 +10,6 @@ import { copyNow, temporaryDirectory } from './directories.ts'
 import { after, changes, readable } from './model.ts'
 import { DRIVERS, platformWith } from './platform.ts'
 
-// Many runs on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
-
 vi.mock('../src/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   // Small enough that groups end, messages are cut, and the log is moved into the database.

@@ -3,15 +3,12 @@ import { InvalidArgumentError, type Change } from '@paxos/core'
 import { MAX_CHANGE_BYTES, sqlite } from '@paxos/durability-sqlite'
 import { copyFile, mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { nodeFileSystem, writeWhole } from '../src/files.ts'
 import { sqliteOn } from '../src/sqlite.ts'
 import { temporaryDirectory } from './directories.ts'
 import { accept, after, bytes, promise, readable } from './model.ts'
 import { ANY_DRIVER, DRIVERS, platformWith, QUICK, sqlError, type Operation } from './platform.ts'
-
-// Many runs on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const newPath = async () => join(await temporaryDirectory(), 'a.db')
 

@@ -13,8 +13,6 @@ import { promise } from './model.ts'
 import { ANY_DRIVER, DRIVERS } from './platform.ts'
 import { rest, start } from './processes.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
-
 /** Every thread that was started, so that a test can end one. */
 const started = vi.hoisted((): Threads.Worker[] => [])
 

@@ -41,7 +41,7 @@ class AcceptsOnlyAboveItsPromise extends Acceptor<string> {
   }
 }
 
-describe('a folded search', { timeout: 120_000 }, () => {
+describe('a folded search', () => {
   it.each(MODELS)('comes to every outcome that there is: %s', async (_title, model) => {
     const whole = await explore(model)
     const folded = await explore(model, { fold: true })

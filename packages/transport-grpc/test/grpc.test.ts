@@ -491,5 +491,5 @@ describe('close', () => {
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
     const [code] = await once(child, 'close')
     expect([code, output]).toEqual([0, 'closed\n'])
-  }, 30_000)
+  })
 })

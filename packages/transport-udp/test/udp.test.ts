@@ -384,5 +384,5 @@ describe('close', () => {
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     const [code] = await once(child, 'close')
     expect([code, output]).toEqual([0, 'closed\n'])
-  }, 30_000)
+  })
 })

@@ -177,7 +177,7 @@ describe('a peer', () => {
     a.transport.send('b', Uint8Array.of(2))
     await a.received(2)
     expect(a.inbox.map(({ frame }) => frame)).toEqual([Uint8Array.of(1), Uint8Array.of(2)])
-  }, 60_000)
+  })
 
   it('that vanishes without a word is given up after some pings, and found again', async () => {
     const b = await openNode('b', {}, QUICK)
@@ -545,5 +545,5 @@ describe('close', () => {
     child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()))
     const [code] = await once(child, 'close')
     expect([code, output]).toEqual([0, 'closed\n'])
-  }, 60_000)
+  })
 })

@@ -201,7 +201,7 @@ describe('noise', () => {
     expect(retainedBytes() - before).toBeLessThan(8 << 20)
     for (const { from } of b.inbox) expect(from).toBe('a')
     await expectServes(b)
-  }, 60_000)
+  })
 })
 
 describe('an upgrade to a WebSocket', () => {

@@ -75,8 +75,7 @@ function withLateJoiner(count: number, padding: number, seed = 1) {
 const arrivals = (cluster: LogCluster, type: string, to: NodeId): number =>
   cluster.trace.lines.filter((line) => line.includes(`→ ${to}`) && line.includes(type)).length
 
-// The time is for a machine that has much else to do.
-describe('a node that was away', { timeout: 30_000 }, () => {
+describe('a node that was away', () => {
   it('fetches the entries that it missed, page by page, one request at a time', () => {
     const { cluster, leader, late, commands } = withLateJoiner(40, 50_000)
     const before = arrivals(cluster, 'fetched', late)

@@ -61,47 +61,39 @@ const points: readonly CrashPoint[] = IDS.flatMap((node) =>
   ),
 )
 
-// The time is for a machine that has much else to do.
-describe(
-  'P12: a crash between every pair of storage operations, while a suffix is replaced',
-  { timeout: 30_000 },
-  () => {
-    it('the story without a crash saves about so often at each node, and replaces what a had alone', () => {
-      const cluster = play([])
-      expectOneLog(cluster)
-      for (const id of IDS) {
-        const saves = cluster.trace.lines.filter((line) =>
-          line.startsWith(`${id.padEnd(7)}durable`),
-        )
-        expect(saves.length).toBeGreaterThanOrEqual(SAVES - 4)
-      }
-      const accepted = cluster.trace.lines.filter((line) => line.startsWith('a      durable: '))
-      expect(accepted.some((line) => line.includes('accepted 5: x4 at 1.a'))).toBe(true)
-      expect(accepted.some((line) => /accepted .*5: .* at 2\.c/.test(line))).toBe(true)
-    })
+describe('P12: a crash between every pair of storage operations, while a suffix is replaced', () => {
+  it('the story without a crash saves about so often at each node, and replaces what a had alone', () => {
+    const cluster = play([])
+    expectOneLog(cluster)
+    for (const id of IDS) {
+      const saves = cluster.trace.lines.filter((line) => line.startsWith(`${id.padEnd(7)}durable`))
+      expect(saves.length).toBeGreaterThanOrEqual(SAVES - 4)
+    }
+    const accepted = cluster.trace.lines.filter((line) => line.startsWith('a      durable: '))
+    expect(accepted.some((line) => line.includes('accepted 5: x4 at 1.a'))).toBe(true)
+    expect(accepted.some((line) => /accepted .*5: .* at 2\.c/.test(line))).toBe(true)
+  })
 
-    const titled = points.map((point) => {
-      const { node, save, fate } = point
-      return [
-        `at ${node}, in its save ${save}, which ${fate === 'lost' ? 'is lost' : 'reached the disk'}`,
-        point,
-      ] as const
-    })
-    it.each(titled)('%s', (_, point) => {
-      expectOneLog(play([point]))
-    })
+  const titled = points.map((point) => {
+    const { node, save, fate } = point
+    return [
+      `at ${node}, in its save ${save}, which ${fate === 'lost' ? 'is lost' : 'reached the disk'}`,
+      point,
+    ] as const
+  })
+  it.each(titled)('%s', (_, point) => {
+    expectOneLog(play([point]))
+  })
 
-    it('any two crashes', { timeout: 60_000 }, () => {
-      const some = points.filter(({ save }) => save % 2 === 0)
-      for (const [index, first] of some.entries()) {
-        for (const second of some.slice(index + 1)) expectOneLog(play([first, second]))
-      }
-    })
-  },
-)
+  it('any two crashes', () => {
+    const some = points.filter(({ save }) => save % 2 === 0)
+    for (const [index, first] of some.entries()) {
+      for (const second of some.slice(index + 1)) expectOneLog(play([first, second]))
+    }
+  })
+})
 
-// The time is for a machine that has much else to do.
-describe('P10: what belongs together is saved together', { timeout: 30_000 }, () => {
+describe('P10: what belongs together is saved together', () => {
   it('fetched entries, the promise that they ask for, and that they are chosen: one change', () => {
     const cluster = new LogCluster()
     const leader = cluster.runUntilLed()

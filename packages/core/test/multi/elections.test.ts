@@ -25,85 +25,80 @@ function expectProgress(cluster: LogCluster, by: NodeId, ids: readonly NodeId[])
   cluster.runUntil(() => ids.every((id) => cluster.machine(id).commands.includes(command)))
 }
 
-// The time is for a machine that has much else to do.
-describe(
-  'with part of the links cut, whoever reaches a quorum makes progress (Omni-Paxos, §2)',
-  { timeout: 30_000 },
-  () => {
-    it('quorum loss: the one node that still reaches a quorum leads, although it hears the old leader', () => {
-      const cluster = new LogCluster({ ids: FIVE })
-      const leader = cluster.runUntilLed()
-      const [hub = '', ...rest] = others(cluster, leader)
-      cluster.connectOnly([hub, leader], ...rest.map((id) => [hub, id] as const))
-      cluster.runUntil(() => cluster.engine(leader).phase !== 'leading')
-      cluster.runUntil(() => cluster.engine(hub).room.values > 0)
-      expectProgress(cluster, hub, cluster.ids)
-      // And it stays so: nobody who reaches less disturbs it.
-      const { ballot } = cluster.engine(hub)
-      cluster.run(10_000)
-      expect(cluster.engine(hub).ballot).toEqual(ballot)
-    })
+describe('with part of the links cut, whoever reaches a quorum makes progress (Omni-Paxos, §2)', () => {
+  it('quorum loss: the one node that still reaches a quorum leads, although it hears the old leader', () => {
+    const cluster = new LogCluster({ ids: FIVE })
+    const leader = cluster.runUntilLed()
+    const [hub = '', ...rest] = others(cluster, leader)
+    cluster.connectOnly([hub, leader], ...rest.map((id) => [hub, id] as const))
+    cluster.runUntil(() => cluster.engine(leader).phase !== 'leading')
+    cluster.runUntil(() => cluster.engine(hub).room.values > 0)
+    expectProgress(cluster, hub, cluster.ids)
+    // And it stays so: nobody who reaches less disturbs it.
+    const { ballot } = cluster.engine(hub)
+    cluster.run(10_000)
+    expect(cluster.engine(hub).ballot).toEqual(ballot)
+  })
 
-    it('constrained election: a node that missed commands leads when only it reaches a quorum', () => {
-      const cluster = new LogCluster({ ids: FIVE })
-      const leader = cluster.runUntilLed()
-      const [hub = '', ...rest] = others(cluster, leader)
-      cluster.isolate(hub)
-      const missed = Array.from({ length: 30 }, () => cluster.propose(leader))
-      cluster.run(500)
-      expect(cluster.machine(hub).commands).toEqual([])
-      cluster.connectOnly(...rest.map((id) => [hub, id] as const))
-      cluster.runUntil(() => cluster.engine(hub).room.values > 0)
-      expectProgress(cluster, hub, [hub, ...rest])
-      expect(cluster.machine(hub).commands.slice(0, 30)).toEqual(missed)
-    })
+  it('constrained election: a node that missed commands leads when only it reaches a quorum', () => {
+    const cluster = new LogCluster({ ids: FIVE })
+    const leader = cluster.runUntilLed()
+    const [hub = '', ...rest] = others(cluster, leader)
+    cluster.isolate(hub)
+    const missed = Array.from({ length: 30 }, () => cluster.propose(leader))
+    cluster.run(500)
+    expect(cluster.machine(hub).commands).toEqual([])
+    cluster.connectOnly(...rest.map((id) => [hub, id] as const))
+    cluster.runUntil(() => cluster.engine(hub).room.values > 0)
+    expectProgress(cluster, hub, [hub, ...rest])
+    expect(cluster.machine(hub).commands.slice(0, 30)).toEqual(missed)
+  })
 
-    it('constrained election: even when what it missed is compacted everywhere else', () => {
-      const cluster = new LogCluster({ ids: FIVE })
-      const leader = cluster.runUntilLed()
-      const [hub = '', ...rest] = others(cluster, leader)
-      cluster.isolate(hub)
-      // More than any tail in memory holds.
-      for (let count = 0; count < 60; count += 1) cluster.propose(leader, `big${count}`, 100_000)
-      cluster.run(2000)
-      for (const id of rest) cluster.takeSnapshot(id)
-      cluster.run(100)
-      for (const id of rest) expect(cluster.engine(id).compactedThrough).toBeGreaterThan(5)
-      cluster.connectOnly(...rest.map((id) => [hub, id] as const))
-      cluster.runUntil(() => cluster.engine(hub).room.values > 0)
-      expect(cluster.events(hub).some(({ type }) => type === 'snapshot-installed')).toBe(true)
-      expectProgress(cluster, hub, [hub, ...rest])
-    })
+  it('constrained election: even when what it missed is compacted everywhere else', () => {
+    const cluster = new LogCluster({ ids: FIVE })
+    const leader = cluster.runUntilLed()
+    const [hub = '', ...rest] = others(cluster, leader)
+    cluster.isolate(hub)
+    // More than any tail in memory holds.
+    for (let count = 0; count < 60; count += 1) cluster.propose(leader, `big${count}`, 100_000)
+    cluster.run(2000)
+    for (const id of rest) cluster.takeSnapshot(id)
+    cluster.run(100)
+    for (const id of rest) expect(cluster.engine(id).compactedThrough).toBeGreaterThan(5)
+    cluster.connectOnly(...rest.map((id) => [hub, id] as const))
+    cluster.runUntil(() => cluster.engine(hub).room.values > 0)
+    expect(cluster.events(hub).some(({ type }) => type === 'snapshot-installed')).toBe(true)
+    expectProgress(cluster, hub, [hub, ...rest])
+  })
 
-    it('chained: a node that does not hear the leader learns from the one between, and disturbs neither', () => {
-      const cluster = new LogCluster()
-      const leader = cluster.runUntilLed()
-      const [between = '', end = ''] = others(cluster, leader)
-      cluster.cut(leader, end)
-      const { ballot } = cluster.engine(leader)
-      const prepares = countArrivals(cluster, 'logPrepare')
-      for (let round = 0; round < 10; round += 1) {
-        expectProgress(cluster, leader, [leader, between, end])
-        cluster.run(1000)
-      }
-      expect(prepares()).toBe(0)
-      expect(cluster.engine(leader).ballot).toEqual(ballot)
-      expect(cluster.engine(end).leader).toBeNull()
-      expect(cluster.engine(end).chosenThrough).toBe(cluster.engine(leader).chosenThrough)
-    })
+  it('chained: a node that does not hear the leader learns from the one between, and disturbs neither', () => {
+    const cluster = new LogCluster()
+    const leader = cluster.runUntilLed()
+    const [between = '', end = ''] = others(cluster, leader)
+    cluster.cut(leader, end)
+    const { ballot } = cluster.engine(leader)
+    const prepares = countArrivals(cluster, 'logPrepare')
+    for (let round = 0; round < 10; round += 1) {
+      expectProgress(cluster, leader, [leader, between, end])
+      cluster.run(1000)
+    }
+    expect(prepares()).toBe(0)
+    expect(cluster.engine(leader).ballot).toEqual(ballot)
+    expect(cluster.engine(end).leader).toBeNull()
+    expect(cluster.engine(end).chosenThrough).toBe(cluster.engine(leader).chosenThrough)
+  })
 
-    it('chained: when the leader at one end dies, the other two go on', () => {
-      const cluster = new LogCluster()
-      const leader = cluster.runUntilLed()
-      const [between = '', end = ''] = others(cluster, leader)
-      cluster.cut(leader, end)
-      cluster.run(3000)
-      cluster.crash(leader)
-      cluster.runUntil(() => [between, end].some((id) => cluster.engine(id).room.values > 0))
-      expectProgress(cluster, end, [between, end])
-    })
-  },
-)
+  it('chained: when the leader at one end dies, the other two go on', () => {
+    const cluster = new LogCluster()
+    const leader = cluster.runUntilLed()
+    const [between = '', end = ''] = others(cluster, leader)
+    cluster.cut(leader, end)
+    cluster.run(3000)
+    cluster.crash(leader)
+    cluster.runUntil(() => [between, end].some((id) => cluster.engine(id).room.values > 0))
+    expectProgress(cluster, end, [between, end])
+  })
+})
 
 describe('asking before campaigning', () => {
   it('a node that was cut off for long disturbs nobody when it is back', () => {

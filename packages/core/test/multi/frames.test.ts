@@ -261,7 +261,7 @@ const FRAMES: readonly (readonly [string, (seen: Seen) => readonly Frame[]])[] =
   ],
 ]
 
-describe('one frame that no node sends', { timeout: 60_000 }, () => {
+describe('one frame that no node sends', () => {
   it.each(FRAMES)('%s stops nobody, nor does it outlast a restart of all', (_title, framesOf) => {
     const cluster = new LogCluster({
       hasLiars: true,

@@ -2,8 +2,7 @@ import { majority } from '@paxos/core'
 import { describe, expect, it } from 'vitest'
 import { LogCluster } from './cluster.ts'
 
-// The time is for a machine that has much else to do.
-describe('a cluster without faults', { timeout: 30_000 }, () => {
+describe('a cluster without faults', () => {
   it('elects a leader, and every node applies every command in the same order', () => {
     const cluster = new LogCluster()
     const leader = cluster.runUntilLed()

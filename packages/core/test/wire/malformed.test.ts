@@ -315,8 +315,8 @@ describe('a frame that is unusual but right is understood', () => {
   })
 })
 
-// Together more than 100,000 frames; the time is for a machine that has much else to do.
-describe('whatever the bytes', { timeout: 60_000 }, () => {
+// Together more than 100,000 frames.
+describe('whatever the bytes', () => {
   it('decode returns a valid envelope or raises DecodeError: arbitrary bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (frame) => {
