@@ -5,7 +5,7 @@
  */
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, resolve as absolute } from 'node:path'
-import { claim, DurabilityError, PaxosError } from '@paxos/core'
+import { claim, DurabilityError, PaxosError, requireText } from '@paxos/core'
 import type { Durability, Opened, Owner } from '@paxos/core'
 import { takeLock } from './lock.ts'
 import { decode, encode, NOTHING, withChange } from './state.ts'
@@ -18,6 +18,7 @@ interface Waiting {
 
 /** The state of one acceptor in the file `given`, whose directory must be there. */
 export function jsonFile(given: string): Durability {
+  requireText('The path', given)
   let path = given
   let saved = NOTHING
   let release: (() => Promise<void>) | null = null

@@ -3,6 +3,7 @@
  * often it had to be sent, because it belongs to a session; when nobody says what came of it, the
  * error says that, and nothing here pretends to know.
  */
+import { requireOptions } from '@paxos/core'
 import type { z } from 'zod'
 import {
   entityTag,
@@ -70,6 +71,16 @@ export interface ConnectOptions {
   readonly random?: () => number
 }
 
+const OPTIONS = [
+  'nodes',
+  'timeoutMs',
+  'attemptTimeoutMs',
+  'unreachableTimeoutMs',
+  'token',
+  'tls',
+  'random',
+] as const satisfies readonly (keyof ConnectOptions)[]
+
 /** How long to wait. A write that is given up may have happened, or may still happen. */
 export interface CallOptions {
   /** When it aborts, the call rejects with its reason. */
@@ -129,9 +140,10 @@ export interface Client {
 
 /**
  * A client of one cluster. Nothing is opened before the first call, and nothing is to be closed.
- * Throws RequestError for options that can never work.
+ * Throws RequestError for options that can never work, or are not known.
  */
 export function connect(options: ConnectOptions): Client {
+  checkOptions(options)
   const defaultTimeoutMs = checkTime('timeoutMs', options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS)
   const nodes = new Nodes({
     nodes: checkNodes(options.nodes),
@@ -313,6 +325,16 @@ function tokenOf(token: ConnectOptions['token']): () => string | null {
     // Never the token itself: errors are logged.
     if (/^[\x21-\x7e]+$/.test(shown)) return shown
     throw new RequestError('invalid-argument', 'The token has characters that no header carries.')
+  }
+}
+
+/** A misspelt token or timeout would be ignored. */
+function checkOptions(options: ConnectOptions): void {
+  try {
+    requireOptions('connect()', options, OPTIONS)
+  } catch (error) {
+    if (error instanceof Error) throw new RequestError('invalid-argument', error.message)
+    throw error
   }
 }
 

@@ -125,6 +125,16 @@ describe('what a server refuses for good is told at once', () => {
   it.each([[[]], [['127.0.0.1:80']], [['ftp://x']], [['']]])('nodes that are none: %j', (nodes) => {
     expect(() => connect({ nodes })).toThrow(RequestError)
   })
+
+  it.each([
+    [{ nodes: ['http://x'], tokne: 'secret' }, /^Unknown option 'tokne' .*'token'\?$/],
+    [{ node: ['http://x'] }, /^Unknown option 'node' of connect\(\)\. Did you mean 'nodes'\?$/],
+    [undefined, /^The options of connect\(\) are undefined\. /],
+  ])('options that are none, as plain JavaScript gives them: %j', (options, message) => {
+    const call = (): unknown => Reflect.apply(connect, null, [options])
+    expect(call).toThrow(RequestError)
+    expect(call).toThrow(message)
+  })
 })
 
 describe('a node that does not answer is passed over', () => {

@@ -14,16 +14,47 @@ const MAX_COMPARED_CHARACTERS = 64
  */
 export function requireOptions(name: string, given: unknown, known: readonly string[]): void {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new InvalidArgumentError(
-      `The options of ${name} are ${kindOf(given)}. Give an object with ${known.join(', ')}.`,
-    )
+    const wayOut =
+      known.length === 0 ? 'Leave them out.' : `Give an object with ${known.join(', ')}.`
+    throw new InvalidArgumentError(`The options of ${name} are ${kindOf(given)}. ${wayOut}`)
   }
   for (const option of Object.keys(given)) {
     if (known.includes(option)) continue
-    const meant = nearest(option, known)
-    const wayOut = meant === null ? `Use ${known.join(', ')}.` : `Did you mean '${meant}'?`
-    throw new InvalidArgumentError(`Unknown option '${option}' of ${name}. ${wayOut}`)
+    throw new InvalidArgumentError(
+      `Unknown option '${option}' of ${name}. ${insteadOf(option, known)}`,
+    )
   }
+}
+
+/** Throws InvalidArgumentError unless `value` is text. */
+export function requireText(name: string, value: unknown): void {
+  if (typeof value === 'string') return
+  const wayOut = typeof value === 'number' ? `Write '${value}'.` : 'Give a string.'
+  throw new InvalidArgumentError(`${name} is ${kindOf(value)}. ${wayOut}`)
+}
+
+/** Throws InvalidArgumentError unless `value` is a function or, where that is allowed, absent. */
+export function requireFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return
+  throw new InvalidArgumentError(`${name} is ${kindOf(value)}. Give a function.`)
+}
+
+/**
+ * Throws InvalidArgumentError unless `value` has all of `methods`. `example` is what has them, for the
+ * way out.
+ */
+export function requireMethods(
+  name: string,
+  value: unknown,
+  methods: readonly string[],
+  example: string,
+): void {
+  if (typeof value !== 'object' || value === null || 'then' in value) {
+    throw new InvalidArgumentError(`${name} is ${kindOf(value)}. ${wayOutOf(value, example)}`)
+  }
+  const lacking = methods.find((method) => typeof Reflect.get(value, method) !== 'function')
+  if (lacking === undefined) return
+  throw new InvalidArgumentError(`${name} has no method ${lacking}(). Give ${example}.`)
 }
 
 /** What a value is, in words, and nothing of what it holds: 'null', 'a string', 'an array'. */
@@ -34,6 +65,18 @@ export function kindOf(value: unknown): string {
   if ('then' in value) return 'a promise'
   const name = Object.prototype.toString.call(value).slice('[object '.length, -1)
   return name === 'Object' ? 'an object' : `a ${name}`
+}
+
+function wayOutOf(value: unknown, example: string): string {
+  if (typeof value === 'function') return `Call it, and give what it makes: ${example}.`
+  if (kindOf(value) === 'a promise') return 'Await it, and give what it resolves with.'
+  return `Give ${example}.`
+}
+
+function insteadOf(option: string, known: readonly string[]): string {
+  if (known.length === 0) return 'There are none: leave it out.'
+  const meant = nearest(option, known)
+  return meant === null ? `Use ${known.join(', ')}.` : `Did you mean '${meant}'?`
 }
 
 /** The known name that `option` was probably meant to be; `null` when it resembles none. */

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 
 const KNOWN = ['id', 'members', 'livenessWindowMs', 'heartbeatPeriodMs', 'stateMachine', 'tls']
 
-const complaint = (given: unknown): string => {
+const complaint = (given: unknown, known: readonly string[] = KNOWN): string => {
   try {
-    requireOptions('open', given, KNOWN)
+    requireOptions('open', given, known)
     return 'nothing'
   } catch (error) {
     expect(error).toBeInstanceOf(InvalidArgumentError)
@@ -33,6 +33,14 @@ describe('options that plain JavaScript gives', () => {
     expect(complaint({ [written]: 1 })).toBe(
       `Unknown option '${written}' of open. Did you mean '${meant}'?`,
     )
+  })
+
+  it('where there are none, whatever is given is refused', () => {
+    expect(complaint({}, [])).toBe('nothing')
+    expect(complaint({ tls: 1 }, [])).toBe(
+      "Unknown option 'tls' of open. There are none: leave it out.",
+    )
+    expect(complaint(null, [])).toBe('The options of open are null. Leave them out.')
   })
 
   it.each(['compression', '__proto', 'x', '', 'y'.repeat(10_000)])(

@@ -5,7 +5,13 @@
  *
  * Must never show a value whose save has not completed.
  */
-import { DurabilityError, InvalidArgumentError } from '@paxos/core'
+import {
+  DurabilityError,
+  InvalidArgumentError,
+  requireFunction,
+  requireMethods,
+  requireOptions,
+} from '@paxos/core'
 import { resolve } from 'node:path'
 import { emitWarning, warnOfOthers } from './exposure.ts'
 import { asPaxosError, lostError } from './failure.ts'
@@ -14,6 +20,7 @@ import { GroupCommit } from './group-commit.ts'
 import { MAX_OBJECT_BYTES } from './limits.ts'
 import type { Lock } from './lock.ts'
 import { openObjectFiles, type ObjectFiles } from './object-files.ts'
+import { requireDirectory } from './place.ts'
 
 /** How values become bytes. `decode(encode(value))` must equal `value`. */
 export interface Codec<T> {
@@ -54,9 +61,10 @@ export const DurableObject = {
   /**
    * Opens the object in `directory`, which is made when it is missing; its parent must be there. The
    * path means what it means now, whatever becomes of the working directory; when what it leads to is
-   * removed, moved or replaced, no later save is acknowledged. Rejects with CorruptionError when the last completed save cannot be read whole, with LockedError while
-   * somebody else has it open, with DurabilityError when the disk or the codec refuses. After a
-   * rejection nothing is left open.
+   * removed, moved or replaced, no later save is acknowledged. Rejects with CorruptionError when the
+   * last completed save cannot be read whole, with LockedError while somebody else has it open, with
+   * DurabilityError when the disk or the codec refuses, with InvalidArgumentError, before anything is
+   * made, for options that can never work or are not known. After a rejection nothing is left open.
    */
   open<T>(directory: string, options: DurableObjectOptions<T> = {}): Promise<DurableObject<T>> {
     return openObject(nodeFileSystem, directory, options)
@@ -69,6 +77,12 @@ export async function openObject<T>(
   directory: string,
   options: DurableObjectOptions<T> = {},
 ): Promise<DurableObject<T>> {
+  requireDirectory(directory)
+  requireOptions('DurableObject.open', options, ['codec', 'warn'])
+  requireFunction('warn', options.warn)
+  if (options.codec !== undefined) {
+    requireMethods('codec', options.codec, ['encode', 'decode'], 'an object with both')
+  }
   const absolute = resolve(directory)
   try {
     await fs.makeDirectory(absolute)

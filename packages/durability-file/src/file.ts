@@ -2,13 +2,14 @@
  * The durability adapter over files: the contract's three calls and who may call them when. The
  * work is in store.ts. Must never have two of them open at once, nor leave anything open behind.
  */
-import { DurabilityError, type Change, type Durability } from '@paxos/core'
-import type { Opened, Owner } from '@paxos/core'
+import { DurabilityError, requireFunction, requireOptions } from '@paxos/core'
+import type { Change, Durability, Opened, Owner } from '@paxos/core'
 import { resolve } from 'node:path'
 import { emitWarning, warnOfOthers } from './exposure.ts'
 import { asPaxosError } from './failure.ts'
 import { nodeFileSystem, type FileSystem } from './file-system.ts'
 import type { Lock } from './lock.ts'
+import { requireDirectory } from './place.ts'
 import { openStore, type Store } from './store.ts'
 
 /** What `file` can be told. */
@@ -24,7 +25,8 @@ export interface FileOptions {
  * The state of one acceptor in `directory`, which belongs to it alone and is made when it is
  * missing; its parent must be there. Nothing happens before `open()`: what a relative path means is
  * decided then, and a later change of the working directory changes nothing. After `close()` the
- * same adapter can be opened again.
+ * same adapter can be opened again. Throws InvalidArgumentError for options that can never work, or are
+ * not known.
  *
  * When the directory, the log in it or the lock is removed, moved or replaced, no later save is
  * acknowledged: it rejects with ERR_PAXOS_DURABILITY_FAILED.
@@ -40,11 +42,11 @@ type Phase =
   | { readonly name: 'closing'; readonly done: Promise<void> }
 
 /** As `file`, on another file system: for the tests. */
-export function fileOn(
-  fs: FileSystem,
-  directory: string,
-  { warn = emitWarning }: FileOptions = {},
-): Durability {
+export function fileOn(fs: FileSystem, directory: string, options: FileOptions = {}): Durability {
+  requireDirectory(directory)
+  requireOptions('file()', options, ['warn'])
+  requireFunction('warn', options.warn)
+  const { warn = emitWarning } = options
   let phase: Phase = { name: 'closed' }
 
   async function openFresh(owner: Owner | undefined): Promise<Opened> {

@@ -8,8 +8,14 @@
  * are saved, so open() may keep them, but only as far as they follow on one another: the first that
  * is missing or torn, and all behind it, are dropped.
  */
-import { claim, CorruptionError, DurabilityError, InvalidArgumentError } from '@paxos/core'
-import { LockedError } from '@paxos/core'
+import {
+  claim,
+  CorruptionError,
+  DurabilityError,
+  InvalidArgumentError,
+  kindOf,
+  LockedError,
+} from '@paxos/core'
 import type { Change, Durability, Identity, Opened, Owner, Saved } from '@paxos/core'
 import { Content, copyChange } from './state.ts'
 
@@ -18,6 +24,8 @@ import { Content, copyChange } from './state.ts'
  * that it can be told that it is not whole), or 'lost'.
  */
 export type Fate = 'whole' | 'torn' | 'lost'
+
+const FATES: readonly Fate[] = ['whole', 'torn', 'lost']
 
 /** What a test can do with a disk. */
 export interface MemoryDisk {
@@ -172,6 +180,7 @@ export function memoryDisk(): MemoryDisk {
     },
     crash(reached = 0) {
       if (typeof reached === 'number') requireCount(reached)
+      else requireFates(reached)
       // Without an adapter nothing was being saved, and what an earlier crash left is still there.
       if (holder !== null) left = leftRecords(waiting, reached)
       holding = false
@@ -228,6 +237,18 @@ function followingOn(left: readonly LeftRecord[]): readonly LeftRecord[] {
 function requireCount(count: number | undefined): void {
   if (count === undefined || (Number.isInteger(count) && count >= 0)) return
   throw new InvalidArgumentError(`A number of saves is ${count}. Give a whole number from 0 on.`)
+}
+
+function requireFates(reached: readonly Fate[]): void {
+  if (!Array.isArray(reached)) {
+    throw new InvalidArgumentError(
+      `What a crash reached is ${kindOf(reached)}. Give a number of saves, or the fate of each.`,
+    )
+  }
+  if (reached.every((fate) => FATES.includes(fate))) return
+  throw new InvalidArgumentError(
+    `The fate of a save is something else than ${FATES.join(', ')}. Give one of them for each.`,
+  )
 }
 
 function stateError(message: string): DurabilityError {

@@ -9,6 +9,32 @@ const ballot = (round: number): { round: number; node: string } => ({ round, nod
 /** All promises that nothing holds back are settled. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
+describe('arguments that no type checked', () => {
+  it.each([
+    ['memory', { dsik: 1 }, /^Unknown option 'dsik' of memory\(\)\. Did you mean 'disk'\?$/],
+    [
+      'memory',
+      { disk: {} },
+      /^disk has no method durability\(\)\. Give what memoryDisk\(\) makes\.$/,
+    ],
+    ['memory', { disk: null }, /^disk is null\. /],
+    ['memory', null, /^The options of memory\(\) are null\. /],
+    ['crash', 'whole', /^What a crash reached is a string\. /],
+    ['crash', ['whole', 'Torn'], /^The fate of a save is something else than /],
+  ])('of %s() are refused in one sentence: %j', (name, given, message) => {
+    const owner = name === 'crash' ? memoryDisk() : { memory }
+    const call = (): unknown => Reflect.apply(Reflect.get(owner, name), owner, [given])
+    expect(call).toThrow(InvalidArgumentError)
+    expect(call).toThrow(message)
+  })
+
+  it('fromUrl() refuses the options that memory() refuses', () => {
+    expect(() => {
+      Reflect.apply(fromUrl, null, ['memory:', { dsik: 1 }])
+    }).toThrow(/^Unknown option 'dsik' of memory\(\)\. Did you mean 'disk'\?$/)
+  })
+})
+
 describe('bytes', () => {
   it('P7: are copied in when save is called and out when they are read, so that nobody shares them', async () => {
     const disk = memoryDisk()

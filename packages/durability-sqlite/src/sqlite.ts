@@ -5,6 +5,8 @@
 import {
   DurabilityError,
   InvalidArgumentError,
+  requireFunction,
+  requireOptions,
   type Change,
   type Durability,
   type Opened,
@@ -50,7 +52,8 @@ const DRIVERS: readonly DriverName[] = ['better-sqlite3', 'node:sqlite']
  * is missing; its directory must be there. Nothing happens before `open()`, which rejects with
  * MissingPackageError when there is no SQLite to be loaded: what a relative path means is decided
  * then, and a later change of the working directory changes nothing. After `close()` the same adapter
- * can be opened again. Throws InvalidArgumentError for a path that can never work.
+ * can be opened again. Throws InvalidArgumentError for a path and options that can never work,
+ * and for an option that is not known.
  *
  * When the database, its log, its mark, its lock or its directory is removed, moved or replaced, no
  * later save is acknowledged: it rejects with ERR_PAXOS_DURABILITY_FAILED.
@@ -76,9 +79,12 @@ interface Resources {
 export function sqliteOn(
   platform: Platform,
   path: string,
-  { driver, warn = emitWarning }: SqliteOptions = {},
+  options: SqliteOptions = {},
 ): Durability {
   requireUsable(path)
+  requireOptions('sqlite()', options, ['driver', 'warn'])
+  requireFunction('warn', options.warn)
+  const { driver, warn = emitWarning } = options
   const drivers = driver === undefined ? DRIVERS : [requireKnown(driver)]
   let phase: Phase = { name: 'closed' }
 

@@ -1,6 +1,6 @@
 /** The adapter on real files, with the limits as they are shipped. */
 import { InvalidArgumentError, type Change } from '@paxos/core'
-import { MAX_CHANGE_BYTES, sqlite } from '@paxos/durability-sqlite'
+import { fromUrl, MAX_CHANGE_BYTES, sqlite } from '@paxos/durability-sqlite'
 import { copyFile, mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -178,6 +178,27 @@ describe('an argument that can never work is refused at once', () => {
     const message = 'The driver is "sqlite3". It must be one of better-sqlite3, node:sqlite.'
     // @ts-expect-error -- a program without types may say this.
     expect(() => sqlite('a.db', { driver: 'sqlite3' })).toThrow(new InvalidArgumentError(message))
+  })
+
+  it.each([
+    [
+      'one that there is not',
+      { file: 'b.db' },
+      /^Unknown option 'file' of sqlite\(\)\. Use driver, warn\.$/,
+    ],
+    ['one that is misspelt', { dirver: 'node:sqlite' }, /^Unknown option 'dirver' .*'driver'\?$/],
+    ['a warning that is no function', { warn: true }, /^warn is a boolean\. Give a function\.$/],
+    ['none at all', null, /^The options of sqlite\(\) are null\. /],
+  ])('an option, with sqlite() and fromUrl(): %s', (_, options, message) => {
+    // As a caller without types would.
+    for (const [make, place] of [
+      [sqlite, 'a.db'],
+      [fromUrl, 'sqlite:a.db'],
+    ] as const) {
+      const call = (): unknown => Reflect.apply(make, null, [place, options])
+      expect(call).toThrow(InvalidArgumentError)
+      expect(call).toThrow(message)
+    }
   })
 
   it('a change above the limit', async () => {

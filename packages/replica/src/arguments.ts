@@ -2,24 +2,11 @@
  * What Replica and Synod are given, checked before anything is opened: plain JavaScript knows no
  * types. Must never repeat what an argument holds beyond names and numbers, for it may be a secret.
  */
-import { InvalidArgumentError, kindOf, requireOptions } from '@paxos/core'
+import { InvalidArgumentError, kindOf, requireMethods, requireOptions } from '@paxos/core'
 import { MAX_TIMEOUT_MS } from './limits.ts'
 
 /** What everything that waits takes. */
 const WAIT_OPTIONS = ['signal', 'timeoutMs'] as const
-
-/** Throws InvalidArgumentError unless `value` is text. */
-export function requireText(name: string, value: unknown): void {
-  if (typeof value === 'string') return
-  const wayOut = typeof value === 'number' ? `Write '${value}'.` : 'Give a string.'
-  throw new InvalidArgumentError(`${name} is ${kindOf(value)}. ${wayOut}`)
-}
-
-/** Throws InvalidArgumentError unless `value` is a function or, where that is allowed, absent. */
-export function requireFunction(name: string, value: unknown): void {
-  if (value === undefined || typeof value === 'function') return
-  throw new InvalidArgumentError(`${name} is ${kindOf(value)}. Give a function.`)
-}
 
 /** Throws InvalidArgumentError unless `value` is a number above 0 and at most `max`. */
 export function requirePositive(name: string, value: unknown, max = Number.MAX_VALUE): void {
@@ -27,30 +14,6 @@ export function requirePositive(name: string, value: unknown, max = Number.MAX_V
   const found = typeof value === 'number' ? String(value) : kindOf(value)
   const atMost = max === Number.MAX_VALUE ? '' : ` and at most ${max}`
   throw new InvalidArgumentError(`${name} is ${found}. Give a number above 0${atMost}.`)
-}
-
-/**
- * Throws InvalidArgumentError unless `value` has all of `methods`. `example` is what makes one, for
- * the way out.
- */
-export function requireMethods(
-  name: string,
-  value: unknown,
-  methods: readonly string[],
-  example: string,
-): void {
-  if (typeof value !== 'object' || value === null || 'then' in value) {
-    throw new InvalidArgumentError(`${name} is ${kindOf(value)}. ${wayOutOf(value, example)}`)
-  }
-  const lacking = methods.find((method) => typeof Reflect.get(value, method) !== 'function')
-  if (lacking === undefined) return
-  throw new InvalidArgumentError(`${name} has no method ${lacking}(). Give ${example}.`)
-}
-
-function wayOutOf(value: unknown, example: string): string {
-  if (typeof value === 'function') return `Call it, and give what it makes: ${example}.`
-  if (kindOf(value) === 'a promise') return 'Await it, and give what it resolves with.'
-  return `Give ${example}.`
 }
 
 /** Throws InvalidArgumentError unless `value` can take words of every weight. */

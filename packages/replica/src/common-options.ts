@@ -2,9 +2,9 @@
  * What Replica and Synod have in common: who the node is, how it speaks, where it keeps what it
  * promised, and its time. Must refuse what can never work before anything is opened.
  */
-import { InvalidArgumentError } from '@paxos/core'
+import { InvalidArgumentError, requireFunction, requireMethods, requireText } from '@paxos/core'
 import type { Durability, NodeId, Transport } from '@paxos/core'
-import { requireFunction, requireMethods, requirePositive, requireText } from './arguments.ts'
+import { requirePositive } from './arguments.ts'
 import { platformClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { MAX_TIMEOUT_MS } from './limits.ts'

@@ -3,7 +3,13 @@
  * and what is read. Each of those is in a file of its own; here is only what goes from one to
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
-import { InvalidArgumentError, majority, MAX_VALUE_BYTES, requireOptions } from '@paxos/core'
+import {
+  InvalidArgumentError,
+  majority,
+  MAX_VALUE_BYTES,
+  requireOptions,
+  requireText,
+} from '@paxos/core'
 import type { Durability, NodeId, Saved, Slot } from '@paxos/core'
 import {
   callerSession,
@@ -18,7 +24,7 @@ import {
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
 import type { Applied } from './applier.ts'
-import { requireText, requireWait } from './arguments.ts'
+import { requireWait } from './arguments.ts'
 import type { Ticket } from './client-session.ts'
 import { encodeReadably } from './codec.ts'
 import { ClosedError, CommandRefusedError, OverloadedError } from './errors.ts'

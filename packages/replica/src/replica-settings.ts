@@ -2,9 +2,9 @@
  * What a replica is made with, and the defaults. Must refuse what can never work before anything is
  * opened.
  */
-import { InvalidArgumentError, requireOptions } from '@paxos/core'
+import { InvalidArgumentError, requireFunction, requireMethods, requireOptions } from '@paxos/core'
 import { SESSION_NONCE_BYTES } from '@paxos/core/multi'
-import { requireFunction, requireLogger, requireMethods, requirePositive } from './arguments.ts'
+import { requireLogger, requirePositive } from './arguments.ts'
 import { json, jsonOrNothing } from './codec.ts'
 import type { Codec } from './codec.ts'
 import { COMMON_OPTIONS, commonSettingsOf } from './common-options.ts'

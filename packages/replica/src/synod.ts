@@ -3,10 +3,17 @@
  * durability adapter and a clock. (The Synod is the single-decree parliament of Lamport's
  * Part-Time Parliament, §2.) It must never report a value that is not chosen.
  */
-import { DecodeError, majority, MAX_VALUE_BYTES, requireOptions } from '@paxos/core'
+import {
+  DecodeError,
+  majority,
+  MAX_VALUE_BYTES,
+  requireFunction,
+  requireMethods,
+  requireOptions,
+} from '@paxos/core'
 import type { Durability, Envelope, Event, Message, NodeId, Saved, Transport } from '@paxos/core'
 import { HeartbeatNode } from '@paxos/core/functional'
-import { requireFunction, requireLogger, requireMethods, requireWait } from './arguments.ts'
+import { requireLogger, requireWait } from './arguments.ts'
 import type { Clock } from './clock.ts'
 import { encodeReadably, json } from './codec.ts'
 import type { Codec, Json } from './codec.ts'

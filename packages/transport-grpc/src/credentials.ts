@@ -7,10 +7,9 @@ import { checkServerIdentity, createSecureContext } from 'node:tls'
 import type { SecureContext, SecureContextOptions } from 'node:tls'
 import { credentials } from '@grpc/grpc-js'
 import type { ChannelCredentials } from '@grpc/grpc-js'
-import { InvalidArgumentError, TransportError } from '@paxos/core'
+import { InvalidArgumentError, requireOptions, TransportError } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
 import { commonNameOf } from './identity.ts'
-import { refuseUnknown } from './options.ts'
 import { requireValid } from './validity.ts'
 
 /** What a node shows of itself and whom it trusts, all in PEM. */
@@ -41,10 +40,7 @@ export interface NodeCredentials {
 
 /** Throws InvalidArgumentError for options that can never work. */
 export function checkTlsOptions(tls: TlsOptions): TlsOptions {
-  if (typeof tls !== 'object' || tls === null) {
-    throw new InvalidArgumentError('tls must be an object. Give cert and key, or leave it out.')
-  }
-  refuseUnknown('tls', tls, ['ca', 'cert', 'key', 'passphrase', 'mutual'])
+  requireOptions('tls', tls, ['ca', 'cert', 'key', 'passphrase', 'mutual'])
   const { ca, cert, key, passphrase, mutual } = tls
   for (const [name, value] of Object.entries({ cert, key, ca: ca ?? '' })) {
     if (typeof value !== 'string' && !(value instanceof Uint8Array)) {

@@ -7,6 +7,7 @@ import {
   FrameTooLargeError,
   InvalidArgumentError,
   MAX_FRAME_BYTES,
+  requireOptions,
   TransportError,
 } from '@paxos/core'
 import type { NodeId, PeerProblem, Transport, TransportFigures, TransportOpen } from '@paxos/core'
@@ -33,7 +34,6 @@ import { listen } from './listener.ts'
 import type { Listener } from './listener.ts'
 import { makeLookups } from './lookups.ts'
 import type { Lookups } from './lookups.ts'
-import { refuseUnknown } from './options.ts'
 import { peerOf } from './peer.ts'
 import type { Peer, PeerOptions } from './peer.ts'
 import type { AcceptedCall } from './service.ts'
@@ -90,7 +90,7 @@ interface Entry {
  * are not known.
  */
 export function grpc(options: GrpcOptions = {}): GrpcTransport {
-  refuseUnknown('grpc()', options, ['tls', 'pingIntervalMs'])
+  requireOptions('grpc()', options, ['tls', 'pingIntervalMs'])
   const pingIntervalMs = requirePingInterval(options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS)
   let tls = options.tls === undefined ? null : checkTlsOptions(options.tls)
   const counters = noCounts()

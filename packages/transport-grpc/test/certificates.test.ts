@@ -206,9 +206,11 @@ describe('reload()', () => {
 
 describe('an option', () => {
   it.each([
-    [{ tsl: {} }, /Unknown option 'tsl'/],
-    [{ tls: { cert: '', key: '', certs: '' } }, /Unknown option 'certs'/],
-    [null, /must be an object/],
+    [{ pingInterval: 5 }, /^Unknown option 'pingInterval' of grpc\(\)\. .*'pingIntervalMs'\?$/],
+    [{ tsl: {} }, /^Unknown option 'tsl' of grpc\(\)\. Did you mean 'tls'\?$/],
+    [{ tls: { cert: '', key: '', certs: '' } }, /^Unknown option 'certs' of tls\. .*'cert'\?$/],
+    [{ tls: null }, /^The options of tls are null\. Give an object with ca, cert, /],
+    [null, /^The options of grpc\(\) are null\. Give an object with tls, /],
   ])('that is not known is refused by name: %j', (options, message) => {
     // As a caller without types would.
     const call = (): unknown => Reflect.apply(grpc, null, [options])

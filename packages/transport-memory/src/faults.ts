@@ -3,7 +3,7 @@
  * frame must never depend on the faults that are switched on: so a test that switches one off sees
  * the others strike the same frames as before.
  */
-import { InvalidArgumentError } from '@paxos/core'
+import { InvalidArgumentError, requireOptions } from '@paxos/core'
 import { MAX_DELAY_MS } from './limits.ts'
 
 /** The faults of every link. */
@@ -49,13 +49,22 @@ export const NO_FAULTS: Faults = {
   delayMs: { min: 0, max: 0 },
 }
 
+/** What the faults are called. */
+export const FAULTS = [
+  'loss',
+  'duplication',
+  'reordering',
+  'delayMs',
+] as const satisfies readonly (keyof Faults)[]
+
 /** `faults` with `changes`. Throws InvalidArgumentError for a number out of range. */
 export function changeFaults(faults: Faults, changes: Partial<Faults>): Faults {
   const { loss, duplication, reordering, delayMs } = { ...faults, ...changes }
   for (const [name, value] of Object.entries({ loss, duplication, reordering })) {
-    if (value >= 0 && value <= 1) continue
+    if (typeof value === 'number' && value >= 0 && value <= 1) continue
     throw new InvalidArgumentError(`${name} is ${value}. Give a probability from 0 to 1.`)
   }
+  requireOptions('delayMs', delayMs, ['min', 'max'])
   const { min, max } = delayMs
   if (!Number.isInteger(min) || !Number.isInteger(max) || min < 0 || min > max) {
     throw new InvalidArgumentError(

@@ -3,9 +3,15 @@
  * asynchronously, and mistreats them from a seed. It must never share bytes between a sender and a
  * receiver, deliver inside a call, or keep a timer once its last transport has closed.
  */
-import { InvalidArgumentError, TransportError } from '@paxos/core'
+import {
+  InvalidArgumentError,
+  requireFunction,
+  requireMethods,
+  requireOptions,
+  TransportError,
+} from '@paxos/core'
 import type { NodeId, Transport } from '@paxos/core'
-import { changeFaults, NO_FAULTS, rollFate } from './faults.ts'
+import { changeFaults, FAULTS, NO_FAULTS, rollFate } from './faults.ts'
 import type { Faults } from './faults.ts'
 import { emptyLink, enqueue, takeDue, takeFirst } from './link.ts'
 import type { Flight, Link } from './link.ts'
@@ -65,9 +71,15 @@ export interface MemoryHub {
   thaw(node: NodeId): void
 }
 
-/** Makes a network of its own. Throws InvalidArgumentError for a number out of range. */
+/**
+ * Makes a network of its own. Throws InvalidArgumentError for a number out of range, and for an option
+ * that is not known.
+ */
 export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
+  requireOptions('memoryHub()', options, ['seed', 'scheduler', 'observe', ...FAULTS])
   const { seed = 1, scheduler = platformScheduler, observe } = options
+  requireMethods('scheduler', scheduler, ['setTimeout', 'clearTimeout'], 'an object with both')
+  requireFunction('observe', observe)
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
     throw new InvalidArgumentError(`The seed is ${seed}. Give an integer from 0 to 2^32 - 1.`)
   }
@@ -182,6 +194,7 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
   return {
     transport: () => attach(network),
     setFaults(changes) {
+      requireOptions('setFaults', changes, FAULTS)
       faults = changeFaults(faults, changes)
     },
     partition(...newGroups) {

@@ -2,7 +2,7 @@
  * The two ways to a transport: by the package's natural name, and from a URL as with every other
  * transport. Must never keep a hub of its own: which nodes can talk is decided by who holds the hub.
  */
-import { InvalidArgumentError } from '@paxos/core'
+import { InvalidArgumentError, requireMethods, requireOptions } from '@paxos/core'
 import type { Transport } from '@paxos/core'
 import type { MemoryHub } from './hub.ts'
 
@@ -12,7 +12,10 @@ export interface MemoryOptions {
   readonly hub: MemoryHub
 }
 
-/** A transport on the network of `hub`. Throws InvalidArgumentError without one. */
+/**
+ * A transport on the network of `hub`. Throws InvalidArgumentError without one, and for an option that
+ * is not known.
+ */
 export function memory(options: MemoryOptions): Transport {
   return transportOn(options)
 }
@@ -26,12 +29,13 @@ export function fromUrl(_url: string, options?: MemoryOptions): Transport {
 }
 
 /** Callers without types may have left the hub out, too. */
-function transportOn(options: Partial<MemoryOptions> | undefined): Transport {
-  const unknown = Object.keys(options ?? {}).find((name) => name !== 'hub')
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError(`Unknown option '${unknown}'. memory() takes hub, and no other.`)
+function transportOn(options: Partial<MemoryOptions> = {}): Transport {
+  requireOptions('memory()', options, ['hub'])
+  const { hub } = options
+  if (hub !== undefined) {
+    requireMethods('hub', hub, ['transport'], 'what memoryHub() makes')
+    return hub.transport()
   }
-  if (options?.hub !== undefined) return options.hub.transport()
   throw new InvalidArgumentError(
     'A transport in memory needs a hub. Make one with memoryHub() and give { hub } to every node.',
   )

@@ -432,6 +432,28 @@ describe('arguments', () => {
     expect(network.log).toHaveLength(1)
   })
 
+  it.each([
+    ['memory', { hob: 1 }, /^Unknown option 'hob' of memory\(\)\. Did you mean 'hub'\?$/],
+    ['memory', { hub: {} }, /^hub has no method transport\(\)\. Give what memoryHub\(\) makes\.$/],
+    ['memory', { hub: memoryHub }, /^hub is a function\. Call it/],
+    ['memory', null, /^The options of memory\(\) are null\. /],
+    ['memoryHub', { sede: 7 }, /^Unknown option 'sede' of memoryHub\(\)\. .*'seed'\?$/],
+    ['memoryHub', { duplicaton: 1 }, /^Unknown option 'duplicaton' .*'duplication'\?$/],
+    ['memoryHub', { loss: '0.5' }, /^loss is 0\.5\. Give a probability/],
+    ['memoryHub', { delayMs: 5 }, /^The options of delayMs are a number\. .*min, max\.$/],
+    ['memoryHub', { delayMs: { min: 0, max: 1, mean: 1 } }, /^Unknown option 'mean' of delayMs/],
+    ['memoryHub', { scheduler: {} }, /^scheduler has no method setTimeout\(\)\. /],
+    ['memoryHub', { observe: [] }, /^observe is an array\. Give a function\.$/],
+    ['memoryHub', null, /^The options of memoryHub\(\) are null\. /],
+    ['setFaults', { lost: 1 }, /^Unknown option 'lost' of setFaults\. Did you mean 'loss'\?$/],
+    ['setFaults', 1, /^The options of setFaults are a number\. /],
+  ])('of %s that no type checked are refused by name: %j', (name, options, message) => {
+    const owner = name === 'setFaults' ? memoryHub() : { memory, memoryHub }
+    const call = (): unknown => Reflect.apply(Reflect.get(owner, name), owner, [options])
+    expect(call).toThrow(InvalidArgumentError)
+    expect(call).toThrow(message)
+  })
+
   it('memory() without a hub says what to do', () => {
     expect(() => withoutTypes()).toThrow(/memoryHub\(\)/)
     expect(() => withoutTypes({})).toThrow(InvalidArgumentError)

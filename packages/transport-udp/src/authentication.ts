@@ -11,7 +11,7 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { isUint8Array } from 'node:util/types'
-import { InvalidArgumentError } from '@paxos/core'
+import { InvalidArgumentError, requireOptions } from '@paxos/core'
 import { hasTag, TAG_BYTES } from './datagram.ts'
 import { MAX_KEYS, MIN_KEY_BYTES } from './limits.ts'
 
@@ -39,8 +39,9 @@ export interface Authentication {
  */
 export function authentication(options: UdpAuthentication | undefined): Authentication {
   if (options === undefined) return withoutKeys
+  requireOptions('authentication', options, ['sign', 'accept'])
   // Callers without types may have left anything out.
-  const { sign, accept = [] } = (options as Partial<UdpAuthentication> | null) ?? {}
+  const { sign, accept = [] } = options as Partial<UdpAuthentication>
   if (!Array.isArray(accept) || accept.length >= MAX_KEYS) {
     throw new InvalidArgumentError(
       `authentication.accept is no list of at most ${MAX_KEYS - 1} keys. Drop those that nobody signs with.`,

@@ -12,6 +12,7 @@ import {
   InvalidArgumentError,
   MAX_FRAME_BYTES,
   MAX_ID_BYTES,
+  requireOptions,
   TransportError,
 } from '@paxos/core'
 import type {
@@ -93,7 +94,7 @@ interface Session {
  * that cannot be used, and for an option that it does not know.
  */
 export function udp(options: UdpOptions = {}): UdpTransport {
-  refuseUnknown(options)
+  requireOptions('udp()', options, ['maxDatagramBytes', 'authentication'])
   const datagramBytes = requireDatagramBytes(options.maxDatagramBytes ?? DEFAULT_DATAGRAM_BYTES)
   let keys = authentication(options.authentication)
   const counters = { unsentDatagrams: 0, droppedFrames: 0 }
@@ -284,17 +285,6 @@ async function atMost(delayMs: number, promise: Promise<unknown>): Promise<void>
   })
   await Promise.race([promise, late])
   clearTimeout(timer)
-}
-
-const KNOWN_OPTIONS: readonly string[] = ['maxDatagramBytes', 'authentication']
-
-/** For callers without types: what is misspelt would be ignored, and keys be missing. */
-function refuseUnknown(options: UdpOptions): void {
-  const unknown = Object.keys(options).find((name) => !KNOWN_OPTIONS.includes(name))
-  if (unknown === undefined) return
-  throw new InvalidArgumentError(
-    `Unknown option '${unknown}'. udp() takes ${KNOWN_OPTIONS.join(' and ')}.`,
-  )
 }
 
 function requireDatagramBytes(bytes: number): number {

@@ -120,7 +120,7 @@ describe('keys', () => {
     ['a key to accept that is short', { sign: keyOf(1), accept: [short] }, /accept has 31 bytes/],
     ['text', { sign: short.toString('hex') }, /sign is no Uint8Array/],
     ['nothing to sign with', { accept: [keyOf(1)] }, /sign is no Uint8Array/],
-    ['nothing at all', null, /sign is no Uint8Array/],
+    ['nothing at all', null, /options of authentication are null/],
     ['five keys', { sign: keyOf(1), accept: [2, 3, 4, 5].map(keyOf) }, /at most 3 keys/],
     ['a key for the list', { sign: keyOf(1), accept: keyOf(2) }, /no list of at most 3 keys/],
   ])('that can never work are refused, and not shown: %s', (_, options, message) => {

@@ -201,6 +201,26 @@ describe('a transport from a URL', () => {
   })
 })
 
+describe('options that no type checked', () => {
+  it.each([
+    [{ maxDatagram: 512 }, /^Unknown option 'maxDatagram' of udp\(\)\. .*'maxDatagramBytes'\?$/],
+    [{ autentication: {} }, /^Unknown option 'autentication' .*'authentication'\?$/],
+    [{ authentication: { sgin: 1 } }, /^Unknown option 'sgin' of authentication\. .*'sign'\?$/],
+    [{ authentication: null }, /^The options of authentication are null\. /],
+    [null, /^The options of udp\(\) are null\. Give an object with maxDatagramBytes, /],
+    ['secret', /^The options of udp\(\) are a string\. /],
+  ])('are refused by name, with udp() and fromUrl(): %j', (options, message) => {
+    const calls = [
+      () => Reflect.apply(udp, null, [options]),
+      () => Reflect.apply(fromUrl, null, ['udp:', options]),
+    ]
+    for (const call of calls) {
+      expect(call).toThrow(InvalidArgumentError)
+      expect(call).toThrow(message)
+    }
+  })
+})
+
 describe('ids', () => {
   it.each([
     ['longer than 255 bytes', 'ñ'.repeat(128)],

@@ -2,7 +2,7 @@
  * The transport for pages in browsers: it dials, and nobody can dial it. Must never import anything
  * of Node.js.
  */
-import { TransportError } from '@paxos/core'
+import { requireOptions, TransportError } from '@paxos/core'
 import type { Transport } from '@paxos/core'
 import { formatAddress, parseAddress } from './address.ts'
 import { browserChannel } from './browser-channel.ts'
@@ -16,13 +16,17 @@ import type { WebSocketTransport } from './transport.ts'
 export type { WebSocketStats } from './stats.ts'
 export type { WebSocketTransport } from './transport.ts'
 
+/** What there is in Node.js is the browser's business here. */
+type NoOptions = Readonly<Record<string, never>>
+
 /**
  * A transport that is not open yet. It is opened with the address '' to listen on, and has the
  * address '' when it is open: a page cannot be dialled, so that two pages cannot reach each other.
  * Its peers list it with the address ''. open() rejects with TransportError for any other address,
- * and where there is no WebSocket.
+ * and where there is no WebSocket. There are no options, and InvalidArgumentError is thrown for any.
  */
-export function webSocket(): WebSocketTransport {
+export function webSocket(options: NoOptions = {}): WebSocketTransport {
+  requireOptions('webSocket() in a page', options, [])
   let Class: BrowserWebSocketClass | null = null
   return makeTransport({
     isHidden: true,
@@ -56,8 +60,8 @@ export function webSocket(): WebSocketTransport {
  * What `openTransport` of @paxos/replica/url calls for `ws:` and `wss:`. A page listens nowhere, so
  * that nothing of the address matters here.
  */
-export function fromUrl(_url: string): Transport {
-  return webSocket()
+export function fromUrl(_url: string, options?: NoOptions): Transport {
+  return webSocket(options)
 }
 
 function requireWebSocket(): BrowserWebSocketClass {

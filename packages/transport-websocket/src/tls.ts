@@ -7,9 +7,8 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { checkServerIdentity, createSecureContext } from 'node:tls'
 import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from 'node:tls'
-import { InvalidArgumentError, TransportError } from '@paxos/core'
+import { InvalidArgumentError, requireOptions, TransportError } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
-import { refuseUnknown } from './options.ts'
 import { requireValid } from './validity.ts'
 
 /** What a node shows to its peers, and what it asks of them. All in PEM. */
@@ -45,7 +44,7 @@ export interface Credentials {
 
 /** Throws InvalidArgumentError for options of the wrong type. */
 export function requireTlsOptions(options: TlsOptions): TlsOptions {
-  refuseUnknown('tls', options, ['ca', 'cert', 'key', 'passphrase', 'mutual'])
+  requireOptions('tls', options, ['ca', 'cert', 'key', 'passphrase', 'mutual'])
   const { ca, cert, key, passphrase, mutual } = options
   for (const [name, value] of Object.entries({ cert, key, ca: ca ?? '' })) {
     if (typeof value === 'string' || value instanceof Uint8Array) continue

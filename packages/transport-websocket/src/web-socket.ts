@@ -1,14 +1,13 @@
 /**
  * The transport for Node.js: listens and dials with `ws`.
  */
-import { InvalidArgumentError, TransportError } from '@paxos/core'
+import { InvalidArgumentError, requireOptions, TransportError } from '@paxos/core'
 import type { NodeId, Transport } from '@paxos/core'
 import { parseAddress, requireAddress } from './address.ts'
 import { platformClock } from './clock.ts'
 import { dialler } from './dial.ts'
 import { DEFAULT_PING_INTERVAL_MS, MAX_PING_INTERVAL_MS, MIN_PING_INTERVAL_MS } from './limits.ts'
 import { makeLookups } from './lookups.ts'
-import { refuseUnknown } from './options.ts'
 import { serve } from './server.ts'
 import type { SecureListener } from './server.ts'
 import { newTally } from './stats.ts'
@@ -45,7 +44,7 @@ export interface NodeWebSocketTransport extends WebSocketTransport {
  * not known.
  */
 export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTransport {
-  refuseUnknown('webSocket()', options, ['tls', 'pingIntervalMs'])
+  requireOptions('webSocket()', options, ['tls', 'pingIntervalMs'])
   let tls = options.tls === undefined ? null : requireTlsOptions(options.tls)
   const pingIntervalMs = requireInterval(options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS)
   const tally = newTally()

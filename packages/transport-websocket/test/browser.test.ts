@@ -194,6 +194,19 @@ describe('a page', () => {
     await transport.close()
   })
 
+  it('has no options, and refuses what is given as one', () => {
+    const given = { tls: {} }
+    for (const [make, args] of [
+      [browser.webSocket, [given]],
+      [browser.fromUrl, ['wss:', given]],
+    ] as const) {
+      const call = (): unknown => Reflect.apply(make, null, args)
+      // Of the bundle's own core.
+      expect(call).toThrow(expect.objectContaining({ name: 'InvalidArgumentError' }))
+      expect(call).toThrow(/^Unknown option 'tls' of webSocket\(\) in a page\. There are none: /)
+    }
+  })
+
   it('does not open where there is no WebSocket', async () => {
     vi.stubGlobal('WebSocket', undefined)
     const options = { id: 'page', listen: '', peers: new Map(), receive: () => {} }
