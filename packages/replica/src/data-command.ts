@@ -6,6 +6,7 @@ import { PaxosError } from '@paxos/core'
 import type { Ballot, Durability } from '@paxos/core'
 import { inspectData, skipSlot } from './data.ts'
 import type { DataReport, SlotReport } from './data.ts'
+import { hexOf } from './hex.ts'
 
 export const USAGE = `Shows what a stopped node has on its disk, and takes a value out of its log.
 
@@ -177,9 +178,7 @@ function ballotIn({ round, node }: Ballot): string {
 function textOf(content: Uint8Array): string {
   const text = new TextDecoder().decode(content)
   const isText = !text.includes('\uFFFD')
-  return isText
-    ? printable(JSON.stringify(text))
-    : [...content].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return isText ? printable(JSON.stringify(text)) : hexOf(content)
 }
 
 /** What a terminal shows and does not obey. */

@@ -6,6 +6,7 @@
 import { InvalidArgumentError } from '@paxos/core'
 import type { AcceptedEntry, Ballot, Durability, Member, Saved, Slot } from '@paxos/core'
 import { decodeEntry, isKnownKind, NO_OP } from '@paxos/core/multi'
+import { hexOf } from './hex.ts'
 
 /** One slot, as one node has accepted it. */
 export interface SlotReport {
@@ -145,7 +146,7 @@ async function slotReportOf(
 async function digestOf(value: Uint8Array): Promise<string> {
   // A copy, because what is hashed must be in memory that nobody shares.
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(value)))
-  return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hexOf(hash)
 }
 
 function readOf(value: Uint8Array): Pick<SlotReport, 'kind' | 'content'> {

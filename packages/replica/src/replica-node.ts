@@ -33,13 +33,13 @@ import { ValueTooLargeError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Host } from './host.ts'
 import type { Observation } from './host.ts'
-import { drawIncarnation } from './incarnation.ts'
 import { MAX_LOG_BYTES, MAX_PENDING_READS } from './limits.ts'
 import { differingMembers, membersOf } from './members.ts'
 import { Outbox } from './outbox.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
 import { Proposals } from './proposals.ts'
+import { incarnationsOf } from './random-bytes.ts'
 import { Reads } from './reads.ts'
 import type { ProposeOptions, QueryOptions, ReplicaEvent, ReplicaOptions } from './replica.ts'
 import type { ReplicaStatus } from './replica.ts'
@@ -55,6 +55,7 @@ export async function openReplicaNode<Command, Result, Query, Answer>(
 ): Promise<ReplicaNode<Command, Result, Query, Answer>> {
   const settings = settingsOf(options)
   const { durability, members, cluster, id } = settings
+  const drawIncarnation = incarnationsOf(settings.randomBytes)
   const found = await durability.open({ cluster, id, kind: 'log', drawIncarnation })
   let node: ReplicaNode<Command, Result, Query, Answer>
   try {

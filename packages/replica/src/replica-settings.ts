@@ -10,6 +10,8 @@ import type { Codec } from './codec.ts'
 import { COMMON_OPTIONS, commonSettingsOf } from './common-options.ts'
 import type { CommonSettings } from './common-options.ts'
 import { MAX_STATE_BYTES } from './limits.ts'
+import { platformRandomBytes } from './random-bytes.ts'
+import type { RandomBytes } from './random-bytes.ts'
 import type { ReplicaOptions } from './replica.ts'
 import type { StateMachine } from './state-machine.ts'
 import { noLogger, noMetrics } from './telemetry.ts'
@@ -24,7 +26,7 @@ export interface ReplicaSettings<Command, Result, Query, Answer> extends CommonS
   readonly snapshotEveryBytes: number
   readonly maxStateBytes: number
   readonly sessionTimeoutMs: number
-  readonly randomBytes: (length: number) => Uint8Array
+  readonly randomBytes: RandomBytes
   readonly metrics: Metrics
   readonly logger: Logger
 }
@@ -95,15 +97,10 @@ export function settingsOf<Command, Result, Query, Answer>(
   }
 }
 
-function requireBytes(draw: (length: number) => Uint8Array): void {
+function requireBytes(draw: RandomBytes): void {
   const drawn: unknown = draw(SESSION_NONCE_BYTES)
   if (drawn instanceof Uint8Array && drawn.length === SESSION_NONCE_BYTES) return
   throw new InvalidArgumentError(
     `randomBytes(${SESSION_NONCE_BYTES}) returns something else. Return a Uint8Array of that length.`,
   )
-}
-
-/** From the source that the platform has for secrets: nobody can guess them. */
-function platformRandomBytes(length: number): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(length))
 }

@@ -62,8 +62,9 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
   /** Numbers in [0, 1), different on each node and in each run. Default: Math.random. */
   readonly random?: (() => number) | undefined
   /**
-   * So many bytes that nobody can guess, for the names of sessions. Default:
-   * `crypto.getRandomValues`. Give another one only in tests that have to repeat themselves.
+   * So many bytes that nobody can guess, for the names of sessions and the incarnation of a new disk.
+   * Default: `crypto.getRandomValues`. Give another one only in tests that have to repeat themselves:
+   * from one that repeats itself two disks would have one incarnation.
    */
   readonly randomBytes?: ((length: number) => Uint8Array) | undefined
   /** Takes measurements. Default: nobody does. */

@@ -22,10 +22,10 @@ import type { CommonSettings } from './common-options.ts'
 import { ClosedError, ValueTooLargeError } from './errors.ts'
 import { Host } from './host.ts'
 import type { DropReason, Observation } from './host.ts'
-import { drawIncarnation } from './incarnation.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
 import type { PeerStatus } from './peer-book.ts'
+import { incarnationsOf, platformRandomBytes } from './random-bytes.ts'
 import { noLogger, noMetrics } from './telemetry.ts'
 import type { Logger } from './telemetry.ts'
 import { Watch } from './watch.ts'
@@ -108,6 +108,7 @@ export class Synod<V = Json> {
   static async open<V = Json>(options: SynodOptions<V>): Promise<Synod<V>> {
     const settings = settingsOf(options)
     const { cluster, id, durability } = settings
+    const drawIncarnation = incarnationsOf(platformRandomBytes)
     const saved = await durability.open({ cluster, id, kind: 'decree', drawIncarnation })
     let synod: Synod<V>
     try {

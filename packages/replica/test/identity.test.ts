@@ -13,6 +13,7 @@ const startReplica: Start = async (id, disk, name = 'x') => {
   const node = await replicaCluster('a', 'b').open(id, {
     cluster: name,
     durability: memory({ disk }),
+    randomBytes: undefined,
   })
   await node.close()
 }
@@ -21,6 +22,22 @@ const startSynod: Start = async (id, disk, name = 'x') => {
   const node = await cluster('a', 'b').open(id, { cluster: name, durability: memory({ disk }) })
   await node.close()
 }
+
+describe('the incarnation of a disk', () => {
+  it('comes of the source that a test injects, so that the test repeats itself', async () => {
+    const disks = [1, 1, 2].map((seed) => ({ seed, disk: memoryDisk() }))
+    for (const { seed, disk } of disks) {
+      const cluster = replicaCluster('a')
+      const node = await cluster.open('a', {
+        durability: memory({ disk }),
+        randomBytes: (length) => new Uint8Array(length).fill(seed),
+      })
+      await node.close()
+    }
+    const incarnations = disks.map(({ disk }) => disk.identity?.incarnation)
+    expect(incarnations).toEqual(['01'.repeat(16), '01'.repeat(16), '02'.repeat(16)])
+  })
+})
 
 describe.each([
   ['a Replica', 'log', startReplica, startSynod],

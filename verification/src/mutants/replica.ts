@@ -247,6 +247,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: [{ type: 'tests', file: 'sessions.test.ts' }],
   },
   {
+    name: 'replica: the incarnation of a disk is not the one that a test has to repeat',
+    file: `${REPLICA}/replica-node.ts`,
+    from: 'incarnationsOf(settings.randomBytes)',
+    to: 'incarnationsOf(() => crypto.getRandomValues(new Uint8Array(16)))',
+    caughtBy: [{ type: 'tests', file: 'identity.test.ts' }],
+  },
+  {
     name: 'replica: another node ends sessions, or writes what earlier releases wrote',
     file: `${REPLICA}/replica-node.ts`,
     from: 'const fits = value.byteLength <= MAX_VALUE_BYTES && isForwardable(value)',
