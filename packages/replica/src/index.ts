@@ -3,6 +3,7 @@
  * adapter, not even on demand: a bundler follows each import, to packages that nobody installed. What
  * opens adapters by URL is an entry point of its own, url.ts.
  */
+export type { ProposeOptions, QueryOptions } from './call-arguments.ts'
 export { platformClock } from './clock.ts'
 export type { Clock } from './clock.ts'
 export { json } from './codec.ts'
@@ -28,13 +29,7 @@ export type { DropReason } from './host.ts'
 export type { WaitOptions } from './outcome.ts'
 export type { PeerStatus, PeerTrouble, PeerTroubleReason } from './peer-book.ts'
 export { Replica } from './replica.ts'
-export type {
-  ProposeOptions,
-  QueryOptions,
-  ReplicaEvent,
-  ReplicaOptions,
-  ReplicaStatus,
-} from './replica.ts'
+export type { ReplicaEvent, ReplicaOptions, ReplicaStatus } from './replica.ts'
 export { MAX_RESULT_BYTES, MAX_STATE_BYTES } from './limits.ts'
 export type { AtOnce, StateMachine } from './state-machine.ts'
 export { Synod } from './synod.ts'

@@ -3,18 +3,9 @@
  * and what is read. Each of those is in a file of its own; here is only what goes from one to
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
-import {
-  InvalidArgumentError,
-  majority,
-  MAX_VALUE_BYTES,
-  requireOptions,
-  requireText,
-} from '@paxos/core'
+import { majority, MAX_VALUE_BYTES } from '@paxos/core'
 import type { Durability, NodeId, Saved, Slot } from '@paxos/core'
 import {
-  callerSession,
-  COMMAND_OVERHEAD_BYTES,
-  encodeEntry,
   isEntry,
   isForwardable,
   isMultiPaxosMessage,
@@ -24,28 +15,24 @@ import {
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
 import type { Applied } from './applier.ts'
-import { requireWait } from './arguments.ts'
-import type { Ticket } from './client-session.ts'
-import { encodeReadably } from './codec.ts'
-import { ClosedError, CommandRefusedError, OverloadedError } from './errors.ts'
-import { RefusedByLeaderError, SessionExpiredError, StoppedError } from './errors.ts'
-import { ValueTooLargeError } from './errors.ts'
+import { Calls } from './calls.ts'
+import { ClosedError, CommandRefusedError } from './errors.ts'
+import { RefusedByLeaderError, StoppedError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Host } from './host.ts'
 import type { Observation } from './host.ts'
-import { MAX_LOG_BYTES, MAX_PENDING_READS } from './limits.ts'
+import { MAX_LOG_BYTES } from './limits.ts'
+import { Maintenance } from './maintenance.ts'
 import { differingMembers, membersOf } from './members.ts'
 import { Outbox } from './outbox.ts'
-import { Outcome } from './outcome.ts'
-import type { WaitOptions } from './outcome.ts'
 import { Proposals } from './proposals.ts'
 import { incarnationsOf } from './random-bytes.ts'
 import { Reads } from './reads.ts'
-import type { ProposeOptions, QueryOptions, ReplicaEvent, ReplicaOptions } from './replica.ts'
-import type { ReplicaStatus } from './replica.ts'
+import type { ReplicaEvent, ReplicaOptions, ReplicaStatus } from './replica.ts'
 import { settingsOf } from './replica-settings.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
 import { isState } from './replica-snapshot.ts'
+import { Snapshots } from './snapshots.ts'
 import { Space } from './space.ts'
 import { Watch } from './watch.ts'
 
@@ -90,14 +77,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #outbox: Outbox
   readonly #proposals: Proposals<Result>
   readonly #reads: Reads
-  readonly #space: Space
+  readonly #snapshots: Snapshots
+  readonly #maintenance: Maintenance
+  readonly calls: Calls<Command, Result, Query, Answer>
   readonly #watch: Watch
   #ended: Error | null = null
-  #cancelMaintenance: (() => void) | null = null
   #cancelWarning: (() => void) | null = null
-  /** A snapshot of this node is on its way to the disk: another one would pile up behind it. */
-  #isSavingSnapshot = false
-  #expireAtMs: number
 
   constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Saved) {
     this.#settings = settings
@@ -147,14 +132,39 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       renewSessionAfterMs: sessionTimeoutMs / 2,
     })
     this.#reads = new Reads((read) => this.#host.input(() => this.#engine.read(read)))
-    this.#space = new Space({
+    this.#snapshots = new Snapshots({
       applier: this.#applier,
-      measure: () => this.#measure(),
+      save: (taken) => this.#host.input(() => this.#engine.snapshot(taken)),
+      metrics: settings.metrics,
+      logger: settings.logger,
+      tell: (notice) => this.events.push(notice),
+    })
+    const space = new Space({
+      applier: this.#applier,
+      measure: () => this.#snapshots.measure(),
       nowMs: () => clock.nowMs(),
       maxStateBytes: settings.maxStateBytes,
       maxLogBytes: Math.max(MAX_LOG_BYTES, 4 * settings.snapshotEveryBytes),
     })
-    this.#expireAtMs = clock.nowMs() + sessionTimeoutMs
+    this.calls = new Calls({
+      commandCodec: settings.commandCodec,
+      clock,
+      metrics: settings.metrics,
+      proposals: this.#proposals,
+      reads: this.#reads,
+      space,
+      answer: (query: Query) => this.#applier.query(query),
+      requireRunning: () => this.#requireRunning(),
+    })
+    this.#maintenance = new Maintenance({
+      clock,
+      everyMs: settings.timing.retransmitIntervalMs,
+      sessionTimeoutMs,
+      isLeading: () => this.#engine.phase === 'leading',
+      again: (isLeading) => this.#again(isLeading),
+      sessionsIdleSince: (beforeMs) => this.#applier.sessionsIdleSince(beforeMs),
+      propose: (value) => this.#outbox.add(value),
+    })
     this.#compareMembers(members)
   }
 
@@ -165,69 +175,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       this.#end(new ClosedError('The node did not start. Mend the cause, and open another one.'))
       throw error
     }
-    this.#maintain()
+    this.#maintenance.start()
     if (this.#ended === null) this.#watch.start()
-  }
-
-  async propose(command: Command, options: ProposeOptions): Promise<Result> {
-    requireWait('propose', options, ['session', 'evenIfFull'])
-    this.#requireRunning()
-    const { session, evenIfFull = false, ...wait } = options
-    const { commandCodec, clock, metrics } = this.#settings
-    const bytes = encodeReadably(commandCodec, command)
-    requireFits(bytes)
-    if (!evenIfFull) this.#space.check(bytes.byteLength + this.#proposals.bytes)
-    const ticket = session === undefined ? null : ticketOf(requirePlace(session))
-    const startedAtMs = clock.nowMs()
-    const outcome = new Outcome<Result>(clock)
-    const result = outcome.wait(wait)
-    this.#proposals.propose(ticket, bytes, outcome)
-    const answer = await result
-    metrics.histogram('paxos.command.duration', (clock.nowMs() - startedAtMs) / 1000)
-    return answer
-  }
-
-  async openSession(options: WaitOptions): Promise<string> {
-    requireWait('openSession', options)
-    this.#requireRunning()
-    const outcome = new Outcome<string>(this.#settings.clock)
-    const opened = outcome.wait(options)
-    this.#proposals.openSession(outcome)
-    return await opened
-  }
-
-  async query(query: Query, options: QueryOptions): Promise<Answer> {
-    requireWait('query', options, ['consistency'])
-    this.#requireRunning()
-    const { consistency = 'linearizable', ...wait } = options
-    requireConsistency(consistency)
-    if (consistency === 'local') return this.#applier.query(query)
-    if (this.#reads.size >= MAX_PENDING_READS) this.#reads.retry()
-    if (this.#reads.size >= MAX_PENDING_READS) {
-      throw new OverloadedError(
-        `${MAX_PENDING_READS} reads wait already. Await some of them before you ask for more.`,
-      )
-    }
-    const { clock, metrics } = this.#settings
-    const startedAtMs = clock.nowMs()
-    const outcome = new Outcome<Answer>(clock)
-    const answer = outcome.wait(wait)
-    this.#reads.add({
-      get isAwaited() {
-        return outcome.isAwaited
-      },
-      reject: (error) => outcome.reject(error),
-      answer: () => {
-        try {
-          outcome.resolve(this.#applier.query(query))
-        } catch (error) {
-          outcome.reject(error instanceof Error ? error : new Error(String(error)))
-        }
-      },
-    })
-    const found = await answer
-    metrics.histogram('paxos.read.duration', (clock.nowMs() - startedAtMs) / 1000)
-    return found
   }
 
   status(): ReplicaStatus {
@@ -279,7 +228,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     if (observation.type === 'event') this.#handle(observation.event)
     else if (observation.type === 'saved') {
       metrics.counter('paxos.saves', 1)
-      if (observation.change.snapshot !== undefined) this.#isSavingSnapshot = false
+      if (observation.change.snapshot !== undefined) this.#snapshots.saved()
     } else if (observation.type === 'dropped') {
       metrics.counter('paxos.frames.dropped', 1, { reason: observation.reason })
     } else if (observation.type === 'members-differ') this.#watch.membersDiffer(observation.from)
@@ -301,7 +250,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       case 'snapshot-installed':
         return this.#install(event.snapshot)
       case 'leadership-acquired':
-        this.#expireAtMs = this.#settings.clock.nowMs() + this.#settings.sessionTimeoutMs
+        this.#maintenance.leads()
         this.#settings.logger.info(event.type, { ballot: event.ballot })
         return this.events.push(event)
       case 'leadership-lost':
@@ -353,7 +302,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     metrics.counter('paxos.entries.applied', values.length)
     this.#reads.applied(this.#applier.appliedThrough)
     this.#outbox.flushSoon()
-    if (this.#applier.wantsSnapshot && !this.#isSavingSnapshot) this.#takeSnapshot()
+    this.#snapshots.takeIfDue()
   }
 
   /** A command that failed is no failure of this node; but somebody should hear of it. */
@@ -373,42 +322,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     }
   }
 
-  #takeSnapshot(): void {
-    const { metrics, logger } = this.#settings
-    const taken = this.#applier.takeSnapshot()
-    const { through } = taken
-    if ('error' in taken) {
-      const { error } = taken
-      metrics.counter('paxos.snapshots.failed', 1)
-      logger.error('no snapshot can be taken; the log is kept instead', { through, error })
-      return this.events.push({ type: 'snapshot-failed', through, error })
-    }
-    this.#isSavingSnapshot = true
-    const bytes = taken.bytes.byteLength
-    this.#host.input(() => this.#engine.snapshot(taken))
-    metrics.counter('paxos.snapshots.taken', 1)
-    logger.debug('snapshot taken', { through, bytes })
-    this.events.push({ type: 'snapshot-taken', through, bytes })
-  }
-
-  /** Takes a snapshot, if there is something new and none on its way. Says whether it did. */
-  #measure(): boolean {
-    const { snapshotThrough, appliedThrough } = this.#applier
-    if (this.#isSavingSnapshot || snapshotThrough === appliedThrough) return false
-    this.#takeSnapshot()
-    return true
-  }
-
   #install(snapshot: { readonly through: Slot; readonly bytes: Uint8Array }): void {
-    const { metrics, logger, clock } = this.#settings
-    const { through } = snapshot
-    const bytes = snapshot.bytes.byteLength
-    this.#applier.install(snapshot, clock.nowMs())
+    const { through, bytes } = snapshot
+    this.#applier.install(snapshot, this.#settings.clock.nowMs())
     this.#proposals.skipped((ticket) => this.#applier.recall(ticket))
     this.#reads.applied(through)
-    metrics.counter('paxos.snapshots.installed', 1)
-    logger.info('snapshot installed', { through, bytes })
-    this.events.push({ type: 'snapshot-installed', through, bytes })
+    this.#snapshots.installed(through, bytes.byteLength)
   }
 
   #follow(leader: NodeId | null): void {
@@ -423,33 +342,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#reads.retry()
   }
 
-  /** What is to be done again, now and then, because a message may have been lost. */
-  #maintain(): void {
-    if (this.#ended !== null) return
-    const { clock, timing } = this.#settings
-    this.#cancelMaintenance = clock.schedule(timing.retransmitIntervalMs, () => {
-      const nowMs = clock.nowMs()
-      const isLeader = this.#engine.phase === 'leading'
-      // A leader loses nothing on the way to itself.
-      this.#proposals.retry(isLeader)
-      this.#reads.retry()
-      this.#outbox.flushSoon()
-      if (isLeader && nowMs >= this.#expireAtMs) this.#expireSessions(nowMs)
-      this.#maintain()
-    })
-  }
-
-  /**
-   * The leader's clock says which sessions are idle; the log says when they end, for all nodes. A
-   * new leader waits for the whole timeout first: what it saw before it led may be old, and nobody
-   * could use a session while nobody led. The entry says how each session was used last, so that it
-   * ends none that was used in slots that this node has not applied yet.
-   */
-  #expireSessions(nowMs: number): void {
-    const { sessionTimeoutMs } = this.#settings
-    this.#expireAtMs = nowMs + sessionTimeoutMs / EXPIRY_CHECKS_PER_TIMEOUT
-    const sessions = this.#applier.sessionsIdleSince(nowMs - sessionTimeoutMs)
-    if (sessions.length > 0) this.#outbox.add(encodeEntry({ type: 'expire-unused', sessions }))
+  /** A message may have been lost. */
+  #again(isLeading: boolean): void {
+    // A leader loses nothing on the way to itself.
+    this.#proposals.retry(isLeading)
+    this.#reads.retry()
+    this.#outbox.flushSoon()
   }
 
   #compareMembers(stored: ReadonlyMap<NodeId, string>): void {
@@ -474,7 +372,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   #end(error: Error): void {
     if (this.#ended !== null) return
     this.#ended = error
-    this.#cancelMaintenance?.()
+    this.#maintenance.stop()
     this.#cancelWarning?.()
     this.#watch.stop()
     this.#outbox.clear()
@@ -488,50 +386,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 }
 
-const EXPIRY_CHECKS_PER_TIMEOUT = 8
-
-function requireFits({ byteLength }: Uint8Array): void {
-  const limit = MAX_VALUE_BYTES - COMMAND_OVERHEAD_BYTES
-  if (byteLength <= limit) return
-  throw new ValueTooLargeError(
-    `The command takes ${byteLength} bytes, and ${limit} fit into a frame. ` +
-      'Store what is large elsewhere, and put into the command where it is.',
-  )
-}
-
 function refusedByLeader(): RefusedByLeaderError {
   return new RefusedByLeaderError(
     'The leader cannot read the command, and did not take it; whether an earlier leader did is not ' +
       'known. Run the same version, with the same codec, on every node.',
-  )
-}
-
-/** A session and a sequence as plain JavaScript gives them. */
-function requirePlace<Place extends { readonly id: unknown }>(session: Place): Place {
-  requireOptions('session', session, ['id', 'sequence'])
-  requireText('The id of a session', session.id)
-  return session
-}
-
-function requireConsistency(consistency: unknown): void {
-  if (consistency === 'linearizable' || consistency === 'local') return
-  throw new InvalidArgumentError(
-    `A consistency is 'linearizable' or 'local'. Give one of them, or leave it out.`,
-  )
-}
-
-function ticketOf({ id, sequence }: { readonly id: string; readonly sequence: number }): Ticket {
-  const isSequence = Number.isSafeInteger(sequence) && sequence > 0
-  const session = callerSession(id)
-  if (session !== null && isSequence) return { session, sequence, acknowledged: sequence }
-  if (isSequence && /^[1-9]\d{0,15}$/.test(id)) {
-    throw new SessionExpiredError(
-      'The session was opened by an earlier release. Open another one; whether the command was ' +
-        'applied earlier has to be read from the state.',
-    )
-  }
-  throw new InvalidArgumentError(
-    `There can be no command ${sequence} of such a session. ` +
-      'Give an id that openSession() returned, and a sequence from 1 on.',
   )
 }

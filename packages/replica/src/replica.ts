@@ -5,6 +5,7 @@
  * connects the parts. Must never report a result of a command that is not chosen.
  */
 import type { Ballot, Durability, Member, NodeId, Slot, Transport } from '@paxos/core'
+import type { ProposeOptions, QueryOptions } from './call-arguments.ts'
 import type { Clock } from './clock.ts'
 import type { Codec, Json } from './codec.ts'
 import type { EventsLost } from './event-stream.ts'
@@ -13,6 +14,7 @@ import type { WaitOptions } from './outcome.ts'
 import type { PeerStatus } from './peer-book.ts'
 import { openReplicaNode } from './replica-node.ts'
 import type { ReplicaNode } from './replica-node.ts'
+import type { SnapshotNotice } from './snapshots.ts'
 import type { StateMachine } from './state-machine.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 import type { Notice } from './watch.ts'
@@ -73,33 +75,6 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
   readonly logger?: Logger | undefined
 }
 
-/** How to propose. */
-export interface ProposeOptions extends WaitOptions {
-  /**
-   * A session that the caller holds, as openSession() named it, and the number of the command in
-   * it. Whoever knows the name can use the session: keep it as you would a password. Sequences start at 1 and
-   * grow by one; a new one says that all lower ones were answered or given up. The same session and
-   * sequence again, on any node, is the same command: it is applied once. Default: this node's own
-   * session, in which every call is another command.
-   */
-  readonly session?: { readonly id: string; readonly sequence: number } | undefined
-  /**
-   * Proposes the command although the state is as large as it may be: for commands that make it
-   * smaller. Default: false, and it is rejected with StateTooLargeError.
-   */
-  readonly evenIfFull?: boolean | undefined
-}
-
-/** How to query. */
-export interface QueryOptions extends WaitOptions {
-  /**
-   * 'linearizable': the answer shows every command that was answered, anywhere, before the query
-   * began. 'local': it shows the state of this node at once, which may be old. Default:
-   * 'linearizable'.
-   */
-  readonly consistency?: 'linearizable' | 'local' | undefined
-}
-
 /** What a node knows of itself. */
 export interface ReplicaStatus {
   readonly id: NodeId
@@ -142,11 +117,7 @@ export type ReplicaEvent =
   | { readonly type: 'leader-changed'; readonly leader: NodeId | null }
   | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
   | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
-  | { readonly type: 'snapshot-taken'; readonly through: Slot; readonly bytes: number }
-  /** No snapshot can be taken. The log is kept, and the next try is made after twice as much. */
-  | { readonly type: 'snapshot-failed'; readonly through: Slot; readonly error: Error }
-  /** Another node's snapshot has replaced the state: this node was too far behind for the log. */
-  | { readonly type: 'snapshot-installed'; readonly through: Slot; readonly bytes: number }
+  | SnapshotNotice
   /** The members on the disk are not those of the options. The disk is trusted. */
   | {
       readonly type: 'members-differ'
@@ -191,7 +162,7 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
    * StoppedError, after which the outcome is unknown too.
    */
   propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
-    return this.#node.propose(command, options)
+    return this.#node.calls.propose(command, options)
   }
 
   /**
@@ -204,7 +175,7 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
    * a new one. Otherwise as propose() does.
    */
   openSession(options: WaitOptions = {}): Promise<string> {
-    return this.#node.openSession(options)
+    return this.#node.calls.openSession(options)
   }
 
   /**
@@ -213,7 +184,7 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
    * with ClosedError or StoppedError.
    */
   query(query: Query, options: QueryOptions = {}): Promise<Answer> {
-    return this.#node.query(query, options)
+    return this.#node.calls.query(query, options)
   }
 
   /** What this node knows of itself, now; after close() what it knew last, and that it is closed. */

@@ -235,7 +235,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a new leader ends sessions by what it saw before it led',
     file: `${REPLICA}/replica-node.ts`,
-    from: '        this.#expireAtMs = this.#settings.clock.nowMs() + this.#settings.sessionTimeoutMs\n',
+    from: '        this.#maintenance.leads()\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'sessions.test.ts' }],
   },

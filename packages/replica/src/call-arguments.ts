@@ -1,0 +1,82 @@
+/**
+ * What propose() and query() are given, and what is refused before anything is begun. Must never repeat
+ * the name of a session: whoever knows it can use it.
+ */
+import { InvalidArgumentError, MAX_VALUE_BYTES, requireOptions, requireText } from '@paxos/core'
+import { callerSession, COMMAND_OVERHEAD_BYTES } from '@paxos/core/multi'
+import type { Ticket } from './client-session.ts'
+import { SessionExpiredError, ValueTooLargeError } from './errors.ts'
+import type { WaitOptions } from './outcome.ts'
+
+/** How to propose. */
+export interface ProposeOptions extends WaitOptions {
+  /**
+   * A session that the caller holds, as openSession() named it, and the number of the command in
+   * it. Whoever knows the name can use the session: keep it as you would a password. Sequences start at 1 and
+   * grow by one; a new one says that all lower ones were answered or given up. The same session and
+   * sequence again, on any node, is the same command: it is applied once. Default: this node's own
+   * session, in which every call is another command.
+   */
+  readonly session?: { readonly id: string; readonly sequence: number } | undefined
+  /**
+   * Proposes the command although the state is as large as it may be: for commands that make it
+   * smaller. Default: false, and it is rejected with StateTooLargeError.
+   */
+  readonly evenIfFull?: boolean | undefined
+}
+
+/** How to query. */
+export interface QueryOptions extends WaitOptions {
+  /**
+   * 'linearizable': the answer shows every command that was answered, anywhere, before the query
+   * began. 'local': it shows the state of this node at once, which may be old. Default:
+   * 'linearizable'.
+   */
+  readonly consistency?: 'linearizable' | 'local' | undefined
+}
+
+/** Throws ValueTooLargeError for an encoded command that no frame takes. */
+export function requireFits({ byteLength }: Uint8Array): void {
+  const limit = MAX_VALUE_BYTES - COMMAND_OVERHEAD_BYTES
+  if (byteLength <= limit) return
+  throw new ValueTooLargeError(
+    `The command takes ${byteLength} bytes, and ${limit} fit into a frame. ` +
+      'Store what is large elsewhere, and put into the command where it is.',
+  )
+}
+
+/** A session and a sequence as plain JavaScript gives them. */
+function requirePlace<Place extends { readonly id: unknown }>(session: Place): Place {
+  requireOptions('session', session, ['id', 'sequence'])
+  requireText('The id of a session', session.id)
+  return session
+}
+
+/** Throws InvalidArgumentError for a consistency that there is not. */
+export function requireConsistency(consistency: unknown): void {
+  if (consistency === 'linearizable' || consistency === 'local') return
+  throw new InvalidArgumentError(
+    `A consistency is 'linearizable' or 'local'. Give one of them, or leave it out.`,
+  )
+}
+
+/**
+ * The place that the caller names. Throws InvalidArgumentError for what cannot be one, and
+ * SessionExpiredError for one of an earlier release.
+ */
+export function ticketOf(session: NonNullable<ProposeOptions['session']>): Ticket {
+  const { id, sequence } = requirePlace(session)
+  const isSequence = Number.isSafeInteger(sequence) && sequence > 0
+  const known = callerSession(id)
+  if (known !== null && isSequence) return { session: known, sequence, acknowledged: sequence }
+  if (isSequence && /^[1-9]\d{0,15}$/.test(id)) {
+    throw new SessionExpiredError(
+      'The session was opened by an earlier release. Open another one; whether the command was ' +
+        'applied earlier has to be read from the state.',
+    )
+  }
+  throw new InvalidArgumentError(
+    `There can be no command ${sequence} of such a session. ` +
+      'Give an id that openSession() returned, and a sequence from 1 on.',
+  )
+}
