@@ -3,7 +3,7 @@
  * it. The suite must pass the honest one, and catch every broken one.
  */
 import { FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
-import type { NodeId, Transport, TransportOpen } from '@paxos/core'
+import type { NodeId, PeerFigures, Transport, TransportOpen } from '@paxos/core'
 import type { TransportHarness } from '@paxos/testkit'
 
 /** Promises that can be broken, one at a time. */
@@ -33,6 +33,13 @@ export const FAULTS = [
   'leaves a timer running',
   'keeps everything for a slow receiver',
   'refuses the empty id',
+  'has figures of itself',
+  'counts what never left',
+  'forgets what it dropped',
+  'counts no deliveries',
+  'keeps a problem after all is well',
+  'tells nobody of a problem',
+  'never counts strangers',
 ] as const
 
 export type Fault = (typeof FAULTS)[number]
@@ -45,7 +52,16 @@ const MAX_WAITING = 64
 
 interface Endpoint {
   readonly knows: (from: NodeId) => boolean
+  readonly refuse: (from: NodeId) => void
   readonly receive: (from: NodeId, frame: Uint8Array) => void
+}
+
+type Counts = { -readonly [Name in keyof PeerFigures]: PeerFigures[Name] }
+
+/** A frame that waits for its turn. */
+interface Waiting {
+  readonly to: NodeId
+  readonly deliver: () => void
 }
 
 /** A network of its own, whose transports have `fault`, or none. */
@@ -64,7 +80,10 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
   let id: NodeId = ''
   let bound = ''
   let peers: ReadonlyMap<NodeId, string> = new Map()
-  let waiting: (() => void)[] = []
+  let waiting: Waiting[] = []
+  let warn: TransportOpen['warn']
+  let strangers = 0
+  const counts = new Map<NodeId, Counts>()
 
   /** Asked anew: close() may have come while open() waited. */
   function wasClosed(): boolean {
@@ -74,6 +93,35 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
   function book(next: ReadonlyMap<NodeId, string>): ReadonlyMap<NodeId, string> {
     if (fault === 'keeps the map of peers') return next
     return new Map(fault === 'never forgets a peer' ? [...peers, ...next] : next)
+  }
+
+  function setBook(next: ReadonlyMap<NodeId, string>): void {
+    peers = book(next)
+    for (const peer of counts.keys()) if (!peers.has(peer)) counts.delete(peer)
+    for (const [peer, address] of peers) {
+      if (peer === id && fault !== 'has figures of itself') continue
+      const known = counts.get(peer) ?? newCounts()
+      counts.set(peer, known)
+      if (!address.startsWith('honest:')) {
+        known.problem = { reason: 'address', message: 'Write honest:name.' }
+      }
+    }
+  }
+
+  function went(to: NodeId, isWell: boolean): void {
+    const known = counts.get(to)
+    if (known === undefined) return
+    if (isWell) {
+      if (fault !== 'keeps a problem after all is well') known.problem = null
+      return
+    }
+    known.problem = { reason: 'no-answer', message: 'Nobody is there. Open it.' }
+    if (fault !== 'tells nobody of a problem') warn?.({ peer: to, ...known.problem })
+  }
+
+  function count(peer: NodeId, what: 'sent' | 'received' | 'dropped'): void {
+    const known = counts.get(peer)
+    if (known !== undefined) known[what] += 1
   }
 
   function send(to: NodeId, frame: Uint8Array): void {
@@ -92,16 +140,21 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     if (copy.byteLength === 0 && fault === 'loses empty frames') return
     const deliver = (): void => {
       const endpoint = endpoints.get(address)
-      if (endpoint?.knows(from) === true) endpoint.receive(from, copy)
+      const isWell = endpoint?.knows(from) === true
+      went(to, isWell)
+      if (isWell) endpoint.receive(from, copy)
+      else endpoint?.refuse(from)
     }
+    if (fault === 'counts what never left') count(to, 'sent')
     if (fault === 'delivers inside send') deliver()
-    else enqueue(deliver)
+    else enqueue({ to, deliver })
   }
 
-  function enqueue(deliver: () => void): void {
-    waiting.push(deliver)
+  function enqueue(frame: Waiting): void {
+    waiting.push(frame)
     if (fault !== 'keeps everything for a slow receiver' && waiting.length > MAX_WAITING) {
-      waiting.shift()
+      const oldest = waiting.shift()
+      if (oldest !== undefined && fault !== 'forgets what it dropped') count(oldest.to, 'dropped')
     }
     if (waiting.length === 1) setImmediate(flush)
   }
@@ -109,7 +162,10 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
   function flush(): void {
     const due = waiting
     waiting = []
-    for (const deliver of due) deliver()
+    for (const { to, deliver } of due) {
+      if (fault !== 'counts what never left') count(to, 'sent')
+      deliver()
+    }
   }
 
   async function open(options: TransportOpen): Promise<void> {
@@ -126,14 +182,21 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     }
     id = options.id
     bound = options.listen
-    if (fault !== 'ignores the peers of open') peers = book(options.peers)
+    ;({ warn } = options)
+    if (fault !== 'ignores the peers of open') setBook(options.peers)
     endpoints.set(bound, {
       knows: (from) =>
         fault === 'delivers from strangers' || fault === 'names the receiver as the sender'
           ? true
           : peers.has(from),
       receive: (from, frame) => {
-        if (phase === 'open' || fault === 'delivers after close') options.receive(from, frame)
+        if (phase !== 'open' && fault !== 'delivers after close') return
+        if (fault !== 'counts no deliveries') count(from, 'received')
+        options.receive(from, frame)
+      },
+      refuse: (from) => {
+        if (fault !== 'never counts strangers') strangers += 1
+        warn?.({ peer: null, reason: 'identity', message: `Who is '${from}'? Add it.` })
       },
     })
     phase = 'open'
@@ -145,10 +208,12 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
       if (phase !== 'open' && fault !== 'tells an address before it is open') throw stateError()
       return bound
     },
-    setPeers(next) {
-      peers = book(next)
-    },
+    setPeers: setBook,
     send,
+    figures: () => ({
+      peers: new Map([...counts].map(([peer, known]) => [peer, { ...known }])),
+      refused: strangers === 0 ? {} : { identity: strangers },
+    }),
     async close() {
       const keeps = fault === 'keeps its address after close' || fault === 'delivers after close'
       if (phase === 'open' && !keeps) endpoints.delete(bound)
@@ -156,6 +221,10 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
       if (fault === 'leaves a timer running') setTimeout(() => undefined, LEFT_RUNNING_MS)
     },
   }
+}
+
+function newCounts(): Counts {
+  return { isConnected: null, sent: 0, received: 0, dropped: 0, problem: null }
 }
 
 let lastCopy: { readonly of: Uint8Array | null; readonly copy: Uint8Array } = {

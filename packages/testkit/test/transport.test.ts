@@ -31,6 +31,13 @@ const CAUGHT: Readonly<Record<Fault, RegExp>> = {
   'delivers after close': /delivers nothing after it resolved/,
   'keeps everything for a slow receiver': /bounded memory/,
   'refuses the empty id': /the empty string is an id/,
+  'has figures of itself': /figures, where there are any, have one for each peer/,
+  'counts what never left': /count each frame once, as sent or as dropped/,
+  'forgets what it dropped': /count each frame once, as sent or as dropped/,
+  'counts no deliveries': /count what was sent and delivered/,
+  'keeps a problem after all is well': /until it is there/,
+  'tells nobody of a problem': /name the problem with a peer where nobody is, which is told/,
+  'never counts strangers': /count strangers/,
 }
 
 describe('the honest transport passes', () => {

@@ -102,9 +102,11 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
     return [...links.values()].flatMap((outgoing) => [...outgoing.values()])
   }
 
-  function trace(link: Link, frame: Uint8Array, outcome: Outcome): void {
-    if (outcome === 'delivered' || outcome === 'dropped' || outcome === 'unreachable') {
-      for (const { id, told } of endpoints.values()) if (id === link.from) told(link.to, outcome)
+  function trace(link: Link, frame: Uint8Array, outcome: Outcome, isDuplicate = false): void {
+    if (outcome !== 'duplicated') {
+      for (const { id, told } of endpoints.values()) {
+        if (id === link.from) told(link.to, outcome, isDuplicate)
+      }
     }
     observe?.({ from: link.from, to: link.to, frame: new Uint8Array(frame), outcome })
   }
@@ -121,9 +123,15 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
     if (isCut(link)) return trace(link, frame, 'cut')
     if (fate.lost) return trace(link, frame, 'lost')
     if (fate.copies.length > 1) trace(link, frame, 'duplicated')
-    for (const { delayMs, overtake } of fate.copies) {
+    for (const [copy, { delayMs, overtake }] of fate.copies.entries()) {
       // Not frame.slice(): the slice of a Buffer shares its memory.
-      const flight: Flight = { frame: new Uint8Array(frame), address, timer: null, due: false }
+      const flight: Flight = {
+        frame: new Uint8Array(frame),
+        address,
+        isDuplicate: copy > 0,
+        timer: null,
+        due: false,
+      }
       const dropped = enqueue(link, flight, overtake)
       for (const oldest of dropped) discard(link, oldest, 'dropped')
       if (dropped.length > 0) wakeFirst(link)
@@ -152,20 +160,20 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
     }
   }
 
-  function arrive(link: Link, { frame, address }: Flight): void {
-    if (isCut(link)) return trace(link, frame, 'cut')
+  function arrive(link: Link, { frame, address, isDuplicate }: Flight): void {
+    if (isCut(link)) return trace(link, frame, 'cut', isDuplicate)
     const endpoint = endpoints.get(address)
     if (endpoint?.id === link.to && !endpoint.knows(link.from)) endpoint.refuse(link.from)
     if (endpoint === undefined || endpoint.id !== link.to || !endpoint.knows(link.from)) {
-      return trace(link, frame, 'unreachable')
+      return trace(link, frame, 'unreachable', isDuplicate)
     }
-    trace(link, frame, 'delivered')
+    trace(link, frame, 'delivered', isDuplicate)
     endpoint.receive(link.from, frame)
   }
 
   function discard(link: Link, flight: Flight, outcome: Outcome): void {
     if (!flight.due) scheduler.clearTimeout(flight.timer)
-    trace(link, flight.frame, outcome)
+    trace(link, flight.frame, outcome, flight.isDuplicate)
   }
 
   const network: Network = {

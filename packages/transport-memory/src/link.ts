@@ -12,6 +12,8 @@ export interface Flight {
   readonly frame: Uint8Array
   /** Where it goes, in the long form. */
   readonly address: string
+  /** Whether it is one more of a frame that was duplicated: figures count the frame once. */
+  readonly isDuplicate: boolean
   /** What the scheduler returned for the timer that makes it due. */
   timer: unknown
   /** Whether its time has come: it arrives as soon as it is first and the receiver takes it. */

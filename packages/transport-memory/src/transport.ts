@@ -18,7 +18,7 @@ export interface Endpoint {
   /** A frame of a stranger came, and was not delivered. */
   readonly refuse: (from: NodeId) => void
   /** What became of a frame that this node sent: it arrived, made room or found nobody. */
-  readonly told: (to: NodeId, outcome: 'delivered' | 'dropped' | 'unreachable') => void
+  readonly told: (to: NodeId, outcome: Ending, isDuplicate: boolean) => void
 }
 
 /** The hub as a node sees it. */
@@ -30,6 +30,9 @@ export interface Network {
   /** Takes a copy of `frame`, and delivers it later or never. */
   send(from: NodeId, to: NodeId, address: string, frame: Uint8Array): void
 }
+
+/** What became of a frame, or of one copy of it. */
+type Ending = 'delivered' | 'lost' | 'cut' | 'dropped' | 'unreachable'
 
 type Counts = { -readonly [Name in Exclude<keyof PeerFigures, 'isConnected'>]: PeerFigures[Name] }
 
@@ -114,12 +117,13 @@ export function attach(network: Network): Transport {
     })
   }
 
-  function told(to: NodeId, outcome: 'delivered' | 'dropped' | 'unreachable'): void {
+  /** A frame is counted when it has left the queue: as sent, or as dropped. */
+  function told(to: NodeId, outcome: Ending, isDuplicate: boolean): void {
     const found = counts.get(to)
     if (found === undefined) return
-    if (outcome === 'dropped') found.dropped += 1
-    else if (outcome === 'delivered') found.problem = null
-    else {
+    if (!isDuplicate) found[outcome === 'dropped' ? 'dropped' : 'sent'] += 1
+    if (outcome === 'delivered') found.problem = null
+    else if (outcome === 'unreachable') {
       const message = `Nobody who knows this node listens at ${addressBook.get(to)}. Is it open?`
       fail(to, { reason: 'no-answer', message })
     }
@@ -148,12 +152,11 @@ export function attach(network: Network): Transport {
       }
       if (endpoint === null || state !== 'open') return
       const address = addressBook.get(to)
-      const found = counts.get(to)
       if (address === undefined) {
+        const found = counts.get(to)
         if (found !== undefined) found.dropped += 1
         return
       }
-      if (found !== undefined) found.sent += 1
       network.send(endpoint.id, to, address, frame)
     },
     figures: () => ({

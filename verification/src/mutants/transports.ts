@@ -21,6 +21,13 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     isSlow: true,
   },
   {
+    name: 'transport-memory: a frame that made room for a newer one counts as sent',
+    file: `${MEMORY}/transport.ts`,
+    from: "found[outcome === 'dropped' ? 'dropped' : 'sent'] += 1",
+    to: 'found.sent += 1',
+    caughtBy: [{ type: 'tests', file: 'conformance.test.ts' }],
+  },
+  {
     name: 'transport-memory: frames of strangers are delivered',
     file: `${MEMORY}/hub.ts`,
     from: 'endpoint.id !== link.to || !endpoint.knows(link.from)) {',

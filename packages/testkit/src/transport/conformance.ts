@@ -418,19 +418,33 @@ export function transportConformance(
         const figures = a.transport.figures?.bind(a.transport)
         if (figures === undefined) return
         await settle(a, b)
+        const { address } = b.transport
         await b.transport.close()
         a.transport.setPeers(new Map())
-        a.transport.setPeers(new Map([['b', b.transport.address]]))
+        a.transport.setPeers(new Map([['b', address]]))
         await reachProblem(a, 'b')
         assert.ok(a.warnings.some(({ peer }) => peer === 'b'))
         assert.notEqual(figures().peers.get('b')?.isConnected, true)
-        const again = await openNode('b', b.transport.address)
+        const again = await openNode('b', address)
         introduce(a, again)
         await reach(a, again, bytes(1))
         await reach(again, a, bytes(2))
         assert.equal(figures().peers.get('b')?.problem, null)
       },
     )
+
+    scenario('count each frame once, as sent or as dropped', async ({ openPair }) => {
+      const [a, b] = await openPair()
+      const figures = a.transport.figures?.bind(a.transport)
+      if (figures === undefined) return
+      const burst = 2_000
+      for (let count = 1; count <= burst; count += 1) a.transport.send('b', filled(16 << 10))
+      const handed = burst + (await reach(a, b, bytes(1)))
+      const { sent, dropped } = figures().peers.get('b') ?? { sent: 0, dropped: 0 }
+      // The last ones may have arrived before the medium has said that it took them.
+      assert.ok(sent + dropped > handed - 100)
+      assert.ok(sent + dropped <= handed)
+    })
 
     scenario('count strangers, who are told of', async ({ openThree }) => {
       const [a, b, c] = await openThree()

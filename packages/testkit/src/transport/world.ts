@@ -110,14 +110,19 @@ export async function settle(from: TestNode, to: TestNode): Promise<void> {
 
 /**
  * Sends `frame` again and again until it arrives, as Paxos does: what is handed over before a
- * transport has noticed that its peer is gone may be lost.
+ * transport has noticed that its peer is gone may be lost. Resolves with how often it was sent.
  */
-export async function reach(from: TestNode, to: TestNode, frame: Uint8Array): Promise<void> {
-  const send = (): void => from.transport.send(to.id, frame)
+export async function reach(from: TestNode, to: TestNode, frame: Uint8Array): Promise<number> {
+  let times = 0
+  const send = (): void => {
+    times += 1
+    from.transport.send(to.id, frame)
+  }
   const again = setInterval(send, RESEND_AFTER_MS)
   send()
   try {
     await to.received(frame)
+    return times
   } finally {
     clearInterval(again)
   }
