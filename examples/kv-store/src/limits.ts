@@ -116,12 +116,6 @@ export const CERTIFICATES_EVERY_MS = 3_600_000
 /** A certificate that expires within that time is complained about, in milliseconds: two weeks. */
 export const CERTIFICATE_EXPIRES_SOON_MS = 14 * 24 * 3_600_000
 
-/** How often the same thing about a peer is logged, in milliseconds; in between it is counted. */
-export const SAME_WARNING_EVERY_MS = 60_000
-
-/** Different things about peers that are told apart in that time. */
-export const MAX_WARNINGS = 100
-
 /** Watches on one node. Each is a place in the feed, and looks at each change. */
 export const MAX_WATCHES = 1024
 

@@ -8,7 +8,6 @@ import type { Answer, Command, Query, Result } from './commands.ts'
 import { UserError } from './fail.ts'
 import type { Log } from './log.ts'
 import type { ServiceMetrics } from './metrics.ts'
-import { withWarnings } from './peer-warnings.ts'
 import type { KeyValueReplica } from './replica.ts'
 import type { Store } from './store.ts'
 
@@ -44,7 +43,7 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
     const ids = Object.keys(members).join(', ')
     throw new UserError(`'${id}' is not among the members ${ids}. Choose one of them as --id.`)
   }
-  const transport = withWarnings(await openTransport(address, transportOptions), log)
+  const transport = await openTransport(address, transportOptions)
   const replica = await Replica.open({
     cluster,
     id,
@@ -63,7 +62,7 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
     openSession: (wait) => replica.openSession(wait),
     query: (query, wait) => replica.query(query, wait),
     status: () => replica.status(),
-    peers: () => transport.figures?.() ?? null,
+    figures: () => transport.figures?.() ?? null,
     stopped: untilStopped(replica),
     close: () => replica.close(),
   }

@@ -185,6 +185,9 @@ describe('members', { timeout: TEST_TIMEOUT_MS }, () => {
       const client = connect({ nodes: servers, timeoutMs: 60_000 })
       const revision = await client.put('k', 'v')
       expect(await client.get('k')).toEqual({ value: 'v', revision })
+      const { id, peers } = await client.status()
+      expect(Object.keys(peers)).toEqual(ids.filter((other) => other !== id))
+      expect(Object.values(peers).some(({ heardAgoMs }) => heardAgoMs !== null)).toBe(true)
     },
   )
 
