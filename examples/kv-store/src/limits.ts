@@ -107,8 +107,11 @@ export const MIN_TOKEN_CHARACTERS = 16
 /** A file with a key, tokens or certificates, in bytes: a long chain of certificates has 20,000. */
 export const MAX_SECRET_BYTES = 1 << 20
 
-/** How often those files are looked at, in milliseconds: whoever replaces one waits for so long. */
-export const SECRETS_EVERY_MS = 10_000
+/**
+ * How often those files are looked at, in milliseconds: whoever replaces one waits for so long, and a
+ * look costs no more than a few microseconds.
+ */
+export const SECRETS_EVERY_MS = 2000
 
 /** How often it is looked whether a certificate has expired, in milliseconds. */
 export const CERTIFICATES_EVERY_MS = 3_600_000
