@@ -176,7 +176,7 @@ async function pair(
   const places = new Map(['a', 'b'].map((id, at) => [id, `${scheme}://127.0.0.1:${ports[at]}`]))
   const members = [...places].map(([id, address]) => `--member=${id}=${address}`)
   const urls = new Map<string, string>()
-  const run = async (id: string, secrets: readonly string[]): Promise<Started> => {
+  const begin = async (id: string, secrets: readonly string[]): Promise<Started> => {
     const durability = `--durability=file:${join(directory, id)}`
     const args = [`--id=${id}`, ...members, durability, ...secrets]
     const server = start('server', [...args, '--http=127.0.0.1:0', '--log=info'])
@@ -185,14 +185,14 @@ async function pair(
   }
   const member = async (id: string): Promise<Member> => {
     const secrets = await secretsOf(id)
-    let server = await run(id, secrets)
+    let server = await begin(id, secrets)
     return {
       ...server,
       member: places.get(id) ?? '',
       async restart() {
         server.child.kill('SIGKILL')
         await server.ended
-        server = await run(id, secrets)
+        server = await begin(id, secrets)
       },
     }
   }
