@@ -37,6 +37,12 @@ export const DEFAULT_TIMEOUT_MS = 5000
 export const MAX_CONNECTIONS = 8192
 
 /**
+ * The part of all connections, requests and watches that one address may have: one stranger shuts
+ * nobody out, and a proxy in front of all clients still gets half.
+ */
+export const SHARE_OF_ADDRESS = 0.5
+
+/**
  * Descriptors that are not given to clients: the log, snapshots, the other nodes and the listeners
  * come first, as a node that cannot open a file has to stop.
  */
