@@ -27,6 +27,7 @@ interface Connection {
   socket: Socket
   readonly waiting: Exchange[]
   isBusy: boolean
+  isGone: boolean
 }
 
 export class Connections {
@@ -63,7 +64,14 @@ export class Connections {
       socket.destroy()
       return
     }
-    const connection: Connection = { name, client, socket, waiting: [], isBusy: false }
+    const connection: Connection = {
+      name,
+      client,
+      socket,
+      waiting: [],
+      isBusy: false,
+      isGone: false,
+    }
     this.#all.set(name, connection)
     this.#silent.add(connection)
     socket.once('close', () => this.#remove(connection))
@@ -139,8 +147,10 @@ export class Connections {
 
   #remove(connection: Connection): void {
     const { name, client } = connection
-    if (this.#all.get(name) !== connection) return
-    this.#all.delete(name)
+    if (connection.isGone) return
+    connection.isGone = true
+    // The same address may have come again before it was heard that this one is closed.
+    if (this.#all.get(name) === connection) this.#all.delete(name)
     this.#shares.give(client)
     this.#silent.delete(connection)
     this.#idle.delete(connection)
