@@ -73,17 +73,21 @@ export const summaryBody = z.object({
 const count = z.int().nonnegative()
 
 const peerBody = z.object({
-  isConnected: z.boolean().nullable(),
+  /** How long ago it was heard, in milliseconds; `null` for never. */
+  heardAgoMs: count.nullable(),
+  /** Frames to it, frames of it that counted, and frames of it that did not. */
   sent: count,
   received: count,
   dropped: count,
-  /** What went wrong last, and has not gone well since. */
+  /** Whether a connection stands; `null` where the transport has none. */
+  connected: z.boolean().nullable(),
+  /** What is wrong with it as far as the node knows. */
   problem: z.object({ reason: z.string(), message: z.string() }).nullable(),
 })
 
 export const statusBody = z.object({
   id: z.string(),
-  role: z.enum(['leader', 'follower', 'candidate']),
+  role: z.enum(['leader', 'follower', 'candidate', 'closed', 'stopped']),
   leader: z.string().nullable(),
   chosenThrough: revision,
   appliedThrough: revision,
@@ -92,9 +96,9 @@ export const statusBody = z.object({
   queued: z.int().nonnegative(),
   sessions: z.int().nonnegative(),
   lag: z.record(z.string(), z.int().nullable()),
-  /** What the transport knows of the other nodes, by id; `null` where it does not count. */
-  peers: z.record(z.string(), peerBody).nullable().default(null),
-  /** Connections and frames of others that it turned away, by reason. */
+  /** What the node knows of each other one, by id. */
+  peers: z.record(z.string(), peerBody).default({}),
+  /** Connections and frames of others that the transport turned away, by reason. */
   refused: z.record(z.string(), count).default({}),
 })
 export type Status = z.infer<typeof statusBody>

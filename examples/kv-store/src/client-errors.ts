@@ -62,7 +62,11 @@ export class TooManyWritesError extends ClientError {
   readonly code = 'too-many-writes'
 }
 
-/** All sessions that the cluster remembers are in use, so the write was not begun. Try again later. */
+/**
+ * All sessions that the cluster remembers are in use, so the write was not begun. It is not sent
+ * without one: if its answer were lost, nobody could send it again and be sure that it is made once.
+ * Begin it again after a minute (OPEN_SESSION_AGAIN_S), and use one client for all writes.
+ */
 export class TooManySessionsError extends ClientError {
   override readonly name = 'TooManySessionsError'
   readonly code = 'too-many-sessions'

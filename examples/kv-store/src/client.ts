@@ -30,6 +30,7 @@ import {
   DEFAULT_UNREACHABLE_TIMEOUT_MS,
   MAX_PAGE_ENTRIES,
   MAX_VALUE_BYTES,
+  OPEN_SESSION_AGAIN_S,
 } from './limits.ts'
 import { Nodes } from './nodes.ts'
 import type { Exchange, Reply } from './nodes.ts'
@@ -160,7 +161,9 @@ export function connect(options: ConnectOptions): Client {
     const exchange = { method: 'POST', path: '/sessions', read: json(sessionBody) } as const
     const reply = await nodes.request(exchange, deadline)
     if (!isRefused(reply, 'too-many-sessions')) return accept(reply).session
-    throw new TooManySessionsError(`${reply.error.message} The write was not begun.`)
+    throw new TooManySessionsError(
+      `The write was not begun: ${reply.error.message} Begin it again after ${OPEN_SESSION_AGAIN_S} seconds.`,
+    )
   })
 
   return {

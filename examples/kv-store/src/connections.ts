@@ -1,16 +1,19 @@
 /**
  * The connections of a server. Each is answered one request at a time, in the order in which they
  * came. When there are as many connections as there may be, one that is idle makes room: first
- * those that have never asked for anything, then those that were idle longest. Must never cut one
- * that is being answered.
+ * those that have never asked for anything, then those that were idle longest. An address that has
+ * its share makes room by its own. Must never cut one that is being answered.
  */
 import type { Socket } from 'node:net'
+import { clientOf, Shares } from './client-address.ts'
 
 /** Answers one request, and resolves when that is over. Must not reject. */
 export type Exchange = () => Promise<void>
 
 export interface ConnectionLimits {
   readonly connections: number
+  /** The part of them that one address may have. */
+  readonly shareOfAddress: number
   /** Requests of one connection that wait before no more of them are read. */
   readonly sentAhead: number
   /** And of all connections. */
@@ -19,14 +22,17 @@ export interface ConnectionLimits {
 
 interface Connection {
   readonly name: string
+  readonly client: string
   /** With TLS it is first the one beneath. */
   socket: Socket
   readonly waiting: Exchange[]
   isBusy: boolean
+  isGone: boolean
 }
 
 export class Connections {
   readonly #limits: ConnectionLimits
+  readonly #shares: Shares
   /** By the address of the client: a TLS socket has that of the one beneath. */
   readonly #all = new Map<string, Connection>()
   /** Those that have asked for nothing yet, the oldest first. */
@@ -38,6 +44,7 @@ export class Connections {
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits
+    this.#shares = new Shares(limits.connections, limits.shareOfAddress)
   }
 
   get count(): number {
@@ -51,19 +58,23 @@ export class Connections {
 
   /** A client has connected. */
   opened(socket: Socket): void {
-    const name = nameOf(socket)
-    if (this.#all.size >= this.#limits.connections && !this.#makeRoom()) {
+    const [name, client] = [nameOf(socket), clientOf(socket.remoteAddress)]
+    if (!this.#isRoomFor(client)) {
       this.#cut += 1
       socket.destroy()
       return
     }
-    const connection: Connection = { name, socket, waiting: [], isBusy: false }
+    const connection: Connection = {
+      name,
+      client,
+      socket,
+      waiting: [],
+      isBusy: false,
+      isGone: false,
+    }
     this.#all.set(name, connection)
     this.#silent.add(connection)
-    socket.once('close', () => {
-      if (this.#all.get(name) === connection) this.#all.delete(name)
-      this.#forget(connection)
-    })
+    socket.once('close', () => this.#remove(connection))
   }
 
   /** What is to be closed instead, once TLS stands. */
@@ -111,28 +122,41 @@ export class Connections {
     if (!connection.socket.destroyed) this.#idle.add(connection)
   }
 
-  #makeRoom(): boolean {
-    for (const connection of [this.#silent, this.#idle].flatMap(first)) {
-      this.#cut += 1
-      this.#all.delete(connection.name)
-      this.#forget(connection)
-      connection.socket.destroy()
-      return true
+  /** Whether the client may have one more, which is taken from its share. */
+  #isRoomFor(client: string): boolean {
+    if (!this.#shares.take(client)) {
+      return this.#makeRoom((other) => other.client === client) && this.#shares.take(client)
+    }
+    if (this.#all.size < this.#limits.connections || this.#makeRoom(() => true)) return true
+    this.#shares.give(client)
+    return false
+  }
+
+  #makeRoom(by: (connection: Connection) => boolean): boolean {
+    for (const connections of [this.#silent, this.#idle]) {
+      for (const connection of connections) {
+        if (!by(connection)) continue
+        this.#cut += 1
+        this.#remove(connection)
+        connection.socket.destroy()
+        return true
+      }
     }
     return false
   }
 
-  #forget(connection: Connection): void {
+  #remove(connection: Connection): void {
+    const { name, client } = connection
+    if (connection.isGone) return
+    connection.isGone = true
+    // The same address may have come again before it was heard that this one is closed.
+    if (this.#all.get(name) === connection) this.#all.delete(name)
+    this.#shares.give(client)
     this.#silent.delete(connection)
     this.#idle.delete(connection)
     this.#waiting -= connection.waiting.length
     connection.waiting.length = 0
   }
-}
-
-function first<T>(set: ReadonlySet<T>): T[] {
-  for (const one of set) return [one]
-  return []
 }
 
 function nameOf({ remoteAddress, remotePort }: Socket): string {

@@ -8,6 +8,8 @@ import { refusalAtTheDoor } from './admission.ts'
 import type { Doorkeeper } from './admission.ts'
 import { EVENT_STREAM } from './api.ts'
 import type { Budget, Share } from './budget.ts'
+import { clientOf } from './client-address.ts'
+import type { Shares } from './client-address.ts'
 import { discard, readBody } from './receive.ts'
 import { Refusal } from './refusal.ts'
 import { sendBytes, sendStream } from './send.ts'
@@ -19,6 +21,7 @@ export type Fetch = (request: Request) => Response | Promise<Response>
 export interface ExchangeLimits extends SendLimits {
   /** Requests that are answered at once. */
   readonly requests: number
+  readonly watches: number
   readonly smallAnswerBytes: number
   readonly bodyBytes: number
   readonly discardWithinMs: number
@@ -36,6 +39,9 @@ export interface Exchanges {
   readonly isClosing: () => boolean
   /** How many are running, streams not among them. */
   running: number
+  /** Of both, what each address has; whoever has shown a token is not counted. */
+  readonly requests: Shares
+  readonly watches: Shares
   /** Why so many were refused before the service heard of them. */
   readonly refused: Map<string, number>
 }
@@ -49,6 +55,8 @@ export async function exchange(
   const gone = new AbortController()
   outgoing.once('close', () => gone.abort())
   for (const stream of [incoming, outgoing]) stream.on('error', () => undefined)
+  const client = clientAt(all, incoming)
+  const hasShare = client === null || all.requests.take(client)
   const cut = (): void => void outgoing.destroy()
   const received = all.received.share(cut)
   const unsent = all.unsent.share(cut)
@@ -56,13 +64,17 @@ export async function exchange(
   let isRunning = true
   const ran = (): void => {
     if (isRunning) all.running -= 1
+    if (isRunning && hasShare && client !== null) all.requests.give(client)
     isRunning = false
   }
   try {
-    const response = await answer(all, incoming, outgoing, received, gone.signal)
+    const response = hasShare
+      ? await answer(all, incoming, outgoing, received, gone.signal)
+      : refused(all, greedy('requests'))
     ran()
     received.release()
-    await send(all, response, incoming, outgoing, unsent)
+    if (isWatch(response)) await sendWatch(all, response, incoming, outgoing, unsent, client)
+    else await send(all, response, incoming, outgoing, unsent)
   } catch {
     // The client is gone, or was cut off.
     outgoing.destroy()
@@ -71,6 +83,11 @@ export async function exchange(
     received.release()
     unsent.release()
   }
+}
+
+/** Who asks; `null` for who has shown a token, or will be refused. */
+function clientAt(all: Exchanges, { socket }: IncomingMessage): string | null {
+  return all.doorkeeper().tokens === null ? clientOf(socket.remoteAddress) : null
 }
 
 async function answer(
@@ -106,6 +123,31 @@ function requestOf(
   }
 }
 
+function isWatch({ body, headers }: Response): boolean {
+  return body !== null && headers.get('content-type') === EVENT_STREAM
+}
+
+/** As send(), within the share of the client. */
+async function sendWatch(
+  all: Exchanges,
+  response: Response,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  unsent: Share,
+  client: string | null,
+): Promise<void> {
+  if (client === null) return await send(all, response, incoming, outgoing, unsent)
+  if (!all.watches.take(client)) {
+    await response.body?.cancel()
+    return await send(all, refused(all, greedy('watches')), incoming, outgoing, unsent)
+  }
+  try {
+    await send(all, response, incoming, outgoing, unsent)
+  } finally {
+    all.watches.give(client)
+  }
+}
+
 async function send(
   all: Exchanges,
   response: Response,
@@ -121,7 +163,7 @@ async function send(
     if (!outgoing.headersSent) outgoing.writeHead(status, headers)
     return await sendBytes(NOTHING, outgoing, unsent, all.limits)
   }
-  if (body !== null && response.headers.get('content-type') === EVENT_STREAM) {
+  if (body !== null && isWatch(response)) {
     outgoing.writeHead(status, headers)
     return await sendStream(body, outgoing, all.limits)
   }
@@ -168,6 +210,13 @@ function refused(all: Exchanges, { status, body }: Refusal): Response {
 
 function busy(): Refusal {
   return new Refusal(503, 'unavailable', 'This node answers too many at once. Ask another one.')
+}
+
+function greedy(what: 'requests' | 'watches'): Refusal {
+  const message =
+    `This node has too many ${what} of your address. End some, ask another node, or have tokens ` +
+    'asked for: those who show one are not counted by their address.'
+  return new Refusal(503, 'unavailable', message)
 }
 
 function noMemory(): Refusal {

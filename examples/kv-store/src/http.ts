@@ -118,12 +118,7 @@ export function service(options: ServiceOptions): Hono {
 
   app.get('/status', (context) => {
     parseParameters(parameters.none, context.req.url)
-    const peers = replica.peers()
-    return context.json({
-      ...replica.status(),
-      peers: peers === null ? null : Object.fromEntries(peers.peers),
-      refused: peers?.refused ?? {},
-    })
+    return context.json({ ...replica.status(), refused: replica.figures()?.refused ?? {} })
   })
 
   app.get('/metrics', (context) => {
@@ -131,7 +126,7 @@ export function service(options: ServiceOptions): Hono {
     const text = metrics.render({
       status: replica.status(),
       watches: feed.watches,
-      peers: replica.peers(),
+      transport: replica.figures(),
       http: httpFigures(),
     })
     return context.body(text, 200, { 'content-type': METRICS_TEXT })

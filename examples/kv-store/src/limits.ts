@@ -37,6 +37,12 @@ export const DEFAULT_TIMEOUT_MS = 5000
 export const MAX_CONNECTIONS = 8192
 
 /**
+ * The part of all connections, requests and watches that one address may have: one stranger shuts
+ * nobody out, and a proxy in front of all clients still gets half.
+ */
+export const SHARE_OF_ADDRESS = 0.5
+
+/**
  * Descriptors that are not given to clients: the log, snapshots, the other nodes and the listeners
  * come first, as a node that cannot open a file has to stop.
  */
@@ -107,20 +113,17 @@ export const MIN_TOKEN_CHARACTERS = 16
 /** A file with a key, tokens or certificates, in bytes: a long chain of certificates has 20,000. */
 export const MAX_SECRET_BYTES = 1 << 20
 
-/** How often those files are looked at, in milliseconds: whoever replaces one waits for so long. */
-export const SECRETS_EVERY_MS = 10_000
+/**
+ * How often those files are looked at, in milliseconds: whoever replaces one waits for so long, and a
+ * look costs no more than a few microseconds.
+ */
+export const SECRETS_EVERY_MS = 2000
 
 /** How often it is looked whether a certificate has expired, in milliseconds. */
 export const CERTIFICATES_EVERY_MS = 3_600_000
 
 /** A certificate that expires within that time is complained about, in milliseconds: two weeks. */
 export const CERTIFICATE_EXPIRES_SOON_MS = 14 * 24 * 3_600_000
-
-/** How often the same thing about a peer is logged, in milliseconds; in between it is counted. */
-export const SAME_WARNING_EVERY_MS = 60_000
-
-/** Different things about peers that are told apart in that time. */
-export const MAX_WARNINGS = 100
 
 /** Watches on one node. Each is a place in the feed, and looks at each change. */
 export const MAX_WATCHES = 1024

@@ -10,6 +10,7 @@ import { once } from 'node:events'
 import { Server as NetServer } from 'node:net'
 import type { Doorkeeper } from './admission.ts'
 import { Budget } from './budget.ts'
+import { Shares } from './client-address.ts'
 import { Connections } from './connections.ts'
 import { connectionsWithin } from './descriptors.ts'
 import { exchange } from './exchange.ts'
@@ -89,6 +90,8 @@ export async function listen(
     unsent: new Budget({ bytes: limits.unsentBytes, stalledAfterMs: limits.stalledAfterMs }),
     isClosing: () => isClosing,
     running: 0,
+    requests: new Shares(limits.requests, limits.shareOfAddress),
+    watches: new Shares(limits.watches, limits.shareOfAddress),
     refused: new Map(),
   }
   const answer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {

@@ -2,7 +2,8 @@
  * Metrics in the text format of Prometheus: what the replica counts and measures, and what its
  * status says. Must never grow without bound, whatever it is told.
  */
-import type { PeerFigures, TransportFigures } from '@paxos/core'
+import type { TransportFigures } from '@paxos/core'
+import type { PeerStatus } from '@paxos/replica'
 import { MAX_SERIES } from './limits.ts'
 import type { HttpFigures } from './listen.ts'
 import type { ReplicaStatus } from './replica.ts'
@@ -35,7 +36,7 @@ interface Histogram {
 export interface Rendered {
   readonly status: ReplicaStatus
   readonly watches: number
-  readonly peers: TransportFigures | null
+  readonly transport: TransportFigures | null
   readonly http: HttpFigures | null
 }
 
@@ -65,12 +66,13 @@ export class ServiceMetrics {
   }
 
   /** Everything as text. */
-  render({ status, watches, peers, http }: Rendered): string {
+  render({ status, watches, transport, http }: Rendered): string {
     return [
       ...[...this.#counters].flatMap(([name, series]) => counterLines(name, series)),
       ...[...this.#histograms].flatMap(([name, series]) => histogramLines(name, series)),
       ...statusLines(status),
-      ...(peers === null ? [] : peerLines(peers)),
+      ...peerLines(status.peers),
+      ...(transport === null ? [] : transportLines(transport)),
       ...(http === null ? [] : httpLines(http)),
       ...family('kv_watches', 'gauge', 'Watches on this node.', [
         sample('kv_watches', {}, watches),
@@ -143,43 +145,70 @@ function statusLines(status: ReplicaStatus): string[] {
   ]
 }
 
-function peerLines({ peers, refused }: TransportFigures): string[] {
-  const all = [...peers]
-  const each = (name: string, value: (of: PeerFigures) => number | null): string[] =>
-    all.flatMap(([peer, figures]) => {
-      const found = value(figures)
-      return found === null ? [] : [sample(name, { peer }, found)]
-    })
-  const counter = (name: string, help: string, value: (of: PeerFigures) => number): string[] =>
-    family(name, 'counter', help, each(name, value))
-  const [connected, problem] = ['paxos_peer_connected', 'paxos_peer_problem']
+/** Frames that went either way are counted by the replica itself, as paxos.peer.frames.*. */
+function peerLines(peers: ReplicaStatus['peers']): string[] {
+  const each = (
+    name: string,
+    type: 'gauge' | 'counter',
+    help: string,
+    value: (of: PeerStatus) => number | null,
+    labels: (of: PeerStatus) => Labels = () => ({}),
+  ): string[] =>
+    family(
+      name,
+      type,
+      help,
+      Object.entries(peers).flatMap(([peer, status]) => {
+        const found = value(status)
+        return found === null ? [] : [sample(name, { peer, ...labels(status) }, found)]
+      }),
+    )
   return [
-    ...family(
-      connected,
+    ...each(
+      'paxos_peer_heard_ago_seconds',
+      'gauge',
+      'How long ago a peer was heard.',
+      ({ heardAgoMs }) => (heardAgoMs === null ? null : heardAgoMs / 1000),
+    ),
+    ...each(
+      'paxos_peer_connected',
       'gauge',
       'Whether a connection to the peer stands.',
-      each(connected, ({ isConnected }) => (isConnected === null ? null : Number(isConnected))),
+      ({ connected }) => (connected === null ? null : Number(connected)),
     ),
-    ...family(
-      problem,
+    ...each(
+      'paxos_peer_problem',
       'gauge',
-      'Peers that cannot be reached, and why.',
-      all.flatMap(([peer, figures]) =>
-        figures.problem === null
-          ? []
-          : [sample(problem, { peer, reason: figures.problem.reason }, 1)],
-      ),
+      'Peers with which something is wrong, and what.',
+      ({ problem }) => (problem === null ? null : 1),
+      ({ problem }) => (problem === null ? {} : { reason: problem.reason }),
     ),
-    ...counter('paxos_peer_sent_frames_total', 'Frames to a peer.', ({ sent }) => sent),
-    ...counter('paxos_peer_received_frames_total', 'Frames of a peer.', ({ received }) => received),
-    ...counter('paxos_peer_dropped_frames_total', 'Frames that were not sent.', (of) => of.dropped),
+    ...each(
+      'paxos_peer_frames_dropped_total',
+      'counter',
+      'Frames of a peer that did not count.',
+      ({ dropped }) => dropped,
+    ),
+  ]
+}
+
+function transportLines({ peers, refused }: TransportFigures): string[] {
+  const [unsent, turnedAway] = [
+    'paxos_transport_unsent_frames_total',
+    'paxos_transport_refused_total',
+  ]
+  return [
     ...family(
-      'paxos_refused_total',
+      unsent,
+      'counter',
+      'Frames that made room for newer ones before they were sent.',
+      [...peers].map(([peer, { dropped }]) => sample(unsent, { peer }, dropped)),
+    ),
+    ...family(
+      turnedAway,
       'counter',
       'Connections and frames of others that were turned away.',
-      Object.entries(refused).map(([reason, count]) =>
-        sample('paxos_refused_total', { reason }, count),
-      ),
+      Object.entries(refused).map(([reason, count]) => sample(turnedAway, { reason }, count)),
     ),
   ]
 }

@@ -2,14 +2,15 @@
  * One node of the cluster: a Replica over the adapters that its URLs name. The only place of this
  * example that opens one.
  */
+import type { Transport } from '@paxos/core'
 import { Replica } from '@paxos/replica'
 import { openDurability, openTransport } from '@paxos/replica/url'
 import type { Answer, Command, Query, Result } from './commands.ts'
 import { UserError } from './fail.ts'
 import type { Log } from './log.ts'
 import type { ServiceMetrics } from './metrics.ts'
-import { withWarnings } from './peer-warnings.ts'
 import type { KeyValueReplica } from './replica.ts'
+import type { PeerSecrets } from './secrets.ts'
 import type { Store } from './store.ts'
 
 export interface NodeOptions {
@@ -19,8 +20,8 @@ export interface NodeOptions {
   readonly members: Readonly<Record<string, string>>
   /** Where this node keeps what it has promised and accepted: a URL. */
   readonly durability: string
-  /** What the transport is made with: certificates or keys. */
-  readonly transportOptions: object | undefined
+  /** What is shown to the other nodes; `null` for nothing. */
+  readonly secrets: PeerSecrets | null
   readonly heartbeatPeriodMs?: number | undefined
   readonly livenessWindowMs?: number | undefined
   readonly store: Store
@@ -32,19 +33,20 @@ export interface NodeOptions {
 export interface RunningReplica extends KeyValueReplica {
   /** Resolves with the reason when the node had to stop by itself; never when it was closed. */
   readonly stopped: Promise<Error>
+  /** For connections and datagrams from now on. Throws what the transport cannot use; then nothing changes. */
+  renew(secrets: PeerSecrets): void
   close(): Promise<void>
 }
 
 /** Rejects with the error of the adapter that would not open; then nothing is left open. */
 export async function openReplica(options: NodeOptions): Promise<RunningReplica> {
-  const { cluster, id, members, durability, transportOptions, store, metrics, log, ...periods } =
-    options
+  const { cluster, id, members, durability, secrets, store, metrics, log, ...periods } = options
   const address = members[id]
   if (address === undefined) {
     const ids = Object.keys(members).join(', ')
     throw new UserError(`'${id}' is not among the members ${ids}. Choose one of them as --id.`)
   }
-  const transport = withWarnings(await openTransport(address, transportOptions), log)
+  const transport = await openTransport(address, secrets ?? {})
   const replica = await Replica.open({
     cluster,
     id,
@@ -63,10 +65,23 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
     openSession: (wait) => replica.openSession(wait),
     query: (query, wait) => replica.query(query, wait),
     status: () => replica.status(),
-    peers: () => transport.figures?.() ?? null,
+    figures: () => transport.figures?.() ?? null,
     stopped: untilStopped(replica),
+    renew(next) {
+      if (!canRenew(transport)) throw new UserError(`${address} takes no others. Restart the node.`)
+      transport.reload('tls' in next ? next.tls : next.authentication)
+    },
     close: () => replica.close(),
   }
+}
+
+interface Renewable extends Transport {
+  reload(secrets: object): void
+}
+
+/** Those that take certificates or keys can. */
+function canRenew(transport: Transport): transport is Renewable {
+  return 'reload' in transport && typeof transport.reload === 'function'
 }
 
 async function untilStopped(replica: Replica<Command, Result, Query, Answer>): Promise<Error> {

@@ -2,65 +2,89 @@
  * Reads keys, tokens and certificates again while the server runs: on SIGHUP, and when one of the
  * files has changed. What cannot be used leaves what was there before.
  */
-import { unwatchFile, watchFile } from 'node:fs'
-import type { StatsListener } from 'node:fs'
+import type { FileVersions } from './file-versions.ts'
 import { CERTIFICATES_EVERY_MS, SECRETS_EVERY_MS } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Complaints } from './secrets.ts'
 
-export interface ReloadOptions {
-  /** Files that are looked at. */
-  readonly paths: readonly string[]
+/** What is read together, and put to use together or not at all. */
+export interface Reloadable {
+  /** Whom it is shown to: 'clients'. */
+  readonly of: string
+  /** Its files, as they were before they were read. */
+  readonly files: FileVersions
   /** Reads them again, puts them to use, and says what is wrong with them. */
   readonly load: () => Promise<Complaints>
-  /** What is wrong with those that are in use, and with those that are not read again. */
-  readonly complaints: readonly Complaints[]
+  /** What is wrong with those that are in use. */
+  readonly complaints: Complaints
+}
+
+export interface ReloadOptions {
+  /** Those without files are left as they are. */
+  readonly all: readonly Reloadable[]
   readonly log: Log
+  /** How often the files are looked at, in milliseconds. Default: SECRETS_EVERY_MS. */
+  readonly everyMs?: number
 }
 
 /** Until what it returns is called. */
-export function reloading({ paths, load, complaints, log }: ReloadOptions): () => void {
-  let [first = () => [], ...others] = complaints
+export function reloading({
+  log,
+  everyMs = SECRETS_EVERY_MS,
+  ...given
+}: ReloadOptions): () => void {
+  const all = given.all.filter(({ files }) => !files.areNone)
+  const complaints = new Map(all.map((one) => [one, one.complaints]))
   const said = new Set<string>()
+  let isOver = false
 
   function complain(): void {
-    const now = [first, ...others].flatMap((list) => list(Date.now()))
+    const now = [...complaints.values()].flatMap((list) => list(Date.now()))
     for (const sentence of now) if (!said.has(sentence)) log.error(sentence)
     said.clear()
     for (const sentence of now) said.add(sentence)
   }
 
-  /** One after the other: the last one that was asked for is what is in use. */
-  let running: Promise<void> = Promise.resolve()
-  const reload = (why: string): void => {
-    running = readAgain(running, why)
-  }
-
-  async function readAgain(before: Promise<void>, why: string): Promise<void> {
-    await before
+  async function readAgain(one: Reloadable, why: string): Promise<void> {
+    const { of, load } = one
     try {
-      first = await load()
-      log.info('keys and certificates were read again', { why })
+      complaints.set(one, await load())
+      log.info('keys and certificates were read again', { of, why })
     } catch (error) {
-      log.error('keys and certificates cannot be used; those from before stay', { why, error })
+      log.error('keys and certificates cannot be used; those from before stay', { of, why, error })
     }
     complain()
   }
 
-  const hangUp = (): void => reload('SIGHUP')
-  const changed: StatsListener = (now, before) => {
-    if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) reload('a file has changed')
+  /** One after the other: the last one that was asked for is what is in use. */
+  let running: Promise<void> = Promise.resolve()
+  function afterThat(step: (one: Reloadable) => Promise<void>): void {
+    for (const one of all) running = running.then(async () => (isOver ? undefined : step(one)))
+  }
+
+  const hangUp = (): void => {
+    afterThat(async (one) => {
+      await one.files.haveChanged()
+      await readAgain(one, 'SIGHUP')
+    })
+  }
+  let isLooking = false
+  const look = (): void => {
+    // A disk that hangs is asked once.
+    if (isLooking) return
+    isLooking = true
+    afterThat(async (one) => {
+      if (await one.files.haveChanged()) await readAgain(one, 'a file has changed')
+    })
+    void running.then(() => (isLooking = false))
   }
   process.on('SIGHUP', hangUp)
-  for (const path of paths) {
-    watchFile(path, { interval: SECRETS_EVERY_MS, persistent: false }, changed)
-  }
-  const timer = setInterval(complain, CERTIFICATES_EVERY_MS)
-  timer.unref()
+  const timers = [setInterval(look, everyMs), setInterval(complain, CERTIFICATES_EVERY_MS)]
+  for (const timer of timers) timer.unref()
   complain()
   return () => {
+    isOver = true
     process.off('SIGHUP', hangUp)
-    for (const path of paths) unwatchFile(path, changed)
-    clearInterval(timer)
+    for (const timer of timers) clearInterval(timer)
   }
 }

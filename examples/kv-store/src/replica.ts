@@ -3,6 +3,7 @@
  * for it.
  */
 import type { TransportFigures } from '@paxos/core'
+import type { PeerStatus } from '@paxos/replica'
 import type { Answer, Command, Query, Result } from './commands.ts'
 
 /** How long to wait. */
@@ -33,6 +34,8 @@ export interface ReplicaStatus {
   readonly sessions: number
   /** By peer, how far behind it is in slots, as far as this node knows. */
   readonly lag: Readonly<Record<string, number | null>>
+  /** What this node knows of each other node. */
+  readonly peers: Readonly<Record<string, PeerStatus>>
 }
 
 /** One node of the cluster. */
@@ -41,6 +44,6 @@ export interface KeyValueReplica {
   openSession(options?: Wait): Promise<string>
   query(query: Query, options?: Wait & { readonly consistency?: Consistency }): Promise<Answer>
   status(): ReplicaStatus
-  /** What its transport knows of the other nodes; `null` where it does not count. */
-  peers(): TransportFigures | null
+  /** What its transport counts; `null` where it does not. */
+  figures(): TransportFigures | null
 }

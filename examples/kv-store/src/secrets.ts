@@ -33,12 +33,19 @@ export type Complaints = (nowMs: number) => readonly string[]
 
 const NONE: Complaints = () => []
 
-/** How the transport of `address` is made for node `id`. Rejects with UserError. */
+/** What a transport is made with, and renewed with. */
+export type PeerSecrets =
+  | { readonly tls: Pem }
+  | {
+      readonly authentication: { readonly sign: Uint8Array; readonly accept: readonly Uint8Array[] }
+    }
+
+/** How the transport of `address` is made for node `id`; `null`: with nothing. Rejects with UserError. */
 export async function loadPeerSecrets(
   paths: SecretPaths,
   id: string,
   address: string,
-): Promise<{ readonly options: object | undefined; readonly complaints: Complaints }> {
+): Promise<{ readonly secrets: PeerSecrets | null; readonly complaints: Complaints }> {
   const scheme = /^[a-z]+/i.exec(address)?.[0].toLowerCase() ?? ''
   const { peerKey = [] } = paths
   if (peerKey.length > 0 && scheme !== 'udp') {
@@ -55,15 +62,15 @@ export async function loadPeerSecrets(
   if (pem !== null) {
     const purpose = { name: 'The certificate of --tls-cert', commonName: id, ca: pem.ca }
     return {
-      options: { tls: pem },
+      secrets: { tls: pem },
       complaints: (nowMs) => complaintsAbout(pem.cert, purpose, nowMs),
     }
   }
   const [sign, ...accept] = await Promise.all(
     peerKey.map(async (path) => parseKey(await readSecret(path), path)),
   )
-  const options = sign === undefined ? undefined : { authentication: { sign, accept } }
-  return { options, complaints: NONE }
+  const secrets = sign === undefined ? null : { authentication: { sign, accept } }
+  return { secrets, complaints: NONE }
 }
 
 /** What the HTTP server shows and asks for. */

@@ -5,6 +5,7 @@
  */
 import { runCommand, UserError } from './fail.ts'
 import { Feed } from './feed.ts'
+import { FileVersions } from './file-versions.ts'
 import { service } from './http.ts'
 import { FINISH_WITHIN_MS } from './limits.ts'
 import { listen } from './listen.ts'
@@ -37,6 +38,9 @@ async function serve(options: ServerOptions, leave: Promise<string>): Promise<nu
   const feed = new Feed()
   const metrics = new ServiceMetrics()
   const host = options.allowHost?.[0]
+  const { httpCert, httpKey, httpCa, tokenFile, tlsCert, tlsKey, tlsCa, peerKey = [] } = options
+  const filesForClients = await FileVersions.now([httpCert, httpKey, httpCa, tokenFile])
+  const filesForPeers = await FileVersions.now([tlsCert, tlsKey, tlsCa, ...peerKey])
   const forClients = await loadHttpSecrets(options, host, process.env)
   const forPeers = await loadPeerSecrets(options, id, members[id] ?? '')
   const replica = await openReplica({
@@ -44,7 +48,7 @@ async function serve(options: ServerOptions, leave: Promise<string>): Promise<nu
     id,
     members,
     durability,
-    transportOptions: forPeers.options,
+    secrets: forPeers.secrets,
     heartbeatPeriodMs: options.heartbeatPeriod,
     livenessWindowMs: options.livenessWindow,
     store: new Store(feed),
@@ -64,16 +68,29 @@ async function serve(options: ServerOptions, leave: Promise<string>): Promise<nu
     })
     const running = http
     stopReloading = reloading({
-      paths: [options.httpCert, options.httpKey, options.httpCa, options.tokenFile].filter(
-        (path) => path !== undefined,
-      ),
-      async load() {
-        const { tls, tokens, complaints } = await loadHttpSecrets(options, host, process.env)
-        if (tls !== undefined) running.replaceTls(tls)
-        if (tokens !== undefined) running.replaceTokens(tokens)
-        return complaints
-      },
-      complaints: [forClients.complaints, forPeers.complaints],
+      all: [
+        {
+          of: 'clients',
+          files: filesForClients,
+          async load() {
+            const { tls, tokens, complaints } = await loadHttpSecrets(options, host, process.env)
+            if (tls !== undefined) running.replaceTls(tls)
+            if (tokens !== undefined) running.replaceTokens(tokens)
+            return complaints
+          },
+          complaints: forClients.complaints,
+        },
+        {
+          of: 'members',
+          files: filesForPeers,
+          async load() {
+            const { secrets, complaints } = await loadPeerSecrets(options, id, members[id] ?? '')
+            if (secrets !== null) replica.renew(secrets)
+            return complaints
+          },
+          complaints: forPeers.complaints,
+        },
+      ],
       log,
     })
     if (forClients.tokens !== undefined && forClients.tls === undefined) {
@@ -97,6 +114,8 @@ async function serve(options: ServerOptions, leave: Promise<string>): Promise<nu
 function asked(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => resolve(signal))
+    // It asks for files to be read again, and must not end a node that starts or leaves.
+    process.on('SIGHUP', () => undefined)
     process.on('disconnect', () => resolve('whoever started it has gone'))
     // The parent may have gone before anybody listened.
     if (process.send !== undefined && !process.connected) resolve('whoever started it has gone')

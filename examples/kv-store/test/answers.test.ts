@@ -77,9 +77,9 @@ function resumed(url: string): Uint8Array {
 }
 
 /** The changes of a watch until the first one of the sound stream's end. */
-async function watched(client: Client): Promise<readonly number[]> {
+async function watched(client: Client, timeoutMs = 1000): Promise<readonly number[]> {
   const revisions: number[] = []
-  const watch = await client.watch({ after: 0, timeoutMs: 1000 })
+  const watch = await client.watch({ after: 0, timeoutMs })
   for await (const { revision } of watch) {
     revisions.push(revision)
     if (revision >= 9 || revisions.length > 20) break
@@ -88,7 +88,7 @@ async function watched(client: Client): Promise<readonly number[]> {
 }
 
 it('a watch tells changes in order and once, or ends in an error of the client’s', async () => {
-  expect(await watched(answering(sound('watch')))).toEqual([3, 7, 9])
+  expect(await watched(answering(sound('watch')), 60_000)).toEqual([3, 7, 9])
   const draw = seeded(SEED)
   const counts = { told: 0, ended: 0 }
   for (let run = 0; run < FUZZ_RUNS / 15; run += 1) {

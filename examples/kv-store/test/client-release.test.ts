@@ -2,6 +2,7 @@
 import { getEventListeners, once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import type { Try } from '../src/client-errors.ts'
 import { connect, RequestError, UnavailableError } from '../src/client.ts'
 import { MAX_VALUE_BYTES } from '../src/limits.ts'
 import { Tokens } from '../src/tokens.ts'
@@ -124,15 +125,17 @@ describe('when no node answers', () => {
   it('a node that is there but silent is waited for, and named beside those that are not', async () => {
     const { url } = await serving()
     const [a, frozen] = [await nobody(), await badNetwork(url, () => 'silence')]
-    const client = connect({
-      nodes: [a, frozen],
-      timeoutMs: 300,
-      attemptTimeoutMs: 20,
-      unreachableTimeoutMs: 1,
-      random,
-    })
-    await expect(client.get('k')).rejects.toMatchObject({
-      message: expect.stringMatching(/within 300 ms/),
+    const options = { nodes: [a, frozen], attemptTimeoutMs: 20, unreachableTimeoutMs: 1, random }
+    let tries: readonly Try[] = []
+    let error: unknown
+    // As much time as it takes to ask both.
+    for (let timeoutMs = 300; tries.length < 2; timeoutMs *= 2) {
+      const call = connect({ ...options, timeoutMs }).get('k')
+      error = await call.catch((reason: unknown) => reason)
+      tries = error instanceof UnavailableError ? error.tries : []
+    }
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/within \d+ ms/),
       tries: [
         { node: a, why: 'refused the connection (ECONNREFUSED)' },
         { node: frozen, why: expect.stringMatching(/did not answer within \d+ ms/) },

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
+import { clientOf, Shares } from '../src/client-address.ts'
 import { connectionsWithin } from '../src/descriptors.ts'
 import { MAX_VALUE_BYTES } from '../src/limits.ts'
+import { Tokens } from '../src/tokens.ts'
 import { gate } from './gate.ts'
 import { raw, serving } from './serving.ts'
 import { connection, get, statusesIn } from './sockets.ts'
@@ -10,7 +12,7 @@ import { forEver } from './solo.ts'
 const LARGE = 'x'.repeat(MAX_VALUE_BYTES)
 
 describe('more connections than there may be', () => {
-  const listen = { limits: { connections: 4 } }
+  const listen = { limits: { connections: 4, shareOfAddress: 1 } }
 
   it('that send nothing make room for those that do, the oldest first', async () => {
     const { url, server } = await serving({ listen })
@@ -193,13 +195,14 @@ describe('deadlines', () => {
     const { socket, closed } = await connection(url)
     socket.write(bytes)
     await closed
-    expect((await raw(url, '/status')).status).toBe(200)
   })
 })
 
 describe('requests that are answered at once', () => {
   it('are so many and no more: the next is told to ask another node', async () => {
-    const { url, solo, server } = await serving({ listen: { limits: { requests: 2 } } })
+    const { url, solo, server } = await serving({
+      listen: { limits: { requests: 2, shareOfAddress: 1 } },
+    })
     const all = gate()
     solo.before = () => all.opened
     const running = [1, 2].map(() => raw(url, '/keys/k'))
@@ -212,7 +215,7 @@ describe('requests that are answered at once', () => {
   })
 
   it('are not those that watch', async () => {
-    const { url, feed } = await serving({ listen: { limits: { requests: 2 } } })
+    const { url, feed } = await serving({ listen: { limits: { requests: 2, shareOfAddress: 1 } } })
     for (let watches = 0; watches < 5; watches += 1) {
       const { socket, received } = await connection(url)
       socket.write(get('/watch'))
@@ -220,5 +223,97 @@ describe('requests that are answered at once', () => {
     }
     expect(feed.watches).toBe(5)
     expect((await raw(url, '/status')).status).toBe(200)
+  })
+})
+
+describe('what one address may have', () => {
+  const [greedy, other] = [{ localAddress: '127.0.0.2' }, { localAddress: '127.0.0.3' }]
+
+  it('is a part of the watches: then it is refused, and others are not', async () => {
+    const { url, feed } = await serving({ listen: { limits: { watches: 4 } } })
+    const ask = async (where: { readonly localAddress: string }): Promise<number[]> => {
+      const { socket, received } = await connection(url, where)
+      socket.write(get('/watch'))
+      return statusesIn(await received((text) => text.includes('ready') || text.includes('}}')))
+    }
+    expect([await ask(greedy), await ask(greedy), await ask(greedy)]).toEqual([[200], [200], [503]])
+    expect(feed.watches).toBe(2)
+    expect([await ask(other), await ask(other)]).toEqual([[200], [200]])
+  })
+
+  it('is had again when one of its watches has ended', async () => {
+    const { url, feed } = await serving({ listen: { limits: { watches: 2 } } })
+    for (let time = 0; time < 5; time += 1) {
+      const { socket, received } = await connection(url, greedy)
+      socket.write(get('/watch'))
+      expect(statusesIn(await received((text) => /ready|}}/.test(text)))).toEqual([200])
+      socket.destroy()
+      while (feed.watches > 0) await raw(url, '/status')
+    }
+  })
+
+  it('is a part of the requests at once', async () => {
+    const { url, solo } = await serving({ listen: { limits: { requests: 4 } } })
+    const all = gate()
+    solo.before = () => all.opened
+    const busy = await Promise.all([1, 2].map(() => connection(url, greedy)))
+    for (const { socket } of busy) socket.write(get('/keys/k'))
+    while (solo.waits.length < 2) await new Promise(setImmediate)
+    const third = await connection(url, greedy)
+    third.socket.write(get('/status'))
+    expect(statusesIn(await third.received((text) => text.includes('}}')))).toEqual([503])
+    expect((await raw(url, '/status')).status).toBe(200)
+    all.open()
+    for (const { received } of busy) {
+      expect(statusesIn(await received((text) => text.includes('}}')))).toEqual([404])
+    }
+    const later = await connection(url, greedy)
+    later.socket.write(get('/keys/k'))
+    expect(statusesIn(await later.received((text) => text.includes('}}')))).toEqual([404])
+  })
+
+  it('is a part of the connections: its own make room, and never those of others', async () => {
+    const { url, server } = await serving({ listen: { limits: { connections: 8 } } })
+    const others = await Promise.all([1, 2, 3, 4].map(() => connection(url, other)))
+    const own = []
+    for (let count = 0; count < 20; count += 1) own.push(await connection(url, greedy))
+    await Promise.all(own.slice(0, 16).map(({ closed }) => closed))
+    expect(server.figures()).toMatchObject({ connections: 8, connectionsCut: 16 })
+    for (const { socket, received } of others) {
+      socket.write(get('/status'))
+      expect(statusesIn(await received((text) => text.includes('}')))).toEqual([200])
+    }
+  })
+
+  it('is not counted for those who show a token', async () => {
+    const token = 'a-token-that-is-known'
+    const tokens = new Tokens([token])
+    const { url, feed } = await serving({ listen: { tokens, limits: { watches: 2 } } })
+    const shown = get('/watch').replace('\r\n\r\n', `\r\nAuthorization: Bearer ${token}\r\n\r\n`)
+    for (let count = 0; count < 4; count += 1) {
+      const { socket, received } = await connection(url, greedy)
+      socket.write(shown)
+      expect(statusesIn(await received((text) => /ready|}}/.test(text)))).toEqual([200])
+    }
+    expect(feed.watches).toBe(4)
+  })
+
+  it.each([
+    ['10.0.0.1', '10.0.0.1'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['2001:db8:0:1::5', '2001:db8:0:1::/64'],
+    ['2001:db8:0:1:2:3:4:5', '2001:db8:0:1::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    [undefined, ''],
+  ])('%s counts as %s', (address, client) => {
+    expect(clientOf(address)).toBe(client)
+  })
+
+  it('is one at least, and forgets who holds nothing', () => {
+    const shares = new Shares(1, 0.5)
+    expect([shares.take('a'), shares.take('a'), shares.take('b')]).toEqual([true, false, true])
+    shares.give('a')
+    expect(shares.take('a')).toBe(true)
   })
 })

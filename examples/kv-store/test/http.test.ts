@@ -530,7 +530,7 @@ describe('status', () => {
     const { url, solo } = await serving()
     const { status, body } = await raw(url, '/status')
     expect(status).toBe(200)
-    expect(JSON.parse(body)).toEqual({ ...solo.status(), peers: null, refused: {} })
+    expect(JSON.parse(body)).toEqual({ ...solo.status(), refused: {} })
   })
 })
 

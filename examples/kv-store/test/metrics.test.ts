@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { PeerFigures } from '@paxos/core'
 import { MAX_SERIES } from '../src/limits.ts'
 import { ServiceMetrics } from '../src/metrics.ts'
+import type { Rendered } from '../src/metrics.ts'
 import { raw, serving } from './serving.ts'
 import { Solo } from './solo.ts'
 import { Store } from '../src/store.ts'
@@ -68,8 +68,16 @@ function readSample(line: string): Sample & { readonly name: string } {
 
 const status = new Solo(new Store()).status()
 
+const nothing: Rendered = { status, watches: 2, transport: null, http: null }
+
 function rendered(metrics: ServiceMetrics): Map<string, Family> {
-  return readText(metrics.render({ status, watches: 2, peers: null, http: null }))
+  return readText(metrics.render(nothing))
+}
+
+/** By name, what is rendered of that. */
+function samplesOf(what: Partial<Rendered>): (name: string) => unknown {
+  const families = readText(new ServiceMetrics().render({ ...nothing, ...what }))
+  return (name) => families.get(name)?.samples.get('')
 }
 
 describe('metrics', () => {
@@ -129,7 +137,7 @@ describe('metrics', () => {
       fc.property(names, labels, fc.nat(), (name, label, value) => {
         const metrics = new ServiceMetrics()
         metrics.counter(name, value, { 'some.label': label })
-        const text = metrics.render({ status, watches: 0, peers: null, http: null })
+        const text = metrics.render(nothing)
         const family = readText(text).get(`${name.replaceAll('.', '_')}_total`)
         expect(family?.samples.get('')).toEqual([{ labels: { some_label: label }, value }])
       }),
@@ -151,17 +159,35 @@ describe('metrics', () => {
     expect(families.get('kv_metrics_refused_total')?.samples.get('')?.[0]?.value).toBe(7)
   })
 
-  it('what the transport and the HTTP server count is there, by peer, reason and code', () => {
-    const peer = { isConnected: true, sent: 7, received: 5, dropped: 2, problem: null }
-    const problem = { reason: 'credentials', message: 'It is foreign.' } as const
-    const peers = new Map<string, PeerFigures>([
-      ['b', peer],
-      ['c', { ...peer, isConnected: null, problem }],
+  it('what is known of each peer is there; what is not known is left out', () => {
+    const peer = {
+      heardAgoMs: 250,
+      sent: 7,
+      received: 5,
+      dropped: 2,
+      connected: true,
+      problem: null,
+    }
+    const problem = { reason: 'members', message: 'It was started with other members.' } as const
+    const peers = { b: peer, c: { ...peer, heardAgoMs: null, connected: null, problem } }
+    const samples = samplesOf({ status: { ...status, peers } })
+    expect(samples('paxos_peer_heard_ago_seconds')).toEqual([
+      { labels: { peer: 'b' }, value: 0.25 },
     ])
-    const text = new ServiceMetrics().render({
-      status,
-      watches: 0,
-      peers: { peers, refused: { identity: 3 } },
+    expect(samples('paxos_peer_connected')).toEqual([{ labels: { peer: 'b' }, value: 1 }])
+    expect(samples('paxos_peer_problem')).toEqual([
+      { labels: { peer: 'c', reason: 'members' }, value: 1 },
+    ])
+    expect(samples('paxos_peer_frames_dropped_total')).toEqual([
+      { labels: { peer: 'b' }, value: 2 },
+      { labels: { peer: 'c' }, value: 2 },
+    ])
+  })
+
+  it('what the transport and the HTTP server count is there, by peer, reason and code', () => {
+    const peer = { isConnected: true, sent: 7, received: 5, dropped: 3, problem: null }
+    const samples = samplesOf({
+      transport: { peers: new Map([['b', peer]]), refused: { identity: 3 } },
       http: {
         connections: 4,
         connectionsCut: 1,
@@ -171,17 +197,12 @@ describe('metrics', () => {
         refused: new Map([['forbidden', 6]]),
       },
     })
-    const families = readText(text)
-    const samples = (name: string): unknown => families.get(name)?.samples.get('')
-    expect(samples('paxos_peer_connected')).toEqual([{ labels: { peer: 'b' }, value: 1 }])
-    expect(samples('paxos_peer_problem')).toEqual([
-      { labels: { peer: 'c', reason: 'credentials' }, value: 1 },
+    expect(samples('paxos_transport_unsent_frames_total')).toEqual([
+      { labels: { peer: 'b' }, value: 3 },
     ])
-    expect(samples('paxos_peer_dropped_frames_total')).toEqual([
-      { labels: { peer: 'b' }, value: 2 },
-      { labels: { peer: 'c' }, value: 2 },
+    expect(samples('paxos_transport_refused_total')).toEqual([
+      { labels: { reason: 'identity' }, value: 3 },
     ])
-    expect(samples('paxos_refused_total')).toEqual([{ labels: { reason: 'identity' }, value: 3 }])
     expect(samples('kv_http_refused_total')).toEqual([{ labels: { code: 'forbidden' }, value: 6 }])
     expect(samples('kv_http_unsent_bytes')).toEqual([{ labels: {}, value: 20 }])
   })

@@ -25,12 +25,14 @@ async function single(): Promise<Started & { readonly url: string; readonly args
 describe('a server', () => {
   it('leaves with 0 on SIGTERM when those who wait have their answers, and remembers', async () => {
     const server = await single()
-    const client = connect({ nodes: [server.url] })
+    // Once it is gone, whoever asks it is told so at once.
+    const options = { nodes: [server.url], timeoutMs: 60_000, unreachableTimeoutMs: 1 }
+    const client = connect(options)
     await client.put('k', 'v')
-    const watch = await client.watch({ prefix: 'other', timeoutMs: 500 })
+    const watch = await client.watch({ prefix: 'other' })
     const acknowledged: string[] = []
     const writes = Array.from({ length: 20 }, async (_, index) => {
-      await client.put(`k${index}`, '', { timeoutMs: 3000 })
+      await client.put(`k${index}`, '')
       acknowledged.push(`k${index}`)
     })
     await Promise.race(writes)

@@ -4,12 +4,20 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { testAuthority } from '@paxos/testkit/certificates'
+import type { TestAuthority } from '@paxos/testkit/certificates'
 import { complaintsAbout } from '../src/certificates.ts'
 import { connect, UnavailableError } from '../src/client.ts'
 import type { Client } from '../src/client.ts'
 import { freePorts } from '../src/ports.ts'
 import { emptyDirectory, expectRefusal, run, start } from './processes.ts'
 import type { Started } from './processes.ts'
+
+/** How a server is told to read its files again, and how it says so. */
+const BY_SIGNAL = (server: Started): void => void server.child.kill('SIGHUP')
+const BY_ITSELF = (): void => undefined
+
+/** Starting several processes takes a while on a machine that is busy. */
+const TEST_TIMEOUT_MS = 120_000
 
 const TOKEN = 'the-token-of-this-test'
 const DAY_MS = 24 * 3_600_000
@@ -32,12 +40,12 @@ async function single(...more: string[]): Promise<Started & { readonly url: stri
 }
 
 /** Resolves when the log of the server has said that. */
-async function logged({ child }: Started, text: string): Promise<void> {
+async function logged({ child }: Started, text: RegExp): Promise<void> {
   await new Promise<void>((resolve) => {
     let seen = ''
     child.stderr?.on('data', (chunk: string) => {
       seen += chunk
-      if (seen.includes(text)) resolve()
+      if (text.test(seen)) resolve()
     })
   })
 }
@@ -54,7 +62,7 @@ async function serialOf(url: string, ca: string): Promise<string> {
   })
 }
 
-describe('https:', () => {
+describe('https:', { timeout: TEST_TIMEOUT_MS }, () => {
   it('a client that trusts the authority is served, watches too; one that does not says why', async () => {
     const directory = await emptyDirectory()
     const [ours, others] = [await testAuthority(), await testAuthority()]
@@ -100,9 +108,9 @@ describe('https:', () => {
       `--http-ca=${await secret(directory, 'ca', authority.ca)}`,
     )
     const asking = (tls: object): Client =>
-      connect({ nodes: [server.url], timeoutMs: 2000, tls: { ca: authority.ca, ...tls } })
+      connect({ nodes: [server.url], timeoutMs: 60_000, tls: { ca: authority.ca, ...tls } })
     expect(await asking(client).status()).toMatchObject({ id: 'a' })
-    await expect(asking({}).status()).rejects.toBeInstanceOf(UnavailableError)
+    await expect(asking({}).status({ timeoutMs: 1000 })).rejects.toBeInstanceOf(UnavailableError)
   })
 
   it('certificates and tokens are read again on SIGHUP; what cannot be used changes nothing', async () => {
@@ -120,14 +128,14 @@ describe('https:', () => {
     await status(TOKEN)
 
     await writeFile(cert, second.cert)
-    const refused = logged(server, 'cannot be used')
+    const refused = logged(server, /cannot be used.*clients.*SIGHUP/)
     server.child.kill('SIGHUP')
     await refused
     expect(await serialOf(server.url, authority.ca)).toBe(before)
 
     await writeFile(key, second.key)
     await writeFile(tokens, `new-${TOKEN}`)
-    const taken = logged(server, 'were read again')
+    const taken = logged(server, /were read again.*clients.*SIGHUP/)
     server.child.kill('SIGHUP')
     await taken
     expect(await serialOf(server.url, authority.ca)).not.toBe(before)
@@ -151,7 +159,48 @@ describe('https:', () => {
   })
 })
 
-describe('members', () => {
+interface Member extends Started {
+  /** Where it listens for the other. */
+  readonly member: string
+  /** Kills it, and starts it as it was started first. */
+  restart(): Promise<void>
+}
+
+/** Two nodes that need each other, and a client of those that run. */
+async function pair(
+  directory: string,
+  scheme: 'wss' | 'grpcs' | 'udp',
+  secretsOf: (id: string) => Promise<string[]>,
+): Promise<[a: Member, b: Member, clients: () => Client]> {
+  const ports = await freePorts(2, scheme === 'udp' ? 'udp' : 'tcp')
+  const places = new Map(['a', 'b'].map((id, at) => [id, `${scheme}://127.0.0.1:${ports[at]}`]))
+  const members = [...places].map(([id, address]) => `--member=${id}=${address}`)
+  const urls = new Map<string, string>()
+  const begin = async (id: string, secrets: readonly string[]): Promise<Started> => {
+    const durability = `--durability=file:${join(directory, id)}`
+    const args = [`--id=${id}`, ...members, durability, ...secrets]
+    const server = start('server', [...args, '--http=127.0.0.1:0', '--log=info'])
+    urls.set(id, /serves (http:\S+)/.exec(await server.printed(' talks on '))?.[1] ?? '')
+    return server
+  }
+  const member = async (id: string): Promise<Member> => {
+    const secrets = await secretsOf(id)
+    let server = await begin(id, secrets)
+    return {
+      ...server,
+      member: places.get(id) ?? '',
+      async restart() {
+        server.child.kill('SIGKILL')
+        await server.ended
+        server = await begin(id, secrets)
+      },
+    }
+  }
+  const [a, b] = await Promise.all([member('a'), member('b')])
+  return [a, b, () => connect({ nodes: [...urls.values()], timeoutMs: 60_000 })]
+}
+
+describe('members', { timeout: TEST_TIMEOUT_MS }, () => {
   it.each(['wss', 'grpcs', 'udp'] as const)(
     'on %s: with certificates or keys agree, in a cluster of a name',
     async (scheme) => {
@@ -182,8 +231,78 @@ describe('members', () => {
       const client = connect({ nodes: servers, timeoutMs: 60_000 })
       const revision = await client.put('k', 'v')
       expect(await client.get('k')).toEqual({ value: 'v', revision })
+      const { id, peers } = await client.status()
+      expect(Object.keys(peers)).toEqual(ids.filter((other) => other !== id))
+      expect(Object.values(peers).some(({ heardAgoMs }) => heardAgoMs !== null)).toBe(true)
     },
   )
+
+  it.each([
+    ['wss', 'on SIGHUP', BY_SIGNAL],
+    ['grpcs', 'when the files change', BY_ITSELF],
+  ] as const)(
+    'on %s: take new certificates and authorities %s, for the next connection; bad ones change nothing',
+    async (scheme, _, tell) => {
+      const directory = await emptyDirectory()
+      const [before, after] = [await testAuthority(), await testAuthority()]
+      const put = async (authority: TestAuthority, id: string): Promise<string[]> => {
+        const { cert, key } = await authority.issue({ commonName: id })
+        return [
+          `--tls-cert=${await secret(directory, `${id}.cert`, cert)}`,
+          `--tls-key=${await secret(directory, `${id}.key`, key)}`,
+          `--tls-ca=${await secret(directory, `${id}.ca`, authority.ca)}`,
+        ]
+      }
+      const [a, b, clients] = await pair(directory, scheme, (id) => put(before, id))
+      await clients().put('k', 'before')
+      const serial = await serialOf(a.member, before.ca)
+
+      const refused = logged(a, /cannot be used.*members/)
+      await secret(directory, 'a.cert', 'nothing')
+      tell(a)
+      await refused
+      expect(await serialOf(a.member, before.ca)).toBe(serial)
+
+      const taken = logged(a, /were read again.*members/)
+      await put(after, 'a')
+      tell(a)
+      await taken
+      expect(await serialOf(a.member, after.ca)).not.toBe(serial)
+      await clients().put('k', 'the connection from before goes on')
+      // From here on the other node believes the new authority alone.
+      await put(after, 'b')
+      await b.restart()
+      await clients().put('k', 'after')
+      expect(a.child.exitCode).toBeNull()
+    },
+  )
+
+  it('on udp: sign with new keys on SIGHUP, and a bad file changes nothing', async () => {
+    const directory = await emptyDirectory()
+    const [old, fresh] = ['5a'.repeat(32), 'a5'.repeat(32)]
+    const put = async (id: string, sign: string, accept: string): Promise<string[]> => [
+      `--peer-key=${await secret(directory, `${id}.sign`, sign)}`,
+      `--peer-key=${await secret(directory, `${id}.accept`, accept)}`,
+    ]
+    const [a, b, clients] = await pair(directory, 'udp', (id) => put(id, old, fresh))
+    await clients().put('k', 'before')
+
+    const refused = logged(a, /cannot be used.*members.*SIGHUP/)
+    await put('a', 'nothing', old)
+    BY_SIGNAL(a)
+    await refused
+    await clients().put('k', 'goes on')
+
+    const taken = logged(a, /were read again.*members.*SIGHUP/)
+    await put('a', fresh, old)
+    BY_SIGNAL(a)
+    await taken
+    // From here on the other node knows the new key alone.
+    await put('b', fresh, fresh)
+    await b.restart()
+    await clients().put('k', 'after')
+    expect(a.child.exitCode).toBeNull()
+  })
 
   it.each([
     ['wss: without certificates', 'wss', [], /--tls-cert and --tls-key/],

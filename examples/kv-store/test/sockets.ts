@@ -15,13 +15,19 @@ export interface Connection {
   readonly received: (is: (text: string) => boolean) => Promise<string>
 }
 
+export interface ConnectionOptions {
+  readonly reads?: boolean
+  /** An address of this machine: it has all that begin with 127. */
+  readonly localAddress?: string
+}
+
 /** A connection to the server at `url` that stands. It is cut when the test is over. */
 export async function connection(
   url: string,
-  { reads = true }: { readonly reads?: boolean } = {},
+  { reads = true, localAddress = '127.0.0.1' }: ConnectionOptions = {},
 ): Promise<Connection> {
   const { hostname, port } = new URL(url)
-  const socket = connect(Number(port), hostname)
+  const socket = connect({ port: Number(port), host: hostname, localAddress })
   onTestFinished(() => {
     socket.destroy()
   })

@@ -81,10 +81,11 @@ export class Solo implements KeyValueReplica {
       queued: 0,
       sessions: this.#sessions.size,
       lag: { b: null, c: 3 },
+      peers: { b: UNHEARD },
     }
   }
 
-  peers(): null {
+  figures(): null {
     return null
   }
 
@@ -109,6 +110,15 @@ export class Solo implements KeyValueReplica {
     this.#slot += 1
     return this.#store.apply(command, this.#slot)
   }
+}
+
+const UNHEARD: ReplicaStatus['peers'][string] = {
+  heardAgoMs: null,
+  sent: 3,
+  received: 0,
+  dropped: 0,
+  connected: false,
+  problem: { reason: 'refused', message: 'Whoever is there refuses the connection.' },
 }
 
 /** A wait that ends only with the caller's patience. */

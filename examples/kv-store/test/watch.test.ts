@@ -144,12 +144,12 @@ describe('a watch over HTTP', () => {
       if (!turns.isOver) setImmediate(count)
     }
     setImmediate(count)
+    const began = turns.rounds
     const readers = await Promise.all([1, 2, 3].map(() => watch(url, '?after=0')))
     const whole = async (reader: Reader): Promise<number> => {
       for (let told = await reader.next(); told?.[1] !== '4000'; told = await reader.next());
       return turns.rounds
     }
-    const began = turns.rounds
     const ended = await Promise.all(readers.map(whole))
     turns.isOver = true
     // 2,000,000 characters each, in slices of 16 Ki: every slice has rounds of its own.
