@@ -27,8 +27,7 @@ describe('the incarnation of a disk', () => {
   it('comes of the source that a test injects, so that the test repeats itself', async () => {
     const disks = [1, 1, 2].map((seed) => ({ seed, disk: memoryDisk() }))
     for (const { seed, disk } of disks) {
-      const cluster = replicaCluster('a')
-      const node = await cluster.open('a', {
+      const node = await replicaCluster('a').open('a', {
         durability: memory({ disk }),
         randomBytes: (length) => new Uint8Array(length).fill(seed),
       })
