@@ -29,6 +29,7 @@ import { Machine } from './machine.ts'
 import { decodeState, encodeState, STATE_OVERHEAD_BYTES } from './replica-snapshot.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
 import { decodeStored, encodeStored } from './stored-result.ts'
+import { asError } from './words.ts'
 
 /** What came of one slot, for who may wait for it. */
 export type Applied<Result> =
@@ -208,7 +209,7 @@ export class Applier<Command, Result, Query, Answer> {
       return { through, bytes }
     } catch (cause) {
       this.#failures = Math.min(this.#failures + 1, MAX_SNAPSHOT_BACKOFFS)
-      return { through, error: cause instanceof Error ? cause : new Error(String(cause)) }
+      return { through, error: asError(cause) }
     }
   }
 

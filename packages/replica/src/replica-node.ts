@@ -42,6 +42,7 @@ import type { ReplicaSettings } from './replica-settings.ts'
 import { isState } from './replica-snapshot.ts'
 import { Space } from './space.ts'
 import { Watch } from './watch.ts'
+import { asError } from './words.ts'
 
 /** Opens everything and starts. When it rejects, nothing is left open. */
 export async function openReplicaNode<Command, Result, Query, Answer>(
@@ -214,7 +215,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         try {
           outcome.resolve(this.#applier.query(query))
         } catch (error) {
-          outcome.reject(error instanceof Error ? error : new Error(String(error)))
+          outcome.reject(asError(error))
         }
       },
     })
