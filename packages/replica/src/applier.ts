@@ -88,8 +88,8 @@ export class Applier<Command, Result, Query, Answer> {
   #failures = 0
 
   /**
-   * Restores the state of `snapshot`. Throws DecodeError when it is of another form, and
-   * InvalidArgumentError for a state machine whose snapshot is no bytes.
+   * Restores the state of `snapshot`. Throws DecodeError when it is of another form, and what the
+   * state machine throws: also where it has no snapshot of the state with which it begins.
    */
   constructor(
     settings: ReplicaSettings<Command, Result, Query, Answer>,
@@ -235,12 +235,14 @@ export class Applier<Command, Result, Query, Answer> {
     return { result: this.#resultOf(found.result, null) }
   }
 
-  /** A state before any command: what fails in the first ones is undone from here. */
+  /**
+   * A state before any command: what fails in the first ones is undone from here. Without it the
+   * first that fails would stop every node.
+   */
   #begin(): void {
     const taken = this.takeSnapshot()
-    if (!('error' in taken)) return
-    // What is no bytes never will be. What is only too large is told when a snapshot is wanted.
-    if (taken.error instanceof InvalidArgumentError) throw taken.error
+    // What is only too large is told when a snapshot is wanted.
+    if ('error' in taken && !(taken.error instanceof StateTooLargeError)) throw taken.error
   }
 
   #encoded(): Uint8Array {

@@ -316,6 +316,16 @@ describe('a command that the state machine cannot apply', () => {
     await closeAll()
   })
 
+  it('and that could never be undone is not waited for: without a first snapshot no node starts', async () => {
+    class Unfinished extends Words {
+      override snapshot(): Uint8Array {
+        throw new Error('Not written yet')
+      }
+    }
+    const opening = worded(['a'], {}, { stateMachine: new Unfinished() })
+    await expect(opening).rejects.toThrow('Not written yet')
+  })
+
   it('and that cannot be undone stops the node: its state is not known', async () => {
     class Torn extends Words {
       override restore(): void {

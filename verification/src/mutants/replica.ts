@@ -213,6 +213,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_FAILURES,
   },
   {
+    name: 'replica: a node starts from which nothing could be undone',
+    file: `${REPLICA}/applier.ts`,
+    from: "if ('error' in taken && !(taken.error instanceof StateTooLargeError)) throw taken.error",
+    to: "if ('error' in taken && taken.error instanceof InvalidArgumentError) throw taken.error",
+    caughtBy: BY_FAILURES,
+  },
+  {
     name: 'replica: a promise is taken for a result',
     file: `${REPLICA}/machine.ts`,
     from: 'if (!isThenable(value)) return value',
