@@ -21,6 +21,12 @@ export function requireFunction(name: string, value: unknown): void {
   throw new InvalidArgumentError(`${name} is ${kindOf(value)}. Give a function.`)
 }
 
+/** Throws InvalidArgumentError unless `value` is true or false: 'no' would count as yes. */
+export function requireBoolean(name: string, value: unknown): void {
+  if (typeof value === 'boolean') return
+  throw new InvalidArgumentError(`${name} is ${kindOf(value)}. Give true or false.`)
+}
+
 /** Throws InvalidArgumentError unless `value` is a number above 0 and at most `max`. */
 export function requirePositive(name: string, value: unknown, max = Number.MAX_VALUE): void {
   if (typeof value === 'number' && value > 0 && value <= max) return

@@ -18,7 +18,7 @@ import {
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
 import type { Applied } from './applier.ts'
-import { requireText, requireWait } from './arguments.ts'
+import { requireBoolean, requireText, requireWait } from './arguments.ts'
 import type { Ticket } from './client-session.ts'
 import { encodeReadably } from './codec.ts'
 import { ClosedError, CommandRefusedError, OverloadedError } from './errors.ts'
@@ -167,6 +167,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     requireWait('propose', options, ['session', 'evenIfFull'])
     this.#requireRunning()
     const { session, evenIfFull = false, ...wait } = options
+    requireBoolean('evenIfFull', evenIfFull)
     const { commandCodec, clock, metrics } = this.#settings
     const bytes = encodeReadably(commandCodec, command)
     requireFits(bytes)
