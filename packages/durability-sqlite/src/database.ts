@@ -148,14 +148,17 @@ async function readHeader(fs: FileSystem, path: string) {
   }
 }
 
-/** A mark beyond generation 0, or a log, says that there was a database. */
+/**
+ * A mark beyond generation 0, or a log, says that there was a database. So does an empty mark: one
+ * gets its name when it is whole, and a copy for which the disk was too small leaves such files.
+ */
 async function requireNothingLost(
   fs: FileSystem,
   path: string,
   markIsThere: boolean,
 ): Promise<void> {
   if (await hasContent(fs, `${path}-wal`)) throw damaged(path, 'only its log is left')
-  if (!markIsThere) return
+  if (!markIsThere && (await fs.size(`${path}-mark`)) === null) return
   const mark = await openMark(await fs.open(`${path}-mark`, 'existing'), path)
   await mark.close()
   if (mark.leastGeneration > 0) throw damaged(path, 'only its mark is left')

@@ -339,6 +339,14 @@ describe('the marks', () => {
     }
   })
 
+  it('of its length, and of that of the database, is no fresh start', async () => {
+    const names = [...(await saved('closed')).keys()]
+    const directory = lay(new Map(names.map((name) => [name, bytes('')])))
+    const before = fingerprint(directory)
+    await expect(open(directory).open()).rejects.toThrow(CorruptionError)
+    expect(fingerprint(directory)).toEqual(before)
+  })
+
   it('of a later format is no damage: the error says which release opens it', async () => {
     const files = await saved('closed')
     const laterDatabase = changed(files, NAME, (content) => {

@@ -29,6 +29,7 @@ import { Machine } from './machine.ts'
 import { decodeState, encodeState, STATE_OVERHEAD_BYTES } from './replica-snapshot.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
 import { decodeStored, encodeStored } from './stored-result.ts'
+import { asError } from './words.ts'
 
 /** What came of one slot, for who may wait for it. */
 export type Applied<Result> =
@@ -87,8 +88,8 @@ export class Applier<Command, Result, Query, Answer> {
   #failures = 0
 
   /**
-   * Restores the state of `snapshot`. Throws DecodeError when it is of another form, and
-   * InvalidArgumentError for a state machine whose snapshot is no bytes.
+   * Restores the state of `snapshot`. Throws DecodeError when it is of another form, and what the
+   * state machine throws: also where it has no snapshot of the state with which it begins.
    */
   constructor(
     settings: ReplicaSettings<Command, Result, Query, Answer>,
@@ -208,7 +209,7 @@ export class Applier<Command, Result, Query, Answer> {
       return { through, bytes }
     } catch (cause) {
       this.#failures = Math.min(this.#failures + 1, MAX_SNAPSHOT_BACKOFFS)
-      return { through, error: cause instanceof Error ? cause : new Error(String(cause)) }
+      return { through, error: asError(cause) }
     }
   }
 
@@ -234,12 +235,14 @@ export class Applier<Command, Result, Query, Answer> {
     return { result: this.#resultOf(found.result, null) }
   }
 
-  /** A state before any command: what fails in the first ones is undone from here. */
+  /**
+   * A state before any command: what fails in the first ones is undone from here. Without it the
+   * first that fails would stop every node.
+   */
   #begin(): void {
     const taken = this.takeSnapshot()
-    if (!('error' in taken)) return
-    // What is no bytes never will be. What is only too large is told when a snapshot is wanted.
-    if (taken.error instanceof InvalidArgumentError) throw taken.error
+    // What is only too large is told when a snapshot is wanted.
+    if ('error' in taken && !(taken.error instanceof StateTooLargeError)) throw taken.error
   }
 
   #encoded(): Uint8Array {

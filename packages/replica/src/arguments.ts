@@ -8,6 +8,12 @@ import { MAX_TIMEOUT_MS } from './limits.ts'
 /** What everything that waits takes. */
 const WAIT_OPTIONS = ['signal', 'timeoutMs'] as const
 
+/** Throws InvalidArgumentError unless `value` is true or false: 'no' would count as yes. */
+export function requireBoolean(name: string, value: unknown): void {
+  if (typeof value === 'boolean') return
+  throw new InvalidArgumentError(`${name} is ${kindOf(value)}. Give true or false.`)
+}
+
 /** Throws InvalidArgumentError unless `value` is a number above 0 and at most `max`. */
 export function requirePositive(name: string, value: unknown, max = Number.MAX_VALUE): void {
   if (typeof value === 'number' && value > 0 && value <= max) return

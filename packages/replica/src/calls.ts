@@ -2,7 +2,7 @@
  * What callers wait for: commands, sessions and queries, from what was given to the answer. Must never
  * begin one on a node that is over, nor hold more than the limits allow.
  */
-import { requireWait } from './arguments.ts'
+import { requireBoolean, requireWait } from './arguments.ts'
 import { requireConsistency, requireFits, ticketOf } from './call-arguments.ts'
 import type { ProposeOptions, QueryOptions } from './call-arguments.ts'
 import type { Clock } from './clock.ts'
@@ -16,6 +16,7 @@ import type { Proposals } from './proposals.ts'
 import type { Reads } from './reads.ts'
 import type { Space } from './space.ts'
 import type { Metrics } from './telemetry.ts'
+import { asError } from './words.ts'
 
 export interface CallsOptions<Command, Result, Query, Answer> {
   readonly commandCodec: Codec<Command>
@@ -43,6 +44,7 @@ export class Calls<Command, Result, Query, Answer> {
     const { commandCodec, clock, metrics, proposals, space, requireRunning } = this.#options
     requireRunning()
     const { session, evenIfFull = false, ...wait } = options
+    requireBoolean('evenIfFull', evenIfFull)
     const bytes = encodeReadably(commandCodec, command)
     requireFits(bytes)
     if (!evenIfFull) space.check(bytes.byteLength + proposals.bytes)
@@ -91,7 +93,7 @@ export class Calls<Command, Result, Query, Answer> {
         try {
           outcome.resolve(give(query))
         } catch (error) {
-          outcome.reject(error instanceof Error ? error : new Error(String(error)))
+          outcome.reject(asError(error))
         }
       },
     })

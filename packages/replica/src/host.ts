@@ -16,6 +16,7 @@ import { MAX_TIMEOUT_MS, MEMBERS_ANSWER_INTERVAL_MS } from './limits.ts'
 import { membersDigest } from './members-digest.ts'
 import { PeerBook } from './peer-book.ts'
 import type { PeerStatus } from './peer-book.ts'
+import { orNull, wordsOf } from './words.ts'
 
 /** Everything that a frame may carry. */
 type AnyMessage = Envelope['message']
@@ -362,6 +363,6 @@ function decodeOrNull(frame: Uint8Array): ReturnType<typeof decode> | null {
 }
 
 function describe(cause: unknown): string {
-  if (cause instanceof PaxosError) return cause.message
-  return `${cause instanceof Error ? cause.message : String(cause)}.`
+  if (orNull(() => cause instanceof PaxosError) === true) return wordsOf(cause)
+  return `${wordsOf(cause)}.`
 }

@@ -11,8 +11,9 @@ import { CHECKPOINT_AFTER_COMMANDS, MAX_MESSAGE_CHARACTERS, MAX_RESULT_BYTES } f
 import type { ReplicaSettings } from './replica-settings.ts'
 import { decodeStored, encodeStored, errorOf } from './stored-result.ts'
 import type { StoredResult } from './stored-result.ts'
+import { orNull, wordsOf } from './words.ts'
 
-/** A command whose outcome the state holds. */
+/** A command that was applied, or refused by the state machine: the state follows from all of them. */
 interface AppliedCommand {
   readonly slot: Slot
   /** As the log holds it. */
@@ -57,7 +58,11 @@ export class Machine<Command, Result, Query, Answer> {
       return { stored: encodeStored({ type: 'result', bytes: made.value }), error: null }
     }
     const { thrown } = made
-    if (isRefusal(thrown)) return outcome({ type: 'refused', message: wordsOf(thrown) }, thrown)
+    if (isRefusal(thrown)) {
+      // It should have changed nothing. If it has, then every state that follows from here holds that.
+      this.#since.push({ slot, value })
+      return outcome({ type: 'refused', message: shortened(thrown) }, thrown)
+    }
     this.#undo(slot, thrown)
     return failed('The state machine could not apply the command', thrown)
   }
@@ -101,7 +106,7 @@ export class Machine<Command, Result, Query, Answer> {
   /** Replaces the state by that of `bytes`, which nobody changes. */
   restore(bytes: Uint8Array): void {
     // Its own copy, for it may keep and change it.
-    atOnce('restore', this.#settings.stateMachine.restore(bytes.slice()))
+    atOnce('restore', this.#settings.stateMachine.restore(new Uint8Array(bytes)))
     this.rebase(bytes)
   }
 
@@ -136,13 +141,13 @@ export class Machine<Command, Result, Query, Answer> {
       this.restore(base)
       for (const { slot: earlier, value } of since) {
         const command = this.#settings.commandCodec.decode(this.#commandIn(value))
-        atOnce('apply', this.#settings.stateMachine.apply(command, earlier))
+        this.#applyAgain(command, earlier)
       }
     })
     if ('thrown' in undone) {
       throw new InvariantError(
         `A command failed in slot ${slot}, and could not be undone: ` +
-          `${sentence(wordsOf(undone.thrown))} ` +
+          `${sentence(shortened(undone.thrown))} ` +
           'Correct the state machine: the same commands must lead to the same state each time.',
         { cause: undone.thrown },
       )
@@ -151,10 +156,20 @@ export class Machine<Command, Result, Query, Answer> {
     if (since.length >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()
   }
 
+  /** As it was applied before: what was refused then is refused again. */
+  #applyAgain(command: Command, slot: Slot): void {
+    try {
+      atOnce('apply', this.#settings.stateMachine.apply(command, slot))
+    } catch (thrown) {
+      if (!isRefusal(thrown)) throw thrown
+    }
+  }
+
   /** The next failure need not apply all that again. Without a snapshot it has to. */
   #checkpoint(): void {
     const taken = attempt(() => this.snapshot())
-    if ('value' in taken) this.rebase(taken.value)
+    // Its own copy: what was returned may be the state itself.
+    if ('value' in taken) this.rebase(new Uint8Array(taken.value))
   }
 }
 
@@ -163,8 +178,9 @@ function atOnce(method: string, value: unknown): unknown {
   if (!isThenable(value)) return value
   Promise.resolve(value).catch(() => undefined)
   throw new InvalidArgumentError(
-    `${method}() returned a promise: a state machine answers at once. Take "async" away from it; ` +
-      'do what takes time before the command is proposed, or after its result is known.',
+    `${method}() returned a promise: a state machine answers at once. Take "async" away from it, ` +
+      'and do what takes time before the command is proposed or after its result is known. What it ' +
+      'changes later is not undone: then start the nodes again.',
   )
 }
 
@@ -188,20 +204,25 @@ function attempt<T>(give: () => T): { readonly value: T } | { readonly thrown: u
  * what must be true was not. By their words, for the platforms have no class for them.
  */
 function isOfThisNode(thrown: unknown): boolean {
-  if (thrown instanceof InvariantError) return true
-  if (!(thrown instanceof Error)) return false
-  const isLimit = thrown instanceof RangeError || thrown.name === 'InternalError'
-  return isLimit && /call stack|recursion|out of memory|allocation failed/i.test(thrown.message)
+  const found = orNull(() => {
+    if (thrown instanceof InvariantError) return true
+    if (!(thrown instanceof Error)) return false
+    const isLimit = thrown instanceof RangeError || thrown.name === 'InternalError'
+    return isLimit && /call stack|recursion|out of memory|allocation failed/i.test(thrown.message)
+  })
+  // What throws when it is looked at is none of the platform's.
+  return found ?? false
 }
 
 /** By the code, for a bundle may hold the class twice. */
 function isRefusal(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_PAXOS_COMMAND_REFUSED'
+  const code = orNull(() => (thrown instanceof Error && 'code' in thrown ? thrown.code : null))
+  return code === 'ERR_PAXOS_COMMAND_REFUSED'
 }
 
 function failed(what: string, thrown: unknown): Execution {
   const message =
-    `${what}, which was therefore not applied on any node: ${sentence(wordsOf(thrown))} ` +
+    `${what}, which was therefore not applied on any node: ${sentence(shortened(thrown))} ` +
     'Correct the command, or what could not handle it, and propose it as another one.'
   return outcome({ type: 'failed', message }, thrown)
 }
@@ -221,9 +242,8 @@ function sentence(words: string): string {
 }
 
 /** What was thrown, in words, which are all that is kept of it. */
-function wordsOf(thrown: unknown): string {
-  const words = attempt(() => (thrown instanceof Error ? thrown.message : String(thrown)))
-  const text = 'value' in words && words.value !== '' ? words.value : 'an error without words'
+function shortened(thrown: unknown): string {
+  const text = wordsOf(thrown)
   if (text.length <= MAX_MESSAGE_CHARACTERS) return text
   return `${text.slice(0, MAX_MESSAGE_CHARACTERS)}…`
 }

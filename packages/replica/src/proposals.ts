@@ -16,6 +16,7 @@ import {
   MAX_WAITING_BYTES,
 } from './limits.ts'
 import type { Outcome } from './outcome.ts'
+import { asError } from './words.ts'
 
 /** A command that waits for its turn. */
 interface Call<R> {
@@ -345,7 +346,7 @@ function settle<R>(outcome: Outcome<R>, result: () => R): void {
   try {
     outcome.resolve(result())
   } catch (error) {
-    outcome.reject(error instanceof Error ? error : new Error(String(error)))
+    outcome.reject(asError(error))
   }
 }
 

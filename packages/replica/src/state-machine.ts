@@ -24,7 +24,8 @@ export interface StateMachine<Command, Result, Query = never, Answer = never> {
   apply(command: Command, slot: Slot): AtOnce<Result>
   /**
    * The whole state, from which \`restore\` makes it again. Equal states give equal bytes. Also called
-   * before the first command. While it throws, the log is kept instead, up to a bound.
+   * before the first command: when it throws then, the node does not start, for nothing could be
+   * undone. When it throws later, the log is kept instead, up to a bound.
    */
   snapshot(): Uint8Array
   /** Replaces the state by that of a snapshot. The bytes are the state machine's from here on. */

@@ -189,6 +189,7 @@ describe('a call of a node, from plain JavaScript', () => {
     ['propose', { timeoutMs: '5' }, /^timeoutMs is a string\. /],
     ['propose', { timeoutMs: 2 ** 31 }, /^timeoutMs is 2147483648\. Give .* at most 2147483647\.$/],
     ['propose', { signal: new AbortController() }, /^signal is a AbortController and no /],
+    ['propose', { evenIfFull: 'no' }, /^evenIfFull is a string\. Give true or false\.$/],
     ['propose', { session: '5' }, /^The options of session are a string\. /],
     ['propose', { session: { id: 5, sequence: 1 } }, /^The id of a session is a number\. /],
     ['propose', { session: { id: '5', number: 1 } }, /^Unknown option 'number' of session\. /],

@@ -128,7 +128,29 @@ describe('a command that the state machine cannot apply', () => {
         throw new Error('never')
       },
     }),
+    'an error whose message is no text': throws(
+      Object.assign(new Error('x'), { message: { no: 1 } }),
+    ),
+    'an error that has lost its message': throws(
+      Object.assign(new Error('x'), { message: undefined }),
+    ),
+    'an error that throws when it is looked at': throws(
+      Object.defineProperties(new Error('x'), {
+        name: { get: throws(new Error('never')) },
+        message: { get: throws(new Error('never')) },
+        code: { get: throws(new Error('never')) },
+      }),
+    ),
+    'what throws whatever is asked of it': throws(
+      new Proxy(new Error('x'), { getPrototypeOf: throws(1), get: throws(2), has: throws(3) }),
+    ),
+    'half a character': throws(new Error(`\ud83d${'x'.repeat(5000)}`)),
     'a promise': () => Promise.resolve(1),
+    'what throws when it is asked whether it is a promise': () => ({
+      get then() {
+        throw new Error('never')
+      },
+    }),
     'a promise that fails': () => Promise.reject(new Error('later')),
     'a result that JSON has no word for': () => new Map([[1, 2]]),
     'a result that is too large': () => 'x'.repeat(2 << 20),
@@ -218,6 +240,47 @@ describe('a command that the state machine cannot apply', () => {
     await closeAll()
   })
 
+  it('and refuses it after it has changed something leaves the same state on every node', () => {
+    const [wanted, found] = [10_000, 3].map((snapshotEveryEntries) => {
+      const machine = new Words({
+        'no, but': throws(new CommandRefusedError('Too late.')),
+        bad: throws(new Error('bad')),
+      })
+      const { say, takeSnapshot } = applying(machine)
+      for (let count = 0; count < 20; count += 1) {
+        say('good')
+        say('no, but')
+        if (count % snapshotEveryEntries === 0) takeSnapshot()
+        say('bad')
+      }
+      return machine.words
+    })
+    expect(found).toEqual(wanted)
+    expect(found).toHaveLength(40)
+  })
+
+  it('is undone from bytes of its own, whatever the state machine does with those that it gave', () => {
+    let state: Uint8Array = Buffer.alloc(2)
+    const machine = {
+      apply(word: string) {
+        state[0] = (state[0] ?? 0) + 1
+        if (word === 'bad') throw new Error('bad')
+        return state[0]
+      },
+      snapshot: () => state,
+      restore(bytes: Uint8Array) {
+        state = bytes
+      },
+    }
+    const { say } = applying(machine)
+    for (let count = 0; count < CHECKPOINT_AFTER_COMMANDS; count += 1) say('good')
+    for (let count = 1; count <= 3; count += 1) {
+      say('bad')
+      say('good')
+      expect(state[0]).toBe(CHECKPOINT_AFTER_COMMANDS + count)
+    }
+  })
+
   it('is undone in the time of a restore, however long the log has become', () => {
     const applied = { count: 0 }
     const machine = new Words({ bad: throws(new Error('bad')) })
@@ -251,6 +314,16 @@ describe('a command that the state machine cannot apply', () => {
     await cluster.clock.advance(10_000)
     expect(cluster.clock.pending).toBe(0)
     await closeAll()
+  })
+
+  it('and that could never be undone is not waited for: without a first snapshot no node starts', async () => {
+    class Unfinished extends Words {
+      override snapshot(): Uint8Array {
+        throw new Error('Not written yet')
+      }
+    }
+    const opening = worded(['a'], {}, { stateMachine: new Unfinished() })
+    await expect(opening).rejects.toThrow('Not written yet')
   })
 
   it('and that cannot be undone stops the node: its state is not known', async () => {
@@ -521,5 +594,6 @@ function applying(machine: Pick<Words, 'apply' | 'snapshot' | 'restore'>) {
     return applied.error?.message ?? 'fine'
   }
   const say = (word: string) => sayBytes(new TextEncoder().encode(JSON.stringify(word)))
-  return { say, sayBytes, put, session }
+  const takeSnapshot = () => applier.takeSnapshot()
+  return { say, sayBytes, put, session, takeSnapshot }
 }

@@ -212,6 +212,13 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     isSlow: true,
   },
   {
+    name: 'durability-sqlite: what a copy to a full disk left is opened as new',
+    file: `${SQLITE}/database.ts`,
+    from: 'if (!markIsThere && (await fs.size(`${path}-mark`)) === null) return',
+    to: 'if (!markIsThere) return',
+    caughtBy: [{ type: 'tests', file: 'damage.test.ts' }],
+  },
+  {
     name: 'durability-sqlite: the mark is not synced',
     file: `${SQLITE}/mark.ts`,
     from: '      await file.sync()\n',

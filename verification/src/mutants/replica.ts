@@ -191,6 +191,35 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_FAILURES,
   },
   {
+    name: 'replica: what a refused command has changed is lost when a later one is undone',
+    file: `${REPLICA}/machine.ts`,
+    from: `      this.#since.push({ slot, value })
+      return outcome(`,
+    to: `      return outcome(`,
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: a failure is undone from bytes that the state machine still writes to',
+    file: `${REPLICA}/machine.ts`,
+    from: 'this.rebase(new Uint8Array(taken.value))',
+    to: 'this.rebase(taken.value)',
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: an error that cannot be looked at stops every node',
+    file: `${REPLICA}/words.ts`,
+    from: '  } catch {\n    return null\n',
+    to: '  } catch (error) {\n    throw error\n',
+    caughtBy: BY_FAILURES,
+  },
+  {
+    name: 'replica: a node starts from which nothing could be undone',
+    file: `${REPLICA}/applier.ts`,
+    from: "if ('error' in taken && !(taken.error instanceof StateTooLargeError)) throw taken.error",
+    to: "if ('error' in taken && taken.error instanceof InvalidArgumentError) throw taken.error",
+    caughtBy: BY_FAILURES,
+  },
+  {
     name: 'replica: a promise is taken for a result',
     file: `${REPLICA}/machine.ts`,
     from: 'if (!isThenable(value)) return value',
