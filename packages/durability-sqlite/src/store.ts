@@ -57,13 +57,23 @@ export class Store {
     const { connection, mark, state } = this.#database
     try {
       // Before, so as not to write where another may; and after, so that nobody hears of it in vain.
-      await this.#place.requireHeld()
+      await this.#requireHeld()
       await commitGroup(connection, state, group)
       await mark.write(state.generation)
-      await this.#place.requireHeld()
+      await this.#requireHeld()
     } catch (error) {
       const cause = await withRealCause(error, () => this.#fs.tryToWrite(`${this.#path}-probe`))
       throw asPaxosError(cause, 'save', this.#path)
+    }
+  }
+
+  async #requireHeld(): Promise<void> {
+    try {
+      await this.#place.requireHeld()
+    } catch (error) {
+      // A thread that died has taken its log along: then that is the reason, and this says it.
+      await this.#database.connection.run([])
+      throw error
     }
   }
 }

@@ -177,12 +177,12 @@ describe('a thread that dies', () => {
     const adapter = sqlite(path, { driver: ANY_DRIVER })
     await adapter.open()
     await adapter.save(promise(1))
-    const saving = adapter.save(promise(2))
-    await started.at(-1)?.terminate()
-    await expect(saving).rejects.toMatchObject({
+    const saving = expect(adapter.save(promise(2))).rejects.toMatchObject({
       code: 'ERR_PAXOS_DURABILITY_FAILED',
       cause: { message: expect.stringMatching(/^The thread of SQLite ended/) },
     })
+    await started.at(-1)?.terminate()
+    await saving
     await expect(adapter.save(promise(3))).rejects.toMatchObject({
       code: 'ERR_PAXOS_DURABILITY_POISONED',
     })
