@@ -117,8 +117,8 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
   {
     name: 'transport-udp: what was recorded before its sender restarted is delivered again',
     file: `${UDP}/cookies.ts`,
-    from: 'if (stamp.epoch > epoch) {',
-    to: 'if (stamp.epoch !== epoch) {',
+    from: "if (stamp.epoch < epoch) return 'replayed'",
+    to: "if (stamp.epoch < 0) return 'replayed'",
     caughtBy: [{ type: 'tests', file: 'cookies.test.ts' }],
   },
   {
