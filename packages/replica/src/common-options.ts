@@ -72,7 +72,7 @@ export function commonSettingsOf(options: CommonOptions): CommonSettings {
     'durability',
     durability,
     ['open', 'save', 'close'],
-    "an adapter, such as file('./data/a') or await openDurability('file:./data/a')",
+    "an adapter, such as file('./a') or await openDurability('file:./a')",
   )
   requireMethods('clock', clock, ['nowMs', 'schedule'], 'an object with both')
   requireFunction('random', random)
