@@ -4,7 +4,7 @@ import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
 import * as fc from 'fast-check'
 import { extent } from '@paxos/testkit/fuzz'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { encodeHello } from '../src/hello.ts'
 import { IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from '../src/limits.ts'
@@ -15,6 +15,7 @@ import {
   plain,
   portOf,
   retainedBytes,
+  stopTime,
   visit,
   visitAs,
 } from './nodes.ts'
@@ -83,13 +84,15 @@ describe('a plain HTTP request', () => {
 })
 
 describe('who does not say who it is', () => {
+  // However long the others take here: nobody's time runs out by itself.
+  beforeEach(stopTime)
+
   it.each([
     ['after connecting', ''],
     ['in the middle of its request', UPGRADE.slice(0, 40)],
     ['after the upgrade', UPGRADE],
     ['in the middle of its hello', `${UPGRADE}\x82\x8c\0\0\0\0PxWS`],
   ])('%s is closed in time', async (_, bytes) => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const b = await openNode('b', { a: DESERTED })
     const socket = await plain(b.transport.address)
     socket.write(bytes, 'latin1')
