@@ -45,6 +45,11 @@ const PARTS: readonly Part[] = [
     name: 'simulator, leaders in doubt',
     command: here('simulate', '--profile', 'leaders', '--seeds', String(seeds)),
   },
+  {
+    name: 'simulator, congested',
+    command: here('simulate', '--profile', 'congested', '--seeds', String(seeds)),
+  },
+  { name: 'grid', command: here('grid') },
   { name: 'explorer', command: here('explore', '--size', 'full', '--seconds', '180') },
   { name: 'core', command: tests('packages/core'), environment: LONG },
   { name: 'replica', command: tests('packages/replica'), environment: LONG },
