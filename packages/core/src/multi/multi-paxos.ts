@@ -70,11 +70,11 @@ export class MultiPaxos {
   }
 
   /**
-   * Who is given what forward() takes, and asked for reads: the leader, or what relayBy() named.
-   * `null` when this node leads or tries to, and when it knows nobody.
+   * Who is given what forward() takes, and asked for reads: the leader, and whom relayBy() named.
+   * Empty when this node leads or tries to, and when it knows nobody.
    */
-  get forwardsTo(): NodeId | null {
-    return this.#node.way
+  get forwardsTo(): readonly NodeId[] {
+    return this.#node.ways
   }
 
   /**
@@ -157,9 +157,9 @@ export class MultiPaxos {
   }
 
   /**
-   * Until the leader changes, forward() and read() go by way of `node`, which passes on to its own
-   * leader what comes from this one: for a node that does not reach the leader, or does not hear who
-   * leads. `null`: directly again. Throws InvalidArgumentError unless `node` is another acceptor.
+   * Until the leader changes, forward() and read() go by way of `node` too, which passes on to its own
+   * leader what comes from this one: for a node that may not reach the leader, or does not hear who
+   * leads. `null`: directly alone. Throws InvalidArgumentError unless `node` is another acceptor.
    */
   relayBy(node: NodeId | null): LogEffects {
     if (node !== null) checkRelay(node, this.#settings)

@@ -35,7 +35,7 @@ export class LogNode {
   readonly #provider: Provider
   readonly #requests: ReadRequests
   #leaderId: NodeId | null = null
-  /** Who passes on what this node has for the leader, since it does not get there directly. */
+  /** Who passes on what this node has for the leader, which may not get there directly. */
   #relay: NodeId | null = null
   /** Whose commands this node has passed on to the leader that it follows. */
   readonly #relayedFor = new Set<NodeId>()
@@ -66,10 +66,11 @@ export class LogNode {
     return this.#leaderId
   }
 
-  /** Who is given what this node has for the leader; `null` when it leads, or knows nobody. */
-  get way(): NodeId | null {
-    if (this.leader.phase !== 'idle') return null
-    return this.#relay ?? this.#leaderId
+  /** Who is given what this node has for the leader; nobody when it leads, or knows nobody. */
+  get ways(): readonly NodeId[] {
+    if (this.leader.phase !== 'idle') return []
+    const [leader, relay] = [this.#leaderId, this.#relay]
+    return [leader, relay === leader ? null : relay].filter((node) => node !== null)
   }
 
   /** The host was told everything through this slot. */
@@ -138,19 +139,18 @@ export class LogNode {
     this.leader.stepDown(step)
   }
 
-  /** From now on, until the leader changes, `relay` is given what this node has for the leader. */
+  /** From now on, until the leader changes, `relay` is given too what this node has for the leader. */
   relayBy(relay: NodeId | null): void {
     this.#relay = relay
   }
 
   forward(step: LogStep, values: readonly Uint8Array[]): void {
-    const { way } = this
-    if (way !== null) step.send(way, { type: 'forward', values })
+    for (const way of this.ways) step.send(way, { type: 'forward', values })
   }
 
   read(step: LogStep, id: number): void {
     if (this.leader.read(step, id)) return
-    if (this.way === null) step.tell({ type: 'read-failed', id })
+    if (this.ways.length === 0) step.tell({ type: 'read-failed', id })
     else this.#requests.add(step, id)
   }
 
@@ -224,6 +224,8 @@ export class LogNode {
 
   /** Whether `from` is asked for read slots, and this one is in its reach. */
   #mayKnow(from: NodeId, slot: Slot): boolean {
+    // A relay that knows nobody says nothing about a leader that this node knows.
+    if (slot === 0 && from !== this.#leaderId && this.#leaderId !== null) return false
     const known = Math.max(this.#catchUp.knownTo(from), this.acceptor.chosenThrough)
     return this.#isAsked(from) && slot <= known + MAX_SLOTS_AHEAD
   }
@@ -412,9 +414,8 @@ export class LogNode {
   /** What this node wants of others while it does not lead: entries, and slots to read at. */
   #askOthers(step: LogStep): void {
     const { chosenThrough } = this.acceptor
-    const { way } = this
     this.#catchUp.ask(step, { chosenThrough, leader: this.#leaderId, nowMs: this.nowMs })
-    if (way !== null) this.#requests.ask(step, way, this.nowMs)
+    if (this.ways.length > 0) this.#requests.ask(step, this.ways, this.nowMs)
     if (!this.#leadsAfterCatchUp || this.#catchUp.isAsking) return
     if (this.leader.phase !== 'idle') return
     if (this.#campaigns) this.#beginCampaign(step)

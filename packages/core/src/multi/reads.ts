@@ -143,7 +143,7 @@ export class ReadRequests {
   }
 
   /** Asks for all that wait, unless an answer is awaited; asks again when it is overdue. */
-  ask(step: LogStep, to: NodeId, nowMs: number): void {
+  ask(step: LogStep, ways: readonly NodeId[], nowMs: number): void {
     if (this.#asked === null && !this.#waiting.isEmpty) {
       this.#requests += 1
       const reads = this.#waiting
@@ -151,10 +151,10 @@ export class ReadRequests {
       const message = reads.remote.size > 0 ? { ...question, relayed: true as const } : question
       this.#asked = { message, reads, sentAtMs: nowMs }
       this.#waiting = new Waiting()
-      step.send(to, message)
+      for (const way of ways) step.send(way, message)
     } else if (this.#asked !== null && nowMs >= this.#asked.sentAtMs + this.#intervalMs) {
       this.#asked.sentAtMs = nowMs
-      step.send(to, this.#asked.message)
+      for (const way of ways) step.send(way, this.#asked.message)
     }
   }
 

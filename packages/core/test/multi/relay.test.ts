@@ -64,10 +64,13 @@ describe('a follower that is given commands for the leader', () => {
 })
 
 describe('a node that has a relay', () => {
-  it('hands commands to it, and believes its refusals', () => {
+  it('hands commands to it too, and believes its refusals', () => {
     const a = relaying()
-    expect(a.forwardsTo).toBe('c')
-    expect(a.forward(values('x')).send).toEqual([{ to: 'c', message: forward('x') }])
+    expect(a.forwardsTo).toEqual(['b', 'c'])
+    expect(a.forward(values('x')).send).toEqual([
+      { to: 'b', message: forward('x') },
+      { to: 'c', message: forward('x') },
+    ])
     const refused = { type: 'forwardRefused', heads: values('x') } as const
     expect(a.receive('c', refused).events).toEqual([
       { type: 'forward-refused', heads: values('x') },
@@ -77,23 +80,25 @@ describe('a node that has a relay', () => {
   it('needs to know of no leader', () => {
     const a = nodeA()
     a.relayBy('c')
-    expect([a.leader, a.forwardsTo]).toEqual([null, 'c'])
+    expect([a.leader, a.forwardsTo]).toEqual([null, ['c']])
     expect(a.forward(values('x')).send).toEqual([{ to: 'c', message: forward('x') }])
     expect(only(a.read(1).send, 'readIndex')[0]?.to).toBe('c')
   })
 
-  it('goes directly again when it wants to, when the leader changes, and never while it leads', () => {
+  it('goes directly alone when it wants to, when the leader changes, and never while it leads', () => {
     const a = relaying()
     a.relayBy(null)
-    expect(a.forwardsTo).toBe('b')
+    expect(a.forwardsTo).toEqual(['b'])
     a.relayBy('c')
     a.receive('c', heartbeat(at(2, 'c'), 1, 0))
-    expect(a.forwardsTo).toBe('c')
+    expect(a.forwardsTo).toEqual(['c'])
+    a.relayBy('c')
+    expect(a.forwardsTo).toEqual(['c'])
     a.receive('b', heartbeat(at(3, 'b'), 1, 0))
-    expect(a.forwardsTo).toBe('b')
+    expect(a.forwardsTo).toEqual(['b'])
     const leader = leadingA()
     leader.relayBy('c')
-    expect(leader.forwardsTo).toBeNull()
+    expect(leader.forwardsTo).toEqual([])
     expect(leader.forward(values('x'))).toEqual(NO_EFFECTS)
   })
 
@@ -101,13 +106,23 @@ describe('a node that has a relay', () => {
     for (const node of ['a', 'x']) expect(() => nodeA().relayBy(node)).toThrow(InvalidArgumentError)
   })
 
-  it('asks it for reads, and believes its answer', () => {
+  it('asks it for reads too, and believes its answer, but not that it knows nobody', () => {
     const a = relaying()
-    const [question] = only(a.read(7).send, 'readIndex')
-    expect(question?.to).toBe('c')
-    const { run = 0, number = 0 } = question?.message ?? {}
+    const questions = only(a.read(7).send, 'readIndex')
+    expect(questions.map(({ to }) => to)).toEqual(['b', 'c'])
+    const { run = 0, number = 0 } = questions[0]?.message ?? {}
     const answer = { type: 'readIndexAnswer', run, number, slot: 3 } as const
+    expect(a.receive('c', { ...answer, slot: 0 })).toEqual(NO_EFFECTS)
     expect(a.receive('c', answer).events).toEqual([{ type: 'read-ready', id: 7, slot: 3 }])
+  })
+
+  it('believes it that it knows nobody when there is nobody else to ask', () => {
+    const a = nodeA()
+    a.relayBy('c')
+    const [question] = only(a.read(7).send, 'readIndex')
+    const { run = 0, number = 0 } = question?.message ?? {}
+    const answer = { type: 'readIndexAnswer', run, number, slot: 0 } as const
+    expect(a.receive('c', answer).events).toEqual([{ type: 'read-failed', id: 7 }])
   })
 })
 
