@@ -45,13 +45,18 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
   const found = type.toObject(type.decode(bytes), { longs: Number, defaults: true, oneofs: true })
   const kind: unknown = found['message']
   if (typeof kind !== 'string') throw new Error('protobufjs found no message')
-  const body: unknown = plain(found[kind])
+  const { maxBytes, ...body } = bodyIn(plain(found[kind]))
   return {
     cluster: plain(found['cluster']),
     from: plain(found['sender']),
     ...(found['membersDigest'] === 0 ? {} : { membersDigest: plain(found['membersDigest']) }),
-    message: { type: kind, ...(isMessage(body) ? body : {}) },
+    message: { type: kind, ...body, ...((maxBytes ?? 0) === 0 ? {} : { maxBytes }) },
   }
+}
+
+/** `maxBytes`, like the digest, is left out where it is 0. */
+function bodyIn(found: unknown): { readonly maxBytes?: unknown } {
+  return isMessage(found) ? found : {}
 }
 
 /** Buffers are compared as what they are on the wire. */
