@@ -216,7 +216,7 @@ export class Leader {
     const phase2 = new Phase2({ id, ballot, base, recovered, quorums, limits, nowMs })
     this.#role = { phase: 'leading', phase2, reads: new ReadRounds() }
     this.#heartbeatAtMs = nowMs + this.#settings.heartbeatPeriodMs
-    step.tell({ type: 'leadership-acquired', ballot })
+    step.tell({ type: 'leadership-acquired', ballot, recovered })
   }
 
   get #others(): readonly NodeId[] {

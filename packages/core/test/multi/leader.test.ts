@@ -37,7 +37,7 @@ describe('phase 1', () => {
     a.lead()
     a.receive('b', promise(at(1), 1))
     const { events } = a.receive('c', promise(at(1), 1))
-    expect(events[0]).toEqual({ type: 'leadership-acquired', ballot: at(1) })
+    expect(events[0]).toEqual({ type: 'leadership-acquired', ballot: at(1), recovered: [noOp] })
   })
 
   it('proposes in each slot the value of the highest ballot, no-ops in the gaps, and one behind', () => {
@@ -46,12 +46,12 @@ describe('phase 1', () => {
     instantly(a, a.lead())
     const ballot = at(2)
     const entries = [entry(2, at(1, 'c'), 'newer'), entry(4, B1, 'far')]
-    const { sent } = instantly(a, a.receive('b', promise(ballot, 1, { entries })))
+    const { sent, events } = instantly(a, a.receive('b', promise(ballot, 1, { entries })))
     const [recovery] = only(sent, 'logAccept')
-    expect(recovery?.message).toEqual({
-      ...accept(ballot, 1, 1, []),
-      values: [bytes('mine'), bytes('newer'), noOp, bytes('far'), noOp],
-    })
+    const recovered = [bytes('mine'), bytes('newer'), noOp, bytes('far'), noOp]
+    expect(recovery?.message).toEqual({ ...accept(ballot, 1, 1, []), values: recovered })
+    // The host is told, so that it need not propose them a second time.
+    expect(events).toContainEqual({ type: 'leadership-acquired', ballot, recovered })
   })
 
   it('begins above what it knows to be chosen', () => {
