@@ -59,7 +59,7 @@ export class LogNode {
     this.leader = new Leader(settings, this.acceptor)
     this.#guard = new Guard(this.acceptor, settings.isValue)
     this.#election = new Election(livenessWindowMs, settings.random)
-    this.#catchUp = new CatchUp(retransmitIntervalMs)
+    this.#catchUp = new CatchUp(this.#others, retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
     this.#toldThrough = saved.snapshot?.through ?? 0
@@ -345,17 +345,21 @@ export class LogNode {
 
   #receiveFetched(step: LogStep, from: NodeId, page: FetchedMessage): void {
     if (this.leader.phase === 'leading') return
-    if (!this.#catchUp.receiveFetched(from, page, this.acceptor.chosenThrough)) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    if (!this.#catchUp.receiveFetched(from, page, { chosenThrough, nowMs })) return
     this.acceptor.storeChosen(step, page.entries)
     this.#standBackForProgress()
   }
 
   #receiveChunk(step: LogStep, from: NodeId, chunk: SnapshotChunkMessage): void {
     if (this.leader.phase === 'leading') return
-    const { received } = this.#catchUp
-    const fetched = this.#catchUp.receiveChunk(from, chunk, this.acceptor.chosenThrough)
-    if (this.#catchUp.received !== received) this.#standBackForProgress()
-    if (fetched === null) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    const fetched = this.#catchUp.receiveChunk(from, chunk, { chosenThrough, nowMs })
+    if (fetched === false) return
+    this.#standBackForProgress()
+    if (fetched === true) return
     if (!this.#settings.isSnapshot(fetched.snapshot.bytes)) {
       this.#catchUp.forget(from)
       return step.tell({ type: 'disbelieved', from, reason: 'value' })
