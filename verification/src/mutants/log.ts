@@ -175,8 +175,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: catch-up hands out entries that are not known to be chosen',
     file: `${MULTI}/provider.ts`,
-    from: 'const { entries } = log.page(from, chosenThrough)',
-    to: 'const { entries } = log.page(from, log.last)',
+    from: 'const { entries } = log.page(from, chosenThrough, maxBytes)',
+    to: 'const { entries } = log.page(from, log.last, maxBytes)',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -201,8 +201,36 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: for slots that are compacted the durable snapshot is sent, however far it reaches',
     file: `${MULTI}/provider.ts`,
-    from: 'if (reach >= from) this.#sendChunk',
-    to: 'if (reach >= 0) this.#sendChunk',
+    from: 'find((each) => each.snapshot.through >= from)',
+    to: 'find((each) => each.snapshot.through >= 0)',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: who does not answer is asked again before anybody else',
+    file: `${MULTI}/catch-up.ts`,
+    from: '      source.uselessAt,\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: the log behind a snapshot that is being fetched is forgotten meanwhile',
+    file: `${MULTI}/log.ts`,
+    from: 'bytes > (cut < needed ? tailBytes : MAX_KEPT_LOG_BYTES)',
+    to: 'bytes > tailBytes || cut < needed - MAX_KEPT_LOG_BYTES',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: whatever somebody may still fetch is kept, however much it is',
+    file: `${MULTI}/log.ts`,
+    from: 'bytes > (cut < needed ? tailBytes : MAX_KEPT_LOG_BYTES)',
+    to: 'cut < needed && bytes > Math.min(tailBytes, MAX_KEPT_LOG_BYTES)',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: who gets no answer asks for as much again and again',
+    file: `${MULTI}/source.ts`,
+    from: 'this.#pageBytes = Math.max(this.#pageBytes / 2, MIN_PAGE_BYTES)',
+    to: 'this.#pageBytes = Math.max(this.#pageBytes, MIN_PAGE_BYTES)',
     caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
   },
   {

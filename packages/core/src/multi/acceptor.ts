@@ -283,9 +283,16 @@ export class LogAcceptor {
     invariant(save !== undefined, 'a save was reported that was never asked for')
     this.#durablePromise = save.promised
     this.#durablyHeld = save.held
-    if (save.snapshot === this.#durableSnapshot) return
     this.#durableSnapshot = save.snapshot
-    if (save.snapshot !== null) this.#log.compact(save.snapshot.through, TAIL_BYTES)
+  }
+
+  /**
+   * Forgets entries for which the durable snapshot stands, but for a tail, and for what is needed,
+   * from `needed` on, within bounds: see Log.compact.
+   */
+  forget(needed: Slot): void {
+    const { through } = this.#durableSnapshot ?? { through: 0 }
+    this.#log.compact(through, TAIL_BYTES, needed)
   }
 
   #save(step: LogStep, change: Change): void {

@@ -13,10 +13,12 @@ import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
 import { headOf } from './entry.ts'
 import { Guard } from './guard.ts'
+import { isBatch } from './input.ts'
 import { Leader } from './leader.ts'
 import { MAX_SLOTS_AHEAD } from './limits.ts'
 import type { CampaignMessage, FetchedMessage, LogAcceptMessage } from './messages.ts'
-import type { LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
+import type { ForwardMessage, LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
+import type { ReadIndexMessage } from './messages.ts'
 import type { SnapshotChunkMessage, SupportMessage } from './messages.ts'
 import type { Settings } from './options.ts'
 import { Provider } from './provider.ts'
@@ -33,6 +35,10 @@ export class LogNode {
   readonly #provider: Provider
   readonly #requests: ReadRequests
   #leaderId: NodeId | null = null
+  /** Who passes on what this node has for the leader, which may not get there directly. */
+  #relay: NodeId | null = null
+  /** Whose commands this node has passed on to the leader that it follows. */
+  readonly #relayedFor = new Set<NodeId>()
   /** Told as chosen, or part of the snapshot that the host started from. */
   #toldThrough: Slot
   /** A candidate lacked slots that are compacted elsewhere: it tries again when it has them. */
@@ -54,7 +60,7 @@ export class LogNode {
     this.#guard = new Guard(this.acceptor, settings.isValue)
     const { promised } = this.acceptor
     this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
-    this.#catchUp = new CatchUp(retransmitIntervalMs)
+    this.#catchUp = new CatchUp(this.#others, retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
     this.#toldThrough = saved.snapshot?.through ?? 0
@@ -63,6 +69,13 @@ export class LogNode {
   /** The node that leads, this one included; `null` when none is known. */
   get leaderId(): NodeId | null {
     return this.#leaderId
+  }
+
+  /** Who is given what this node has for the leader; nobody when it leads, or knows nobody. */
+  get ways(): readonly NodeId[] {
+    if (this.leader.phase !== 'idle') return []
+    const [leader, relay] = [this.#leaderId, this.#relay]
+    return [leader, relay === leader ? null : relay].filter((node) => node !== null)
   }
 
   /** The host was told everything through this slot. */
@@ -132,9 +145,18 @@ export class LogNode {
     this.leader.stepDown(step)
   }
 
+  /** From now on, until the leader changes, `relay` is given too what this node has for the leader. */
+  relayBy(relay: NodeId | null): void {
+    this.#relay = relay
+  }
+
+  forward(step: LogStep, values: readonly Uint8Array[]): void {
+    for (const way of this.ways) step.send(way, { type: 'forward', values })
+  }
+
   read(step: LogStep, id: number): void {
     if (this.leader.read(step, id)) return
-    if (this.#leaderId === null) step.tell({ type: 'read-failed', id })
+    if (this.ways.length === 0) step.tell({ type: 'read-failed', id })
     else this.#requests.add(step, id)
   }
 
@@ -184,16 +206,11 @@ export class LogNode {
         if (this.#follows(from, message.ballot)) this.prepare(step)
         return
       case 'forward':
-        return this.#receiveForward(step, from, message.values)
+        return this.#receiveForward(step, from, message)
       case 'forwardRefused':
-        // Only from who was asked: what another node says of it is hearsay.
-        if (from === this.#leaderId) step.tell({ type: 'forward-refused', heads: message.heads })
-        return
-      case 'readIndex': {
-        const { run, number } = message
-        if (this.leader.read(step, { from, question: message })) return
-        return step.send(from, { type: 'readIndexAnswer', run, number, slot: 0 })
-      }
+        return this.#receiveRefusal(step, from, message.heads)
+      case 'readIndex':
+        return this.#receiveQuestion(step, from, message)
       case 'readIndexAnswer':
         if (this.#mayKnow(from, message.slot)) this.#requests.receiveAnswer(step, message)
         return
@@ -208,10 +225,17 @@ export class LogNode {
     }
   }
 
-  /** Whether `from` is the leader that is asked for read slots, and this one is in its reach. */
+  /** Whether `from` is asked by this node for what the leader decides. */
+  #isAsked(from: NodeId): boolean {
+    return from === this.#leaderId || from === this.#relay
+  }
+
+  /** Whether `from` is asked for read slots, and this one is in its reach. */
   #mayKnow(from: NodeId, slot: Slot): boolean {
+    // A relay that knows nobody says nothing about a leader that this node knows.
+    if (slot === 0 && from !== this.#leaderId && this.#leaderId !== null) return false
     const known = Math.max(this.#catchUp.knownTo(from), this.acceptor.chosenThrough)
-    return from === this.leaderId && slot <= known + MAX_SLOTS_AHEAD
+    return this.#isAsked(from) && slot <= known + MAX_SLOTS_AHEAD
   }
 
   /** Whether `from` leads with just this ballot, as far as this node knows. */
@@ -221,9 +245,35 @@ export class LogNode {
     return sameBallot(ballot, followed) && compareBallots(ballot, promised) >= 0
   }
 
-  /** What is no value of this log is refused here; the host may refuse more. */
-  #receiveForward(step: LogStep, from: NodeId, values: readonly Uint8Array[]): void {
-    if (this.leader.phase !== 'leading') return
+  /**
+   * The leader whom this node asks for `from`, which does not reach it. Nothing goes on that was
+   * passed on before, nor back to where it came from: nothing travels in circles.
+   */
+  #leaderFor(from: NodeId, { relayed }: ForwardMessage | ReadIndexMessage): NodeId | null {
+    const isDirect = this.leader.phase === 'idle' && this.#relay === null && relayed !== true
+    return isDirect && this.#leaderId !== from ? this.#leaderId : null
+  }
+
+  #receiveQuestion(step: LogStep, from: NodeId, question: ReadIndexMessage): void {
+    if (this.leader.read(step, { from, question })) return
+    if (this.#leaderFor(from, question) !== null) return this.#requests.addRemote(from, question)
+    const { run, number } = question
+    step.send(from, { type: 'readIndexAnswer', run, number, slot: 0 })
+  }
+
+  /** Believed only from who was asked: what another node says of it is hearsay. */
+  #receiveRefusal(step: LogStep, from: NodeId, heads: readonly Uint8Array[]): void {
+    if (!this.#isAsked(from)) return
+    step.tell({ type: 'forward-refused', heads })
+    if (from !== this.#leaderId) return
+    for (const node of this.#relayedFor) step.send(node, { type: 'forwardRefused', heads })
+  }
+
+  /** What is no value of this log is refused here; the host of the leader may refuse more. */
+  #receiveForward(step: LogStep, from: NodeId, message: ForwardMessage): void {
+    const { values } = message
+    const leader = this.#leaderFor(from, message)
+    if (this.leader.phase !== 'leading' && leader === null) return
     const { isValue } = this.#settings
     const heads = values.filter((value) => !isValue(value)).map(headOf)
     if (heads.length > 0) {
@@ -231,7 +281,12 @@ export class LogNode {
       step.tell({ type: 'disbelieved', from, reason: 'value' })
     }
     const taken = heads.length > 0 ? values.filter((value) => isValue(value)) : values
-    if (taken.length > 0) step.tell({ type: 'forwarded', from, values: taken })
+    if (leader === null) {
+      if (taken.length > 0) step.tell({ type: 'forwarded', from, values: taken })
+    } else if (isBatch(taken)) {
+      this.#relayedFor.add(from)
+      step.send(leader, { type: 'forward', values: taken, relayed: true })
+    }
   }
 
   #receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage): void {
@@ -288,17 +343,21 @@ export class LogNode {
 
   #receiveFetched(step: LogStep, from: NodeId, page: FetchedMessage): void {
     if (this.leader.phase === 'leading') return
-    if (!this.#catchUp.receiveFetched(from, page, this.acceptor.chosenThrough)) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    if (!this.#catchUp.receiveFetched(from, page, { chosenThrough, nowMs })) return
     this.acceptor.storeChosen(step, page.entries)
     this.#standBackForProgress()
   }
 
   #receiveChunk(step: LogStep, from: NodeId, chunk: SnapshotChunkMessage): void {
     if (this.leader.phase === 'leading') return
-    const { received } = this.#catchUp
-    const fetched = this.#catchUp.receiveChunk(from, chunk, this.acceptor.chosenThrough)
-    if (this.#catchUp.received !== received) this.#standBackForProgress()
-    if (fetched === null) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    const fetched = this.#catchUp.receiveChunk(from, chunk, { chosenThrough, nowMs })
+    if (fetched === false) return
+    this.#standBackForProgress()
+    if (fetched === true) return
     if (!this.#settings.isSnapshot(fetched.snapshot.bytes)) {
       this.#catchUp.forget(from)
       return step.tell({ type: 'disbelieved', from, reason: 'value' })
@@ -413,9 +472,8 @@ export class LogNode {
   /** What this node wants of others while it does not lead: entries, and slots to read at. */
   #askOthers(step: LogStep): void {
     const { chosenThrough } = this.acceptor
-    const leader = this.#leaderId
-    this.#catchUp.ask(step, { chosenThrough, leader, nowMs: this.nowMs })
-    if (leader !== null) this.#requests.ask(step, leader, this.nowMs)
+    this.#catchUp.ask(step, { chosenThrough, leader: this.#leaderId, nowMs: this.nowMs })
+    if (this.ways.length > 0) this.#requests.ask(step, this.ways, this.nowMs)
     if (!this.#leadsAfterCatchUp || this.#catchUp.isAsking) return
     if (this.leader.phase !== 'idle') return
     if (this.#campaigns) this.#beginCampaign(step)
@@ -446,6 +504,8 @@ export class LogNode {
   #setLeader(step: LogStep, leader: NodeId | null): void {
     if (this.#leaderId === leader) return
     this.#leaderId = leader
+    this.#relay = null
+    this.#relayedFor.clear()
     this.#requests.fail(step)
     step.tell({ type: 'leader-changed', leader })
   }

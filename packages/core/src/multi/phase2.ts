@@ -107,6 +107,11 @@ export class Phase2 {
     return this.base + this.#recovered.length - 1
   }
 
+  /** What phase 1 found, for the slots from `base` on. */
+  get recovered(): readonly Uint8Array[] {
+    return this.#recovered
+  }
+
   /** Whether everything is proposed that phase 1 found. */
   get isRecovered(): boolean {
     return this.#proposed === this.#recovered.length

@@ -68,6 +68,17 @@ describe('phase 1', () => {
     expect(only(recovery.sent, 'logAccept')[0]?.message).toMatchObject({ base: 3, first: 3 })
   })
 
+  it('tells its host with which values it begins, while it leads', () => {
+    const a = nodeA()
+    instantly(a, a.lead())
+    const entries = [entry(1, at(1, ''), 'x'), entry(3, at(1, ''), 'y')]
+    expect(a.recovered).toEqual([])
+    a.receive('b', promise(at(1), 1, { entries }))
+    expect(a.recovered).toEqual([bytes('x'), noOp, bytes('y'), noOp])
+    a.resign()
+    expect(a.recovered).toEqual([])
+  })
+
   it('a promise counts when its last page is in; a lost page is asked for again', () => {
     const a = nodeA()
     instantly(a, a.lead())
@@ -528,13 +539,13 @@ describe('heartbeats', () => {
 })
 
 describe('commands that are handed over', () => {
-  it('go to the leader, which tells its host; others drop them', () => {
+  it('go to the leader, which tells its host; who knows no leader drops them', () => {
     const follower = nodeA()
     expect(follower.forward(values('x'))).toEqual(NO_EFFECTS)
     follower.receive('b', heartbeat(B1, 1, 0))
     const message = { type: 'forward', values: values('x') } as const
     expect(follower.forward(values('x')).send).toEqual([{ to: 'b', message }])
-    expect(follower.receive('c', message)).toEqual(NO_EFFECTS)
+    expect(nodeA().receive('c', message)).toEqual(NO_EFFECTS)
     const leader = leadingA()
     expect(leader.receive('c', message).events).toEqual([
       { type: 'forwarded', from: 'c', values: values('x') },
