@@ -13,11 +13,12 @@ const BEFORE_EDGE = [0, 1, 15, 16, 17, FRAME_HEADER_BYTES - 1, FRAME_HEADER_BYTE
 const group = (serial: number, payload: Uint8Array, id = ID): Uint8Array =>
   encodeFrame({ kind: FRAME_KIND.group, id, serial }, payload)
 
+const none = () => Promise.reject(new Error('It is only read.'))
+
 /** A file that is only read, and how often. */
 function holding(...parts: readonly Uint8Array[]): { file: OpenFile; reads: () => number } {
   const bytes = Buffer.concat(parts)
   let reads = 0
-  const none = () => Promise.reject(new Error('It is only read.'))
   const file: OpenFile = {
     path: 'log',
     size: () => Promise.resolve(bytes.byteLength),

@@ -85,7 +85,6 @@ describe('an outbox', () => {
 })
 
 describe('proposals count nothing when nothing waits', () => {
-  const ticket = (sequence: number) => ({ session: sessionOf(3), sequence, acknowledged: 1 })
   const gone = new AlreadyAnsweredError('It is over. Read the state.')
 
   it('that were applied, those that had to wait included', async () => {
@@ -242,6 +241,10 @@ function silentOutbox(): Outbox {
   return new Outbox(log, () => undefined)
 }
 
+function ticket(sequence: number) {
+  return { session: sessionOf(3), sequence, acknowledged: 1 }
+}
+
 function sessionOf(number: number): SessionId {
   return `caller:${String(number).padStart(32, '0')}`
 }
@@ -299,6 +302,7 @@ async function runningHost() {
       address: 'memory://a',
       open: async (options) => void opened.push(options),
       send: () => undefined,
+      setPeers: () => undefined,
       close: () => Promise.resolve(),
     },
     durability: { ...durability, save: () => Promise.resolve() },
