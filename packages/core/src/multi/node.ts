@@ -41,14 +41,14 @@ export class LogNode {
   readonly #relayedFor = new Set<NodeId>()
   /** Told as chosen, or part of the snapshot that the host started from. */
   #toldThrough: Slot
-  /** What was promised when the last step ended. */
-  #promised: Ballot | null
   /** A candidate lacked slots that are compacted elsewhere: it tries again when it has them. */
   #leadsAfterCatchUp = false
   /** This node prepares, but has heard nothing for a window that helps it. */
   #isStalled = false
   #nowMs: number | null = null
   #askAgainAtMs = 0
+  /** When a leader with a stuck disk may ask somebody to take over. */
+  #yieldAtMs = 0
   #pollAtMs = 0
   #polls = 0
 
@@ -58,12 +58,12 @@ export class LogNode {
     this.acceptor = new LogAcceptor(saved, retransmitIntervalMs)
     this.leader = new Leader(settings, this.acceptor)
     this.#guard = new Guard(this.acceptor, settings.isValue)
-    this.#election = new Election(livenessWindowMs, settings.random)
+    const { promised } = this.acceptor
+    this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
     this.#catchUp = new CatchUp(this.#others, retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
     this.#toldThrough = saved.snapshot?.through ?? 0
-    this.#promised = this.acceptor.promised
   }
 
   /** The node that leads, this one included; `null` when none is known. */
@@ -124,7 +124,7 @@ export class LogNode {
 
   /** The oldest running save is durable. */
   saved(): void {
-    this.acceptor.saved()
+    this.acceptor.saved(this.nowMs)
     this.#provider.update(this.nowMs)
     this.leader.saved()
   }
@@ -162,9 +162,7 @@ export class LogNode {
 
   /** What follows from everything that came in with this step. */
   conclude(step: LogStep): void {
-    const { promised } = this.acceptor
-    if (!sameBallot(promised, this.#promised)) this.#election.raised()
-    this.#promised = promised
+    this.#election.promised(this.acceptor.promised?.round ?? 0)
     if (this.leader.advance(step, this.nowMs)) this.#election.standBack(this.nowMs)
     this.#noteLeadership(step)
     if (this.acceptor.chosenThrough > this.#toldThrough) {
@@ -174,7 +172,7 @@ export class LogNode {
       step.tell({ type: 'chosen', first, values })
     }
     if (this.leader.phase !== 'leading') this.#askOthers(step)
-    this.acceptor.finish(step)
+    this.acceptor.finish(step, this.nowMs)
   }
 
   #receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {
@@ -388,6 +386,31 @@ export class LogNode {
     if (!isFollowed) return
     this.#election.led(phase2.ballot, this.nowMs)
     if (refusedForMs >= windowMs) this.prepare(step)
+    else if (this.#isDiskStalled && this.#campaigns) this.#yield(step)
+  }
+
+  /** Whether this node's disk has been at work on one save for a whole window. */
+  get #isDiskStalled(): boolean {
+    const { saving } = this.acceptor
+    return saving !== null && this.nowMs >= saving.sinceMs + this.#election.windowMs
+  }
+
+  /**
+   * The disk of this leader is stuck. Somebody who is known to have a faster one takes over, before
+   * this node can take in nothing more; where all are as slow, another leader would not help.
+   */
+  #yield(step: LogStep): void {
+    const { phase2 } = this.leader
+    const { windowMs } = this.#election
+    if (phase2 === null || this.nowMs < this.#yieldAtMs) return
+    const unsaved = this.acceptor.saving?.through ?? 0
+    const [best] = [...phase2.peers]
+      .filter(([id, { through }]) => id !== this.#settings.id && through >= unsaved)
+      .filter(([, { heardAtMs }]) => this.nowMs < heardAtMs + windowMs)
+      .toSorted(([, a], [, b]) => b.through - a.through)
+    if (best === undefined) return
+    this.#yieldAtMs = this.nowMs + windowMs
+    this.leader.handOver(step, best[0])
   }
 
   /** Campaigns when it is time, and asks those again that have not answered. */
@@ -401,8 +424,9 @@ export class LogNode {
    * lets others try too. Any other begins with a campaign.
    */
   #tryToLead(step: LogStep): void {
-    if (!this.leader.isHighest) return this.#beginCampaign(step)
-    this.#isStalled = true
+    // What a node cannot save it cannot promise: while its disk is stuck, it does not try.
+    if (!this.leader.isHighest && !this.#isDiskStalled) return this.#beginCampaign(step)
+    this.#isStalled = this.leader.phase === 'preparing'
     this.#election.standBack(this.nowMs)
   }
 
