@@ -9,6 +9,7 @@ import type { Change, Durability, Effects, Envelope, NodeId, Outgoing } from '@p
 import type { Transport, TransportWarning } from '@paxos/core'
 import { VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
 import { decode, encode } from '@paxos/core/wire'
+import { Attention } from './attention.ts'
 import type { Clock } from './clock.ts'
 import { StoppedError } from './errors.ts'
 import { GREETING_INTERVAL_MS, MAX_RUNNING_SAVE_BYTES, MAX_RUNNING_SAVES } from './limits.ts'
@@ -33,7 +34,8 @@ export interface Engine<M extends AnyMessage, E> {
   readonly nextTickAtMs: number | null
   receive(from: NodeId, message: M): Effects<Uint8Array, M, E>
   saved(): Effects<Uint8Array, M, E>
-  tick(nowMs: number): Effects<Uint8Array, M, E>
+  /** `awayMs` says for how long before now this node stood still: see Attention. */
+  tick(nowMs: number, awayMs: number): Effects<Uint8Array, M, E>
 }
 
 const NOTHING: Effects<never, never, never> = { send: [], events: [] }
@@ -60,6 +62,8 @@ export type Observation<M, E> =
   | { readonly type: 'saved'; readonly change: Change }
   | { readonly type: 'event'; readonly event: E }
   | { readonly type: 'dropped'; readonly reason: DropReason }
+  /** This node stood still for so long, and is back. */
+  | { readonly type: 'away'; readonly ms: number }
   /** A frame of a member that was started with other members. Told as often as it happens. */
   | { readonly type: 'members-differ'; readonly from: NodeId }
   /** What the transport wants an operator to know. Told as often as it happens. */
@@ -81,6 +85,8 @@ export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly transport: Transport
   readonly durability: Durability
   readonly clock: Clock
+  /** The engine's. */
+  readonly livenessWindowMs: number
   /** Told of everything, as it happens. Must not throw: what it throws stops the node. */
   readonly observe: (observation: Observation<M, E>) => void
   /** The node had to stop by itself. Called once; never after close(). */
@@ -103,6 +109,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   }
   /** The input that is being carried out, then those that wait. */
   readonly #inputs: (() => Effects<Uint8Array, M, E>)[] = []
+  readonly #attention: Attention
   #running = true
   #runningSaves = 0
   /** What the running saves have to write, but for snapshots, of which there are few. */
@@ -118,6 +125,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     this.#options = options
     this.#peers = [...options.members.keys()].filter((id) => id !== options.id)
     this.#book = new PeerBook(this.#peers)
+    this.#attention = new Attention(options.livenessWindowMs)
     this.#membersDigest = membersDigest(options.members.keys())
   }
 
@@ -196,7 +204,10 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   #carryOut(give: () => Effects<Uint8Array, M, E>): void {
     if (!this.#running) return
     try {
-      this.#perform(this.#options.engine.tick(this.#options.clock.nowMs()))
+      const nowMs = this.#options.clock.nowMs()
+      const awayMs = this.#attention.look(nowMs)
+      if (awayMs > 0) this.#options.observe({ type: 'away', ms: awayMs })
+      this.#perform(this.#options.engine.tick(nowMs, awayMs))
       this.#perform(give())
       this.#scheduleTick()
     } catch (error) {
@@ -319,8 +330,9 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     this.#cancelTimer?.()
     this.#cancelTimer = null
     const { engine, clock } = this.#options
-    if (engine.nextTickAtMs === null) return
-    const delayMs = Math.max(0, engine.nextTickAtMs - clock.nowMs())
+    const atMs = this.#attention.nextLookAtMs(engine.nextTickAtMs)
+    if (atMs === null) return
+    const delayMs = Math.max(0, atMs - clock.nowMs())
     this.#cancelTimer = clock.schedule(Math.min(delayMs, MAX_TIMEOUT_MS), () => {
       this.input(() => NOTHING)
     })

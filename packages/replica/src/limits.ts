@@ -49,6 +49,12 @@ export const MAX_OUTBOX_BYTES = 64 << 20
  */
 export const MAX_RESULT_BYTES = MAX_VALUE_BYTES
 
+/**
+ * A snapshot that is due is taken so much later: what was sent before has then left the process, and
+ * reached the others on most networks.
+ */
+export const SNAPSHOT_AFTER_MS = 5
+
 /** After each snapshot that fails, twice as much is applied before the next; so often at most. */
 export const MAX_SNAPSHOT_BACKOFFS = 6
 

@@ -1,6 +1,7 @@
 /**
  * What a node does now and then: it does again what a lost message may have undone, and where it leads
- * it ends sessions that nobody uses. Must never end one by what this node saw before it led.
+ * it ends sessions that nobody uses. Must never end one by what this node saw before it led, nor for
+ * a time in which it stood still itself.
  */
 import { encodeEntry } from '@paxos/core/multi'
 import type { SessionUse } from '@paxos/core/multi'
@@ -34,9 +35,12 @@ export class Maintenance {
 
   start(): void {
     if (this.#isOver) return
-    const { clock, everyMs, isLeading, again } = this.#options
+    const { clock, everyMs, sessionTimeoutMs, isLeading, again } = this.#options
+    const dueAtMs = clock.nowMs() + everyMs
     this.#cancel = clock.schedule(everyMs, () => {
       const nowMs = clock.nowMs()
+      // Nobody could use a session here meanwhile, and another may have led.
+      if (nowMs - dueAtMs >= sessionTimeoutMs / EXPIRY_CHECKS_PER_TIMEOUT) this.leads()
       const leads = isLeading()
       again(leads)
       if (leads && nowMs >= this.#expireAtMs) this.#expireSessions(nowMs)
@@ -50,7 +54,7 @@ export class Maintenance {
   }
 
   /**
-   * This node leads from now on. It waits for the whole timeout before it ends a session: what it saw
+   * This node leads from now on, or again. It waits for the whole timeout before it ends a session: what it saw
    * before it led may be old, and nobody could use a session while nobody led.
    */
   leads(): void {

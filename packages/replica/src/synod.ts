@@ -146,6 +146,7 @@ export class Synod<V = Json> {
       transport,
       durability,
       clock,
+      livenessWindowMs: settings.timing.livenessWindowMs,
       observe: (observation) => {
         observe(observation)
         if (observation.type === 'members-differ') this.#watch.membersDiffer(observation.from)

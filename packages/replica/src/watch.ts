@@ -116,9 +116,12 @@ export class Watch {
 
   #schedule(): void {
     const { clock, livenessWindowMs } = this.#options
+    const dueAtMs = clock.nowMs() + livenessWindowMs / 2
     this.#cancel = clock.schedule(livenessWindowMs / 2, () => {
+      // Late by as much again, this node stood still itself: what others said may not be read yet.
+      const wasAway = clock.nowMs() >= dueAtMs + livenessWindowMs / 2
       this.#schedule()
-      this.#check()
+      if (!wasAway) this.#check()
       this.#count()
     })
   }

@@ -6,6 +6,8 @@
  * quorum: the cases of Omni-Paxos (2023, §2). It decides nothing that safety rests on, and must
  * never raise a ballot itself.
  */
+import { excused } from '../absence.ts'
+import type { Absence } from '../absence.ts'
 import type { NodeId } from '../ballot.ts'
 import type { QuorumSystem } from '../quorum.ts'
 import type { SupportMessage } from './messages.ts'
@@ -57,6 +59,12 @@ export class Election {
   standBack(nowMs: number): void {
     this.#campaign = null
     this.#campaignAtMs = nowMs + this.#windowMs * (1 + this.#random() / 2)
+  }
+
+  /** This node was away for a time in which it could hear nobody. */
+  excuse(absence: Absence): void {
+    this.#heardAtMs = excused(this.silentAtMs, absence, this.#windowMs) - this.#windowMs
+    this.#campaignAtMs = excused(this.#campaignAtMs, absence, this.#windowMs)
   }
 
   /** From when on a leader that is not heard again has been silent for a window. */
