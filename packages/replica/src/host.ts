@@ -17,6 +17,7 @@ import { MAX_TIMEOUT_MS, MEMBERS_ANSWER_INTERVAL_MS } from './limits.ts'
 import { membersDigest } from './members-digest.ts'
 import { PeerBook } from './peer-book.ts'
 import type { PeerStatus } from './peer-book.ts'
+import { Release } from './release.ts'
 import { orNull, wordsOf } from './words.ts'
 
 /** Everything that a frame may carry. */
@@ -69,6 +70,16 @@ export type Observation<M, E> =
   /** What the transport wants an operator to know. Told as often as it happens. */
   | { readonly type: 'warned'; readonly warning: TransportWarning }
 
+/** What the disk has not confirmed yet. */
+export interface SavingStatus {
+  /** How many saves run. */
+  readonly saves: number
+  /** What they have to write, in bytes, but for snapshots. */
+  readonly bytes: number
+  /** For how long the oldest of them has run, in milliseconds; 0 when none runs. */
+  readonly forMs: number
+}
+
 export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly cluster: string
   readonly id: NodeId
@@ -87,6 +98,8 @@ export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly clock: Clock
   /** The engine's. */
   readonly livenessWindowMs: number
+  /** How long close() waits, in milliseconds. */
+  readonly closeTimeoutMs: number
   /** Told of everything, as it happens. Must not throw: what it throws stops the node. */
   readonly observe: (observation: Observation<M, E>) => void
   /** The node had to stop by itself. Called once; never after close(). */
@@ -111,20 +124,22 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   readonly #inputs: (() => Effects<Uint8Array, M, E>)[] = []
   readonly #attention: Attention
   #running = true
-  #runningSaves = 0
+  /** When each running save was asked for, the oldest first. */
+  readonly #savesAtMs: number[] = []
   /** What the running saves have to write, but for snapshots, of which there are few. */
   #runningBytes = 0
   /** Resolves, never rejects, when every save so far is done with. */
   #lastSave: Promise<void> = Promise.resolve()
   #cancelTimer: (() => void) | null = null
   #cancelGreeting: (() => void) | null = null
-  #closing: Promise<void> | null = null
+  readonly #release: Release
 
   /** `options.durability` must be open already: its state is what the engine was made from. */
   constructor(options: HostOptions<M, E>) {
     this.#options = options
     this.#peers = [...options.members.keys()].filter((id) => id !== options.id)
     this.#book = new PeerBook(this.#peers)
+    this.#release = new Release(options)
     this.#attention = new Attention(options.livenessWindowMs)
     this.#membersDigest = membersDigest(options.members.keys())
   }
@@ -145,6 +160,14 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   /** When `count` other members had been heard last; `null` while fewer were ever heard. */
   heardAtMs(count: number): number | null {
     return this.#book.heardAtMs(count)
+  }
+
+  /** What the disk has not confirmed yet. */
+  get saving(): SavingStatus {
+    const nowMs = this.#options.clock.nowMs()
+    const [oldestAtMs = nowMs] = this.#savesAtMs
+    const forMs = Math.round(nowMs - oldestAtMs)
+    return { saves: this.#savesAtMs.length, bytes: this.#runningBytes, forMs }
   }
 
   /** How many frames were dropped, and why. */
@@ -186,19 +209,10 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     }
   }
 
-  /** Stops at once, then releases the transport and the disk. May be called again. */
+  /** Stops at once, then releases the transport and the disk: see Release. May be called again. */
   close(): Promise<void> {
     this.#halt()
-    this.#closing ??= this.#release()
-    return this.#closing
-  }
-
-  async #release(): Promise<void> {
-    try {
-      await this.#options.transport.close()
-    } finally {
-      await this.#options.durability.close()
-    }
+    return this.#release.close()
   }
 
   #carryOut(give: () => Effects<Uint8Array, M, E>): void {
@@ -238,7 +252,9 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   }
 
   get #isDiskBehind(): boolean {
-    return this.#runningSaves >= MAX_RUNNING_SAVES || this.#runningBytes >= MAX_RUNNING_SAVE_BYTES
+    return (
+      this.#savesAtMs.length >= MAX_RUNNING_SAVES || this.#runningBytes >= MAX_RUNNING_SAVE_BYTES
+    )
   }
 
   /** A member was started with other members. It is told, and so is whoever watches this node. */
@@ -282,7 +298,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   }
 
   #save(change: Change, then: readonly Outgoing<Uint8Array, M>[]): void {
-    this.#runningSaves += 1
+    this.#savesAtMs.push(this.#options.clock.nowMs())
     this.#runningBytes += bytesOf(change)
     const durable = this.#options.durability.save(change)
     // An adapter may resolve a group in any order; the engine counts its saves in theirs.
@@ -299,7 +315,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     } catch (error) {
       return this.#stop(error)
     }
-    this.#runningSaves -= 1
+    this.#savesAtMs.shift()
     this.#runningBytes -= bytesOf(change)
     this.input(() => {
       this.#options.observe({ type: 'saved', change })

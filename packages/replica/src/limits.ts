@@ -16,6 +16,12 @@ export const MAX_RUNNING_SAVES = 1024
  */
 export const MAX_RUNNING_SAVE_BYTES = 64 << 20
 
+/**
+ * What close() waits for a transport and a disk, in milliseconds, by default: what a slow disk takes
+ * for all that may be waiting to be saved, and less than what supervisors wait before they kill.
+ */
+export const CLOSE_TIMEOUT_MS = 10_000
+
 /** setTimeout's own limit, about 24.8 days: a longer wait would fire at once. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1
 

@@ -111,6 +111,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       durability,
       clock,
       livenessWindowMs: settings.timing.livenessWindowMs,
+      closeTimeoutMs: settings.closeTimeoutMs,
       observe: (observation) => this.#observe(observation),
       onStopped: (error) => this.#stopped(error),
     })
@@ -202,6 +203,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       sessions: this.#applier.sessions,
       stateBytes: this.#applier.stateBytes,
       dropped: this.#host.dropped,
+      saving: this.#host.saving,
       peers: this.#host.peers,
     }
   }
