@@ -9,6 +9,8 @@
  * A window that is too short for the links at hand would end every attempt before it succeeds. So it
  * grows with each ballot that did not lead to a steady leader, which all who promised it see alike.
  */
+import { excused } from '../absence.ts'
+import type { Absence } from '../absence.ts'
 import { sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { QuorumSystem } from '../quorum.ts'
@@ -93,6 +95,12 @@ export class Election {
   standBack(nowMs: number): void {
     this.#campaign = null
     this.#campaignAtMs = nowMs + this.windowMs * (1 + this.#random() / 2)
+  }
+
+  /** This node was away for a time in which it could hear nobody. */
+  excuse(absence: Absence): void {
+    this.#heardAtMs = excused(this.silentAtMs, absence, this.windowMs) - this.windowMs
+    this.#campaignAtMs = excused(this.#campaignAtMs, absence, this.windowMs)
   }
 
   /** From when on a leader that is not heard again has been silent for a window. */

@@ -105,9 +105,10 @@ export class LogNode {
     return times.reduce(earliest, null)
   }
 
-  tick(step: LogStep, nowMs: number): void {
+  tick(step: LogStep, nowMs: number, awayMs: number): void {
     if (this.#nowMs === null) this.#election.start(nowMs)
     this.#nowMs = nowMs
+    if (awayMs > 0) this.#excuse(awayMs)
     this.#provider.tick(nowMs)
     if (this.leader.phase === 'leading') this.#checkFollowers(step)
     else if (this.#campaigns) this.#campaign(step)
@@ -411,6 +412,13 @@ export class LogNode {
     if (best === undefined) return
     this.#yieldAtMs = this.nowMs + windowMs
     this.leader.handOver(step, best[0])
+  }
+
+  /** This node was away: what others said in that time may not have come in yet. */
+  #excuse(awayMs: number): void {
+    const absence = { awayMs, nowMs: this.nowMs }
+    this.#election.excuse(absence)
+    this.leader.phase2?.excuse(absence, this.#settings.livenessWindowMs)
   }
 
   /** Campaigns when it is time, and asks those again that have not answered. */
