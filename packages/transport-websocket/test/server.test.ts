@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
 import * as fc from 'fast-check'
+import { extent } from '@paxos/testkit/fuzz'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { encodeHello } from '../src/hello.ts'
@@ -173,7 +174,7 @@ describe('a peer', () => {
 })
 
 describe('noise', () => {
-  const RUNS = 400
+  const RUNS = extent(60, 400)
   const HELLO = encodeHello({ sender: 'a', receiver: 'b' })
   const noise = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes))
   /** Where the honest part ends: nowhere, after the upgrade, or after the hello. */

@@ -17,8 +17,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a promise is sent before its save',
     file: `${MULTI}/acceptor.ts`,
-    from: 'step.sendAfterSave(from, this.#promiseFor(prepare))',
-    to: 'step.send(from, this.#promiseFor(prepare))',
+    from: 'if (order > 0) step.sendAfterSave(from, promise)',
+    to: 'if (order > 0) step.send(from, promise)',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -31,10 +31,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a repeated Prepare is answered while the first promise is still being saved',
     file: `${MULTI}/acceptor.ts`,
-    from: `    } else if (this.settled) {
-      step.send(from, this.#promiseFor(prepare))`,
-    to: `    } else {
-      step.send(from, this.#promiseFor(prepare))`,
+    from: 'if (order === 0 && !this.settled) return',
+    to: 'if (order === 0 && this.#log.last < 0) return',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -78,8 +76,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a leader counts itself before its own save',
     file: `${MULTI}/leader.ts`,
-    from: 'phase2.receiveAccepted(id, this.#acceptor.durablyHeldThrough(ballot, base))',
-    to: 'phase2.receiveAccepted(id, this.#acceptor.heldThrough(ballot, base))',
+    from: 'phase2.receiveAccepted(id, this.#acceptor.durablyHeldThrough(ballot, base), nowMs)',
+    to: 'phase2.receiveAccepted(id, this.#acceptor.heldThrough(ballot, base), nowMs)',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -242,8 +240,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a leader that no quorum follows goes on leading',
     file: `${MULTI}/node.ts`,
-    from: 'if (!isFollowed && this.#campaigns) this.resign(step)\n    else if',
-    to: 'if',
+    from: 'if (!isFollowed && this.#campaigns) return this.resign(step)\n',
+    to: '',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
     isSlow: true,
   },

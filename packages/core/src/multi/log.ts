@@ -10,6 +10,8 @@ import { MAX_BATCH_VALUES, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from './limits.ts'
 export interface Page {
   readonly entries: readonly AcceptedEntry[]
   readonly next: Slot
+  /** What the entries take in a message, at most. */
+  readonly bytes: number
 }
 
 /** Slots and what was accepted in them. */
@@ -59,17 +61,18 @@ export class Log {
     return [...this.#heldFrom(from, this.#last)]
   }
 
-  /** The entries from `from` through `through`, at least one if there is any, as a message holds. */
-  page(from: Slot, through: Slot): Page {
+  /** The entries from `from` through `through`, as `maxBytes` hold, but one if there is any. */
+  page(from: Slot, through: Slot, maxBytes = PAGE_BYTES): Page {
     const entries: AcceptedEntry[] = []
     let bytes = 0
     for (const entry of this.#heldFrom(from, through)) {
-      bytes += wireBytes(entry)
-      const isFull = bytes > PAGE_BYTES || entries.length === MAX_BATCH_VALUES
-      if (isFull && entries.length > 0) return { entries, next: entry.slot }
+      const more = wireBytes(entry)
+      const isFull = bytes + more > maxBytes || entries.length === MAX_BATCH_VALUES
+      if (isFull && entries.length > 0) return { entries, next: entry.slot, bytes }
       entries.push(entry)
+      bytes += more
     }
-    return { entries, next: 0 }
+    return { entries, next: 0, bytes }
   }
 
   /** Forgets what is at or below `through`, but for the last of it, up to `tailBytes`. */

@@ -10,7 +10,7 @@ import type { AcceptedEntry, Member } from '../durability.ts'
 import type { HelloMessage, Message, Proposal } from '../message.ts'
 import { MAX_BATCH_VALUES, MAX_MEMBERS } from '../multi/limits.ts'
 import type { LogMessage } from '../multi/messages.ts'
-import { address, bytes, count, flag, message, nodeId, optional } from './field.ts'
+import { address, bytes, count, flag, mark, message, nodeId, optional } from './field.ts'
 import { positive, repeated, valueList } from './field.ts'
 import type { Field } from './field.ts'
 
@@ -116,8 +116,8 @@ export const MESSAGES: {
     }),
   ],
   handOver: [28, message({ ballot })],
-  forward: [29, message({ values })],
-  readIndex: [30, message({ run: positive, number: positive })],
+  forward: [29, message({ values, relayed: mark })],
+  readIndex: [30, message({ run: positive, number: positive, relayed: mark })],
   readIndexAnswer: [
     31,
     message({

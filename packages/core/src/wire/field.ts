@@ -25,7 +25,7 @@ export interface Collector<T> {
 }
 
 /** The fields of a message of type T. Their numbers are 1, 2, 3, … in the order given. */
-export type Fields<T> = { readonly [Name in keyof T]: Field<T[Name]> }
+export type Fields<T> = { readonly [Name in keyof T]-?: Field<T[Name]> }
 
 /** A positive safe integer: there is no round 0 and no slot 0, so that an absent one is noticed. */
 export const positive = integer(1)
@@ -67,6 +67,15 @@ export const flag = scalar<boolean>(
   },
   false,
   (reader) => reader.varint() !== 0,
+)
+
+/** True, or not there at all: a mark that earlier versions did not know. */
+export const mark: Field<true | undefined> = scalar<true | undefined>(
+  (writer, number, value) => {
+    if (value === true) writer.varint(number, 1)
+  },
+  undefined,
+  (reader) => (reader.varint() !== 0 ? true : undefined),
 )
 
 /** A sub-message that must be there. */

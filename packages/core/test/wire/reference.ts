@@ -46,11 +46,15 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
   const kind: unknown = found['message']
   if (typeof kind !== 'string') throw new Error('protobufjs found no message')
   const body: unknown = plain(found[kind])
+  // A mark is there or it is not; to protobufjs it is false where it is not.
+  const fields = Object.entries(isMessage(body) ? body : {}).filter(
+    ([name, value]) => name !== 'relayed' || value === true,
+  )
   return {
     cluster: plain(found['cluster']),
     from: plain(found['sender']),
     ...(found['membersDigest'] === 0 ? {} : { membersDigest: plain(found['membersDigest']) }),
-    message: { type: kind, ...(isMessage(body) ? body : {}) },
+    message: { type: kind, ...Object.fromEntries(fields) },
   }
 }
 
