@@ -23,6 +23,15 @@ interface Campaign {
   readonly supportedBy: Set<NodeId>
 }
 
+/**
+ * Who may lead when this node starts: nobody but itself; nobody yet, as far as it can know, for it
+ * has never promised anything; or somebody whom it heard before it stopped.
+ */
+export type Beginning = 'alone' | 'new' | 'again'
+
+/** What part of its jitter a new node waits, so that those that start together do not all ask at once. */
+const FIRST_JITTER = 0.1
+
 /** The clocks of one node's election. */
 export class Election {
   readonly #windowMs: number
@@ -65,9 +74,16 @@ export class Election {
     return this.#campaign
   }
 
-  /** The node starts. It cannot know what was heard before: it waits a window like after a leader. */
-  start(nowMs: number): void {
+  /**
+   * The node starts. If it may have heard a leader before, it waits a window like after one. A new
+   * node need not: it only asks, and is refused by those that hear a leader.
+   */
+  start(nowMs: number, beginning: Beginning): void {
     this.heard(nowMs)
+    if (beginning === 'again') return
+    const jitterMs = this.#campaignAtMs - this.silentAtMs
+    this.#heardAtMs = nowMs - this.windowMs
+    this.#campaignAtMs = nowMs + (beginning === 'alone' ? 0 : jitterMs * FIRST_JITTER)
   }
 
   /** Somebody who leads, or makes progress with it, made itself known. */

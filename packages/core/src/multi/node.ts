@@ -11,6 +11,7 @@ import { LogAcceptor } from './acceptor.ts'
 import { CatchUp } from './catch-up.ts'
 import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
+import type { Beginning } from './election.ts'
 import { headOf } from './entry.ts'
 import { Guard } from './guard.ts'
 import { isBatch } from './input.ts'
@@ -106,7 +107,7 @@ export class LogNode {
   }
 
   tick(step: LogStep, nowMs: number, awayMs: number): void {
-    if (this.#nowMs === null) this.#election.start(nowMs)
+    if (this.#nowMs === null) this.#start(nowMs)
     this.#nowMs = nowMs
     if (awayMs > 0) this.#excuse(awayMs)
     this.#provider.tick(nowMs)
@@ -486,6 +487,17 @@ export class LogNode {
     if (this.leader.phase !== 'idle') return
     if (this.#campaigns) this.#beginCampaign(step)
     else this.prepare(step)
+  }
+
+  #start(nowMs: number): void {
+    this.#election.start(nowMs, this.#beginning)
+    this.#pollAtMs = nowMs + this.#election.windowMs
+  }
+
+  get #beginning(): Beginning {
+    const { quorums, id } = this.#settings
+    if (quorums.acceptors.has(id) && quorums.acceptors.size === 1) return 'alone'
+    return this.acceptor.promised === null ? 'new' : 'again'
   }
 
   /** Whether this node decides by itself when to lead. */

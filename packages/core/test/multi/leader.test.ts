@@ -249,7 +249,7 @@ describe('phase 2', () => {
   })
 
   it('P14: with a single member nothing is chosen before it is durable', () => {
-    const a = nodeA({ quorums: majority(['a']) })
+    const a = nodeA({ quorums: majority(['a']), election: 'external' })
     a.lead()
     expect(a.phase).toBe('preparing')
     a.saved()
