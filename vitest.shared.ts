@@ -12,8 +12,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    // For a network of their own: see vitest.netns.ts.
-    exclude: [...configDefaults.exclude, 'test/**/*.netns.test.ts'],
+    // With a configuration of their own: see vitest.netns.ts and vitest.long.ts.
+    exclude: [...configDefaults.exclude, 'test/**/*.netns.test.ts', 'test/**/*.long.test.ts'],
     // Only what hangs ends by it: no test may depend on how fast, or how busy, a machine is.
     testTimeout: 180_000,
     hookTimeout: 180_000,

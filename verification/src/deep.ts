@@ -9,6 +9,8 @@ import { Command, InvalidArgumentError } from 'commander'
 interface Part {
   readonly name: string
   readonly command: readonly [string, ...string[]]
+  /** From the root of the repository; the root itself by default. */
+  readonly folder?: string
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -28,16 +30,19 @@ const here = (name: string, ...parameters: readonly string[]): readonly [string,
   fileURLToPath(new URL(`./${name}.js`, import.meta.url)),
   ...parameters,
 ]
-const tests = (folder: string): readonly [string, ...string[]] => [
-  process.execPath,
-  `${ROOT}node_modules/vitest/vitest.mjs`,
-  'run',
-  '--config',
-  `${ROOT}vitest.shared.ts`,
-  '--root',
-  `${ROOT}${folder}`,
-]
 const LONG = { FUZZ_RUNS: '50000', KILLS: '200', HISTORY_MS: '60000' }
+const tests = (folder: string): Part => ({
+  name: folder.slice(folder.indexOf('/') + 1),
+  command: [
+    process.execPath,
+    `${ROOT}node_modules/vitest/vitest.mjs`,
+    'run',
+    '--config',
+    `${ROOT}vitest.long.ts`,
+  ],
+  folder,
+  environment: LONG,
+})
 
 const PARTS: readonly Part[] = [
   { name: 'simulator', command: here('simulate', '--seeds', String(seeds)) },
@@ -45,12 +50,17 @@ const PARTS: readonly Part[] = [
     name: 'simulator, leaders in doubt',
     command: here('simulate', '--profile', 'leaders', '--seeds', String(seeds)),
   },
+  {
+    name: 'simulator, congested',
+    command: here('simulate', '--profile', 'congested', '--seeds', String(seeds)),
+  },
+  { name: 'grid', command: here('grid') },
   { name: 'explorer', command: here('explore', '--size', 'full', '--seconds', '180') },
-  { name: 'core', command: tests('packages/core'), environment: LONG },
-  { name: 'replica', command: tests('packages/replica'), environment: LONG },
-  { name: 'durability-file', command: tests('packages/durability-file'), environment: LONG },
-  { name: 'durability-sqlite', command: tests('packages/durability-sqlite'), environment: LONG },
-  { name: 'kv-store', command: tests('examples/kv-store'), environment: LONG },
+  tests('packages/core'),
+  tests('packages/replica'),
+  tests('packages/durability-file'),
+  tests('packages/durability-sqlite'),
+  tests('examples/kv-store'),
   { name: 'mutants', command: here('mutants') },
 ]
 
@@ -68,9 +78,9 @@ for (const { name, code, seconds } of results) {
 process.exitCode = results.every(({ code }) => code === 0) ? 0 : 1
 
 /** The exit code; a signal counts as a failure. */
-function run({ command: [file, ...parameters], environment }: Part): Promise<number> {
+function run({ command: [file, ...parameters], folder = '', environment }: Part): Promise<number> {
   const child = spawn(file, parameters, {
-    cwd: ROOT,
+    cwd: `${ROOT}${folder}`,
     env: { ...process.env, ...environment },
     stdio: 'inherit',
   })

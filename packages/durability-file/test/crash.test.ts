@@ -4,7 +4,7 @@
  * everything that was acknowledged.
  */
 import { type Change, type Owner } from '@paxos/core'
-import { seeded } from '@paxos/testkit/fuzz'
+import { extent, seeded } from '@paxos/testkit/fuzz'
 import { describe, expect, it, vi } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import type * as Limits from '../src/limits.ts'
@@ -23,6 +23,10 @@ vi.mock('../src/limits.ts', async (original) => ({
 }))
 
 const DIRECTORY = '/node'
+/** Of so many bytes of a write one is where the power goes; prime, so that every kind has its turn. */
+const STRIDE = extent(31, 1)
+/** Of what was not synced so many different parts are left. */
+const SEEDS = extent(1, 5)
 
 const ownerWho = (incarnation: string): Owner => ({
   cluster: 'x',
@@ -130,7 +134,7 @@ describe.each<Pace>(['calm', 'hasty'])('a power cut in a %s story', (pace) => {
       const steps = (await run(pace, null)).disk.operations.length
       for (let step = 1; step <= steps + 1; step += 1) {
         const crashed = await run(pace, { step })
-        for (let seed = 0; seed < 5; seed += 1) {
+        for (let seed = 0; seed < SEEDS; seed += 1) {
           await requireKept(crashed, survival(step * 1000 + seed), { step, seed })
         }
       }
@@ -156,7 +160,7 @@ describe.each<Pace>(['calm', 'hasty'])('a power cut in a %s story', (pace) => {
     for (const [index, { type, path, bytes: length }] of operations.entries()) {
       if (type !== 'write') continue
       // Only the empty beginning of a log is that long, and nobody relies on it yet.
-      const stride = length > 2000 ? 97 : 1
+      const stride = STRIDE * (length > 2000 ? 97 : 1)
       for (let torn = 0; torn <= length; torn += stride) {
         const cut = { step: index + 1, bytes: torn }
         await requireKept(await run(pace, cut), 'everything', { ...cut, path })

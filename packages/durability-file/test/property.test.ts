@@ -1,7 +1,7 @@
 /** Random lives of a node: changes, overlaps, restarts, power cuts, rewritten logs. */
 import type { Change, Saved } from '@paxos/core'
 import * as fc from 'fast-check'
-import { seeded } from '@paxos/testkit/fuzz'
+import { extent, seeded } from '@paxos/testkit/fuzz'
 import { expect, it, vi } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import type * as Limits from '../src/limits.ts'
@@ -95,7 +95,7 @@ it('whatever happens to it, a node finds all that was acknowledged, and nothing 
       const last = await fileOn(disk.restarted('nothing'), DIRECTORY).open()
       expect(readable(last)).toBe(readable(certain))
     }),
-    { numRuns: 400 },
+    { numRuns: extent(60, 400) },
   )
 })
 

@@ -1,6 +1,7 @@
 /** Random lives of a node: changes, overlaps, restarts, and machines that stop at any call. */
 import type { Change, Saved } from '@paxos/core'
 import * as fc from 'fast-check'
+import { extent } from '@paxos/testkit/fuzz'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
 import type { Durability } from '@paxos/core'
@@ -119,7 +120,7 @@ it.each(DRIVERS)(
         expect(readable(await adapter.open())).toBe(readable(certain))
         await adapter.close()
       }),
-      { numRuns: 60 },
+      { numRuns: extent(20, 60) },
     )
   },
 )

@@ -260,7 +260,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       case 'leadership-acquired':
         this.#maintenance.leads()
         this.#settings.logger.info(event.type, { ballot: event.ballot })
-        return this.events.push(event)
+        return this.events.push({ type: event.type, ballot: event.ballot })
       case 'leadership-lost':
         this.#settings.logger.info(event.type, { ballot: event.ballot })
         return this.events.push(event)

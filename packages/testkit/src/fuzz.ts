@@ -3,7 +3,8 @@
  * input, changed by a seeded generator. Inputs that once failed are kept beside the others. Must
  * never do anything that the seed does not repeat.
  *
- * In the environment SEED=N begins elsewhere, FUZZ_RUNS=N sets how many inputs each format gets.
+ * In the environment SEED=N begins elsewhere, FUZZ_RUNS=N sets how many inputs each format gets, and
+ * THOROUGH=1 asks for everything where a test takes a sample.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,8 +13,13 @@ import { fileURLToPath } from 'node:url'
 /** A whole number from 0 to 2^32 - 1. Default: 1. */
 export const SEED = Number(process.env['SEED'] ?? 1)
 
-/** How many inputs each format gets. Default: 3,000. */
-export const FUZZ_RUNS = Number(process.env['FUZZ_RUNS'] ?? 3000)
+/** How many inputs each format gets. Default: 500, and 3,000 with THOROUGH=1. */
+export const FUZZ_RUNS = Number(process.env['FUZZ_RUNS'] ?? extent(500, 3000))
+
+/** How much of something a test does: `quick`, or with THOROUGH=1 in the environment `thorough`. */
+export function extent(quick: number, thorough: number): number {
+  return process.env['THOROUGH'] === undefined ? quick : thorough
+}
 
 /** What a parser may take from memory: this for each byte of its input, and this besides. */
 const MAX_BYTES_FOR_EACH = 64

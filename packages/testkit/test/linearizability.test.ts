@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { extent } from '../src/fuzz.ts'
 import { describe, expect, it } from 'vitest'
 import { checkLinearizability } from '@paxos/testkit'
 import type { Operation, SequentialModel } from '@paxos/testkit'
@@ -200,10 +201,10 @@ describe('it agrees with trying every order', () => {
         if (linearizable) accepted += 1
         else refused += 1
       }),
-      { numRuns: 3000 },
+      { numRuns: extent(500, 3000) },
     )
     // Neither answer is the only one that was ever asked for.
-    expect(Math.min(accepted, refused)).toBeGreaterThan(300)
+    expect(Math.min(accepted, refused)).toBeGreaterThan(extent(50, 300))
   })
 })
 

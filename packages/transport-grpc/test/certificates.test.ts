@@ -1,4 +1,5 @@
 /** Certificates in the life of a deployment: they end, are about to, and are replaced. */
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -10,7 +11,22 @@ import { grpc } from '@paxos/transport-grpc'
 import type { TlsOptions } from '@paxos/transport-grpc'
 import { parseAddress } from '../src/address.ts'
 import { at } from '../src/timer.ts'
+import type * as Timer from '../src/timer.ts'
 import { requireValid, watchOwn } from '../src/validity.ts'
+
+/** The moments that are waited for, each of which a test may let come. */
+const moments: { readonly atMs: number; readonly come: () => void }[] = []
+
+vi.mock('../src/timer.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof Timer>()
+  return {
+    ...original,
+    at(...[atMs, come]: Parameters<typeof original.at>) {
+      moments.push({ atMs, come })
+      return original.at(atMs, come)
+    },
+  }
+})
 
 const DAY_MS = 24 * 60 * 60 * 1_000
 const listen = 'grpcs://127.0.0.1:0'
@@ -22,6 +38,7 @@ const opened: { close(): Promise<void> }[] = []
 
 afterEach(async () => {
   vi.useRealTimers()
+  moments.length = 0
   for (const transport of opened.splice(0)) await transport.close()
 })
 
@@ -38,25 +55,19 @@ function make(tls?: TlsOptions): ReturnType<typeof grpc> {
 interface Open {
   readonly transport: ReturnType<typeof grpc>
   readonly warnings: TransportWarning[]
-  /** Resolves with the next warning. */
-  readonly warned: () => Promise<TransportWarning>
 }
 
 async function open(id: string, tls: TlsOptions, peers: Record<string, string>): Promise<Open> {
   const transport = make(tls)
   const warnings: TransportWarning[] = []
-  const tell: ((warning: TransportWarning) => void)[] = []
   await transport.open({
     id,
     listen,
     peers: new Map(Object.entries(peers)),
     receive() {},
-    warn(warning) {
-      warnings.push(warning)
-      for (const resolve of tell.splice(0)) resolve(warning)
-    },
+    warn: (warning) => warnings.push(warning),
   })
-  return { transport, warnings, warned: () => new Promise((resolve) => void tell.push(resolve)) }
+  return { transport, warnings }
 }
 
 /** The serial number of the certificate that a node shows. */
@@ -150,7 +161,8 @@ describe('a connection', () => {
     'ends when the certificate of the peer that it %s ends, and that is told',
     async (_, lasting, short) => {
       const forLasting = await tlsOf({ commonName: lasting })
-      const forShort = await tlsOf({ commonName: short, lastsMs: 3_000 })
+      const forShort = await tlsOf({ commonName: short, lastsMs: DAY_MS / 2 })
+      const endMs = Date.parse(new X509Certificate(forShort.cert).validTo)
       // The one with the smaller id dials.
       const b = await open('b', lasting === 'b' ? forLasting : forShort, { a: DESERTED })
       const a = await open('a', lasting === 'a' ? forLasting : forShort, { b: b.transport.address })
@@ -159,9 +171,12 @@ describe('a connection', () => {
       const isConnected = (): boolean | null | undefined =>
         watching.transport.figures().peers.get(peer)?.isConnected
       while (isConnected() !== true) await new Promise(setImmediate)
-      while (!watching.warnings.some(({ message }) => /connected peer has expired/.test(message))) {
-        await watching.warned()
-      }
+      for (const { atMs, come } of moments) if (atMs === endMs) come()
+      expect(watching.warnings).toContainEqual(
+        expect.objectContaining({
+          message: expect.stringMatching(/connected peer has expired/),
+        }),
+      )
       while (isConnected() === true) await new Promise(setImmediate)
     },
   )

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import * as fc from 'fast-check'
+import { extent } from '@paxos/testkit/fuzz'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseAddress } from '../src/address.ts'
 import { connectionBytes, DEADLY } from './http2-bytes.ts'
@@ -41,7 +42,7 @@ function callAt({ transport }: TestNode): Socket {
     .resume()
 }
 
-const RUNS = 150
+const RUNS = extent(15, 150)
 const CONNECTIONS = 20
 
 describe('a node', () => {
@@ -100,7 +101,7 @@ describe('a node', () => {
         await closed
       }),
       // Whoever says that it is 'a' and means 'b' is refused by 'a'.
-      { numRuns: 200 },
+      { numRuns: extent(30, 200) },
     )
     await meet(b, a)
     expect(a.inbox).toHaveLength(1)

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { Server, ServerCredentials, Metadata, status } from '@grpc/grpc-js'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import { parseAddress } from '../src/address.ts'
 import { FROM_KEY } from '../src/identity.ts'
@@ -14,14 +14,18 @@ import {
   afterwards,
   cleanUp,
   introduce,
+  keepFramesYoung,
   meet,
   open,
   openNode,
   outcomeOf,
+  stopTime,
   stranger,
   until,
 } from './world.ts'
 import type { StrangerOptions } from './world.ts'
+
+beforeEach(keepFramesYoung)
 
 afterEach(async () => {
   vi.useRealTimers()
@@ -218,7 +222,7 @@ describe('a peer that is dialled', () => {
 
 describe('connections without a stream of a known peer', () => {
   it('are closed in time, and counted', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    stopTime()
     const b = await openNode('b', { pingIntervalMs: 60_000 })
     const socket = connect(parseAddress(b.transport.address)?.port ?? 0, '127.0.0.1')
     afterwards(() => socket.destroy())
@@ -233,7 +237,7 @@ describe('connections without a stream of a known peer', () => {
   })
 
   it('are closed in time after their stream has ended, too', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    stopTime()
     const b = await openNode('b', { ...KNOWN, pingIntervalMs: 60_000 })
     const { answer, call, status: ended } = stranger(b.transport.address)
     await answer
@@ -255,6 +259,8 @@ describe('connections without a stream of a known peer', () => {
     const a = await openNode('a')
     introduce(a, b)
     await meet(a, b)
+    // However long this takes: nobody's time runs out by itself.
+    stopTime()
     const port = parseAddress(b.transport.address)?.port ?? 0
     const closed: number[] = []
     const arrived: Promise<unknown>[] = []
@@ -269,6 +275,7 @@ describe('connections without a stream of a known peer', () => {
     expect(closed.toSorted((one, other) => one - other)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
     await Promise.all(arrived.slice(8))
     expect(b.transport.stats().expiredConnections).toBe(8)
+    vi.useRealTimers()
     await meet(a, b)
     const c = await openNode('c')
     introduce(a, b, c)

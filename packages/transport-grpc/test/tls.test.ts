@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { inspect } from 'node:util'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { credentials as channel, status } from '@grpc/grpc-js'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { InvalidArgumentError, TransportError } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
 import { testAuthority } from '@paxos/testkit/certificates'
@@ -17,6 +17,7 @@ import {
   afterwards,
   cleanUp,
   introduce,
+  keepFramesYoung,
   listening,
   meet,
   openNode,
@@ -31,7 +32,12 @@ import type { TestNode } from './world.ts'
 const authority = await testAuthority()
 const otherAuthority = await testAuthority()
 
-afterEach(cleanUp)
+beforeEach(keepFramesYoung)
+
+afterEach(async () => {
+  vi.useRealTimers()
+  await cleanUp()
+})
 
 async function tlsOf(
   subject: CertificateSubject,
@@ -165,7 +171,7 @@ describe('with certificates on both sides', () => {
     const proxy = await proxyTo(b.transport.address)
     a.transport.setPeers(new Map([['b', proxy.address]]))
     b.transport.setPeers(new Map([['a', 'nowhere']]))
-    await meet(a, b)
+    await reach(a, b)
     proxy.silence()
     await reach(a, b)
   })

@@ -11,6 +11,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Client, credentials as channel, Metadata } from '@grpc/grpc-js'
 import type { ChannelCredentials, ChannelOptions, StatusObject } from '@grpc/grpc-js'
+import { vi } from 'vitest'
 import type { NodeId } from '@paxos/core'
 import { grpc } from '@paxos/transport-grpc'
 import type { GrpcOptions, GrpcTransport } from '@paxos/transport-grpc'
@@ -41,6 +42,19 @@ export async function cleanUp(): Promise<void> {
 export interface NodeOptions extends GrpcOptions {
   readonly listen?: string
   readonly peers?: Readonly<Record<NodeId, string>>
+}
+
+/**
+ * From here on time goes by only where the test says so, until vi.useRealTimers(): however long a
+ * busy machine takes, no patience ends, no ping is due and no frame grows old.
+ */
+export function stopTime(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+}
+
+/** Frames do not grow old, however long connecting takes. Everything else goes by the real clock. */
+export function keepFramesYoung(): void {
+  vi.useFakeTimers({ toFake: ['performance'] })
 }
 
 export async function openNode(id: NodeId, options: NodeOptions = {}): Promise<TestNode> {

@@ -11,6 +11,10 @@ import {
   TransportError,
 } from '@paxos/core'
 import type { NodeId, Transport } from '@paxos/core'
+import { Bottleneck } from './bottleneck.ts'
+import type { Parcel } from './bottleneck.ts'
+import { CAPACITIES, changeCapacity, UNLIMITED } from './capacity.ts'
+import type { Capacity } from './capacity.ts'
 import { changeFaults, FAULTS, NO_FAULTS, rollFate } from './faults.ts'
 import type { Faults } from './faults.ts'
 import { emptyLink, enqueue, takeDue, takeFirst } from './link.ts'
@@ -21,8 +25,8 @@ import type { Scheduler } from './scheduler.ts'
 import { attach } from './transport.ts'
 import type { Endpoint, Network } from './transport.ts'
 
-/** How a hub is made. The faults may be changed later with setFaults. */
-export interface MemoryHubOptions extends Partial<Faults> {
+/** How a hub is made. Faults may be changed later with setFaults, capacities with setLinks. */
+export interface MemoryHubOptions extends Partial<Faults>, Partial<Capacity> {
   /** An integer from 0 to 2^32 - 1. Default 1. */
   readonly seed?: number
   /** Where timers come from. Default: the platform's setTimeout and clearTimeout. */
@@ -42,10 +46,11 @@ export interface Trace {
 
 /**
  * 'duplicated' tells of one copy more; every copy then ends in exactly one of the others. 'dropped'
- * is the oldest of a full queue; 'unreachable' found no such node there, or one that does not have
- * the sender in its address book.
+ * made room in a full queue, or found none; 'too-large' was above the link's maxFrameBytes;
+ * 'unreachable' found no such node there, or one that does not have the sender in its address book.
  */
-export type Outcome = 'duplicated' | 'delivered' | 'lost' | 'cut' | 'dropped' | 'unreachable'
+export type Outcome =
+  'duplicated' | 'delivered' | 'lost' | 'cut' | 'dropped' | 'too-large' | 'unreachable'
 
 /** A network, and the switches of its faults. Each may be used at any time. */
 export interface MemoryHub {
@@ -56,6 +61,15 @@ export interface MemoryHub {
    * for a number out of range, and then changes nothing.
    */
   setFaults(changes: Partial<Faults>): void
+  /**
+   * Changes what every direction of every link carries, those between nodes that are still to come
+   * included, and what setLink said of the same property. It holds within 100 ms, also for frames
+   * that wait; maxFrameBytes, for frames sent from now on. Throws InvalidArgumentError for a number
+   * out of range, and then changes nothing.
+   */
+  setLinks(changes: Partial<Capacity>): void
+  /** As setLinks, for one direction: a link may be asymmetric. */
+  setLink(from: NodeId, to: NodeId, changes: Partial<Capacity>): void
   /**
    * Splits the network: two nodes can talk only if one of the groups holds both, or none holds
    * either. A node may be in several groups. Replaces an earlier partition.
@@ -76,7 +90,7 @@ export interface MemoryHub {
  * that is not known.
  */
 export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
-  requireOptions('memoryHub()', options, ['seed', 'scheduler', 'observe', ...FAULTS])
+  requireOptions('memoryHub()', options, ['seed', 'scheduler', 'observe', ...FAULTS, ...CAPACITIES])
   const { seed = 1, scheduler = platformScheduler, observe } = options
   requireMethods('scheduler', scheduler, ['setTimeout', 'clearTimeout'], 'an object with both')
   requireFunction('observe', observe)
@@ -88,13 +102,23 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
   const links = new Map<NodeId, Map<NodeId, Link>>()
   const frozen = new Set<NodeId>()
   let faults = changeFaults(NO_FAULTS, options)
+  let capacity = changeCapacity(UNLIMITED, options)
   let groups: readonly ReadonlySet<NodeId>[] = []
 
   function linkOf(from: NodeId, to: NodeId): Link {
     let outgoing = links.get(from)
     if (outgoing === undefined) links.set(from, (outgoing = new Map()))
     let link = outgoing.get(to)
-    if (link === undefined) outgoing.set(to, (link = emptyLink(from, to)))
+    if (link === undefined) outgoing.set(to, (link = newLink(from, to)))
+    return link
+  }
+
+  function newLink(from: NodeId, to: NodeId): Link {
+    const bottleneck = new Bottleneck(capacity, scheduler, {
+      leave: (parcel) => depart(link, parcel),
+      drop: ({ frame }) => trace(link, frame, 'dropped'),
+    })
+    const link = emptyLink(from, to, bottleneck)
     return link
   }
 
@@ -121,12 +145,21 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
     const link = linkOf(from, to)
     const fate = rollFate(faults, random)
     if (isCut(link)) return trace(link, frame, 'cut')
+    const { bottleneck } = link
+    if (frame.byteLength > bottleneck.capacity.maxFrameBytes) {
+      return trace(link, frame, 'too-large')
+    }
+    // Not frame.slice(): the slice of a Buffer shares its memory.
+    bottleneck.send({ frame: new Uint8Array(frame), address, fate })
+  }
+
+  /** The link has carried the frame: what is lost later has taken its time as well. */
+  function depart(link: Link, { frame, address, fate }: Parcel): void {
     if (fate.lost) return trace(link, frame, 'lost')
     if (fate.copies.length > 1) trace(link, frame, 'duplicated')
     for (const [copy, { delayMs, overtake }] of fate.copies.entries()) {
-      // Not frame.slice(): the slice of a Buffer shares its memory.
       const flight: Flight = {
-        frame: new Uint8Array(frame),
+        frame: copy > 0 ? new Uint8Array(frame) : frame,
         address,
         isDuplicate: copy > 0,
         timer: null,
@@ -176,6 +209,11 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
     trace(link, flight.frame, outcome, flight.isDuplicate)
   }
 
+  function abandon(link: Link): void {
+    for (let f = takeFirst(link); f; f = takeFirst(link)) discard(link, f, 'unreachable')
+    for (const { frame } of link.bottleneck.clear()) trace(link, frame, 'unreachable')
+  }
+
   const network: Network = {
     bind(endpoint) {
       if (endpoints.has(endpoint.address)) {
@@ -193,7 +231,7 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
         // The network outlives its nodes, so that frames can arrive after a restart; its timers
         // do not outlive the last one.
         if (endpoints.size > 0) wakeFirst(link)
-        else for (let f = takeFirst(link); f; f = takeFirst(link)) discard(link, f, 'unreachable')
+        else abandon(link)
       }
     },
     send,
@@ -204,6 +242,18 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
     setFaults(changes) {
       requireOptions('setFaults', changes, FAULTS)
       faults = changeFaults(faults, changes)
+    },
+    setLinks(changes) {
+      requireOptions('setLinks', changes, CAPACITIES)
+      capacity = changeCapacity(capacity, changes)
+      for (const { bottleneck } of allLinks()) {
+        bottleneck.capacity = changeCapacity(bottleneck.capacity, changes)
+      }
+    },
+    setLink(from, to, changes) {
+      requireOptions('setLink', changes, CAPACITIES)
+      const { bottleneck } = linkOf(from, to)
+      bottleneck.capacity = changeCapacity(bottleneck.capacity, changes)
     },
     partition(...newGroups) {
       groups = newGroups.map((group) => new Set(group))

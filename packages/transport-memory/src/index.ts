@@ -1,7 +1,8 @@
 /**
- * An in-process network: a hub that can lose, delay, duplicate, reorder and partition, and the
- * transports on it.
+ * An in-process network: a hub that can lose, delay, duplicate, reorder and partition, whose links
+ * may be slow or narrow, and the transports on it.
  */
+export type { Capacity } from './capacity.ts'
 export type { DelayRange, Faults } from './faults.ts'
 export { memoryHub } from './hub.ts'
 export type { MemoryHub, MemoryHubOptions, Outcome, Trace } from './hub.ts'

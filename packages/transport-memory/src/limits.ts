@@ -16,3 +16,12 @@ export const FRAME_OVERHEAD_BYTES = 1_024
 
 /** The longest delay that every platform's setTimeout keeps: beyond 2^31 - 1 they fire at once. */
 export const MAX_DELAY_MS = 2 ** 31 - 1
+
+/** What a frame takes on a link beside its bytes: the headers of Ethernet, IP and UDP, with room. */
+export const HEADER_BYTES = 60
+
+/**
+ * A link that becomes faster or slower does so after so long at the latest, also in the midst of a
+ * large frame, and a link of any speed asks for few timers.
+ */
+export const SLICE_MS = 100

@@ -5,6 +5,7 @@
  * the oldest is dropped.
  */
 import type { NodeId } from '@paxos/core'
+import type { Bottleneck } from './bottleneck.ts'
 import { FRAME_OVERHEAD_BYTES, MAX_QUEUED_BYTES } from './limits.ts'
 
 /** One copy of a frame on its way. */
@@ -24,6 +25,8 @@ export interface Flight {
 export interface Link {
   readonly from: NodeId
   readonly to: NodeId
+  /** Where frames wait until the link has carried those before them. */
+  readonly bottleneck: Bottleneck
   /** The next to arrive is first. */
   readonly flights: Flight[]
   queuedBytes: number
@@ -31,8 +34,8 @@ export interface Link {
 }
 
 /** A link with nothing on it. */
-export function emptyLink(from: NodeId, to: NodeId): Link {
-  return { from, to, flights: [], queuedBytes: 0, cut: false }
+export function emptyLink(from: NodeId, to: NodeId, bottleneck: Bottleneck): Link {
+  return { from, to, bottleneck, flights: [], queuedBytes: 0, cut: false }
 }
 
 /**

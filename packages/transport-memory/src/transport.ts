@@ -32,7 +32,7 @@ export interface Network {
 }
 
 /** What became of a frame, or of one copy of it. */
-type Ending = 'delivered' | 'lost' | 'cut' | 'dropped' | 'unreachable'
+type Ending = 'delivered' | 'lost' | 'cut' | 'dropped' | 'too-large' | 'unreachable'
 
 type Counts = { -readonly [Name in Exclude<keyof PeerFigures, 'isConnected'>]: PeerFigures[Name] }
 

@@ -9,7 +9,7 @@ import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/co
 import type { NodeId } from '@paxos/core'
 import { fromUrl, udp } from '@paxos/transport-udp'
 import { parseAddress } from '../src/address.ts'
-import { PARTIAL_LIFETIME_MS } from '../src/limits.ts'
+import { CLOSE_LOOKUP_MS, PARTIAL_LIFETIME_MS } from '../src/limits.ts'
 import { datagramsOf } from './datagrams.ts'
 import { closeNodes, inject, makeTransport, openNode, openWithPuppet, settle } from './nodes.ts'
 
@@ -346,6 +346,7 @@ describe('a peer with a name', () => {
   })
 
   it('holds up close() while it is looked up, which cannot be cancelled, but not for long', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const a = await openNode('a', { n: 'udp://nowhere.invalid:7000' })
     a.transport.send('n', Uint8Array.of(1))
     await nextTurn()
@@ -354,6 +355,7 @@ describe('a peer with a name', () => {
     for (let turn = 0; turn < 10; turn += 1) await nextTurn()
     expect(isClosed).toBe(false)
     // Nobody answers.
+    vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
     await closing
     expect(lookups).toHaveLength(1)
   })

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import type { BuildResult } from 'esbuild'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
@@ -21,7 +21,7 @@ import type { ChannelEvents } from '../src/channel.ts'
 import { encodeHello } from '../src/hello.ts'
 import { CLOSE_TIMEOUT_MS } from '../src/limits.ts'
 import type { WebSocketTransport } from '../src/transport.ts'
-import { closeAll, onCleanup, openNode, until } from './nodes.ts'
+import { closeAll, keepFramesYoung, onCleanup, openNode, stopTime, until } from './nodes.ts'
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const native: unknown = Reflect.get(globalThis, 'WebSocket')
@@ -55,6 +55,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await rm(folder, { recursive: true })
 })
+
+beforeEach(keepFramesYoung)
 
 afterEach(async () => {
   vi.useRealTimers()
@@ -115,7 +117,7 @@ describe.each(PLATFORMS)('a page with a WebSocket, %s,', (_, platformClass) => {
   it('dials at once, though its id is the larger: nobody can dial a page', async () => {
     vi.stubGlobal('WebSocket', platformClass)
     const node = await openNode('node', { 'z page': '' })
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    stopTime()
     const page = await openPage('z page', { node: node.transport.address })
     page.transport.send('node', Uint8Array.of(1))
     await node.received()
@@ -129,6 +131,8 @@ describe.each(PLATFORMS)('a page with a WebSocket, %s,', (_, platformClass) => {
     page.transport.send('node', Uint8Array.of(1))
     await first.received()
     await first.transport.close()
+    // What is sent before it has noticed is lost.
+    await until(() => page.transport.figures().peers.get('node')?.isConnected === false)
     page.transport.send('node', Uint8Array.of(2))
     const second = await openNode('node', { page: '' }, { listen: address })
     await second.received()

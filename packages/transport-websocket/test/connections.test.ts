@@ -7,19 +7,21 @@ import { Socket } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import { WebSocketServer } from 'ws'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
 import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import { fromUrl, webSocket } from '@paxos/transport-websocket'
 import { encodeHello } from '../src/hello.ts'
-import { MAX_UNIDENTIFIED_BYTES } from '../src/limits.ts'
+import { DEFAULT_PING_INTERVAL_MS, MAX_RETRY_MS, MAX_UNIDENTIFIED_BYTES } from '../src/limits.ts'
 import {
   closeAll,
+  keepFramesYoung,
   onCleanup,
   openNode,
   portOf,
   retainedBytes,
   sockets,
+  stopTime,
   until,
   visit,
   visitAs,
@@ -47,17 +49,25 @@ vi.mock('node:dns', async (importOriginal) => {
   return { ...original, lookup }
 })
 
+beforeEach(keepFramesYoung)
+
 afterEach(async () => {
   vi.restoreAllMocks()
+  vi.useRealTimers()
   for (const { answer } of lookups.splice(0)) answer(null)
   await closeAll()
 })
 
 const DESERTED = 'ws://127.0.0.1:9'
-const QUICK = { pingIntervalMs: 20 }
+/** How often a frame is sent again that may have been lost with a connection. */
+const RESEND_AFTER_MS = 20
 
-/** The nodes a and b, which know each other and have a connection. */
+/**
+ * The nodes a and b, which know each other and have a connection: the one that a dials, for time
+ * stands still, and the patience of b does not end.
+ */
 async function openPair(): Promise<readonly [TestNode, TestNode]> {
+  stopTime()
   const b = await openNode('b')
   const a = await openNode('a', { b: b.transport.address })
   b.transport.setPeers(new Map([['a', a.transport.address]]))
@@ -72,6 +82,17 @@ async function settle(a: TestNode, b: TestNode): Promise<void> {
   await Promise.all([a.received(), b.received()])
   a.inbox.length = 0
   b.inbox.length = 0
+}
+
+/** Sends `frame` to b again and again, as Paxos does, until an answer that is the same has come. */
+async function reach(a: TestNode, frame: Uint8Array): Promise<void> {
+  const send = (): void => a.transport.send('b', frame)
+  const again = setInterval(send, RESEND_AFTER_MS)
+  onCleanup(() => clearInterval(again))
+  send()
+  const isAnswered = (): boolean => a.inbox.some((entry) => entry.frame[0] === frame[0])
+  while (!isAnswered()) await a.received(a.inbox.length + 1)
+  clearInterval(again)
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<TransportError> {
@@ -169,35 +190,43 @@ describe('a peer', () => {
     const a = await openNode('a')
     const [first, address] = await startEcho('ws://127.0.0.1:0', a.transport.address)
     a.transport.setPeers(new Map([['b', address]]))
-    a.transport.send('b', Uint8Array.of(1))
-    await a.received(1)
+    await reach(a, Uint8Array.of(1))
     first.kill('SIGKILL')
     await once(first, 'exit')
     await startEcho(address, a.transport.address)
-    a.transport.send('b', Uint8Array.of(2))
-    await a.received(2)
-    expect(a.inbox.map(({ frame }) => frame)).toEqual([Uint8Array.of(1), Uint8Array.of(2)])
+    await reach(a, Uint8Array.of(2))
   })
 
   it('that vanishes without a word is given up after some pings, and found again', async () => {
-    const b = await openNode('b', {}, QUICK)
+    stopTime()
+    const b = await openNode('b')
     const wire = await wireTo(b.transport.address)
-    const a = await openNode('a', { b: wire.address }, QUICK)
+    const a = await openNode('a', { b: wire.address })
     b.transport.setPeers(new Map([['a', DESERTED]]))
     await settle(a, b)
     const noticed = once(wire.events, 'end')
     wire.silence()
+    // Two pings without an answer, and the third is due.
+    vi.advanceTimersByTime(3 * DEFAULT_PING_INTERVAL_MS)
     await noticed
-    expect(a.transport.stats().silentConnections).toBe(1)
+    for (const { transport } of [a, b]) expect(transport.stats().silentConnections).toBe(1)
+    await until(() => a.transport.figures().peers.get('b')?.isConnected === false)
+    vi.advanceTimersByTime(MAX_RETRY_MS)
     await settle(a, b)
-    await until(() => b.transport.stats().silentConnections === 1)
   })
 
   it('that only answers pings is not given up', async () => {
-    const b = await openNode('b', { a: DESERTED }, { pingIntervalMs: 10 })
+    stopTime()
+    const emit = vi.spyOn(WebSocket.prototype, 'emit')
+    const pongs = (): number => emit.mock.calls.filter(([event]) => event === 'pong').length
+    const b = await openNode('b', { a: DESERTED })
     const visitor = await visitAs('a', 'b', b.transport.address)
-    for (let count = 0; count < 10; count += 1) await once(visitor, 'ping')
-    expect(b.transport.stats().silentConnections).toBe(0)
+    const silent = (): number => b.transport.stats().silentConnections
+    for (let count = 1; count <= 10; count += 1) {
+      vi.advanceTimersByTime(DEFAULT_PING_INTERVAL_MS)
+      await until(() => pongs() === count || silent() > 0)
+    }
+    expect(silent()).toBe(0)
     b.transport.send('a', Uint8Array.of(1))
     await once(visitor, 'message')
   })
@@ -224,8 +253,6 @@ describe('a peer', () => {
   })
 
   it('that is down gets the frames of the last seconds when it is back, not older ones', async () => {
-    vi.useFakeTimers({ toFake: ['performance'] })
-    onCleanup(() => void vi.useRealTimers())
     const early = await openNode('b')
     const { address } = early.transport
     await early.transport.close()
@@ -487,6 +514,7 @@ describe('a peer with a name', () => {
   })
 
   it('holds up close() until its look-up ends: it cannot be cancelled', async () => {
+    stopTime()
     const a = await openNode('a', { n: 'ws://nowhere.invalid:7000' })
     await until(() => lookups.length > 0)
     let isClosed = false
@@ -517,8 +545,7 @@ describe('close', () => {
     const b = await openNode('b', { a: DESERTED })
     const visitor = await visitAs('a', 'b', b.transport.address)
     visitor.pause()
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    onCleanup(() => void vi.useRealTimers())
+    stopTime()
     const closing = b.transport.close()
     let isClosed = false
     void closing.then(() => (isClosed = true))

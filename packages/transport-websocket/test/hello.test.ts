@@ -1,5 +1,6 @@
 /** The first message each way. */
 import * as fc from 'fast-check'
+import { extent } from '@paxos/testkit/fuzz'
 import { describe, expect, it } from 'vitest'
 import { InvalidArgumentError, MAX_ID_BYTES } from '@paxos/core'
 import { decodeHello, encodeHello, isCarriable, requireId } from '../src/hello.ts'
@@ -61,7 +62,7 @@ describe('an id', () => {
 })
 
 describe('bytes from outside', () => {
-  const RUNS = 110_000
+  const RUNS = extent(6000, 110_000)
   const mutated = fc
     .tuple(id, id, fc.array(fc.tuple(fc.nat(600), fc.nat(255)), { maxLength: 4 }), fc.nat(600))
     .map(([sender, receiver, changes, length]) => {

@@ -8,6 +8,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
 import type { NodeId } from '@paxos/core'
@@ -36,6 +37,19 @@ export function onCleanup(cleanup: () => Promise<unknown> | void): void {
 
 export async function closeAll(): Promise<void> {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+}
+
+/**
+ * From here on time goes by only where the test says so, until vi.useRealTimers(): however long a
+ * busy machine takes, no patience ends, no ping is due and no frame grows old.
+ */
+export function stopTime(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+}
+
+/** Frames do not grow old, however long connecting takes. Everything else goes by the real clock. */
+export function keepFramesYoung(): void {
+  vi.useFakeTimers({ toFake: ['performance'] })
 }
 
 export async function openNode(

@@ -3,6 +3,7 @@
  * it converges, it does not flap, and nothing is lost that no fault has struck.
  */
 import * as fc from 'fast-check'
+import { extent } from '@paxos/testkit/fuzz'
 import { describe, expect, it } from 'vitest'
 import type { NodeId } from '@paxos/core'
 import type { WebSocketTransport } from '../src/transport.ts'
@@ -183,7 +184,7 @@ describe('two nodes that dial each other', () => {
           expect(inboxes[id]?.toSorted((x, y) => x - y)).toEqual(sent[id])
       },
     )
-    await fc.assert(property, { numRuns: 500 })
+    await fc.assert(property, { numRuns: extent(80, 500) })
   })
 
   it('dialling in the same instant, lose nothing of what they send meanwhile', async () => {
@@ -208,7 +209,7 @@ describe('two nodes that dial each other', () => {
         const all = Array.from({ length: 40 }, (_, number) => number)
         for (const id of ['a', 'b']) expect(inboxes[id]?.toSorted((x, y) => x - y)).toEqual(all)
       }),
-      { numRuns: 500 },
+      { numRuns: extent(80, 500) },
     )
   })
 
@@ -232,7 +233,7 @@ describe('two nodes that dial each other', () => {
         net.run(1_000, choose)
         expect(inboxes['a']).toHaveLength(heard ?? NaN)
       }),
-      { numRuns: 500 },
+      { numRuns: extent(80, 500) },
     )
   })
 
@@ -270,6 +271,6 @@ describe('two nodes that dial each other', () => {
         expect(net.living).toBe(1)
       },
     )
-    await fc.assert(property, { numRuns: 500 })
+    await fc.assert(property, { numRuns: extent(80, 500) })
   })
 })

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer as createTlsServer } from 'node:tls'
 import { inspect } from 'node:util'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ClientOptions } from 'ws'
 import { InvalidArgumentError, TransportError } from '@paxos/core'
 import { testAuthority } from '@paxos/testkit/certificates'
@@ -17,16 +17,20 @@ import { IDENTIFY_TIMEOUT_MS } from '../src/limits.ts'
 import { isCertificateOf } from '../src/tls.ts'
 import {
   closeAll,
+  keepFramesYoung,
   onCleanup,
   openNode,
   plain,
   portOf,
   sockets,
+  stopTime,
   until,
   visit,
   visitAs,
 } from './nodes.ts'
 import type { TestNode } from './nodes.ts'
+
+beforeEach(keepFramesYoung)
 
 afterEach(async () => {
   vi.useRealTimers()
@@ -126,7 +130,7 @@ describe('a node that dials us', () => {
   })
 
   it('and stops in the middle of TLS is closed in time, others are not', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    stopTime()
     const b = await openB()
     const silent = await plain(b.transport.address)
     const honest = await visitAs('a', 'b', b.transport.address, { ca, ...certA })

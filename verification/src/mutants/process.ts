@@ -34,7 +34,14 @@ export async function runNode(
     // A group of its own, to be killed as one: test runners start processes themselves.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', FORCE_COLOR: undefined },
+    // Tests take no sample: what they could see of a mutant, they see.
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      NO_COLOR: '1',
+      FORCE_COLOR: undefined,
+      THOROUGH: '1',
+    },
   })
   const keep = (text: string): void => {
     output = (output + text).slice(-KEPT_OUTPUT_CHARACTERS)

@@ -86,7 +86,7 @@ async function runTests(directory: string, file: string, signal: AbortSignal): P
     [
       join('node_modules', 'vitest', 'vitest.mjs'),
       'run',
-      '--config=../../vitest.shared.ts',
+      `--config=../../vitest.${file.endsWith('.long.test.ts') ? 'long' : 'shared'}.ts`,
       '--bail=1',
       `--testTimeout=${TEST_TIMEOUT_MS}`,
       '--reporter=json',

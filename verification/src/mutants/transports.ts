@@ -15,8 +15,8 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
   {
     name: 'transport-memory: sender and receiver share the bytes of a frame',
     file: `${MEMORY}/hub.ts`,
-    from: '        frame: new Uint8Array(frame),\n        address,\n',
-    to: '        frame,\n        address,\n',
+    from: 'bottleneck.send({ frame: new Uint8Array(frame), address, fate })',
+    to: 'bottleneck.send({ frame, address, fate })',
     caughtBy: BY_CONFORMANCE,
     isSlow: true,
   },
@@ -47,6 +47,20 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: 'while (link.queuedBytes + cost(flight) > MAX_QUEUED_BYTES) {',
     to: 'while (link.queuedBytes + cost(flight) > Infinity * MAX_QUEUED_BYTES) {',
     caughtBy: BY_CONFORMANCE,
+  },
+  {
+    name: 'transport-memory: what waits for a slow link has no bound',
+    file: `${MEMORY}/bottleneck.ts`,
+    from: 'this.#waitingBytes + cost(parcel) > queueBytes) {',
+    to: 'this.#waitingBytes + cost(parcel) > Infinity * queueBytes) {',
+    caughtBy: [{ type: 'tests', file: 'capacity.test.ts' }],
+  },
+  {
+    name: 'transport-memory: a fraction of a millisecond on a link is forgotten',
+    file: `${MEMORY}/bottleneck.ts`,
+    from: '      this.#owedMs = neededMs\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'capacity.test.ts' }],
   },
   {
     name: 'transport-memory: the largest frame is refused, by one byte',

@@ -17,8 +17,17 @@ export type LogEffects = Effects<Uint8Array, MultiPaxosMessage, LogEvent>
 
 /** What the engine tells the application. */
 export type LogEvent =
-  /** A quorum has promised `ballot` to this node. It may propose when `room` says so. */
-  | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
+  /**
+   * A quorum has promised `ballot` to this node. It may propose when `room` says so. `recovered` are
+   * the values that it proposes first, in the order of their slots, because they may have been
+   * chosen: each is told as 'chosen' in time, unless the leadership is lost, and a host that has one
+   * of them in its queue need not propose it once more.
+   */
+  | {
+      readonly type: 'leadership-acquired'
+      readonly ballot: Ballot
+      readonly recovered: readonly Uint8Array[]
+    }
   /** Whether what was proposed and not told as chosen will be chosen is not known. */
   | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
   /** A refusal ended the attempt to lead with `ballot`: an acceptor has promised a higher one. */

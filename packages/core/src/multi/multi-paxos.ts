@@ -97,7 +97,7 @@ export class MultiPaxos {
 
   /** What the next propose() may take; nothing when this node does not lead or the window is full. */
   get room(): Room {
-    return this.#node.leader.room
+    return this.#node.leader.room(this.#node.nowMs)
   }
 
   /** How many slots are proposed and not known to be chosen, while this node leads. */

@@ -41,8 +41,12 @@ export class LogNode {
   readonly #relayedFor = new Set<NodeId>()
   /** Told as chosen, or part of the snapshot that the host started from. */
   #toldThrough: Slot
+  /** What was promised when the last step ended. */
+  #promised: Ballot | null
   /** A candidate lacked slots that are compacted elsewhere: it tries again when it has them. */
   #leadsAfterCatchUp = false
+  /** This node prepares, but has heard nothing for a window that helps it. */
+  #isStalled = false
   #nowMs: number | null = null
   #askAgainAtMs = 0
   #pollAtMs = 0
@@ -51,14 +55,15 @@ export class LogNode {
   constructor(settings: Settings) {
     const { saved, livenessWindowMs, retransmitIntervalMs } = settings
     this.#settings = settings
-    this.acceptor = new LogAcceptor(saved)
+    this.acceptor = new LogAcceptor(saved, retransmitIntervalMs)
     this.leader = new Leader(settings, this.acceptor)
     this.#guard = new Guard(this.acceptor, settings.isValue)
     this.#election = new Election(livenessWindowMs, settings.random)
-    this.#catchUp = new CatchUp(retransmitIntervalMs)
+    this.#catchUp = new CatchUp(this.#others, retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
     this.#toldThrough = saved.snapshot?.through ?? 0
+    this.#promised = this.acceptor.promised
   }
 
   /** The node that leads, this one included; `null` when none is known. */
@@ -128,6 +133,7 @@ export class LogNode {
   prepare(step: LogStep): void {
     if (!this.#settings.quorums.acceptors.has(this.#settings.id)) return
     this.#leadsAfterCatchUp = false
+    this.#isStalled = false
     this.#election.standBack(this.nowMs)
     this.#setLeader(step, null)
     this.leader.prepare(step, this.nowMs)
@@ -156,6 +162,9 @@ export class LogNode {
 
   /** What follows from everything that came in with this step. */
   conclude(step: LogStep): void {
+    const { promised } = this.acceptor
+    if (!sameBallot(promised, this.#promised)) this.#election.raised()
+    this.#promised = promised
     if (this.leader.advance(step, this.nowMs)) this.#election.standBack(this.nowMs)
     this.#noteLeadership(step)
     if (this.acceptor.chosenThrough > this.#toldThrough) {
@@ -172,10 +181,11 @@ export class LogNode {
     const { nowMs } = this
     switch (message.type) {
       case 'logPrepare': {
+        // A candidate that gets on counts like a leader; one that repeats itself does not.
         const isRival = compareBallots(message.ballot, this.acceptor.promised) > 0
-        if (isRival) this.#election.standBack(nowMs)
+        if (isRival || this.acceptor.isAskedOn(message)) this.#election.heard(nowMs)
         this.leader.observe(message.ballot)
-        return this.acceptor.receivePrepare(step, from, message)
+        return this.acceptor.receivePrepare(step, from, message, nowMs)
       }
       case 'logPromise':
         return this.#receivePromise(step, from, message)
@@ -282,9 +292,9 @@ export class LogNode {
   }
 
   #receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage): void {
-    const result = this.leader.receivePromise(step, from, page)
+    const result = this.leader.receivePromise(step, from, page, this.nowMs)
     // A long promise takes its time: a candidate that makes progress is not started afresh.
-    if (result === 'more') this.#election.standBack(this.nowMs)
+    if (result === 'more' || result === 'complete') this.#progress()
     if (result !== 'behind') return
     this.#catchUp.note(from, Math.max(page.chosenThrough, page.compactedThrough))
     this.#election.standBack(this.nowMs)
@@ -304,6 +314,7 @@ export class LogNode {
     this.leader.stepDown(step)
     this.#leadsAfterCatchUp = false
     this.#election.heard(this.nowMs)
+    this.#election.led(ballot, this.nowMs)
     this.#setLeader(step, from)
     this.#catchUp.note(from, chosenThrough)
     if (message.type === 'logAccept') this.acceptor.receiveAccept(step, from, message)
@@ -318,7 +329,8 @@ export class LogNode {
   #receiveCampaign(step: LogStep, from: NodeId, message: CampaignMessage): void {
     const { run, number } = message
     this.#catchUp.note(from, message.chosenThrough)
-    const isFree = this.leader.phase === 'idle' && this.#election.isSilent(this.nowMs)
+    const isIdle = this.leader.phase === 'idle' || this.#isStalled
+    const isFree = isIdle && this.#election.isSilent(this.nowMs)
     const granted = isFree && this.#settings.quorums.acceptors.has(from)
     const { promised, chosenThrough } = this.acceptor
     step.send(from, { type: 'support', run, number, granted, promised, chosenThrough })
@@ -333,17 +345,21 @@ export class LogNode {
 
   #receiveFetched(step: LogStep, from: NodeId, page: FetchedMessage): void {
     if (this.leader.phase === 'leading') return
-    if (!this.#catchUp.receiveFetched(from, page, this.acceptor.chosenThrough)) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    if (!this.#catchUp.receiveFetched(from, page, { chosenThrough, nowMs })) return
     this.acceptor.storeChosen(step, page.entries)
     this.#standBackForProgress()
   }
 
   #receiveChunk(step: LogStep, from: NodeId, chunk: SnapshotChunkMessage): void {
     if (this.leader.phase === 'leading') return
-    const { received } = this.#catchUp
-    const fetched = this.#catchUp.receiveChunk(from, chunk, this.acceptor.chosenThrough)
-    if (this.#catchUp.received !== received) this.#standBackForProgress()
-    if (fetched === null) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    const fetched = this.#catchUp.receiveChunk(from, chunk, { chosenThrough, nowMs })
+    if (fetched === false) return
+    this.#standBackForProgress()
+    if (fetched === true) return
     if (!this.#settings.isSnapshot(fetched.snapshot.bytes)) {
       this.#catchUp.forget(from)
       return step.tell({ type: 'disbelieved', from, reason: 'value' })
@@ -365,17 +381,35 @@ export class LogNode {
   #checkFollowers(step: LogStep): void {
     const { phase2 } = this.leader
     if (phase2 === null) return
-    const { livenessWindowMs } = this.#settings
-    const isFollowed = phase2.isFollowed(this.nowMs, livenessWindowMs)
+    const { windowMs } = this.#election
+    const isFollowed = phase2.isFollowed(this.nowMs, windowMs)
     const refusedForMs = this.nowMs - (phase2.refusedAtMs ?? this.nowMs)
-    if (!isFollowed && this.#campaigns) this.resign(step)
-    else if (isFollowed && refusedForMs >= livenessWindowMs) this.prepare(step)
+    if (!isFollowed && this.#campaigns) return this.resign(step)
+    if (!isFollowed) return
+    this.#election.led(phase2.ballot, this.nowMs)
+    if (refusedForMs >= windowMs) this.prepare(step)
   }
 
   /** Campaigns when it is time, and asks those again that have not answered. */
   #campaign(step: LogStep): void {
-    if (this.nowMs >= this.#election.campaignAtMs) this.#beginCampaign(step)
+    if (this.nowMs >= this.#election.campaignAtMs) this.#tryToLead(step)
     else if (this.nowMs >= this.#askAgainAtMs) this.#askForSupport(step)
+  }
+
+  /**
+   * An attempt that nobody has outbidden goes on, for what was promised to it still counts; it only
+   * lets others try too. Any other begins with a campaign.
+   */
+  #tryToLead(step: LogStep): void {
+    if (!this.leader.isHighest) return this.#beginCampaign(step)
+    this.#isStalled = true
+    this.#election.standBack(this.nowMs)
+  }
+
+  /** This node's own attempt gets on. */
+  #progress(): void {
+    this.#isStalled = false
+    this.#election.heard(this.nowMs)
   }
 
   #beginCampaign(step: LogStep): void {

@@ -71,6 +71,8 @@ export class Node<V> {
     this.#rounds = new Ceiling(this.#acceptor.promised?.round ?? 0)
     this.#learner = new Learner(quorums, this.#acceptor.chosen)
     this.#proposer = new Proposer(id, quorums, this.#acceptor.promised)
+    const { accepted } = this.#acceptor
+    if (accepted !== null) this.#learner.receiveAccepted(id, { type: 'accepted', ...accepted })
   }
 
   /** The chosen proposal, or `null` while this node knows none. */
@@ -80,7 +82,7 @@ export class Node<V> {
 
   /**
    * The acceptors that are known to hold the chosen value, by their acceptances that this engine
-   * has heard. There may be more: who learnt it otherwise, or was heard before a restart.
+   * has heard and its own. There may be more: who learnt it otherwise, or was heard before a restart.
    */
   get holders(): ReadonlySet<NodeId> {
     return this.#learner.holders
@@ -220,12 +222,12 @@ export class Node<V> {
   /** One input: does it, handles what the node tells itself, and records what is being saved. */
   #run(input: (step: Step<V>) => void): Effects<V> {
     const step = new Step<V>(this.id)
-    const known = this.chosen
     input(step)
     for (let own = step.own.shift(); own !== undefined; own = step.own.shift()) {
       this.#receive(step, this.id, own)
     }
-    if (known === null && this.chosen !== null) this.#recordChosen(step, this.chosen)
+    const { chosen } = this
+    if (chosen !== null && this.#acceptor.chosen === null) this.#recordChosen(step, chosen)
     const effects = step.effects(!this.#active)
     if (effects.save !== undefined) {
       this.#runningSaves.push({ changes: step.changes, own: step.ownAfterSave })

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { extent } from '../../../testkit/src/fuzz.ts'
 import { describe, expect, it } from 'vitest'
 import { LogCluster } from './cluster.ts'
 import { calm, play, schedules } from './schedule.ts'
@@ -26,7 +27,7 @@ describe('for every schedule of crashes, cuts, losses, slow disks and commands: 
         calm(cluster)
         expectProgress(cluster, election)
       }),
-      { numRuns },
+      { numRuns: extent(Math.ceil(numRuns / 4), numRuns) },
     )
   })
 })

@@ -13,6 +13,7 @@ import {
   type SessionSpace,
 } from '@paxos/core/multi'
 import * as fc from 'fast-check'
+import { extent } from '../../../testkit/src/fuzz.ts'
 import { describe, expect, it } from 'vitest'
 import { bytes } from './one-node.ts'
 import released from './released/sessions-0.0.0.json' with { type: 'json' }
@@ -529,7 +530,7 @@ describe('a table that is read back', () => {
           if (!(error instanceof DecodeError)) throw error
         }
       }),
-      { numRuns: 5000 },
+      { numRuns: extent(500, 5000) },
     )
   })
 })

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { extent } from '../../../testkit/src/fuzz.ts'
 import { describe, expect, it } from 'vitest'
 import {
   DecodeError,
@@ -58,7 +59,7 @@ describe('what is encoded is what is decoded', () => {
       fc.property(anyEnvelope, (envelope) => {
         expect(decode(encode(envelope))).toEqual(envelope)
       }),
-      { numRuns: 5000 },
+      { numRuns: extent(500, 5000) },
     )
   })
 

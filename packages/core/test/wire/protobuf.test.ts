@@ -3,6 +3,7 @@
  * another language with nothing but that file understands us, and is understood.
  */
 import * as fc from 'fast-check'
+import { extent } from '../../../testkit/src/fuzz.ts'
 import { describe, expect, it } from 'vitest'
 import type { Envelope } from '@paxos/core'
 import { decode, encode } from '@paxos/core/wire'
@@ -37,7 +38,7 @@ describe('a protobuf library and proto/paxos.proto', () => {
       fc.property(anyEnvelope, (envelope) => {
         expect(decode(byReference(envelope))).toEqual(envelope)
       }),
-      { numRuns: 2000 },
+      { numRuns: extent(300, 2000) },
     )
   })
 
@@ -46,7 +47,7 @@ describe('a protobuf library and proto/paxos.proto', () => {
       fc.property(anyEnvelope, (envelope) => {
         expect(encode(envelope)).toEqual(byReference(envelope))
       }),
-      { numRuns: 2000 },
+      { numRuns: extent(300, 2000) },
     )
   })
 
@@ -65,7 +66,7 @@ describe('a protobuf library and proto/paxos.proto', () => {
         const both = Buffer.concat([encode(first), encode(second)])
         expect(decode(both)).toEqual(fromReference(type, both))
       }),
-      { numRuns: 2000 },
+      { numRuns: extent(300, 2000) },
     )
   })
 
@@ -105,7 +106,7 @@ describe('a protobuf library and proto/paxos.proto', () => {
         expect(frame.length - encode(envelope).length).toBeGreaterThan(2 * 35)
         expect(decode(frame)).toEqual(envelope)
       }),
-      { numRuns: 1000 },
+      { numRuns: extent(200, 1000) },
     )
   })
 })
