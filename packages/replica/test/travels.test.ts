@@ -87,8 +87,7 @@ describe('a command gets to the leader', () => {
     cluster.hub.partition([leader, hub], [hub, spoke])
     await cluster.clock.advance(3000)
     const node = nodes.get(spoke)
-    const answers = Array.from({ length: 300 }, () => node?.propose(one, { timeoutMs: 30_000 }))
-    await within(cluster, Promise.all(answers))
+    await within(cluster, proposeAtOnce(node, 300))
     expect(await within(cluster, ask(node))).toBe(300)
     expect(nodes.get(leader)?.status().role).toBe('leader')
     // One after another: each by the way that is known by now.
@@ -106,8 +105,7 @@ describe('a command gets to the leader', () => {
     const [deaf = ''] = [...nodes.keys()].filter((id) => id !== leader)
     cluster.hub.cut(deaf, leader)
     const node = nodes.get(deaf)
-    const answers = Array.from({ length: 300 }, () => node?.propose(one, { timeoutMs: 30_000 }))
-    await within(cluster, Promise.all(answers))
+    await within(cluster, proposeAtOnce(node, 300))
     expect(await within(cluster, ask(node))).toBe(300)
     expect(nodes.get(leader)?.status().role).toBe('leader')
     await closeAll(nodes)
@@ -145,6 +143,11 @@ describe('a command gets to the leader', () => {
 
 async function propose(node: SumsReplica | undefined): Promise<number | undefined> {
   return await node?.propose(one)
+}
+
+async function proposeAtOnce(node: SumsReplica | undefined, count: number): Promise<void> {
+  const proposeOne = async () => await node?.propose(one, { timeoutMs: 30_000 })
+  await Promise.all(Array.from({ length: count }, proposeOne))
 }
 
 async function ask(node: SumsReplica | undefined): Promise<number | undefined> {
