@@ -4,10 +4,10 @@
  * learns, learns that one, however many messages are lost, late, repeated or out of order.
  *
  * What the page leaves to its reader, and `practical` adds: writing an acceptor's state to disk
- * before its answer leaves, refusals, retransmission, leaders, and doubt: these classes believe all
- * that they are told, a round of 2^53 - 1 too. It must never grow any of them.
+ * before its answer leaves, refusals, retransmission, leaders, and doubt: these classes believe and
+ * keep all that they are told, a round of 2^53 - 1 too. It must never grow any of them.
  */
-import { compareBallots, highestBallot, nextBallot, sameBallot } from './ballot.ts'
+import { compareBallots, formatBallot, highestBallot, nextBallot, sameBallot } from './ballot.ts'
 import type { Ballot, NodeId } from './ballot.ts'
 import type { AcceptedMessage, AcceptMessage, PrepareMessage, PromiseMessage } from './message.ts'
 import type { Proposal } from './message.ts'
@@ -140,8 +140,8 @@ export class Acceptor<V> {
 /** Finds out which value was chosen. */
 export class Learner<V> {
   readonly #quorums: QuorumSystem
-  /** The highest ballot that each acceptor is known to have accepted. */
-  readonly #acceptedBy = new Map<NodeId, Ballot>()
+  /** By ballot, who has accepted at it, which stays true; until something is chosen. */
+  readonly #acceptedAt = new Map<string, Set<NodeId>>()
   #chosen: Proposal<V> | null = null
 
   constructor(quorums: QuorumSystem) {
@@ -163,12 +163,11 @@ export class Learner<V> {
   receiveAccepted(from: NodeId, accepted: AcceptedMessage<V>): Proposal<V> | null {
     if (this.#chosen !== null) return this.#chosen
     const { ballot, value } = accepted
-    if (compareBallots(ballot, this.#acceptedBy.get(from) ?? null) < 0) return null
-    this.#acceptedBy.set(from, ballot)
-
-    const acceptors = new Set<NodeId>()
-    for (const [node, at] of this.#acceptedBy) if (sameBallot(at, ballot)) acceptors.add(node)
-    if (this.#quorums.isPhase2Quorum(acceptors)) this.#chosen = { ballot, value }
+    const acceptors = this.#acceptedAt.get(formatBallot(ballot)) ?? new Set()
+    this.#acceptedAt.set(formatBallot(ballot), acceptors.add(from))
+    if (!this.#quorums.isPhase2Quorum(acceptors)) return null
+    this.#acceptedAt.clear()
+    this.#chosen = { ballot, value }
     return this.#chosen
   }
 }

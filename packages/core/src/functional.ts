@@ -148,7 +148,7 @@ export class HeartbeatNode<V> {
 
   /** Counts by other quorums from now on; see Node.setQuorums for when that is safe. */
   setQuorums(quorums: QuorumSystem): Effects<V> {
-    return this.#afterwards(this.#leadership.observe(this.#leadership.node.setQuorums(quorums)))
+    return this.#afterwards(this.#leadership.setQuorums(quorums))
   }
 
   #takeOver(): Effects<V> {

@@ -162,6 +162,11 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     return this.#book.heardAtMs(count)
   }
 
+  /** The other members, the one that was heard last first. */
+  get lastHeardFirst(): readonly NodeId[] {
+    return this.#book.lastHeardFirst
+  }
+
   /** What the disk has not confirmed yet. */
   get saving(): SavingStatus {
     const nowMs = this.#options.clock.nowMs()

@@ -11,12 +11,14 @@ const EXPIRY_CHECKS_PER_TIMEOUT = 8
 
 export interface MaintenanceOptions {
   readonly clock: Clock
-  /** How long to wait before everything is done again. */
+  /** How long to wait before everything is done again, at most; half as long at least. */
   readonly everyMs: number
+  /** In [0, 1). What is done at regular intervals may meet a fault that comes as regularly. */
+  readonly random: () => number
   readonly sessionTimeoutMs: number
   readonly isLeading: () => boolean
   /** Does again what may have been lost. */
-  readonly again: (isLeading: boolean) => void
+  readonly again: () => void
   readonly sessionsIdleSince: (beforeMs: number) => readonly SessionUse[]
   readonly propose: (value: Uint8Array) => void
 }
@@ -35,15 +37,15 @@ export class Maintenance {
 
   start(): void {
     if (this.#isOver) return
-    const { clock, everyMs, sessionTimeoutMs, isLeading, again } = this.#options
-    const dueAtMs = clock.nowMs() + everyMs
-    this.#cancel = clock.schedule(everyMs, () => {
+    const { clock, everyMs, random, sessionTimeoutMs, isLeading, again } = this.#options
+    const delayMs = (everyMs * (1 + random())) / 2
+    const dueAtMs = clock.nowMs() + delayMs
+    this.#cancel = clock.schedule(delayMs, () => {
       const nowMs = clock.nowMs()
       // Nobody could use a session here meanwhile, and another may have led.
       if (nowMs - dueAtMs >= sessionTimeoutMs / EXPIRY_CHECKS_PER_TIMEOUT) this.leads()
-      const leads = isLeading()
-      again(leads)
-      if (leads && nowMs >= this.#expireAtMs) this.#expireSessions(nowMs)
+      again()
+      if (isLeading() && nowMs >= this.#expireAtMs) this.#expireSessions(nowMs)
       this.start()
     })
   }

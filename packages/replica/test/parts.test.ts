@@ -88,6 +88,7 @@ describe('values on their way to the leader', () => {
     const log = {
       id: 'a' as NodeId,
       leader: 'a' as NodeId,
+      forwardsTo: [],
       room: { values: 10, bytes: 1000 },
       propose(values: readonly Uint8Array[]) {
         if (!isFull) taken.push(values.map((value) => value.join()).join(' '))
@@ -109,10 +110,67 @@ describe('values on their way to the leader', () => {
     expect(outbox.length).toBe(0)
   })
 
+  it('a copy of what waits, is in flight or was recovered is none; of what is applied it is', async () => {
+    const taken: Uint8Array[] = []
+    const log = {
+      id: 'a',
+      leader: 'a',
+      forwardsTo: [],
+      room: { values: 10, bytes: 1000 },
+      propose(values: readonly Uint8Array[]) {
+        taken.push(...values)
+        return { first: 1, effects: NOTHING }
+      },
+      forward: () => NOTHING,
+    }
+    const outbox = new Outbox(log, (give) => {
+      give()
+    })
+    const [value, recovered] = [commandOf(1), commandOf(2)]
+    outbox.begin([recovered])
+    const copies = async (): Promise<number> => {
+      for (const each of [value, recovered, value]) expect(outbox.add(commandOf(each))).toBe(true)
+      await settled()
+      return taken.length
+    }
+    expect(await copies()).toBe(1)
+    expect(await copies()).toBe(1)
+    outbox.applied(value)
+    outbox.applied(recovered)
+    expect(await copies()).toBe(3)
+    // What another leader had begun, this one has not.
+    outbox.clear()
+    expect(await copies()).toBe(5)
+  })
+
+  it('a copy of what was handed to another node may have to be handed over again', async () => {
+    const taken: Uint8Array[] = []
+    const log = {
+      id: 'a',
+      leader: 'b',
+      forwardsTo: ['b'],
+      room: { values: 0, bytes: 0 },
+      propose: () => ({ first: null, effects: NOTHING }),
+      forward(values: readonly Uint8Array[]) {
+        taken.push(...values)
+        return NOTHING
+      },
+    }
+    const outbox = new Outbox(log, (give) => {
+      give()
+    })
+    for (let count = 1; count <= 2; count += 1) {
+      for (let copy = 0; copy < 2; copy += 1) outbox.add(commandOf(1))
+      await settled()
+      expect(taken).toHaveLength(count)
+    }
+  })
+
   it('are bounded: what does not fit is refused', () => {
     const log = {
       id: 'a',
       leader: null,
+      forwardsTo: [],
       room: { values: 0, bytes: 0 },
       propose: () => ({ first: null, effects: NOTHING }),
       forward: () => NOTHING,
@@ -148,17 +206,16 @@ describe('proposals', () => {
   })
 
   it('behind a snapshot each has its remembered result, goes on, or is said to be unknown', async () => {
-    const { proposals, wanted } = world()
+    const { proposals, wanted, known } = world()
     const [applied, open, forgotten] = [wanted(), wanted(), wanted()]
     const bytes = Uint8Array.of(1)
     proposals.propose({ ...ticket, session: sessionOf(1) }, bytes, applied.outcome)
     proposals.propose({ ...ticket, session: sessionOf(2) }, bytes, open.outcome)
     proposals.propose({ ...ticket, session: sessionOf(3) }, bytes, forgotten.outcome)
     const unknown = expect(forgotten.result).rejects.toThrow(SessionExpiredError)
-    proposals.skipped(({ session }) => {
-      if (session === sessionOf(1)) return { result: () => 'remembered' }
-      return session === sessionOf(2) ? null : new SessionExpiredError('Unknown. Read the state.')
-    })
+    known.set(sessionOf(1), { result: () => 'remembered' })
+    known.set(sessionOf(3), new SessionExpiredError('Unknown. Read the state.'))
+    proposals.skipped()
     expect(await applied.result).toBe('remembered')
     await unknown
     expect(proposals.pending).toBe(1)
@@ -166,36 +223,49 @@ describe('proposals', () => {
     expect(await open.result).toBe('later')
   })
 
-  it('P22: what a full outbox did not take is handed over later, by a leader too', async () => {
-    const { proposals, handed, wanted, outbox } = world()
-    outbox.isFull = true
-    const { outcome, result } = wanted()
-    proposals.propose(ticket, Uint8Array.of(1), outcome)
-    proposals.retry(true)
-    expect(handed).toEqual([])
-    outbox.isFull = false
-    proposals.retry(true)
-    proposals.retry(true)
-    expect(handed).toHaveLength(1)
-    proposals.applied(sessionOf(3), 1, () => 'at last')
-    expect(await result).toBe('at last')
+  it('behind a snapshot a session is open that was opened in it: the leader does not open it again', async () => {
+    const { proposals, handed, known, clock } = world()
+    const outcome = new Outcome<string>(clock)
+    const opened = outcome.wait()
+    proposals.openSession(outcome)
+    proposals.skipped()
+    expect(proposals.pending).toBe(1)
+    known.set('opening', sessionOf(7))
+    proposals.skipped()
+    expect(`caller:${await opened}`).toBe(sessionOf(7))
+    expect([proposals.pending, handed.length]).toEqual([0, 1])
   })
 
-  it('a slow leader is asked less and less often, and a new one at once', async () => {
-    const { proposals, handed, wanted, clock } = world()
-    proposals.propose(ticket, Uint8Array.of(1), wanted().outcome)
-    const askedAtMs: number[] = [0]
-    for (let ms = 100; ms <= 10_000; ms += 100) {
-      await clock.advance(100)
-      const before = handed.length
-      proposals.retry(false)
-      if (handed.length > before) askedAtMs.push(ms)
-    }
-    expect(askedAtMs).toEqual([0, 100, 300, 700, 1500, 3100, 4700, 6300, 7900, 9500])
-    proposals.handOverAgain()
-    await clock.advance(100)
-    proposals.retry(false)
-    expect(handed).toHaveLength(askedAtMs.length + 2)
+  it('a command that is applied here is answered at once: its slot does not come again', async () => {
+    const { proposals, handed, wanted, known } = world()
+    const [applied, over, elsewhere] = [wanted(), wanted(), wanted()]
+    const bytes = Uint8Array.of(1)
+    known.set(sessionOf(1), { result: () => 'remembered' })
+    known.set(sessionOf(2), new AlreadyAnsweredError('It is over. Read the state.'))
+    known.set(sessionOf(3), new SessionExpiredError('Unknown. Read the state.'))
+    proposals.propose({ ...ticket, session: sessionOf(1) }, bytes, applied.outcome)
+    expect(await applied.result).toBe('remembered')
+    proposals.propose({ ...ticket, session: sessionOf(2) }, bytes, over.outcome)
+    await expect(over.result).rejects.toThrow(AlreadyAnsweredError)
+    expect(handed).toEqual([])
+    // Its session may have been opened on another node, a moment ago.
+    proposals.propose({ ...ticket, session: sessionOf(3) }, bytes, elsewhere.outcome)
+    expect(handed).toHaveLength(1)
+  })
+
+  it('that nobody waits for are forgotten, but for those that a session has to account for', async () => {
+    const { proposals, wanted, clock, forgotten } = world()
+    const { outcome, result } = wanted(1000)
+    const gaveUp = expect(result).rejects.toThrow('1000')
+    proposals.propose(ticket, Uint8Array.of(1), outcome)
+    proposals.propose(null, Uint8Array.of(1), wanted().outcome)
+    proposals.tidy()
+    expect(forgotten).toEqual([])
+    await clock.advance(1000)
+    await gaveUp
+    proposals.tidy()
+    expect(forgotten.map((value) => decodeEntry(value).type)).toEqual(['command'])
+    expect(proposals.pending).toBe(1)
   })
 
   it('a refusal that is not for want of a session is told, and not tried again', async () => {
@@ -205,7 +275,6 @@ describe('proposals', () => {
     proposals.opened('node', new Uint8Array(16), sessionOf(7))
     proposals.refused(sessionOf(7), 1, new AlreadyAnsweredError('It is over. Read the state.'))
     await expect(result).rejects.toThrow(AlreadyAnsweredError)
-    proposals.retry(false)
     expect(handed).toHaveLength(2)
     expect(proposals.pending).toBe(0)
   })
@@ -275,6 +344,19 @@ it('a snapshot of another form is refused, whatever it holds', () => {
   expect(() => decodeState(bytes)).toThrow(/none of a replica of this version/)
 })
 
+/** A command of that sequence, or a copy of one. */
+function commandOf(of: number | Uint8Array): Uint8Array {
+  if (typeof of !== 'number') return new Uint8Array(of)
+  const bytes = Uint8Array.of(1)
+  return encodeEntry({
+    type: 'command',
+    session: sessionOf(1),
+    sequence: of,
+    acknowledged: 1,
+    bytes,
+  })
+}
+
 function sessionOf(number: number): SessionId {
   return `caller:${String(number).padStart(32, '0')}`
 }
@@ -296,21 +378,33 @@ function asked() {
   return { reads, answers, apply }
 }
 
-/** Proposals that are handed over to nobody. */
+/** Proposals that are handed over to nobody, and what the state knows. */
 function world() {
   const clock = new VirtualClock()
   const handed: Uint8Array[] = []
-  const outbox = { isFull: false }
+  const forgotten: Uint8Array[] = []
+  const known = new Map<SessionId | 'opening', { result: () => string } | Error | SessionId>()
   const proposals = new Proposals<string>({
-    handOver: (value) => !outbox.isFull && handed.push(value) > 0,
-    retryAfterMs: 100,
+    handOver: {
+      add: (value) => handed.push(value),
+      settled: () => undefined,
+      forget: (value) => forgotten.push(value),
+    },
+    recall: ({ session }) => {
+      const found = known.get(session)
+      return typeof found === 'object' ? found : null
+    },
+    openedBy: () => {
+      const found = known.get('opening')
+      return typeof found === 'string' ? found : null
+    },
     nowMs: () => clock.nowMs(),
     nonce: () => new Uint8Array(16),
     renewSessionAfterMs: 1000,
   })
-  const wanted = (): { outcome: Outcome<string>; result: Promise<string> } => {
+  const wanted = (timeoutMs?: number): { outcome: Outcome<string>; result: Promise<string> } => {
     const outcome = new Outcome<string>(clock)
-    return { outcome, result: outcome.wait() }
+    return { outcome, result: outcome.wait({ timeoutMs }) }
   }
-  return { proposals, handed, wanted, outbox, clock }
+  return { proposals, handed, forgotten, known, wanted, clock }
 }

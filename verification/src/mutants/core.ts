@@ -20,6 +20,17 @@ const BY_PRACTICAL = [
   { type: 'tests', file: 'practical/node.test.ts' },
 ] as const
 
+/** How a learner of `essential` counts. */
+const ESSENTIAL_COUNT = `  receiveAccepted(from: NodeId, accepted: AcceptedMessage<V>): Proposal<V> | null {
+    if (this.#chosen !== null) return this.#chosen
+    const { ballot, value } = accepted
+    const acceptors = this.#acceptedAt.get(formatBallot(ballot)) ?? new Set()
+    this.#acceptedAt.set(formatBallot(ballot), acceptors.add(from))
+    if (!this.#quorums.isPhase2Quorum(acceptors)) return null
+    this.#acceptedAt.clear()
+    this.#chosen = { ballot, value }
+`
+
 export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a quorum is half of the acceptors, and not more than half',
@@ -37,6 +48,49 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     from: 'return members * 2 > set.size',
     to: 'return members >= Math.floor(set.size / 2)',
     caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'quorums that are given are not asked whether those of phase 1 meet those of phase 2',
+    file: 'packages/core/src/quorum.ts',
+    from: 'if (phase1[set] && phase2[all ^ set]) {',
+    to: 'if (phase1[set] && phase1[all ^ set] && phase2[all ^ set]) {',
+    caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
+  },
+  {
+    name: 'a quorum that is none any more when an acceptor joins it is taken',
+    file: 'packages/core/src/quorum.ts',
+    from: '(phase2[set] && !phase2[more])',
+    to: '(phase2[set] && !phase2[set])',
+    caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
+  },
+  {
+    name: 'quorums that all acceptors together do not make up are taken',
+    file: 'packages/core/src/quorum.ts',
+    from: 'if (!phase1[all] || !phase2[all])',
+    to: 'if (!phase1[all] && !phase2[all])',
+    caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
+  },
+  {
+    name: 'the largest system of quorums that is said to be checked is not',
+    file: 'packages/core/src/quorum.ts',
+    from: 'if (ids.length > MAX_CHECKED_ACCEPTORS) return',
+    to: 'if (ids.length >= MAX_CHECKED_ACCEPTORS) return',
+    caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
+  },
+  {
+    name: 'quorums that are given to a running node are not checked',
+    file: 'packages/core/src/leadership.ts',
+    from: `    requireQuorums(quorums)
+    return`,
+    to: '    return',
+    caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
+  },
+  {
+    name: 'the quorums of a log are not checked',
+    file: 'packages/core/src/multi/options.ts',
+    from: '  requireQuorums(settings.quorums)\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
   },
   {
     name: 'two nodes’ ballots of the same round are taken for the same ballot',
@@ -128,35 +182,47 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'essential: a learner counts acceptances of different ballots together',
     file: ESSENTIAL,
-    from: 'if (sameBallot(at, ballot)) acceptors.add(node)',
-    to: 'if (compareBallots(at, ballot) <= 0) acceptors.add(node)',
+    from: 'const acceptors = this.#acceptedAt.get(formatBallot(ballot)) ?? new Set()',
+    to: 'const acceptors = new Set([...this.#acceptedAt.values()].flatMap((each) => [...each]))',
     caughtBy: BY_ESSENTIAL,
   },
   {
     name: 'essential: a learner counts one acceptor twice that says the same twice',
     file: ESSENTIAL,
-    from: `  receiveAccepted(from: NodeId, accepted: AcceptedMessage<V>): Proposal<V> | null {
-    if (this.#chosen !== null) return this.#chosen
-    const { ballot, value } = accepted
-    if (compareBallots(ballot, this.#acceptedBy.get(from) ?? null) < 0) return null
-    this.#acceptedBy.set(from, ballot)
-
-    const acceptors = new Set<NodeId>()
-    for (const [node, at] of this.#acceptedBy) if (sameBallot(at, ballot)) acceptors.add(node)
-    if (this.#quorums.isPhase2Quorum(acceptors)) this.#chosen = { ballot, value }
-`,
+    from: ESSENTIAL_COUNT,
     to: `  readonly #heard: Ballot[] = []
 
-  receiveAccepted(from: NodeId, accepted: AcceptedMessage<V>): Proposal<V> | null {
+  receiveAccepted(_from: NodeId, accepted: AcceptedMessage<V>): Proposal<V> | null {
     if (this.#chosen !== null) return this.#chosen
     const { ballot, value } = accepted
-    if (compareBallots(ballot, this.#acceptedBy.get(from) ?? null) < 0) return null
-    this.#acceptedBy.set(from, ballot)
-
     this.#heard.push(ballot)
     const count = this.#heard.filter((at) => sameBallot(at, ballot)).length
     if (count * 2 > this.#quorums.acceptors.size) this.#chosen = { ballot, value }
 `,
+    caughtBy: BY_ESSENTIAL,
+  },
+  {
+    name: 'essential: a learner keeps only the newest acceptance of each acceptor',
+    file: ESSENTIAL,
+    from: ESSENTIAL_COUNT,
+    to: `  readonly #newest = new Map<NodeId, Ballot>()
+
+  receiveAccepted(from: NodeId, accepted: AcceptedMessage<V>): Proposal<V> | null {
+    if (this.#chosen !== null) return this.#chosen
+    const { ballot, value } = accepted
+    if (compareBallots(ballot, this.#newest.get(from) ?? null) < 0) return null
+    this.#newest.set(from, ballot)
+    const acceptors = new Set<NodeId>()
+    for (const [node, at] of this.#newest) if (sameBallot(at, ballot)) acceptors.add(node)
+    if (this.#quorums.isPhase2Quorum(acceptors)) this.#chosen = { ballot, value }
+`,
+    caughtBy: [{ type: 'explore', model: 'essential' }],
+  },
+  {
+    name: 'essential: a learner forgets who has accepted at a ballot when the next one says so',
+    file: ESSENTIAL,
+    from: 'const acceptors = this.#acceptedAt.get(formatBallot(ballot)) ?? new Set()',
+    to: 'const acceptors = new Set<NodeId>()',
     caughtBy: BY_ESSENTIAL,
   },
   {
@@ -242,10 +308,38 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'practical: a learner counts acceptances of different ballots together',
     file: `${PRACTICAL}/learner.ts`,
-    from: 'if (this.#quorums.isPhase2Quorum(this.acceptedAt(proposal.ballot))) this.#chosen = proposal',
+    from: 'if (this.#quorums.isPhase2Quorum(this.acceptedAt(proposal.ballot))) this.learn(proposal)',
     to: `const accepted = new Set(this.#acceptances.keys())
-      if (this.#quorums.isPhase2Quorum(accepted)) this.#chosen = proposal`,
+    if (this.#quorums.isPhase2Quorum(accepted)) this.learn(proposal)`,
     caughtBy: BY_PRACTICAL,
+  },
+  {
+    name: 'practical: a learner keeps only the newest acceptance of each acceptor',
+    file: `${PRACTICAL}/learner.ts`,
+    from: 'ascending.slice(-MAX_ACCEPTANCES)',
+    to: 'ascending.slice(-1)',
+    caughtBy: [{ type: 'explore', model: 'practical' }],
+  },
+  {
+    name: 'practical: a learner keeps the lowest acceptances of each acceptor, not the highest',
+    file: `${PRACTICAL}/learner.ts`,
+    from: 'ascending.slice(-MAX_ACCEPTANCES)',
+    to: 'ascending.slice(0, MAX_ACCEPTANCES)',
+    caughtBy: [{ type: 'tests', file: 'practical/learner.test.ts' }],
+  },
+  {
+    name: 'practical: a learner keeps all that it was ever told',
+    file: `${PRACTICAL}/learner.ts`,
+    from: 'ascending.slice(-MAX_ACCEPTANCES)',
+    to: 'ascending',
+    caughtBy: [{ type: 'tests', file: 'practical/learner.test.ts' }],
+  },
+  {
+    name: 'practical: a node that starts again does not count what it had accepted itself',
+    file: `${PRACTICAL}/node.ts`,
+    from: 'if (accepted !== null) this.#learner.receiveAccepted(',
+    to: 'if (accepted !== null && this.active === null) this.#learner.receiveAccepted(',
+    caughtBy: [{ type: 'tests', file: 'learners.test.ts' }],
   },
   {
     name: 'the wire rounds an integer that is too large to be exact',

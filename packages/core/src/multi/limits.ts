@@ -29,6 +29,39 @@ export const VALUE_OVERHEAD_BYTES = 64
 export const MAX_WINDOW_ACCEPTS = 16
 
 /**
+ * What may be on its way to one node however slow its answers are: a quarter of a second on a link
+ * of 0.5 Mbit/s, so that a heartbeat behind it comes in time.
+ */
+export const LEAST_PACE_BYTES = 16 << 10
+
+/** And at first: some round trips later a fast network carries all that a window holds. */
+export const START_PACE_BYTES = 64 << 10
+
+/** What may be on its way to one node at most: what fills 300 Mbit/s over 100 ms. */
+export const MAX_PACE_BYTES = 4 << 20
+
+/**
+ * A Prepare that is not answered is repeated after twice as long the next time, up to so many
+ * retransmit intervals. It is small, and who has answered it does not do so again at once.
+ */
+export const MAX_PREPARE_FACTOR = 8
+
+/** So many rounds above that of a steady leader are nothing unusual: an election, and a second. */
+export const FREE_ROUNDS = 2
+
+/** How many times as long as configured the liveness window may become. */
+export const MAX_WINDOW_FACTOR = 16
+
+/** Accepts on their way to one acceptor: one that is slower than a quorum has more than a window. */
+export const MAX_FLIGHTS = 8 * MAX_WINDOW_ACCEPTS
+
+/**
+ * An answer that does not come is awaited for twice as long the next time, up to so many retransmit
+ * intervals: some seconds, after which a link that is whole again is sure to be noticed.
+ */
+export const MAX_OVERDUE_FACTOR = 32
+
+/**
  * An acceptor takes no slot that is further than this above what it knows to be chosen. Twice what
  * the largest window can hold: a follower that misses more has to catch up first anyway.
  */

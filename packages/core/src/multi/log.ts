@@ -11,6 +11,8 @@ import { VALUE_OVERHEAD_BYTES } from './limits.ts'
 export interface Page {
   readonly entries: readonly AcceptedEntry[]
   readonly next: Slot
+  /** What the entries take in a message, at most. */
+  readonly bytes: number
 }
 
 /** Slots and what was accepted in them. */
@@ -69,12 +71,13 @@ export class Log {
     const most = Math.min(maxBytes || PAGE_BYTES, PAGE_BYTES)
     let bytes = 0
     for (const entry of this.#heldFrom(from, through)) {
-      bytes += wireBytes(entry)
-      const isFull = bytes > most || entries.length === MAX_BATCH_VALUES
-      if (isFull && entries.length > 0) return { entries, next: entry.slot }
+      const more = wireBytes(entry)
+      const isFull = bytes + more > most || entries.length === MAX_BATCH_VALUES
+      if (isFull && entries.length > 0) return { entries, next: entry.slot, bytes }
       entries.push(entry)
+      bytes += more
     }
-    return { entries, next: 0 }
+    return { entries, next: 0, bytes }
   }
 
   /**

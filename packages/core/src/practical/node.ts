@@ -20,6 +20,10 @@ import { Step } from './step.ts'
 
 export interface NodeOptions<V> {
   readonly id: NodeId
+  /**
+   * Who votes. Node takes them as they are, to stay small; HeartbeatNode and ExternalNode check them
+   * by requireQuorums, as whoever makes a Node with other quorums than a majority should.
+   */
   readonly quorums: QuorumSystem
   /** What stable storage holds, from Durability.open(). Default: a node that has saved nothing. */
   readonly saved?: Saved<V> | undefined
@@ -71,6 +75,8 @@ export class Node<V> {
     this.#rounds = new Ceiling(this.#acceptor.promised?.round ?? 0)
     this.#learner = new Learner(quorums, this.#acceptor.chosen)
     this.#proposer = new Proposer(id, quorums, this.#acceptor.promised)
+    const { accepted } = this.#acceptor
+    if (accepted !== null) this.#learner.receiveAccepted(id, { type: 'accepted', ...accepted })
   }
 
   /** The chosen proposal, or `null` while this node knows none. */
@@ -80,7 +86,7 @@ export class Node<V> {
 
   /**
    * The acceptors that are known to hold the chosen value, by their acceptances that this engine
-   * has heard. There may be more: who learnt it otherwise, or was heard before a restart.
+   * has heard and its own. There may be more: who learnt it otherwise, or was heard before a restart.
    */
   get holders(): ReadonlySet<NodeId> {
     return this.#learner.holders
@@ -220,12 +226,12 @@ export class Node<V> {
   /** One input: does it, handles what the node tells itself, and records what is being saved. */
   #run(input: (step: Step<V>) => void): Effects<V> {
     const step = new Step<V>(this.id)
-    const known = this.chosen
     input(step)
     for (let own = step.own.shift(); own !== undefined; own = step.own.shift()) {
       this.#receive(step, this.id, own)
     }
-    if (known === null && this.chosen !== null) this.#recordChosen(step, this.chosen)
+    const { chosen } = this
+    if (chosen !== null && this.#acceptor.chosen === null) this.#recordChosen(step, chosen)
     const effects = step.effects(!this.#active)
     if (effects.save !== undefined) {
       this.#runningSaves.push({ changes: step.changes, own: step.ownAfterSave })

@@ -83,6 +83,15 @@ export const flag = scalar<boolean>(
   (reader) => reader.varint() !== 0,
 )
 
+/** True, or not there at all: a mark that earlier versions did not know. */
+export const mark: Field<true | undefined> = scalar<true | undefined>(
+  (writer, number, value) => {
+    if (value === true) writer.varint(number, 1)
+  },
+  undefined,
+  (reader) => (reader.varint() !== 0 ? true : undefined),
+)
+
 /** A sub-message that must be there. */
 export function message<T extends object>(fields: Fields<T>): Field<T> {
   const names: (keyof T & string)[] = []

@@ -1,4 +1,4 @@
-import { majority } from '@paxos/core'
+import { majority, MAX_ACCEPTANCES } from '@paxos/core'
 import { Learner } from '@paxos/core/practical'
 import { describe, expect, it } from 'vitest'
 import { accepted, at, proposal } from '../messages.ts'
@@ -29,7 +29,6 @@ describe('a value is chosen', () => {
     const learner = new Learner<string>(ABC)
     learner.receiveAccepted('a', accepted(at(2, 'b'), 'y'))
     learner.receiveAccepted('a', accepted(at(1), 'x'))
-    learner.receiveAccepted('b', accepted(at(1), 'x'))
     expect(learner.chosen).toBeNull()
     learner.receiveAccepted('c', accepted(at(2, 'b'), 'y'))
     expect(learner.chosen?.value).toBe('y')
@@ -58,6 +57,24 @@ describe('a value is chosen', () => {
       learner.learn(proposal(at(2), 'other'))
       expect(learner.chosen).toEqual({ ballot: at(1), value })
     }
+  })
+})
+
+describe('a liar', () => {
+  it('makes a learner keep MAX_ACCEPTANCES of its own, and pushes out nobody else’s', () => {
+    const learner = new Learner<string>(ABC)
+    learner.receiveAccepted('a', accepted(at(1), 'x'))
+    for (let round = 2; round < 2 + 3 * MAX_ACCEPTANCES; round += 1) {
+      learner.receiveAccepted('c', accepted(at(round), 'garbage'))
+    }
+    const kept = Array.from({ length: 4 * MAX_ACCEPTANCES }, (_, round) => at(round)).filter(
+      (ballot) => learner.acceptedAt(ballot).has('c'),
+    )
+    expect(kept.map(({ round }) => round)).toEqual(
+      Array.from({ length: MAX_ACCEPTANCES }, (_, index) => 2 + 2 * MAX_ACCEPTANCES + index),
+    )
+    learner.receiveAccepted('b', accepted(at(1), 'x'))
+    expect(learner.chosen).toEqual(proposal(at(1), 'x'))
   })
 })
 

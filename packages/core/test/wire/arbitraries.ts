@@ -55,6 +55,8 @@ const entry: fc.Arbitrary<AcceptedEntry> = fc.record({ slot, ballot, value })
 const entries = fc.array(entry, { maxLength: 5 })
 const member: fc.Arbitrary<Member> = fc.record({ id: anyId, address: anyId })
 const members = fc.array(member, { maxLength: 5 })
+/** Absent as often as not. */
+const relayed = fc.constant(true as const)
 
 /** One arbitrary for each type of message. */
 export const messages: {
@@ -119,9 +121,15 @@ export const messages: {
     chosenThrough: count,
   }),
   handOver: fc.record({ type: type('handOver'), ballot }),
-  forward: fc.record({ type: type('forward'), values }),
+  forward: fc.record(
+    { type: type('forward'), values, relayed },
+    { requiredKeys: ['type', 'values'] },
+  ),
   forwardRefused: fc.record({ type: type('forwardRefused'), heads: values }),
-  readIndex: fc.record({ type: type('readIndex'), run: slot, number: slot }),
+  readIndex: fc.record(
+    { type: type('readIndex'), run: slot, number: slot, relayed },
+    { requiredKeys: ['type', 'run', 'number'] },
+  ),
   readIndexAnswer: fc.record({
     type: type('readIndexAnswer'),
     run: slot,

@@ -81,6 +81,7 @@ export function essentialModel(options: EssentialOptions = {}): Model {
       crashes: 0,
       saves: 'at once',
       isObserver: true,
+      learnsBy: quorums,
       create: () => learning(classes.learner(quorums)),
     },
   ]

@@ -72,7 +72,7 @@ export class Judgement {
     return null
   }
 
-  /** Whether the observer can say something wrong after some of what was sent to it. */
+  /** Whether the observer can say something wrong, or not what it must, after some of what was sent. */
   #observe(observer: number, state: Uint32Array, facts: string): Shown | null {
     const inboxes = this.#nodes.map((node, index) => {
       return this.#table.inbox(node, state[index] ?? 0, observer)
@@ -99,7 +99,8 @@ export class Judgement {
         if (ways.has(next)) continue
         const heard = [...way, { node: id, action }]
         ways.set(next, heard)
-        const { learnt } = this.#table.state(observer, next)
+        const { learnt, broken: own } = this.#table.state(observer, next)
+        if (own !== null) return { broken: `${id}: ${own}`, heard }
         const all = [...facts, { id, acceptances: [], learnt: [...learnt.values()] }]
         const broken = learnt.size === 0 ? null : judge(this.#model, all).broken
         if (broken !== null) return { broken, heard }

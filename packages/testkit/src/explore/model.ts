@@ -96,6 +96,12 @@ export interface NodeModel {
    * for the others: it is enough to ask what it could say of all messages that are there.
    */
   readonly isObserver?: boolean
+  /**
+   * By which quorums it learns from 'accepted' messages: as soon as it has heard, in one life, that a
+   * phase 2 quorum of them has accepted at one ballot, it must say what is chosen, whatever else it
+   * heard before and between. Default: it does not learn from them.
+   */
+  readonly learnsBy?: QuorumSystem
 }
 
 /** Nodes, and what must be true of them. */

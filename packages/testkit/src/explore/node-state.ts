@@ -1,10 +1,11 @@
 /**
  * One node of a model and one step of it: what becomes of its engine, its disk, the saves that are
  * running, and what it has ever sent. Works on engines that run and on ones that are looked up in a
- * table alike. Here is also what a node must keep by itself: no promise is forgotten, and a ballot
- * has one value. It must never see another node.
+ * table alike. Here is also what a node must keep by itself: no promise is forgotten, a ballot has
+ * one value, and who has heard of a quorum says so. It must never see another node.
  */
-import { compareBallots, highestBallot, InvariantError, sameBallot } from '@paxos/core'
+import { compareBallots, formatBallot, highestBallot, InvariantError } from '@paxos/core'
+import { sameBallot } from '@paxos/core'
 import type { Ballot, NodeId } from '@paxos/core'
 import type { Acceptance, Input, Learnt, NodeModel, Plain, PlainObject } from './model.ts'
 import type { PlainSave, Reaction, Sent, Stored } from './model.ts'
@@ -31,12 +32,23 @@ export interface NodeState<E> {
   readonly acceptances: ReadonlyMap<string, Acceptance>
   /** Whatever it has said to be chosen. */
   readonly learnt: ReadonlyMap<string, Learnt>
+  /**
+   * For one that learns: which acceptances it knows of in this life, its own included. Nothing any
+   * more once it has said what is chosen.
+   */
+  readonly heard: ReadonlyMap<string, Heard>
   /** The highest ballot that it has promised in a message. */
   readonly promised: Ballot | null
   readonly used: readonly number[]
   readonly crashes: number
   /** The promise that it broke, if it did. */
   readonly broken: string | null
+}
+
+/** Somebody has accepted at a ballot. */
+export interface Heard {
+  readonly from: NodeId
+  readonly ballot: Ballot
 }
 
 /** Makes engines, and gives them inputs. */
@@ -54,6 +66,7 @@ export function start<E>(node: NodeModel, stored: Stored, engines: Engines<E>): 
     outbox: new Map(),
     acceptances: new Map(),
     learnt: new Map(),
+    heard: new Map(),
     promised: null,
     used: node.commands.map(() => 0),
     crashes: 0,
@@ -84,8 +97,10 @@ function take<E>(
   engines: Engines<E>,
 ): NodeState<E> {
   switch (action.type) {
-    case 'receive':
-      return react(node, state, { ...action, type: 'receive' }, engines)
+    case 'receive': {
+      const hearing = hear(node, state, action.from, [action])
+      return react(node, hearing, { ...action, type: 'receive' }, engines)
+    }
     case 'receive and crash': {
       const { from, message } = action
       const { reaction } = engines.react(state.engine, { type: 'receive', from, message })
@@ -101,7 +116,7 @@ function take<E>(
     case 'saved': {
       const [save, ...running] = state.running
       if (save === undefined) throw new Error('No save is running. Give a step that is possible.')
-      const saved = send(persist({ ...state, running }, save), save.then)
+      const saved = send(node, persist({ ...state, running }, save), save.then)
       return react(node, saved, { type: 'saved' }, engines)
     }
     case 'crash': {
@@ -124,17 +139,51 @@ function react<E>(
 ): NodeState<E> {
   const { engine, reaction } = engines.react(state.engine, input)
   const learnt = withAll(state.learnt, reaction.learnt)
-  const next = send({ ...state, engine, learnt }, reaction.send)
+  const next = send(node, { ...state, engine, learnt }, reaction.send)
   const { save } = reaction
-  if (save === null) return next
-  if (node.saves === 'later') return { ...next, running: [...next.running, save] }
-  return send(persist(next, save), save.then)
+  if (save === null) return afterHearing(node, next)
+  if (node.saves === 'at once') return send(node, persist(next, save), save.then)
+  return afterHearing(node, { ...next, running: [...next.running, save] })
 }
 
 function crash<E>(node: NodeModel, state: NodeState<E>, engines: Engines<E>): NodeState<E> {
   // Where crashes are not counted, a node that crashed is no other than one that did not.
   const crashes = node.crashes === Infinity ? 0 : state.crashes + 1
-  return { ...state, crashes, running: [], engine: engines.create(node, state.stored) }
+  const engine = engines.create(node, state.stored)
+  const started = { ...state, crashes, running: [], heard: new Map(), engine }
+  const own = state.stored.accepted.map(({ ballot: { round, node: owner } }) => {
+    return { message: { type: 'accepted', ballot: { round, node: owner } } }
+  })
+  return hear(node, started, node.id, own)
+}
+
+/** Some of `messages` may say that `from` has accepted something. */
+function hear<E>(
+  node: NodeModel,
+  state: NodeState<E>,
+  from: NodeId,
+  messages: readonly Pick<Sent, 'message'>[],
+): NodeState<E> {
+  if (node.learnsBy === undefined || state.learnt.size > 0) return state
+  const acceptances = messages.flatMap(({ message }) => {
+    const ballot = message['type'] === 'accepted' ? ballotOf(message['ballot']) : null
+    return ballot === null ? [] : [{ from, ballot }]
+  })
+  return { ...state, heard: withAll(state.heard, acceptances) }
+}
+
+/** Whether the node says what it must, after what it has heard. */
+function afterHearing<E>({ learnsBy }: NodeModel, state: NodeState<E>): NodeState<E> {
+  if (state.heard.size === 0) return state
+  if (state.learnt.size > 0) return { ...state, heard: new Map() }
+  const heard = [...state.heard.values()]
+  const found = heard.find(({ ballot }) => {
+    const same = heard.filter((each) => sameBallot(each.ballot, ballot))
+    return learnsBy?.isPhase2Quorum(new Set(same.map(({ from }) => from))) === true
+  })
+  if (found === undefined) return state
+  const broken = `a learner learns: it has heard of a quorum at ballot ${formatBallot(found.ballot)}, and does not say so`
+  return { ...state, broken: state.broken ?? broken }
 }
 
 /** The save is durable. */
@@ -165,7 +214,7 @@ function persist<E>(state: NodeState<E>, { change }: PlainSave): NodeState<E> {
   }
 }
 
-function send<E>(state: NodeState<E>, messages: readonly Sent[]): NodeState<E> {
+function send<E>(node: NodeModel, state: NodeState<E>, messages: readonly Sent[]): NodeState<E> {
   let { promised, broken } = state
   for (const { message } of messages) {
     const ballot = answeredBallot(message)
@@ -185,7 +234,7 @@ function send<E>(state: NodeState<E>, messages: readonly Sent[]): NodeState<E> {
   if (outbox !== state.outbox && hasTwoValues(outbox)) {
     broken ??= 'a ballot has one value: it proposes two values at one ballot'
   }
-  return { ...state, outbox, promised, broken }
+  return hear(node, { ...state, outbox, promised, broken }, node.id, messages)
 }
 
 /** Whether it has durably accepted something at `ballot`. */

@@ -30,7 +30,7 @@ interface Entry {
   /** For each node, the number of the list of messages that this one has sent it. */
   readonly inboxes: readonly number[]
   readonly facts: number
-  /** The number of everything that others could notice: all but the engine. */
+  /** The number of everything that others could notice: all but the engine and what it heard. */
   readonly outside: number
   /** The number of what decides what it does next: the engine, the disk, and what is being saved. */
   readonly inside: number
@@ -264,13 +264,14 @@ export class NodeTable {
    */
   #covers(node: number, more: number, less: number): boolean {
     const [a, b] = [this.state(node, more), this.state(node, less)]
-    const { outbox, learnt, promised, ...rest } = a
+    const { outbox, learnt, heard, promised, ...rest } = a
     const isSame = Object.entries(rest).every(([name, part]) => {
       return keyOf([part]) === keyOf([Reflect.get(b, name)])
     })
     return (
       isSame &&
       keyOf([...a.acceptances.keys()]) === keyOf([...b.acceptances.keys()]) &&
+      keyOf([...heard.keys()]) === keyOf([...b.heard.keys()]) &&
       [...b.outbox.keys()].every((key) => outbox.has(key)) &&
       [...b.learnt.keys()].every((key) => learnt.has(key)) &&
       compareBallots(promised, b.promised) >= 0
@@ -280,11 +281,11 @@ export class NodeTable {
   #intern(node: number, state: NodeState<EngineId>): number {
     const numbersOf = (map: ReadonlyMap<string, unknown>) =>
       [...map.keys()].map((key) => this.#texts.of(key, key))
-    const { outbox, acceptances, learnt, ...rest } = state
+    const { outbox, acceptances, learnt, heard, ...rest } = state
     const facts = [numbersOf(acceptances), numbersOf(learnt)]
     const { engine, ...noticed } = rest
     const outsideKey = JSON.stringify([noticed, numbersOf(outbox), facts])
-    const key = `${engine} ${outsideKey}`
+    const key = `${engine} ${numbersOf(heard).join()} ${outsideKey}`
     const ids = this.#ids[node]
     const entries = this.#entries[node]
     const known = ids?.get(key)

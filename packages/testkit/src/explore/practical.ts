@@ -59,6 +59,7 @@ export function practicalModel(options: PracticalOptions = {}): Model {
       commands: [{ name: 'prepares', times }],
       crashes: crashes[index] ?? 0,
       saves: 'later',
+      learnsBy: quorums,
       create: (stored: Stored) => {
         const node = make(id, quorums, savedOf(stored, textIn))
         return running(node, (attempt) => valueOf(index, attempt))
