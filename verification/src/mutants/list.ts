@@ -5,6 +5,7 @@ import { DISK_MUTANTS } from './disks.ts'
 import { LOG_MUTANTS } from './log.ts'
 import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
+import { ROOM_MUTANTS } from './room.ts'
 import { TRANSPORT_MUTANTS } from './transports.ts'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -14,4 +15,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPLICA_MUTANTS,
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
+  ...ROOM_MUTANTS,
 ]

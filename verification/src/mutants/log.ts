@@ -13,6 +13,8 @@ const LEADERS = { type: 'simulate', profile: 'leaders', seeds: 100 } as const
 /** What takes a rarer run than the simulator finds in so few seeds, a property of the engine sees. */
 const BY_SIMULATION = [SIMULATE, { type: 'tests', file: 'multi/properties.test.ts' }] as const
 
+const BY_RELAY = [{ type: 'tests', file: 'multi/relay.test.ts' }] as const
+
 export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a promise is sent before its save',
@@ -38,8 +40,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a refusal of what was forwarded is believed from anybody',
     file: `${MULTI}/node.ts`,
-    from: "if (from === this.#leaderId) step.tell({ type: 'forward-refused'",
-    to: "if (from !== '') step.tell({ type: 'forward-refused'",
+    from: '    if (!this.#isAsked(from)) return\n',
+    to: '',
     caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
   },
   {
@@ -175,8 +177,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: catch-up hands out entries that are not known to be chosen',
     file: `${MULTI}/provider.ts`,
-    from: 'const { entries } = log.page(from, chosenThrough)',
-    to: 'const { entries } = log.page(from, log.last)',
+    from: 'const { entries } = log.page(from, chosenThrough, maxBytes)',
+    to: 'const { entries } = log.page(from, log.last, maxBytes)',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -201,8 +203,36 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: for slots that are compacted the durable snapshot is sent, however far it reaches',
     file: `${MULTI}/provider.ts`,
-    from: 'if (reach >= from) this.#sendChunk',
-    to: 'if (reach >= 0) this.#sendChunk',
+    from: 'find((each) => each.snapshot.through >= from)',
+    to: 'find((each) => each.snapshot.through >= 0)',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: who does not answer is asked again before anybody else',
+    file: `${MULTI}/catch-up.ts`,
+    from: '      source.uselessAt,\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: the log behind a snapshot that is being fetched is forgotten meanwhile',
+    file: `${MULTI}/log.ts`,
+    from: 'bytes > (cut < needed ? tailBytes : MAX_KEPT_LOG_BYTES)',
+    to: 'bytes > tailBytes || cut < needed - MAX_KEPT_LOG_BYTES',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: whatever somebody may still fetch is kept, however much it is',
+    file: `${MULTI}/log.ts`,
+    from: 'bytes > (cut < needed ? tailBytes : MAX_KEPT_LOG_BYTES)',
+    to: 'cut < needed && bytes > Math.min(tailBytes, MAX_KEPT_LOG_BYTES)',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: who gets no answer asks for as much again and again',
+    file: `${MULTI}/source.ts`,
+    from: 'this.#pageBytes = Math.max(this.#pageBytes / 2, MIN_PAGE_BYTES)',
+    to: 'this.#pageBytes = Math.max(this.#pageBytes, MIN_PAGE_BYTES)',
     caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
   },
   {
@@ -260,6 +290,41 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     to: "if (from === '' && !isFromOwner(from, message)) return 'owner'",
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/acceptor.test.ts' }],
     isSlow: true,
+  },
+  {
+    name: 'log: what was passed on is passed on again',
+    file: `${MULTI}/node.ts`,
+    from: 'this.#relay === null && relayed !== true',
+    to: 'this.#relay === null',
+    caughtBy: BY_RELAY,
+  },
+  {
+    name: 'log: a relay passes on what fits in no frame',
+    file: `${MULTI}/node.ts`,
+    from: '} else if (isBatch(taken)) {',
+    to: '} else if (taken.length > 0) {',
+    caughtBy: BY_RELAY,
+  },
+  {
+    name: 'log: a refusal is not passed back to who asked',
+    file: `${MULTI}/node.ts`,
+    from: '      this.#relayedFor.add(from)\n',
+    to: '',
+    caughtBy: BY_RELAY,
+  },
+  {
+    name: 'reads: an answer serves a relayed read that came after its question',
+    file: `${MULTI}/reads.ts`,
+    from: 'asked.number === question.number) return\n    this.#waiting.remote',
+    to: 'asked.number === question.number) return\n    const reads = this.#asked?.reads ?? this.#waiting\n    reads.remote',
+    caughtBy: BY_RELAY,
+  },
+  {
+    name: 'reads: a question stays due when there is nobody to ask',
+    file: `${MULTI}/node.ts`,
+    from: '    else this.#requests.fail(step)\n',
+    to: '',
+    caughtBy: BY_RELAY,
   },
   {
     name: 'reads: a follower serves a read without asking the leader',

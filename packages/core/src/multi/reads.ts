@@ -71,8 +71,11 @@ export class ReadRounds {
     this.#waiting.add(step, id)
   }
 
+  /** An earlier question that comes late does not take the place of a later one. */
   addRemote(node: NodeId, question: ReadIndexMessage): void {
-    this.#waiting.remote.set(node, question)
+    const known = this.#waiting.remote.get(node)
+    const isLate = known?.run === question.run && known.number > question.number
+    if (!isLate) this.#waiting.remote.set(node, question)
   }
 
   /**
@@ -166,7 +169,7 @@ export class ReadRequests {
     else asked.reads.answer(step, slot)
   }
 
-  /** The leader is another now, or none. */
+  /** The leader is another now, or nobody is there to ask. */
   fail(step: LogStep): void {
     this.#asked?.reads.fail(step)
     this.#waiting.fail(step)
