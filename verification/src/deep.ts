@@ -50,6 +50,11 @@ const PARTS: readonly Part[] = [
     name: 'simulator, leaders in doubt',
     command: here('simulate', '--profile', 'leaders', '--seeds', String(seeds)),
   },
+  {
+    name: 'simulator, congested',
+    command: here('simulate', '--profile', 'congested', '--seeds', String(seeds)),
+  },
+  { name: 'grid', command: here('grid') },
   { name: 'explorer', command: here('explore', '--size', 'full', '--seconds', '180') },
   tests('packages/core'),
   tests('packages/replica'),

@@ -213,9 +213,11 @@ export class SimulatedDisk implements FileSystem {
       sync: async () => {
         requireOpen()
         this.#begin({ type: 'sync', path, bytes: 0 })
+        // What is written from here on is for the next sync.
+        const covered = new Set(inode.pending)
         await this.#passGate()
-        inode.synced = contents(inode)
-        inode.pending = []
+        inode.synced = appliedAll(inode.synced, [...covered])
+        inode.pending = inode.pending.filter((change) => !covered.has(change))
       },
       close: async () => {
         if (isOpen) this.openFiles -= 1

@@ -181,14 +181,19 @@ export class Applier<Command, Result, Query, Answer> {
     return { type: 'refused', session, sequence, reason: reasonOf(outcome, sequence) }
   }
 
-  /** Whether apply() could read `value`: what comes from other nodes is not taken on trust. */
-  understands(value: Uint8Array): boolean {
+  /**
+   * What `value` would do if it were applied next. 'nothing': it has been applied, and whoever waits
+   * for it has seen it in its slot, or will. 'unreadable': apply() could not read it; what comes from
+   * other nodes is not taken on trust.
+   */
+  foresee(value: Uint8Array): 'something' | 'nothing' | 'unreadable' {
     try {
       const entry = decodeEntry(value)
+      if (this.#isApplied(entry)) return 'nothing'
       if (entry.type === 'command') this.#settings.commandCodec.decode(entry.bytes)
-      return true
+      return 'something'
     } catch {
-      return false
+      return 'unreadable'
     }
   }
 
@@ -233,6 +238,19 @@ export class Applier<Command, Result, Query, Answer> {
     if (found === null) return null
     if (found.type !== 'duplicate') return reasonOf(found, sequence)
     return { result: this.#resultOf(found.result, null) }
+  }
+
+  /** The open session that was opened with `nonce`; `null` when there is none. */
+  openedBy(space: SessionSpace, nonce: Uint8Array): SessionId | null {
+    return this.#table.openedBy(space, nonce)
+  }
+
+  #isApplied(entry: Entry): boolean {
+    if (entry.type === 'open-session') {
+      return this.openedBy(entry.space ?? 'slot', entry.nonce) !== null
+    }
+    if (entry.type !== 'command') return false
+    return this.#table.recall(entry.session, entry.sequence)?.type === 'duplicate'
   }
 
   /**

@@ -139,6 +139,11 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     return this.#book.heardAtMs(count)
   }
 
+  /** The other members, the one that was heard last first. */
+  get lastHeardFirst(): readonly NodeId[] {
+    return this.#book.lastHeardFirst
+  }
+
   /** How many frames were dropped, and why. */
   get dropped(): Readonly<Record<DropReason, number>> {
     return { ...this.#dropped }

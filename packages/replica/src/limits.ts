@@ -32,10 +32,29 @@ export const MAX_WAITING_BYTES = 256 << 20
 export const CALL_OVERHEAD_BYTES = 1024
 
 /**
- * A value that is not seen applied is handed over again after 1, 2, 4, … intervals, at most so many:
- * some seconds, after which a leader that has lost it is more likely than one that is slow.
+ * Doublings at most of the interval after which a value is handed over again that may be lost, while
+ * nothing arrives. Few, for at each time less is sent, in the end one value: a link that comes and goes
+ * is met within a second or two.
  */
-export const MAX_RETRY_FACTOR = 16
+export const MAX_MISSES = 1
+
+/** What takes more than so many intervals to arrive is held up by a queue, and not by a long way. */
+export const HELD_UP_FACTOR = 4
+
+/** Doublings at most of the time after which another relay is taken. */
+export const MAX_ROUTE_BACKOFFS = 2
+
+/**
+ * What may be on its way to another node without a sign that it arrived, in bytes, while nothing is
+ * known of the way: a second of a bad link. Less where nothing arrives; a single value may exceed it.
+ */
+export const MIN_FORWARDED_BYTES = 64 << 10
+
+/** The same where everything arrives: more than is on its way in any network that has no queue. */
+export const MAX_FORWARDED_BYTES = 1 << 20
+
+/** After so long a node that has taken a relay tries whether it reaches the leader without one. */
+export const RELAYED_FOR_MS = 30_000
 
 /**
  * What may wait on its way to the leader or into its window, in bytes; more is dropped, and handed

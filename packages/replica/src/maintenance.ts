@@ -10,12 +10,14 @@ const EXPIRY_CHECKS_PER_TIMEOUT = 8
 
 export interface MaintenanceOptions {
   readonly clock: Clock
-  /** How long to wait before everything is done again. */
+  /** How long to wait before everything is done again, at most; half as long at least. */
   readonly everyMs: number
+  /** In [0, 1). What is done at regular intervals may meet a fault that comes as regularly. */
+  readonly random: () => number
   readonly sessionTimeoutMs: number
   readonly isLeading: () => boolean
   /** Does again what may have been lost. */
-  readonly again: (isLeading: boolean) => void
+  readonly again: () => void
   readonly sessionsIdleSince: (beforeMs: number) => readonly SessionUse[]
   readonly propose: (value: Uint8Array) => void
 }
@@ -34,12 +36,11 @@ export class Maintenance {
 
   start(): void {
     if (this.#isOver) return
-    const { clock, everyMs, isLeading, again } = this.#options
-    this.#cancel = clock.schedule(everyMs, () => {
+    const { clock, everyMs, random, isLeading, again } = this.#options
+    this.#cancel = clock.schedule((everyMs * (1 + random())) / 2, () => {
       const nowMs = clock.nowMs()
-      const leads = isLeading()
-      again(leads)
-      if (leads && nowMs >= this.#expireAtMs) this.#expireSessions(nowMs)
+      again()
+      if (isLeading() && nowMs >= this.#expireAtMs) this.#expireSessions(nowMs)
       this.start()
     })
   }

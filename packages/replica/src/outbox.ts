@@ -1,10 +1,12 @@
 /**
  * Values on their way into the log: to the engine while this node leads, to the leader while another
  * does. Batches come from load alone: what is added in one turn, or while the engine's window is
- * full, leaves together. Must never delay a lone value, nor hold more than its bound.
+ * full, leaves together. While this node leads it knows the copies of what waits, is in flight, or
+ * was there when it began to lead. Must never delay a lone value, hold more than its bound, nor
+ * propose what this leadership proposes already.
  */
 import type { NodeId } from '@paxos/core'
-import { MAX_BATCH_VALUES, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
+import { entryKey, MAX_BATCH_VALUES, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
 import type { LogEffects, Proposed, Room } from '@paxos/core/multi'
 import { MAX_OUTBOX_BYTES } from './limits.ts'
 
@@ -12,6 +14,7 @@ import { MAX_OUTBOX_BYTES } from './limits.ts'
 export interface Log {
   readonly id: NodeId
   readonly leader: NodeId | null
+  readonly forwardsTo: readonly NodeId[]
   readonly room: Room
   propose(values: readonly Uint8Array[]): Proposed
   forward(values: readonly Uint8Array[]): LogEffects
@@ -26,6 +29,8 @@ export class Outbox {
   readonly #input: (give: () => LogEffects) => void
   #values: Uint8Array[] = []
   #bytes = 0
+  /** Of what waits; of a leader also of what it has begun to choose, and has not applied. */
+  readonly #keys = new Set<string>()
   #flushing = false
 
   /** `input` carries out an input of the engine. */
@@ -39,19 +44,39 @@ export class Outbox {
     return this.#values.length
   }
 
-  /** Adds a value, to leave when this turn is over. False when there is no more room for it. */
+  /**
+   * Adds a value, to leave when this turn is over, unless a copy of it is there or has left. False
+   * when there is no more room for it.
+   */
   add(value: Uint8Array): boolean {
+    const key = entryKey(value)
+    if (key !== null && this.#keys.has(key)) return true
     const bytes = value.byteLength + VALUE_OVERHEAD_BYTES
     if (this.#bytes + bytes > MAX_OUTBOX_BYTES) return false
     this.#values.push(value)
     this.#bytes += bytes
+    if (key !== null) this.#keys.add(key)
     this.flushSoon()
     return true
+  }
+
+  /** This node leads now, and will have `recovered` chosen. */
+  begin(recovered: readonly Uint8Array[]): void {
+    for (const value of recovered) {
+      const key = entryKey(value)
+      if (key !== null) this.#keys.add(key)
+    }
+  }
+
+  /** A value is applied: the sessions know its copies from now on. */
+  applied(value: Uint8Array): void {
+    this.#forget(value)
   }
 
   clear(): void {
     this.#values = []
     this.#bytes = 0
+    this.#keys.clear()
   }
 
   /** The engine may have room again. */
@@ -66,10 +91,9 @@ export class Outbox {
   }
 
   #flush(): void {
-    const { leader, id } = this.#log
-    if (leader === null) return
+    const { leader, id, forwardsTo } = this.#log
     if (leader === id) while (this.#values.length > 0 && this.#propose());
-    else while (this.#values.length > 0) this.#forward()
+    else if (forwardsTo.length > 0) while (this.#values.length > 0) this.#forward()
   }
 
   /** Whether the engine took some. */
@@ -87,6 +111,7 @@ export class Outbox {
 
   #forward(): void {
     const values = this.#take(FORWARD_ROOM)
+    for (const value of values) this.#forget(value)
     this.#input(() => this.#log.forward(values))
   }
 
@@ -103,6 +128,11 @@ export class Outbox {
     this.#values = this.#values.slice(count)
     this.#bytes -= bytes
     return taken
+  }
+
+  #forget(value: Uint8Array): void {
+    const key = this.#keys.size > 0 ? entryKey(value) : null
+    if (key !== null) this.#keys.delete(key)
   }
 
   #putBack(values: readonly Uint8Array[]): void {

@@ -120,6 +120,12 @@ export class PeerBook {
       .map(([peer]) => peer)
   }
 
+  /** All of them, the one that was heard last first. */
+  get lastHeardFirst(): NodeId[] {
+    const atMs = ([, { heardAtMs }]: [NodeId, Page]): number => heardAtMs ?? -Infinity
+    return [...this.#pages].toSorted((a, b) => atMs(b) - atMs(a) || 0).map(([peer]) => peer)
+  }
+
   /** When `count` of them had been heard last, all of them; `null` while fewer were ever heard. */
   heardAtMs(count: number): number | null {
     const times = [...this.#pages.values()].flatMap(({ heardAtMs }) => heardAtMs ?? [])

@@ -1,7 +1,7 @@
 /**
  * What this node wants in the log and has not seen applied: commands, and sessions to be opened.
- * Each is handed over as often as it takes, and answered once; the sessions see to it that it is
- * applied once. Must never say that a command was not applied when it may have been, nor bring in
+ * Each is handed over as often as it takes (see `hand-over.ts`), and answered once; the sessions see to
+ * it that it is applied once. Must never say that a command was not applied when it may have been, nor bring in
  * again what may have been.
  */
 import { callerName, encodeEntry, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
@@ -9,12 +9,8 @@ import type { SessionId, SessionSpace } from '@paxos/core/multi'
 import { ClientSession } from './client-session.ts'
 import type { Ticket } from './client-session.ts'
 import { OverloadedError, SessionExpiredError } from './errors.ts'
-import {
-  CALL_OVERHEAD_BYTES,
-  MAX_PENDING_BYTES,
-  MAX_RETRY_FACTOR,
-  MAX_WAITING_BYTES,
-} from './limits.ts'
+import type { HandOver } from './hand-over.ts'
+import { CALL_OVERHEAD_BYTES, MAX_PENDING_BYTES, MAX_WAITING_BYTES } from './limits.ts'
 import type { Outcome } from './outcome.ts'
 import { asError } from './words.ts'
 
@@ -37,33 +33,35 @@ interface PendingCommand<R> {
 
 interface PendingOpening {
   readonly type: 'opening'
+  readonly space: SessionSpace
+  readonly nonce: Uint8Array
   /** `null` when this node opens the session for itself. */
   readonly outcome: Outcome<string> | null
 }
 
-/** An entry that is to be handed over until it is seen applied. */
-type Pending<R> = (PendingCommand<R> | PendingOpening) & {
-  readonly value: Uint8Array
-  /** How often it was handed over since there is this leader. */
-  attempts: number
-  handOverAtMs: number
-}
+/** An entry that is on its way until it is seen applied. */
+type Pending<R> = (PendingCommand<R> | PendingOpening) & { readonly value: Uint8Array }
 
-export interface ProposalsOptions {
-  /** Hands a value over on its way into the log, where it may be lost. False if it was not taken. */
-  readonly handOver: (value: Uint8Array) => boolean
+/** What is known of a command: its result, that it was not applied (`null`), or why nobody can tell. */
+type Recalled<R> = { readonly result: () => R } | Error | null
+
+export interface ProposalsOptions<R> {
+  /** Brings values into the log. */
+  readonly handOver: Pick<HandOver, 'add' | 'settled' | 'forget'>
+  /** What this node's state knows of a command. */
+  readonly recall: (ticket: Ticket) => Recalled<R>
+  /** The open session that was opened with `nonce`; `null` when there is none. */
+  readonly openedBy: (space: SessionSpace, nonce: Uint8Array) => SessionId | null
   readonly nowMs: () => number
   /** SESSION_NONCE_BYTES that nobody can guess, and no other call returns, here or elsewhere. */
   readonly nonce: () => Uint8Array
-  /** How long to wait for a value to be seen applied before it is handed over again. */
-  readonly retryAfterMs: number
   /** A session of this node that was idle for so long may have expired, and is not used again. */
   readonly renewSessionAfterMs: number
 }
 
 /** The proposals of one node. `R` is what commands result in. */
 export class Proposals<R> {
-  readonly #options: ProposalsOptions
+  readonly #options: ProposalsOptions<R>
   readonly #pending = new Map<string, Pending<R>>()
   #calls: Call<R>[] = []
   #pendingBytes = 0
@@ -71,7 +69,7 @@ export class Proposals<R> {
   #own: ClientSession | null = null
   #isOpeningOwn = false
 
-  constructor(options: ProposalsOptions) {
+  constructor(options: ProposalsOptions<R>) {
     this.#options = options
   }
 
@@ -171,13 +169,15 @@ export class Proposals<R> {
     this.#admit()
   }
 
-  /**
-   * A snapshot stands for slots that were never seen. `recall` tells what it knows of a command: its
-   * result, that it was not applied (`null`), or why that cannot be told any more.
-   */
-  skipped(recall: (ticket: Ticket) => { readonly result: () => R } | Error | null): void {
+  /** A snapshot stands for slots that were never seen: the state tells what was in them. */
+  skipped(): void {
+    const { recall, openedBy } = this.#options
     for (const pending of this.#pending.values()) {
-      if (pending.type !== 'command') continue
+      if (pending.type !== 'command') {
+        const session = openedBy(pending.space, pending.nonce)
+        if (session !== null) this.opened(pending.space, pending.nonce, session)
+        continue
+      }
       const { session, sequence } = pending.ticket
       const found = recall(pending.ticket)
       if (found instanceof Error) {
@@ -189,25 +189,12 @@ export class Proposals<R> {
     this.#admit()
   }
 
-  /** There is a leader that has not been handed anything. */
-  handOverAgain(): void {
-    for (const pending of this.#pending.values()) {
-      pending.attempts = 0
-      this.#handOver(pending)
-    }
-  }
-
-  /**
-   * Hands over what was not taken, and unless `isLeader` what may have been lost on the way: after
-   * longer and longer, so that a leader who is slow does not get everything many times. Forgets what
-   * nobody waits for.
-   */
-  retry(isLeader: boolean): void {
-    const nowMs = this.#options.nowMs()
+  /** Forgets what nobody waits for. */
+  tidy(): void {
     for (const [key, pending] of this.#pending) {
-      if (isAbandoned(pending)) this.#remove(key)
-      else if (pending.attempts === 0) this.#handOver(pending)
-      else if (!isLeader && nowMs >= pending.handOverAtMs) this.#handOver(pending)
+      if (!isAbandoned(pending)) continue
+      this.#forget(key)
+      this.#options.handOver.forget(pending.value)
     }
     this.#calls = this.#calls.filter(({ outcome }) => outcome.isAwaited)
     this.#waitingBytes = this.#calls.reduce((sum, call) => sum + callBytes(call), 0)
@@ -243,6 +230,7 @@ export class Proposals<R> {
     if (ticket !== null) {
       const same = this.#pending.get(commandKey(ticket.session, ticket.sequence))
       if (same?.type === 'command') return same.outcomes.push(outcome) > 0
+      if (this.#answer(ticket, outcome)) return true
     }
     // A single command is never too large.
     const isFull =
@@ -257,9 +245,17 @@ export class Proposals<R> {
       bytes,
       outcomes: [outcome],
       value,
-      attempts: 0,
-      handOverAtMs: 0,
     })
+    return true
+  }
+
+  /** Answers what was applied here before: its slot will not come again. Says whether it was. */
+  #answer(ticket: Ticket, outcome: Outcome<R>): boolean {
+    const found = this.#options.recall(ticket)
+    // A session that is not known here may have been opened elsewhere.
+    if (found === null || found instanceof SessionExpiredError) return false
+    if (found instanceof Error) outcome.reject(found)
+    else settle(outcome, found.result)
     return true
   }
 
@@ -280,8 +276,7 @@ export class Proposals<R> {
     const nonce = this.#options.nonce()
     const space = outcome === null ? 'node' : 'caller'
     const value = encodeEntry({ type: 'open-session', space, nonce })
-    const opening = { type: 'opening', outcome, value, attempts: 0, handOverAtMs: 0 } as const
-    this.#add(openingKey(space, nonce), { ...opening })
+    this.#add(openingKey(space, nonce), { type: 'opening', space, nonce, outcome, value })
   }
 
   /** Back to the beginning of the queue. */
@@ -309,7 +304,7 @@ export class Proposals<R> {
   #add(key: string, pending: Pending<R>): void {
     this.#pending.set(key, pending)
     this.#pendingBytes += pendingBytes(pending)
-    this.#handOver(pending)
+    this.#options.handOver.add(pending.value)
   }
 
   #removeCommand(session: SessionId, sequence: number): PendingCommand<R> | null {
@@ -319,20 +314,19 @@ export class Proposals<R> {
     return pending
   }
 
+  /** Its fate is known. */
   #remove(key: string): Pending<R> | null {
+    const pending = this.#forget(key)
+    if (pending !== null) this.#options.handOver.settled(pending.value)
+    return pending
+  }
+
+  #forget(key: string): Pending<R> | null {
     const pending = this.#pending.get(key)
     if (pending === undefined) return null
     this.#pending.delete(key)
     this.#pendingBytes -= pendingBytes(pending)
     return pending
-  }
-
-  #handOver(pending: Pending<R>): void {
-    if (!this.#options.handOver(pending.value)) return
-    const { nowMs, retryAfterMs } = this.#options
-    pending.handOverAtMs =
-      nowMs() + retryAfterMs * Math.min(2 ** pending.attempts, MAX_RETRY_FACTOR)
-    pending.attempts += 1
   }
 }
 

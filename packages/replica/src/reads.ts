@@ -34,6 +34,11 @@ export class Reads {
     return this.#asked.size + this.#failed.length + this.#confirmed.size
   }
 
+  /** Whether some are not confirmed. */
+  get areAsking(): boolean {
+    return this.#asked.size + this.#failed.length > 0
+  }
+
   add(read: PendingRead): void {
     this.#made += 1
     this.#asked.set(this.#made, read)

@@ -3,15 +3,9 @@
  * and what is read. Each of those is in a file of its own; here is only what goes from one to
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
-import { majority, MAX_VALUE_BYTES } from '@paxos/core'
+import { majority } from '@paxos/core'
 import type { Durability, NodeId, Saved, Slot } from '@paxos/core'
-import {
-  isEntry,
-  isForwardable,
-  isMultiPaxosMessage,
-  MultiPaxos,
-  SESSION_NONCE_BYTES,
-} from '@paxos/core/multi'
+import { isEntry, isMultiPaxosMessage, MultiPaxos, SESSION_NONCE_BYTES } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
 import type { Applied } from './applier.ts'
@@ -19,12 +13,12 @@ import { Calls } from './calls.ts'
 import { ClosedError, CommandRefusedError } from './errors.ts'
 import { RefusedByLeaderError, StoppedError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
+import { Forwarding } from './forwarding.ts'
 import { Host } from './host.ts'
 import type { Observation } from './host.ts'
 import { MAX_LOG_BYTES } from './limits.ts'
 import { Maintenance } from './maintenance.ts'
 import { differingMembers, membersOf } from './members.ts'
-import { Outbox } from './outbox.ts'
 import { Proposals } from './proposals.ts'
 import { incarnationsOf } from './random-bytes.ts'
 import { Reads } from './reads.ts'
@@ -74,7 +68,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #engine: MultiPaxos
   readonly #host: Host<MultiPaxosMessage, LogEvent>
   readonly #applier: Applier<Command, Result, Query, Answer>
-  readonly #outbox: Outbox
+  readonly #forwarding: Forwarding
   readonly #proposals: Proposals<Result>
   readonly #reads: Reads
   readonly #snapshots: Snapshots
@@ -123,12 +117,22 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       metrics: settings.metrics,
       tell: (notice) => this.events.push(notice),
     })
-    this.#outbox = new Outbox(this.#engine, (give) => this.#host.input(give))
+    this.#forwarding = new Forwarding({
+      ...settings.timing,
+      engine: this.#engine,
+      input: (give) => this.#host.input(give),
+      nowMs: () => clock.nowMs(),
+      random,
+      foresee: (value) => this.#applier.foresee(value),
+      relays: () => this.#host.lastHeardFirst,
+      refused: (count) => settings.metrics.counter('paxos.values.refused', count),
+    })
     this.#proposals = new Proposals({
-      handOver: (value) => this.#outbox.add(value),
+      handOver: this.#forwarding.wanted,
+      recall: (ticket) => this.#applier.recall(ticket),
+      openedBy: (space, nonce) => this.#applier.openedBy(space, nonce),
       nowMs: () => clock.nowMs(),
       nonce: () => settings.randomBytes(SESSION_NONCE_BYTES),
-      retryAfterMs: settings.timing.retransmitIntervalMs,
       renewSessionAfterMs: sessionTimeoutMs / 2,
     })
     this.#reads = new Reads((read) => this.#host.input(() => this.#engine.read(read)))
@@ -159,11 +163,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#maintenance = new Maintenance({
       clock,
       everyMs: settings.timing.retransmitIntervalMs,
+      random,
       sessionTimeoutMs,
       isLeading: () => this.#engine.phase === 'leading',
-      again: (isLeading) => this.#again(isLeading),
+      again: () => this.#again(),
       sessionsIdleSince: (beforeMs) => this.#applier.sessionsIdleSince(beforeMs),
-      propose: (value) => this.#outbox.add(value),
+      propose: (value) => this.#forwarding.propose(value),
     })
     this.#compareMembers(members)
   }
@@ -194,7 +199,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       inFlight: isOver ? 0 : slotsInFlight,
       pending: this.#proposals.pending,
       waiting: this.#proposals.waiting,
-      queued: this.#outbox.length,
+      queued: this.#forwarding.queued,
       reads: this.#reads.size,
       sessions: this.#applier.sessions,
       stateBytes: this.#applier.stateBytes,
@@ -226,7 +231,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   #observe(observation: Observation<MultiPaxosMessage, LogEvent>): void {
     const { metrics } = this.#settings
     if (observation.type === 'event') this.#handle(observation.event)
-    else if (observation.type === 'saved') {
+    else if (observation.type === 'received') {
+      this.#forwarding.received(observation.from, observation.message)
+    } else if (observation.type === 'saved') {
       metrics.counter('paxos.saves', 1)
       if (observation.change.snapshot !== undefined) this.#snapshots.saved()
     } else if (observation.type === 'dropped') {
@@ -240,10 +247,11 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       case 'chosen':
         return this.#apply(event.first, event.values)
       case 'forwarded':
-        return this.#takeForwarded(event.from, event.values)
+        return this.#forwarding.forwarded(event.from, event.values)
       case 'forward-refused':
         return this.#proposals.refusedByLeader(event.heads, refusedByLeader())
       case 'read-ready':
+        this.#forwarding.readConfirmed()
         return this.#reads.ready(event.id, event.slot, this.#applier.appliedThrough)
       case 'read-failed':
         return this.#reads.failed(event.id)
@@ -266,28 +274,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     }
   }
 
-  /**
-   * What no node could apply does not come into the log, nor what is for the leader alone to decide,
-   * or was written by an earlier release. Who wants it is told, and stops asking.
-   */
-  #takeForwarded(from: NodeId, values: readonly Uint8Array[]): void {
-    const refused: Uint8Array[] = []
-    for (const value of values) {
-      const fits = value.byteLength <= MAX_VALUE_BYTES && isForwardable(value)
-      if (fits && this.#applier.understands(value)) {
-        this.#outbox.add(value)
-      } else refused.push(value)
-    }
-    if (refused.length === 0) return
-    this.#settings.metrics.counter('paxos.values.refused', refused.length)
-    this.#host.input(() => this.#engine.refuse(from, refused))
-  }
-
   #apply(first: Slot, values: readonly Uint8Array[]): void {
     const { metrics, clock } = this.#settings
     const nowMs = clock.nowMs()
     for (const [index, value] of values.entries()) {
       const applied = this.#applier.apply(first + index, value, nowMs)
+      this.#forwarding.applied(value)
       this.#noteFailure(first + index, applied)
       if (applied.type === 'opened') {
         this.#proposals.opened(applied.space, applied.nonce, applied.session)
@@ -301,7 +293,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     }
     metrics.counter('paxos.entries.applied', values.length)
     this.#reads.applied(this.#applier.appliedThrough)
-    this.#outbox.flushSoon()
+    this.#forwarding.flushSoon()
     this.#snapshots.takeIfDue()
   }
 
@@ -325,7 +317,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   #install(snapshot: { readonly through: Slot; readonly bytes: Uint8Array }): void {
     const { through, bytes } = snapshot
     this.#applier.install(snapshot, this.#settings.clock.nowMs())
-    this.#proposals.skipped((ticket) => this.#applier.recall(ticket))
+    this.#proposals.skipped()
     this.#reads.applied(through)
     this.#snapshots.installed(through, bytes.byteLength)
   }
@@ -335,19 +327,15 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     metrics.counter('paxos.leader.changes', 1)
     logger.info('leader changed', { leader })
     this.events.push({ type: 'leader-changed', leader })
-    // What was queued here for another leader comes again from whoever wants it.
-    this.#outbox.clear()
-    if (leader === null) return
-    this.#proposals.handOverAgain()
-    this.#reads.retry()
+    this.#forwarding.leaderChanged()
+    if (leader !== null) this.#reads.retry()
   }
 
   /** A message may have been lost. */
-  #again(isLeading: boolean): void {
-    // A leader loses nothing on the way to itself.
-    this.#proposals.retry(isLeading)
+  #again(): void {
+    this.#proposals.tidy()
     this.#reads.retry()
-    this.#outbox.flushSoon()
+    this.#forwarding.retry(this.#reads.areAsking)
   }
 
   #compareMembers(stored: ReadonlyMap<NodeId, string>): void {
@@ -375,7 +363,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#maintenance.stop()
     this.#cancelWarning?.()
     this.#watch.stop()
-    this.#outbox.clear()
+    this.#forwarding.end()
     this.#proposals.end(error)
     this.#reads.end(error)
     this.events.end()

@@ -88,6 +88,7 @@ describe('values on their way to the leader', () => {
     const log = {
       id: 'a' as NodeId,
       leader: 'a' as NodeId,
+      forwardsTo: [],
       room: { values: 10, bytes: 1000 },
       propose(values: readonly Uint8Array[]) {
         if (!isFull) taken.push(values.map((value) => value.join()).join(' '))
@@ -113,6 +114,7 @@ describe('values on their way to the leader', () => {
     const log = {
       id: 'a',
       leader: null,
+      forwardsTo: [],
       room: { values: 0, bytes: 0 },
       propose: () => ({ first: null, effects: NOTHING }),
       forward: () => NOTHING,
@@ -148,17 +150,16 @@ describe('proposals', () => {
   })
 
   it('behind a snapshot each has its remembered result, goes on, or is said to be unknown', async () => {
-    const { proposals, wanted } = world()
+    const { proposals, wanted, known } = world()
     const [applied, open, forgotten] = [wanted(), wanted(), wanted()]
     const bytes = Uint8Array.of(1)
     proposals.propose({ ...ticket, session: sessionOf(1) }, bytes, applied.outcome)
     proposals.propose({ ...ticket, session: sessionOf(2) }, bytes, open.outcome)
     proposals.propose({ ...ticket, session: sessionOf(3) }, bytes, forgotten.outcome)
     const unknown = expect(forgotten.result).rejects.toThrow(SessionExpiredError)
-    proposals.skipped(({ session }) => {
-      if (session === sessionOf(1)) return { result: () => 'remembered' }
-      return session === sessionOf(2) ? null : new SessionExpiredError('Unknown. Read the state.')
-    })
+    known.set(sessionOf(1), { result: () => 'remembered' })
+    known.set(sessionOf(3), new SessionExpiredError('Unknown. Read the state.'))
+    proposals.skipped()
     expect(await applied.result).toBe('remembered')
     await unknown
     expect(proposals.pending).toBe(1)
@@ -166,36 +167,49 @@ describe('proposals', () => {
     expect(await open.result).toBe('later')
   })
 
-  it('P22: what a full outbox did not take is handed over later, by a leader too', async () => {
-    const { proposals, handed, wanted, outbox } = world()
-    outbox.isFull = true
-    const { outcome, result } = wanted()
-    proposals.propose(ticket, Uint8Array.of(1), outcome)
-    proposals.retry(true)
-    expect(handed).toEqual([])
-    outbox.isFull = false
-    proposals.retry(true)
-    proposals.retry(true)
-    expect(handed).toHaveLength(1)
-    proposals.applied(sessionOf(3), 1, () => 'at last')
-    expect(await result).toBe('at last')
+  it('behind a snapshot a session is open that was opened in it: the leader does not open it again', async () => {
+    const { proposals, handed, known, clock } = world()
+    const outcome = new Outcome<string>(clock)
+    const opened = outcome.wait()
+    proposals.openSession(outcome)
+    proposals.skipped()
+    expect(proposals.pending).toBe(1)
+    known.set('opening', sessionOf(7))
+    proposals.skipped()
+    expect(`caller:${await opened}`).toBe(sessionOf(7))
+    expect([proposals.pending, handed.length]).toEqual([0, 1])
   })
 
-  it('a slow leader is asked less and less often, and a new one at once', async () => {
-    const { proposals, handed, wanted, clock } = world()
-    proposals.propose(ticket, Uint8Array.of(1), wanted().outcome)
-    const askedAtMs: number[] = [0]
-    for (let ms = 100; ms <= 10_000; ms += 100) {
-      await clock.advance(100)
-      const before = handed.length
-      proposals.retry(false)
-      if (handed.length > before) askedAtMs.push(ms)
-    }
-    expect(askedAtMs).toEqual([0, 100, 300, 700, 1500, 3100, 4700, 6300, 7900, 9500])
-    proposals.handOverAgain()
-    await clock.advance(100)
-    proposals.retry(false)
-    expect(handed).toHaveLength(askedAtMs.length + 2)
+  it('a command that is applied here is answered at once: its slot does not come again', async () => {
+    const { proposals, handed, wanted, known } = world()
+    const [applied, over, elsewhere] = [wanted(), wanted(), wanted()]
+    const bytes = Uint8Array.of(1)
+    known.set(sessionOf(1), { result: () => 'remembered' })
+    known.set(sessionOf(2), new AlreadyAnsweredError('It is over. Read the state.'))
+    known.set(sessionOf(3), new SessionExpiredError('Unknown. Read the state.'))
+    proposals.propose({ ...ticket, session: sessionOf(1) }, bytes, applied.outcome)
+    expect(await applied.result).toBe('remembered')
+    proposals.propose({ ...ticket, session: sessionOf(2) }, bytes, over.outcome)
+    await expect(over.result).rejects.toThrow(AlreadyAnsweredError)
+    expect(handed).toEqual([])
+    // Its session may have been opened on another node, a moment ago.
+    proposals.propose({ ...ticket, session: sessionOf(3) }, bytes, elsewhere.outcome)
+    expect(handed).toHaveLength(1)
+  })
+
+  it('that nobody waits for are forgotten, but for those that a session has to account for', async () => {
+    const { proposals, wanted, clock, forgotten } = world()
+    const { outcome, result } = wanted(1000)
+    const gaveUp = expect(result).rejects.toThrow('1000')
+    proposals.propose(ticket, Uint8Array.of(1), outcome)
+    proposals.propose(null, Uint8Array.of(1), wanted().outcome)
+    proposals.tidy()
+    expect(forgotten).toEqual([])
+    await clock.advance(1000)
+    await gaveUp
+    proposals.tidy()
+    expect(forgotten.map((value) => decodeEntry(value).type)).toEqual(['command'])
+    expect(proposals.pending).toBe(1)
   })
 
   it('a refusal that is not for want of a session is told, and not tried again', async () => {
@@ -205,7 +219,6 @@ describe('proposals', () => {
     proposals.opened('node', new Uint8Array(16), sessionOf(7))
     proposals.refused(sessionOf(7), 1, new AlreadyAnsweredError('It is over. Read the state.'))
     await expect(result).rejects.toThrow(AlreadyAnsweredError)
-    proposals.retry(false)
     expect(handed).toHaveLength(2)
     expect(proposals.pending).toBe(0)
   })
@@ -296,21 +309,33 @@ function asked() {
   return { reads, answers, apply }
 }
 
-/** Proposals that are handed over to nobody. */
+/** Proposals that are handed over to nobody, and what the state knows. */
 function world() {
   const clock = new VirtualClock()
   const handed: Uint8Array[] = []
-  const outbox = { isFull: false }
+  const forgotten: Uint8Array[] = []
+  const known = new Map<SessionId | 'opening', { result: () => string } | Error | SessionId>()
   const proposals = new Proposals<string>({
-    handOver: (value) => !outbox.isFull && handed.push(value) > 0,
-    retryAfterMs: 100,
+    handOver: {
+      add: (value) => handed.push(value),
+      settled: () => undefined,
+      forget: (value) => forgotten.push(value),
+    },
+    recall: ({ session }) => {
+      const found = known.get(session)
+      return typeof found === 'object' ? found : null
+    },
+    openedBy: () => {
+      const found = known.get('opening')
+      return typeof found === 'string' ? found : null
+    },
     nowMs: () => clock.nowMs(),
     nonce: () => new Uint8Array(16),
     renewSessionAfterMs: 1000,
   })
-  const wanted = (): { outcome: Outcome<string>; result: Promise<string> } => {
+  const wanted = (timeoutMs?: number): { outcome: Outcome<string>; result: Promise<string> } => {
     const outcome = new Outcome<string>(clock)
-    return { outcome, result: outcome.wait() }
+    return { outcome, result: outcome.wait({ timeoutMs }) }
   }
-  return { proposals, handed, wanted, outbox, clock }
+  return { proposals, handed, forgotten, known, wanted, clock }
 }

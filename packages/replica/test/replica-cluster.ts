@@ -137,12 +137,16 @@ export function leaderOf(nodes: ReadonlyMap<string, SumsReplica>): readonly [str
   return leader
 }
 
-/** Lets time pass until `promise` is settled, at most a minute of it. */
-export async function within<T>({ clock }: ReplicaCluster, promise: Promise<T>): Promise<T> {
+/** Lets time pass until `promise` is settled, at most a minute of it, `stepMs` at a time. */
+export async function within<T>(
+  { clock }: ReplicaCluster,
+  promise: Promise<T>,
+  stepMs = 100,
+): Promise<T> {
   const watch = { isSettled: false }
   const watched = promise.finally(() => (watch.isSettled = true))
   watched.catch(() => undefined)
-  for (let count = 0; count < 600 && !watch.isSettled; count += 1) await clock.advance(100)
+  for (let ms = 0; ms < 60_000 && !watch.isSettled; ms += stepMs) await clock.advance(stepMs)
   if (!watch.isSettled) throw new Error('It did not happen within a minute.')
   return await watched
 }

@@ -119,21 +119,21 @@ export function copyOf(change: Change): Change {
   return withBytes(change, (bytes) => new Uint8Array(bytes), 'both')
 }
 
-function withBallots(change: Change, map: (ballot: Ballot) => Ballot): Change {
+export function withBallots(change: Change, map: (ballot: Ballot) => Ballot): Change {
   const mapped = withEntries(change, (entries) =>
     entries.map((entry) => ({ ...entry, ballot: map(entry.ballot) })),
   )
   return change.promised === undefined ? mapped : { ...mapped, promised: map(change.promised) }
 }
 
-function withEntries(
+export function withEntries(
   change: Change,
   map: (entries: readonly AcceptedEntry[]) => readonly AcceptedEntry[],
 ): Change {
   return change.accepted === undefined ? change : { ...change, accepted: map(change.accepted) }
 }
 
-function withBytes(
+export function withBytes(
   change: Change,
   map: (bytes: Uint8Array) => Uint8Array,
   where: 'entries' | 'snapshot' | 'both',

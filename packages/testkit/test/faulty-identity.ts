@@ -18,11 +18,34 @@ export const IDENTITY_FAULTS = [
   'takes what an earlier release left for new',
   'forgets what there was when it is given an owner',
   'cuts names at 100 bytes',
+  'compares names without their case',
+  'compares names up to a NUL',
+  'compares names without spaces around them',
+  'compares names as people read them',
+  'stores names up to a NUL',
+  'takes names of any length',
+  'forgets whose it is when it rewrites many records',
 ] as const
+
+/** How names are compared by one who thinks of them as text. */
+const READING: Readonly<Record<string, (name: string) => string>> = {
+  'compares names without their case': (name) => name.toLowerCase(),
+  'compares names up to a NUL': upToNul,
+  'compares names without spaces around them': (name) => name.trim(),
+  'compares names as people read them': (name) => name.normalize('NFC'),
+}
+
+const MANY_RECORDS = 1_000
 
 /** What the records say about whose the disk is. */
 export function identityIn(records: readonly DiskRecord[], fault: string | null): Identity | null {
   if (fault === 'forgets whose it is') return null
+  if (
+    fault === 'forgets whose it is when it rewrites many records' &&
+    records.length > MANY_RECORDS
+  ) {
+    return null
+  }
   let found: Identity | null = null
   for (const { identity, change } of records) {
     if (identity !== undefined) found = identity
@@ -49,13 +72,29 @@ export function claimed(
     if (fault === 'cuts names at 100 bytes') {
       return { identity: { ...identity, cluster: owner.cluster.slice(0, 100) }, isNew, error: null }
     }
+    if (fault === 'stores names up to a NUL') {
+      const stored = { ...identity, cluster: upToNul(identity.cluster), id: upToNul(identity.id) }
+      return { identity: stored, isNew, error: null }
+    }
     const isTakenForNew = fault === 'takes what an earlier release left for new'
     return { identity, isNew: isNew || (isTakenForNew && found.identity === null), error: null }
   } catch (error) {
+    if (fault === 'takes names of any length' && !(error instanceof IdentityError) && owner) {
+      const { cluster, id, kind, drawIncarnation } = owner
+      return {
+        identity: { cluster, id, kind, incarnation: drawIncarnation() },
+        isNew: true,
+        error: null,
+      }
+    }
     if (!(error instanceof IdentityError) || owner === undefined) throw error
     const { cluster, id, kind } = owner
     return { identity: { cluster, id, kind, incarnation: 'taken' }, isNew: false, error }
   }
+}
+
+function upToNul(name: string): string {
+  return name.split('\0')[0] ?? ''
 }
 
 const NOBODY: Owner = { cluster: 'x', id: 'a', kind: 'log', drawIncarnation: () => 'nobody' }
@@ -69,6 +108,11 @@ function seen(found: Belongings, owner: Owner | undefined, fault: string | null)
     return fault === 'gives what contradicts' ? { ...blind, identity } : found
   }
   const { cluster, id, kind } = owner
+  const read = READING[fault ?? '']
+  if (read !== undefined) {
+    const isSame = read(identity.cluster) === read(cluster) && read(identity.id) === read(id)
+    return isSame ? { ...found, identity: { ...identity, cluster, id } } : found
+  }
   if (fault === 'opens for another cluster') return { ...found, identity: { ...identity, cluster } }
   if (fault === 'opens for another node') return { ...found, identity: { ...identity, id } }
   if (fault === 'opens for another kind of node') {

@@ -2,17 +2,20 @@
  * A durability adapter that keeps the contract in the simplest way, and can be told to break one
  * promise of it. The suite must pass the honest one, and catch every broken one.
  */
+import { isDeepStrictEqual } from 'node:util'
 import {
   CorruptionError,
   DurabilityError,
   EMPTY_SAVED,
   IdentityError,
   LockedError,
+  PaxosError,
 } from '@paxos/core'
 import type { Change, Durability, Opened, Owner, Saved } from '@paxos/core'
 import { writeFixture } from '@paxos/testkit'
 import type { DurabilityHarness, Found, Life } from '@paxos/testkit'
 import { APPLYING, apply, CONTENT_FAULTS, copyOf, SHOWING, STORING } from './faulty-contents.ts'
+import { compared, COMPARING, COMPARING_FAULTS, rewriting } from './faulty-comparing.ts'
 import { claimed, IDENTITY_FAULTS, identityIn } from './faulty-identity.ts'
 import { SimpleDisk, turn } from './simple-disk.ts'
 import type { DiskRecord } from './simple-disk.ts'
@@ -20,12 +23,18 @@ import type { DiskRecord } from './simple-disk.ts'
 /** Promises that can be broken, one at a time. */
 export const DURABILITY_FAULTS = [
   ...CONTENT_FAULTS,
+  ...COMPARING_FAULTS,
   ...IDENTITY_FAULTS,
   'forgets all at the third opening',
   'keeps the bytes of the caller',
   'shows its own bytes',
   'resolves before the sync',
   'never syncs',
+  'syncs every other group',
+  'resolves with a sync what came while it ran',
+  'resolves at once what is being written already',
+  'skips what is durable already',
+  'tries a failed sync again',
   'lets a later save overtake',
   'writes a change in two parts',
   'removes an entry before it writes the next',
@@ -48,6 +57,10 @@ export const DURABILITY_FAULTS = [
   'saves after it closed',
   'does not wait for saves',
   'gives up running saves',
+  'gives up what waits behind the group that runs',
+  'waits for saves at its first close only',
+  'keeps the location when the disk refuses',
+  'keeps the location when the owner cannot be',
   'closes only once',
   'leaves a timer running',
   'opens though it was closed',
@@ -55,6 +68,9 @@ export const DURABILITY_FAULTS = [
 
 export type DurabilityFault = (typeof DURABILITY_FAULTS)[number]
 type Fault = DurabilityFault | null
+
+/** Of a sync that fails. */
+const MAX_ATTEMPTS = 100
 
 /** Longer than the suite looks, and over before the tests are. */
 const LEFT_RUNNING_MS = 1_500
@@ -132,6 +148,9 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
   let waiting: Waiting[] = []
   let running: Promise<void> | null = null
   let closings = 0
+  let groups = 0
+  let durable: Saved = EMPTY_SAVED
+  let writing: readonly Change[] = []
 
   async function open(owner?: Owner): Promise<Opened> {
     if (phase !== 'new' && fault !== 'opens twice') throw stateError()
@@ -151,8 +170,7 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
       return opened
     } catch (error) {
       phase = 'closed'
-      const what = error instanceof IdentityError ? 'an owner' : 'damage'
-      if (fault !== `keeps the location when ${what} is refused`) disk.owner = null
+      if (fault !== `keeps the location when ${whyOf(error)}`) disk.owner = null
       throw error
     }
   }
@@ -165,9 +183,12 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
   async function recover(owner: Owner | undefined): Promise<Opened> {
     const records = recovered(disk, fault)
     let saved: Saved = EMPTY_SAVED
+    const rewrite = rewriting(fault)
     for (const { change } of records) {
       saved = applied(saved, keepsBytes(fault) ? change : copyOf(change), fault)
+      saved = rewrite(saved, change)
     }
+    durable = saved
     const before = identityIn(records, fault)
     const { identity, isNew, error } = claimed({ ...saved, identity: before }, owner, fault)
     if (error !== null && fault !== 'takes what it refuses') throw error
@@ -187,7 +208,8 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
   async function save(change: Change): Promise<void> {
     if (!maySave()) throw stateError()
     if (poison !== null && fault !== 'goes on after a failed save') throw poison
-    const stored = STORING[fault ?? '']?.(change) ?? change
+    const stored = STORING[fault ?? '']?.(change) ?? compared(change, fault)
+    if (isSkipped(stored)) return
     const copy = keepsBytes(fault) ? stored : copyOf(stored)
     const saved = new Promise<void>((resolve, reject) => {
       waiting.push({ change: copy, resolve, reject })
@@ -205,24 +227,59 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
     return fault === (isClosing ? 'saves while it closes' : 'saves after it closed')
   }
 
+  function isSkipped(change: Change): boolean {
+    return (
+      (fault === 'resolves at once what is being written already' &&
+        writing.some((other) => isDeepStrictEqual(change, other))) ||
+      (fault === 'skips what is durable already' &&
+        isDeepStrictEqual(apply(durable, change), durable))
+    )
+  }
+
   async function run(): Promise<void> {
     await turn()
-    while (waiting.length > 0) await runGroup(waiting.splice(0))
+    while (waiting.length > 0) {
+      await runGroup(waiting.splice(0))
+      if (fault === 'gives up what waits behind the group that runs' && wasClosed()) {
+        for (const { reject } of waiting.splice(0)) reject(stateError())
+      }
+    }
     running = null
   }
 
   async function runGroup(group: readonly Waiting[]): Promise<void> {
     const inOrder = fault === 'lets a later save overtake' ? group.toReversed() : group
+    writing = group.map(({ change }) => change)
+    groups += 1
     try {
       for (const { change } of inOrder) await write(change)
-      if (fault !== 'never syncs') await disk.sync()
+      if (fault !== 'never syncs' && (fault !== 'syncs every other group' || groups % 2 === 1)) {
+        await sync()
+      }
+      for (const change of writing) durable = apply(durable, change)
+      writing = []
       for (const { resolve } of group) resolve()
+      if (fault === 'resolves with a sync what came while it ran') {
+        for (const { resolve } of waiting) resolve()
+      }
     } catch (cause) {
       poison ??= failure('ERR_PAXOS_DURABILITY_POISONED', cause)
       for (const { reject } of [...group, ...waiting.splice(0)]) {
         reject(failure('ERR_PAXOS_DURABILITY_FAILED', cause))
       }
     }
+  }
+
+  async function sync(): Promise<void> {
+    for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts += 1) {
+      try {
+        await disk.sync()
+        return
+      } catch (error) {
+        if (fault !== 'tries a failed sync again' || disk.isDown) throw error
+      }
+    }
+    throw new Error('The disk refuses.')
   }
 
   async function write(change: Change): Promise<void> {
@@ -262,11 +319,18 @@ function makeAdapter(disk: SimpleDisk, fault: Fault): Durability {
     if (fault === 'gives up running saves') {
       for (const { reject } of waiting.splice(0)) reject(stateError())
     }
-    if (fault !== 'does not wait for saves') await running
+    const isFirst = closings === 1 || fault !== 'waits for saves at its first close only'
+    if (fault !== 'does not wait for saves' && isFirst) await running
     if (disk.owner === self || freesAll) disk.owner = null
   }
 
   return { open, save, close }
+}
+
+function whyOf(error: unknown): string {
+  if (error instanceof IdentityError) return 'an owner is refused'
+  if (error instanceof CorruptionError) return 'damage is refused'
+  return error instanceof PaxosError ? 'the owner cannot be' : 'the disk refuses'
 }
 
 /** The records that count: as far as they are whole and follow on one another. */
@@ -284,7 +348,8 @@ function recovered({ records, mark, openings }: SimpleDisk, fault: Fault): reado
 
 function applied(before: Saved, change: Change, fault: Fault): Saved {
   const after = apply(before, change)
-  return APPLYING[fault ?? '']?.(before, change, after) ?? after
+  const spoil = APPLYING[fault ?? ''] ?? COMPARING[fault ?? '']
+  return spoil?.(before, change, after) ?? after
 }
 
 function keepsBytes(fault: Fault): boolean {

@@ -19,6 +19,8 @@ export class SimpleDisk {
   synced: readonly DiskRecord[]
   /** Behind those, not synced. */
   written: readonly DiskRecord[] = []
+  /** Of those, what a sync was refused for: readable while the power is on, and never synced again. */
+  readonly #refused = new Set<DiskRecord>()
   /** How many records a sync has made durable. */
   mark: number
   owner: symbol | null = null
@@ -46,14 +48,21 @@ export class SimpleDisk {
     this.written = [...this.written, record]
   }
 
+  /** Makes durable what was written when it was called. */
   async sync(): Promise<void> {
-    await this.#step()
+    const covered = new Set(this.written)
+    try {
+      await this.#step()
+    } catch (error) {
+      for (const record of covered) this.#refused.add(record)
+      throw error
+    }
     this.waiting += 1
     await this.#gate
     this.waiting -= 1
     if (this.isDown) throw new Error('The power is off.')
-    this.synced = this.records
-    this.written = []
+    this.synced = [...this.synced, ...[...covered].filter((record) => !this.#refused.has(record))]
+    this.written = this.written.filter((record) => !covered.has(record))
     this.mark = this.synced.length
   }
 

@@ -6,8 +6,10 @@ import { memoryDisk } from '@paxos/durability-memory'
 import type { MemoryDisk } from '@paxos/durability-memory'
 import { TimeoutError } from '@paxos/replica'
 import { drawPlan, FAULT_KINDS, PROFILES } from '@paxos/testkit/simulation'
+import { RECOVERY_BOUND_MS, recoveryBoundMs, recoveryBoundOf } from '@paxos/testkit/simulation'
 import { sequenceDiagram, shrink, Simulation } from '@paxos/testkit/simulation'
-import type { Invariant, Parts, ProfileName, RunResult } from '@paxos/testkit/simulation'
+import type { Action, Invariant, Parts, Plan } from '@paxos/testkit/simulation'
+import type { ProfileName, RunResult } from '@paxos/testkit/simulation'
 import { describe, expect, it } from 'vitest'
 import { SEEDS } from './simulation-seeds.ts'
 
@@ -58,7 +60,7 @@ describe('a run', () => {
     expect([...injected.keys()].toSorted()).toEqual([...FAULT_KINDS, ...ofCrashes].toSorted())
   })
 
-  it.each(['network', 'disk', 'crash', 'leaders'] as const)(
+  it.each(['network', 'disk', 'crash', 'leaders', 'congested'] as const)(
     'of the profile %s has no faults but those that it names, and has all of them',
     (name) => {
       const drawn = new Set<string>()
@@ -96,6 +98,142 @@ describe('a run', () => {
       const damaged = new Set(actions.flatMap((one) => (one.type === 'bit-flip' ? one.node : [])))
       expect(damaged.size).toBeLessThan(nodes.length / 2)
     }
+  })
+})
+
+/** Three nodes, links of 1 MB a second, and nothing else but `actions`. */
+function planWith(actions: readonly Action[], changes: Partial<Plan> = {}): Plan {
+  return {
+    seed: 1,
+    nodes: ['a', 'b', 'c'],
+    faultsEndMs: 14_000,
+    delayMs: { min: 1, max: 1 },
+    links: { bytesPerSecond: 1_000_000, queueBytes: 1 << 20, loss: 0 },
+    syncMs: { min: 1, max: 1 },
+    snapshotEveryEntries: 10_000,
+    sessionTimeoutMs: 3_600_000,
+    clientsWithSession: 1,
+    actions,
+    ...changes,
+  }
+}
+
+/** A client that asks in the midst of `window`, retries, and gives up after so long. */
+function put(patienceMs: number): Action {
+  return { type: 'call', id: 1, atMs: 5000, client: 0, node: 0, key: 'x', call: 'put', patienceMs }
+}
+
+const window = { atMs: 4000, untilMs: 8000 } as const
+const answeredOf = async (plan: Plan): Promise<number> =>
+  (await new Simulation(plan).run()).operations.answered
+
+/** What the three nodes answer at the end: a command and four reads each. */
+const ANSWERED_BY_PROBES = 15
+
+/** What a node does when it goes on after four seconds. */
+async function traceAfterPause(timersFirst: boolean): Promise<string> {
+  const pause: Action = { type: 'long-pause', node: 'a', timersFirst, ...window }
+  const { trace } = await new Simulation(planWith([pause]), { trace: true }).run()
+  return trace.slice(trace.findIndex((line) => line.startsWith('8000.'))).join('\n')
+}
+
+describe('a fault', () => {
+  it('disk-stall holds what is saved until it ends, and nothing stops for it', async () => {
+    const stalls = ['a', 'b', 'c'].map((node): Action => ({ type: 'disk-stall', node, ...window }))
+    expect(await answeredOf(planWith([...stalls, put(2500)]))).toBe(ANSWERED_BY_PROBES)
+    expect(await answeredOf(planWith([...stalls, put(9000)]))).toBe(ANSWERED_BY_PROBES + 1)
+  })
+
+  it('congestion lets little through, and what had to wait arrives when it ends', async () => {
+    const congestion: Action = {
+      type: 'congestion',
+      bytesPerSecond: 10,
+      queueBytes: 1 << 20,
+      ...window,
+    }
+    expect(await answeredOf(planWith([congestion, put(2500)]))).toBe(ANSWERED_BY_PROBES)
+    expect(await answeredOf(planWith([congestion, put(9000)]))).toBe(ANSWERED_BY_PROBES + 1)
+  })
+
+  it.each<Action>([
+    { type: 'slow-link', from: 'b', to: 'a', bytesPerSecond: 10, ...window },
+    { type: 'mtu', from: 'b', to: 'a', maxFrameBytes: 20, ...window },
+  ])('of one direction, as %j, stops that one alone', async (fault) => {
+    const through = { 'a>b': 0, 'b>a': 0 }
+    const { trace } = await new Simulation(planWith([fault]), { trace: true }).run()
+    for (const line of trace) {
+      const [, at, link, , rest] = /^([\d.]+) ([ab]>[ab]) (\S+)(.*)$/.exec(line) ?? []
+      const isWithin = Number(at) > window.atMs + 10 && Number(at) < window.untilMs
+      if (!isWithin || rest?.includes('(') === true) continue
+      if (link === 'a>b' || link === 'b>a') through[link] += 1
+    }
+    expect(through['a>b']).toBeGreaterThan(0)
+    // 40 bytes in 4 s.
+    expect(through['b>a']).toBe(0)
+  })
+
+  it('long-pause ends with what was due, or with what arrived: two ways to go on', async () => {
+    expect(await traceAfterPause(true)).not.toBe(await traceAfterPause(false))
+  })
+
+  it('burst asks for all of it, on a node that runs', async () => {
+    const burst: Action = {
+      type: 'burst',
+      node: 'b',
+      count: 50,
+      valueBytes: 1000,
+      patienceMs: 5000,
+      atMs: 4000,
+    }
+    let applied = 0
+    const parts: Parts = {
+      stateMachine: (honest) => ({
+        ...honest,
+        apply(command, slot) {
+          if (command.key === 'burst' && command.type === 'compareAndSet') {
+            expect(command.expected).toHaveLength(1000)
+            applied += 1
+          }
+          return honest.apply(command, slot)
+        },
+      }),
+    }
+    const { violation, injected } = await new Simulation(planWith([burst]), { parts }).run()
+    expect(violation).toBeNull()
+    expect(injected).toEqual({ burst: 1 })
+    expect(applied).toBe(3 * 50)
+  })
+})
+
+describe('the bound of a recovery', () => {
+  const burst: Action = {
+    type: 'burst',
+    node: 'b',
+    count: 100,
+    valueBytes: 10_000,
+    patienceMs: 1,
+    atMs: 0,
+  }
+
+  it('is fixed where links carry everything at once', () => {
+    const { links: _, ...plan } = planWith([burst])
+    expect(recoveryBoundOf(plan)).toBe(RECOVERY_BOUND_MS)
+  })
+
+  it('grows with the backlog, the slowness of links, the round trip and the loss', () => {
+    const links = { queueBytes: 1e5, bytesPerSecond: 1e6, loss: 0 }
+    const usual = { ...links, backlogBytes: 1e6, roundTripMs: 10 }
+    const bound = recoveryBoundMs(usual)
+    expect(bound).toBeGreaterThan(RECOVERY_BOUND_MS)
+    const worse = [
+      { ...usual, backlogBytes: 2e6 },
+      { ...usual, queueBytes: 1e6 },
+      { ...usual, bytesPerSecond: 5e5 },
+      { ...usual, roundTripMs: 100 },
+      { ...usual, loss: 0.1 },
+    ]
+    for (const one of worse) expect(recoveryBoundMs(one)).toBeGreaterThan(bound)
+    expect(recoveryBoundOf(planWith([burst]))).toBeGreaterThan(recoveryBoundOf(planWith([])))
   })
 })
 

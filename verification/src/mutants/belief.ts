@@ -85,14 +85,14 @@ export const BELIEF_MUTANTS: readonly Mutant[] = [
   {
     name: 'belief: a page is taken that nobody asked for',
     file: `${MULTI}/catch-up.ts`,
-    from: '    if (!isAnswer && !isPolled) return false\n',
-    to: '',
+    from: '    if (source?.asked !== page.from) return false\n',
+    to: '    if (source === undefined) return false\n',
     caughtBy: BY_GUARD,
   },
   {
     name: 'belief: who sends a snapshot that nobody asked for is asked for more of it',
     file: `${MULTI}/catch-up.ts`,
-    from: '    if (!isAnswer && this.#poll?.peer !== from) return null\n',
+    from: '    if (!isAnswer && source.asked === null) return false\n',
     to: '',
     caughtBy: BY_GUARD,
   },

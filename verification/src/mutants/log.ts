@@ -17,8 +17,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a promise is sent before its save',
     file: `${MULTI}/acceptor.ts`,
-    from: 'step.sendAfterSave(from, this.#promiseFor(prepare))',
-    to: 'step.send(from, this.#promiseFor(prepare))',
+    from: 'if (order > 0) step.sendAfterSave(from, promise)',
+    to: 'if (order > 0) step.send(from, promise)',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -31,10 +31,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a repeated Prepare is answered while the first promise is still being saved',
     file: `${MULTI}/acceptor.ts`,
-    from: `    } else if (this.settled) {
-      step.send(from, this.#promiseFor(prepare))`,
-    to: `    } else {
-      step.send(from, this.#promiseFor(prepare))`,
+    from: 'if (order === 0 && !this.settled) return',
+    to: 'if (order === 0 && this.#log.last < 0) return',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -78,8 +76,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a leader counts itself before its own save',
     file: `${MULTI}/leader.ts`,
-    from: 'phase2.receiveAccepted(id, this.#acceptor.durablyHeldThrough(ballot, base))',
-    to: 'phase2.receiveAccepted(id, this.#acceptor.heldThrough(ballot, base))',
+    from: 'phase2.receiveAccepted(id, this.#acceptor.durablyHeldThrough(ballot, base), nowMs)',
+    to: 'phase2.receiveAccepted(id, this.#acceptor.heldThrough(ballot, base), nowMs)',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -177,8 +175,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: catch-up hands out entries that are not known to be chosen',
     file: `${MULTI}/provider.ts`,
-    from: 'const { entries } = log.page(from, chosenThrough)',
-    to: 'const { entries } = log.page(from, log.last)',
+    from: 'const { entries } = log.page(from, chosenThrough, maxBytes)',
+    to: 'const { entries } = log.page(from, log.last, maxBytes)',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -203,8 +201,36 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: for slots that are compacted the durable snapshot is sent, however far it reaches',
     file: `${MULTI}/provider.ts`,
-    from: 'if (reach >= from) this.#sendChunk',
-    to: 'if (reach >= 0) this.#sendChunk',
+    from: 'find((each) => each.snapshot.through >= from)',
+    to: 'find((each) => each.snapshot.through >= 0)',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: who does not answer is asked again before anybody else',
+    file: `${MULTI}/catch-up.ts`,
+    from: '      source.uselessAt,\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: the log behind a snapshot that is being fetched is forgotten meanwhile',
+    file: `${MULTI}/log.ts`,
+    from: 'bytes > (cut < needed ? tailBytes : MAX_KEPT_LOG_BYTES)',
+    to: 'bytes > tailBytes || cut < needed - MAX_KEPT_LOG_BYTES',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: whatever somebody may still fetch is kept, however much it is',
+    file: `${MULTI}/log.ts`,
+    from: 'bytes > (cut < needed ? tailBytes : MAX_KEPT_LOG_BYTES)',
+    to: 'cut < needed && bytes > Math.min(tailBytes, MAX_KEPT_LOG_BYTES)',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'log: who gets no answer asks for as much again and again',
+    file: `${MULTI}/source.ts`,
+    from: 'this.#pageBytes = Math.max(this.#pageBytes / 2, MIN_PAGE_BYTES)',
+    to: 'this.#pageBytes = Math.max(this.#pageBytes, MIN_PAGE_BYTES)',
     caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
   },
   {
@@ -242,8 +268,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a leader that no quorum follows goes on leading',
     file: `${MULTI}/node.ts`,
-    from: 'if (!isFollowed && this.#campaigns) this.resign(step)\n    else if',
-    to: 'if',
+    from: 'if (!isFollowed && this.#campaigns) return this.resign(step)\n',
+    to: '',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
     isSlow: true,
   },

@@ -14,7 +14,9 @@ import { invariant } from '../invariant.ts'
 import type { LogStep } from './effects.ts'
 import { MAX_SLOTS_AHEAD, TAIL_BYTES } from './limits.ts'
 import { Log } from './log.ts'
+import type { Page } from './log.ts'
 import type { LogAcceptMessage, LogPrepareMessage, LogPromiseMessage } from './messages.ts'
+import { PromisePages } from './promise-pages.ts'
 
 /** What is held without gaps from the base of one leadership on. */
 interface Held {
@@ -30,9 +32,13 @@ interface RunningSave {
   readonly snapshot: Snapshot | null
 }
 
+/** What is said of slots that are compacted. */
+const NO_PAGE: Page = { entries: [], next: 0, bytes: 0 }
+
 /** Remembers, for the others, what has been promised and accepted. */
 export class LogAcceptor {
   readonly #log: Log
+  readonly #pages: PromisePages
   readonly #running: RunningSave[] = []
   #promised: Ballot | null
   #durablePromise: Ballot | null
@@ -43,12 +49,15 @@ export class LogAcceptor {
   #durableSnapshot: Snapshot | null
   #held: Held | null = null
   #durablyHeld: Held | null = null
+  /** Since when the oldest running save is the oldest. */
+  #oldestSinceMs = 0
   /** This step saves something: what it changes is in memory, and not even on its way to disk. */
   #isChanged = false
 
-  /** Takes up what stable storage holds. */
-  constructor(saved: Saved) {
+  /** Takes up what stable storage holds. A candidate repeats itself after `intervalMs`. */
+  constructor(saved: Saved, intervalMs: number) {
     const { snapshot, accepted } = saved
+    this.#pages = new PromisePages(intervalMs)
     this.#log = new Log(accepted, snapshot?.through ?? 0)
     this.#promised = accepted.reduce(
       (highest, { ballot }) => highestBallot(highest, ballot),
@@ -104,6 +113,16 @@ export class LogAcceptor {
     return this.#running.length === 0 && !this.#isChanged
   }
 
+  /**
+   * The save that the disk is at work on: since when, and through which slot it makes durable what
+   * is held; `null` when none runs, and for a snapshot, which takes as long as it is large.
+   */
+  get saving(): { readonly sinceMs: number; readonly through: Slot } | null {
+    const [oldest] = this.#running
+    if (oldest === undefined || oldest.snapshot !== this.#durableSnapshot) return null
+    return { sinceMs: this.#oldestSinceMs, through: oldest.held?.through ?? 0 }
+  }
+
   /** Whether `ballot` is promised so that no crash can undo it. */
   hasDurablyPromised(ballot: Ballot): boolean {
     return sameBallot(this.#durablePromise, ballot)
@@ -120,15 +139,20 @@ export class LogAcceptor {
    * Phase 1b. A Prepare that was answered before, or that asks for another page, is answered
    * without a save, but not while a save is running: the first answer has not left yet.
    */
-  receivePrepare(step: LogStep, from: NodeId, prepare: LogPrepareMessage): void {
+  receivePrepare(step: LogStep, from: NodeId, prepare: LogPrepareMessage, nowMs: number): void {
     const order = compareBallots(prepare.ballot, this.#promised)
     if (order < 0) return this.refuse(step, from, prepare.ballot)
-    if (order > 0) {
-      this.promise(step, prepare.ballot)
-      step.sendAfterSave(from, this.#promiseFor(prepare))
-    } else if (this.settled) {
-      step.send(from, this.#promiseFor(prepare))
-    }
+    if (order === 0 && !this.settled) return
+    if (order > 0) this.promise(step, prepare.ballot)
+    const promise = this.#promiseFor(prepare, nowMs)
+    if (promise === null) return
+    if (order > 0) step.sendAfterSave(from, promise)
+    else step.send(from, promise)
+  }
+
+  /** Whether `prepare` asks a candidate's next question: it has the answer to the one before. */
+  isAskedOn(prepare: LogPrepareMessage): boolean {
+    return this.#pages.isNext(prepare)
   }
 
   /**
@@ -240,7 +264,7 @@ export class LogAcceptor {
    * The step ends. If it saves, what is known to be chosen is saved too: it never costs a save of
    * its own, and a node that forgets it learns it again.
    */
-  finish(step: LogStep): void {
+  finish(step: LogStep, nowMs: number): void {
     if (!this.#isChanged) return
     if (this.#chosenThrough > this.#storedChosenThrough) {
       this.#storedChosenThrough = this.#chosenThrough
@@ -248,18 +272,27 @@ export class LogAcceptor {
     }
     this.#isChanged = false
     if (this.#held !== null) this.heldThrough(this.#held.ballot, this.#held.base)
+    if (this.#running.length === 0) this.#oldestSinceMs = nowMs
     this.#running.push({ promised: this.#promised, held: this.#held, snapshot: this.#snapshot })
   }
 
   /** The oldest save that was not reported yet is durable. */
-  saved(): void {
+  saved(nowMs: number): void {
     const save = this.#running.shift()
+    this.#oldestSinceMs = nowMs
     invariant(save !== undefined, 'a save was reported that was never asked for')
     this.#durablePromise = save.promised
     this.#durablyHeld = save.held
-    if (save.snapshot === this.#durableSnapshot) return
     this.#durableSnapshot = save.snapshot
-    if (save.snapshot !== null) this.#log.compact(save.snapshot.through, TAIL_BYTES)
+  }
+
+  /**
+   * Forgets entries for which the durable snapshot stands, but for a tail, and for what is needed,
+   * from `needed` on, within bounds: see Log.compact.
+   */
+  forget(needed: Slot): void {
+    const { through } = this.#durableSnapshot ?? { through: 0 }
+    this.#log.compact(through, TAIL_BYTES, needed)
   }
 
   #save(step: LogStep, change: Change): void {
@@ -267,11 +300,17 @@ export class LogAcceptor {
     step.save(change)
   }
 
-  #promiseFor({ ballot, from }: LogPrepareMessage): LogPromiseMessage {
+  /** `null` while the same answer may be on its way. */
+  #promiseFor(prepare: LogPrepareMessage, nowMs: number): LogPromiseMessage | null {
+    const { ballot, from } = prepare
     const { compactedThrough, last } = this.#log
-    const page = from > compactedThrough ? this.#log.page(from, last) : { entries: [], next: 0 }
+    const page = this.#pages.answer(prepare, nowMs, (bytes) =>
+      from > compactedThrough ? this.#log.page(from, last, bytes) : NO_PAGE,
+    )
+    if (page === null) return null
+    const { entries, next } = page
     const chosenThrough = this.#chosenThrough
-    return { type: 'logPromise', ballot, from, ...page, chosenThrough, compactedThrough }
+    return { type: 'logPromise', ballot, from, entries, next, chosenThrough, compactedThrough }
   }
 
   #isInReach({ base, first, values }: LogAcceptMessage): boolean {

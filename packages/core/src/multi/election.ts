@@ -5,9 +5,14 @@
  * and with no regard to whose log is longer, this makes progress wherever one node reaches a
  * quorum: the cases of Omni-Paxos (2023, §2). It decides nothing that safety rests on, and must
  * never raise a ballot itself.
+ *
+ * A window that is too short for the links at hand would end every attempt before it succeeds. So it
+ * grows with each ballot that did not lead to a steady leader, which all who promised it see alike.
  */
-import type { NodeId } from '../ballot.ts'
+import { sameBallot } from '../ballot.ts'
+import type { Ballot, NodeId } from '../ballot.ts'
 import type { QuorumSystem } from '../quorum.ts'
+import { FREE_ROUNDS, MAX_WINDOW_FACTOR } from './limits.ts'
 import type { SupportMessage } from './messages.ts'
 
 /** A campaign under way. */
@@ -23,14 +28,30 @@ export class Election {
   /** Drawn once, so that answers to an earlier run of this node are recognised. */
   readonly run: number
   #heardAtMs = 0
+  /** The round that is promised here. */
+  #round: number
+  /** That of the last steady leader, and above it what steadiness has not made up for yet. */
+  #steadyRound: number
+  /** The leader that was heard last, and since when without a pause. */
+  #steady: { readonly ballot: Ballot; readonly sinceMs: number } | null = null
   #campaignAtMs = 0
   #campaigns = 0
   #campaign: Campaign | null = null
 
-  constructor(windowMs: number, random: () => number) {
+  /** `round` is the one that is promised as the node starts. */
+  constructor(windowMs: number, round: number, random: () => number) {
     this.#windowMs = windowMs
+    this.#round = round
+    this.#steadyRound = round
     this.#random = random
     this.run = 1 + Math.floor(random() * (Number.MAX_SAFE_INTEGER - 1))
+  }
+
+  /** How long a leader may be silent now: the configured window, or several times as long. */
+  get windowMs(): number {
+    const rounds = this.#round - this.#steadyRound
+    const factor = 1 + Math.max(0, rounds - FREE_ROUNDS) / 2
+    return this.#windowMs * Math.min(factor, MAX_WINDOW_FACTOR)
   }
 
   /** When to campaign, unless a leader is heard before. */
@@ -47,21 +68,36 @@ export class Election {
     this.heard(nowMs)
   }
 
-  /** A leader made itself known. */
+  /** Somebody who leads, or makes progress with it, made itself known. */
   heard(nowMs: number): void {
     this.#heardAtMs = nowMs
     this.standBack(nowMs)
   }
 
+  /** A ballot of that round is promised here. */
+  promised(round: number): void {
+    this.#round = round
+    this.#steadyRound = Math.max(this.#steadyRound, round - FREE_ROUNDS - 2 * MAX_WINDOW_FACTOR)
+  }
+
+  /** `ballot` leads, here or elsewhere. With every window that it goes on the next may be shorter. */
+  led(ballot: Ballot, nowMs: number): void {
+    if (!sameBallot(this.#steady?.ballot ?? null, ballot)) this.#steady = { ballot, sinceMs: nowMs }
+    else if (nowMs >= (this.#steady?.sinceMs ?? nowMs) + this.windowMs) {
+      this.#steadyRound = Math.ceil((this.#steadyRound + this.#round) / 2)
+      this.#steady = { ballot, sinceMs: nowMs }
+    }
+  }
+
   /** Waits for a whole jittered window before the next campaign, and gives up a present one. */
   standBack(nowMs: number): void {
     this.#campaign = null
-    this.#campaignAtMs = nowMs + this.#windowMs * (1 + this.#random() / 2)
+    this.#campaignAtMs = nowMs + this.windowMs * (1 + this.#random() / 2)
   }
 
   /** From when on a leader that is not heard again has been silent for a window. */
   get silentAtMs(): number {
-    return this.#heardAtMs + this.#windowMs
+    return this.#heardAtMs + this.windowMs
   }
 
   /** Whether no leader was heard for a window. */

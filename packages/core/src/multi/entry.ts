@@ -145,6 +145,30 @@ export function headOf(value: Uint8Array): Uint8Array {
   return value.slice(0, REFUSED_HEAD_BYTES)
 }
 
+/**
+ * What the copies of one command have in common, and those of one opening; `null` for other entries.
+ * Cheap: it looks no further than what names them, and does not check the rest.
+ */
+export function entryKey(value: Uint8Array): string | null {
+  const end = keyEnd(value)
+  if (end === null) return null
+  return String.fromCharCode(...value.subarray(0, Math.min(end, REFUSED_HEAD_BYTES)))
+}
+
+/** Where the key of an entry ends: a command's behind its sequence. */
+function keyEnd(value: Uint8Array): number | null {
+  const [kind] = value
+  if (kind === KIND.openSession || kind === KIND.openSlotSession) return value.length
+  if (kind === KIND.command) return integerEnd(value, 1 + SESSION_ID_BYTES)
+  return kind === KIND.slotCommand ? integerEnd(value, integerEnd(value, 1)) : null
+}
+
+function integerEnd(value: Uint8Array, start: number): number {
+  let at = start
+  while ((value[at] ?? 0) >= 0x80 && at < REFUSED_HEAD_BYTES) at += 1
+  return at + 1
+}
+
 /** By far the most frequent: its size is known before, and it is written once. */
 function encodeCommand({ session, sequence, acknowledged, bytes }: CommandEntry): Uint8Array {
   requirePositive(sequence)

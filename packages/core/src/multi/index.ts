@@ -7,6 +7,7 @@ export {
   COMMAND_OVERHEAD_BYTES,
   decodeEntry,
   encodeEntry,
+  entryKey,
   isForwardable,
   isKnownKind,
   NO_OP,

@@ -9,6 +9,16 @@ import { MAX_BATCH_VALUES, MAX_SNAPSHOT_BYTES, PAGE_BYTES } from './limits.ts'
 import type { IsValue, Settings } from './options.ts'
 import { batchBytes } from './phase2.ts'
 
+/** Whether values may travel in one message. */
+export function isBatch(values: readonly Uint8Array[]): boolean {
+  return (
+    values.length > 0 &&
+    values.length <= MAX_BATCH_VALUES &&
+    values.every(({ length }) => length <= MAX_VALUE_BYTES) &&
+    (values.length === 1 || batchBytes(values) <= PAGE_BYTES)
+  )
+}
+
 /** Throws InvalidArgumentError for values that do not fit in one message, or are none. */
 export function checkBatch(values: readonly Uint8Array[], isValue: IsValue): void {
   if (values.length < 1 || values.length > MAX_BATCH_VALUES) {
@@ -33,6 +43,15 @@ export function checkBatch(values: readonly Uint8Array[], isValue: IsValue): voi
         'Encode it as the host does.',
     )
   }
+}
+
+/** Throws InvalidArgumentError for a node that cannot pass anything on. */
+export function checkRelay(node: NodeId, { id, quorums }: Pick<Settings, 'id' | 'quorums'>): void {
+  if (node !== id && quorums.acceptors.has(node)) return
+  throw new InvalidArgumentError(
+    `Node ${JSON.stringify(node)} cannot relay for ${JSON.stringify(id)}: only another acceptor ` +
+      'can. Name one of those, or null.',
+  )
 }
 
 /** Throws InvalidArgumentError for a node that cannot take over. */

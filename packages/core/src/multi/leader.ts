@@ -11,6 +11,7 @@ import { earliest } from '../leadership.ts'
 import type { NackMessage } from '../message.ts'
 import type { LogAcceptor } from './acceptor.ts'
 import type { LogStep } from './effects.ts'
+import { LEAST_PACE_BYTES } from './limits.ts'
 import type {
   LogAcceptedMessage,
   LogHeartbeatAnswerMessage,
@@ -21,7 +22,7 @@ import type { Settings } from './options.ts'
 import { Phase1 } from './phase1.ts'
 import type { PageResult } from './phase1.ts'
 import { batchBytes, NO_ROOM, Phase2 } from './phase2.ts'
-import type { Batch, Room } from './phase2.ts'
+import type { Room } from './phase2.ts'
 import { ReadRounds } from './reads.ts'
 
 /** What this node is doing about leading. */
@@ -40,7 +41,6 @@ export class Leader {
   readonly #acceptor: LogAcceptor
   #role: Role = IDLE
   #highestSeen: Ballot | null
-  #retransmitAtMs = 0
   #heartbeatAtMs = 0
 
   constructor(settings: Settings, acceptor: LogAcceptor) {
@@ -65,6 +65,12 @@ export class Leader {
     return this.#role.phase === 'leading' ? this.#role.phase2 : null
   }
 
+  /** Whether this node prepares with the highest ballot that was heard of. */
+  get isHighest(): boolean {
+    const role = this.#role
+    return role.phase === 'preparing' && sameBallot(role.phase1.ballot, this.highestSeen)
+  }
+
   /** The highest ballot that was heard of. */
   get highestSeen(): Ballot | null {
     return highestBallot(this.#highestSeen, this.#acceptor.promised)
@@ -74,9 +80,8 @@ export class Leader {
   get nextTickAtMs(): number | null {
     const role = this.#role
     if (role.phase === 'idle') return null
-    if (role.phase === 'preparing') return this.#retransmitAtMs
-    const inFlight = role.phase2.batches.length > 0 && this.#others.length > 0
-    return earliest(this.#heartbeatAtMs, inFlight ? this.#retransmitAtMs : null)
+    if (role.phase === 'preparing') return role.phase1.askAgainAtMs
+    return earliest(this.#heartbeatAtMs, role.phase2.overdueAtMs)
   }
 
   /** The next attempt goes above `ballot`. */
@@ -93,13 +98,13 @@ export class Leader {
     const ballot = nextBallot(this.highestSeen, this.#settings.id)
     this.#highestSeen = ballot
     this.#acceptor.promise(step, ballot)
-    const phase1 = new Phase1(ballot, this.#acceptor.chosenThrough + 1)
+    const { retransmitIntervalMs } = this.#settings
+    const phase1 = new Phase1(ballot, this.#acceptor.chosenThrough + 1, retransmitIntervalMs)
     this.#role = { phase: 'preparing', phase1 }
     for (const peer of this.#others) {
-      const prepare = phase1.prepareFor(peer)
+      const prepare = phase1.ask(peer, nowMs)
       if (prepare !== null) step.sendAfterSave(peer, prepare)
     }
-    this.#retransmitAtMs = nowMs + this.#settings.retransmitIntervalMs
   }
 
   /** Gives up an attempt or the leadership. */
@@ -112,13 +117,13 @@ export class Leader {
   }
 
   /** A page of a promise. 'behind' ends the attempt: this node must catch up first. */
-  receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage): PageResult {
+  receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage, nowMs: number): PageResult {
     const role = this.#role
     const isAcceptor = this.#settings.quorums.acceptors.has(from)
     if (role.phase !== 'preparing' || !isAcceptor) return 'ignored'
     const result = role.phase1.receivePromise(from, page)
     if (result === 'behind') this.stepDown(step)
-    const next = result === 'more' ? role.phase1.prepareFor(from) : null
+    const next = result === 'more' ? role.phase1.ask(from, nowMs) : null
     if (next !== null) step.send(from, next)
     return result
   }
@@ -143,23 +148,23 @@ export class Leader {
   ): void {
     const role = this.#role
     if (role.phase !== 'leading' || !sameBallot(message.ballot, role.phase2.ballot)) return
-    role.phase2.receiveAccepted(from, message.through)
-    if (message.type === 'logAccepted') return role.phase2.hear(from, nowMs)
-    role.phase2.hear(from, nowMs, message.chosenThrough)
-    role.reads.confirm(from, message.readId)
+    const isHeartbeat = message.type === 'logHeartbeatAnswer'
+    role.phase2.hear(from, nowMs, isHeartbeat ? message.chosenThrough : undefined)
+    role.phase2.receiveAccepted(from, message.through, nowMs)
+    if (isHeartbeat) role.reads.confirm(from, message.readId)
   }
 
   /** What new commands the next Accept may take. */
-  get room(): Room {
-    return this.#role.phase === 'leading' ? this.#role.phase2.room : NO_ROOM
+  room(nowMs: number): Room {
+    return this.#role.phase === 'leading' ? this.#role.phase2.room(nowMs) : NO_ROOM
   }
 
   /** Proposes `values` in one Accept. Returns the slot of the first; `null` without room for them. */
   propose(step: LogStep, values: readonly Uint8Array[], nowMs: number): Slot | null {
-    const { room } = this
+    const room = this.room(nowMs)
     const fits = batchBytes(values) <= room.bytes || values.length === 1
     if (this.#role.phase !== 'leading' || values.length > room.values || !fits) return null
-    return this.#propose(step, this.#role.phase2, values, nowMs)
+    return this.#propose(step, this.#role.phase2, values)
   }
 
   /** A read of this node, or of another one; says whether this node leads. */
@@ -176,13 +181,11 @@ export class Leader {
     step.send(to, { type: 'handOver', ballot: this.#role.phase2.ballot })
   }
 
-  /** Sends again what was not answered for an interval. */
+  /** Sends again what was not answered in time. */
   retransmit(step: LogStep, nowMs: number): void {
-    if (nowMs < this.#retransmitAtMs) return
-    this.#retransmitAtMs = nowMs + this.#settings.retransmitIntervalMs
     const role = this.#role
-    if (role.phase === 'preparing') this.#askAgain(step, role.phase1)
-    else if (role.phase === 'leading') this.#sendAgain(step, role.phase2, nowMs)
+    if (role.phase === 'preparing') this.#askAgain(step, role.phase1, nowMs)
+    else if (role.phase === 'leading') role.phase2.expire(this.#acceptor.chosenThrough, nowMs)
   }
 
   /** This node's oldest save is durable. */
@@ -209,13 +212,25 @@ export class Leader {
 
   #lead(step: LogStep, phase1: Phase1, nowMs: number): void {
     const { id, quorums, maxAcceptsInFlight, maxBytesInFlight } = this.#settings
+    const { heartbeatPeriodMs, retransmitIntervalMs } = this.#settings
     const { ballot } = phase1
     const base = this.#acceptor.chosenThrough + 1
     const recovered = phase1.recovered(base)
-    const limits = { accepts: maxAcceptsInFlight, bytes: maxBytesInFlight }
-    const phase2 = new Phase2({ id, ballot, base, recovered, quorums, limits, nowMs })
+    const phase2 = new Phase2({
+      id,
+      ballot,
+      base,
+      recovered,
+      quorums,
+      limits: { accepts: maxAcceptsInFlight, bytes: maxBytesInFlight },
+      intervalMs: retransmitIntervalMs,
+      silentAfterMs: 2 * Math.max(heartbeatPeriodMs, retransmitIntervalMs),
+      nowMs,
+    })
     this.#role = { phase: 'leading', phase2, reads: new ReadRounds() }
-    this.#heartbeatAtMs = nowMs + this.#settings.heartbeatPeriodMs
+    this.#heartbeatAtMs = nowMs + heartbeatPeriodMs
+    // Where there is much to propose first, all hear who leads before the bulk of it is on its way.
+    if (batchBytes(recovered) > LEAST_PACE_BYTES) this.#sendHeartbeat(step, phase2, 0, nowMs)
     step.tell({ type: 'leadership-acquired', ballot, recovered })
   }
 
@@ -224,14 +239,9 @@ export class Leader {
     return [...quorums.acceptors].filter((acceptor) => acceptor !== id)
   }
 
-  #propose(step: LogStep, phase2: Phase2, values: readonly Uint8Array[], nowMs: number): Slot {
-    const { ballot, base } = phase2
-    const inFlight = phase2.batches.length > 0
-    if (!inFlight) this.#retransmitAtMs = nowMs + this.#settings.retransmitIntervalMs
-    const first = phase2.assign(values, nowMs)
-    this.#acceptor.accept(step, ballot, first, values)
-    const { chosenThrough } = this.#acceptor
-    step.send('all', { type: 'logAccept', ballot, base, first, values, chosenThrough })
+  #propose(step: LogStep, phase2: Phase2, values: readonly Uint8Array[]): Slot {
+    const first = phase2.assign(values)
+    this.#acceptor.accept(step, phase2.ballot, first, values)
     return first
   }
 
@@ -239,12 +249,15 @@ export class Leader {
     const { id, quorums } = this.#settings
     const { ballot, base, recoveredThrough } = phase2
     const before = this.#acceptor.chosenThrough
-    phase2.receiveAccepted(id, this.#acceptor.durablyHeldThrough(ballot, base))
+    phase2.receiveAccepted(id, this.#acceptor.durablyHeldThrough(ballot, base), nowMs)
     this.#acceptor.learn(ballot, base, phase2.chosenThrough)
     const { chosenThrough } = this.#acceptor
     phase2.settle(chosenThrough)
-    for (let values = phase2.nextRecovered(); values.length > 0; values = phase2.nextRecovered()) {
-      this.#propose(step, phase2, values, nowMs)
+    this.#deliver(step, phase2, nowMs)
+    for (let more = phase2.nextRecovered(nowMs); more.length > 0;) {
+      this.#propose(step, phase2, more)
+      this.#deliver(step, phase2, nowMs)
+      more = phase2.nextRecovered(nowMs)
     }
     reads.finish(step, quorums)
     // Before that slot is chosen, earlier leaders may have more chosen than this one knows of.
@@ -264,27 +277,24 @@ export class Leader {
     step.send('all', { type: 'logHeartbeat', ballot, base, chosenThrough, readId })
   }
 
-  #askAgain(step: LogStep, phase1: Phase1): void {
-    if (!this.#acceptor.hasDurablyPromised(phase1.ballot)) return
+  #askAgain(step: LogStep, phase1: Phase1, nowMs: number): void {
+    const isDurable = this.#acceptor.hasDurablyPromised(phase1.ballot)
     for (const peer of this.#others) {
-      const prepare = phase1.prepareFor(peer)
-      if (prepare !== null) step.send(peer, prepare)
+      const prepare = phase1.isOverdue(peer, nowMs) ? phase1.ask(peer, nowMs) : null
+      if (prepare !== null && isDurable) step.send(peer, prepare)
     }
   }
 
-  #sendAgain(step: LogStep, phase2: Phase2, nowMs: number): void {
-    const { retransmitIntervalMs } = this.#settings
+  /** Sends what can leave: to everybody at once where it can. */
+  #deliver(step: LogStep, phase2: Phase2, nowMs: number): void {
     const { ballot, base } = phase2
     const { chosenThrough, log } = this.#acceptor
-    const sent = new Set<Batch>()
-    for (const peer of this.#others) {
-      for (const batch of phase2.unacknowledged(peer, nowMs, retransmitIntervalMs)) {
-        const first = Math.max(batch.first, chosenThrough + 1)
-        const values = log.values(first, batch.last)
-        step.send(peer, { type: 'logAccept', ballot, base, first, values, chosenThrough })
-        sent.add(batch)
-      }
+    for (const { batch, to } of phase2.deliveries(nowMs)) {
+      const first = Math.max(batch.first, chosenThrough + 1)
+      const values = log.values(first, batch.last)
+      const accept = { type: 'logAccept', ballot, base, first, values, chosenThrough } as const
+      const isForAll = to.length === this.#others.length
+      for (const peer of isForAll ? (['all'] as const) : to) step.send(peer, accept)
     }
-    for (const batch of sent) batch.sentAtMs = nowMs
   }
 }

@@ -29,6 +29,39 @@ export const VALUE_OVERHEAD_BYTES = 64
 export const MAX_WINDOW_ACCEPTS = 16
 
 /**
+ * What may be on its way to one node however slow its answers are: a quarter of a second on a link
+ * of 0.5 Mbit/s, so that a heartbeat behind it comes in time.
+ */
+export const LEAST_PACE_BYTES = 16 << 10
+
+/** And at first: some round trips later a fast network carries all that a window holds. */
+export const START_PACE_BYTES = 64 << 10
+
+/** What may be on its way to one node at most: what fills 300 Mbit/s over 100 ms. */
+export const MAX_PACE_BYTES = 4 << 20
+
+/**
+ * A Prepare that is not answered is repeated after twice as long the next time, up to so many
+ * retransmit intervals. It is small, and who has answered it does not do so again at once.
+ */
+export const MAX_PREPARE_FACTOR = 8
+
+/** So many rounds above that of a steady leader are nothing unusual: an election, and a second. */
+export const FREE_ROUNDS = 2
+
+/** How many times as long as configured the liveness window may become. */
+export const MAX_WINDOW_FACTOR = 16
+
+/** Accepts on their way to one acceptor: one that is slower than a quorum has more than a window. */
+export const MAX_FLIGHTS = 8 * MAX_WINDOW_ACCEPTS
+
+/**
+ * An answer that does not come is awaited for twice as long the next time, up to so many retransmit
+ * intervals: some seconds, after which a link that is whole again is sure to be noticed.
+ */
+export const MAX_OVERDUE_FACTOR = 32
+
+/**
  * An acceptor takes no slot that is further than this above what it knows to be chosen. Twice what
  * the largest window can hold: a follower that misses more has to catch up first anyway.
  */
@@ -55,14 +88,39 @@ export const MAX_SNAPSHOT_BYTES = 1 << 30
 /** An older snapshot is kept for who is fetching it until nobody has asked for this long. */
 export const SNAPSHOT_KEPT_FOR_MS = 10_000
 
+/**
+ * So much of the log, counted back from the newest snapshot, is kept besides for who is fetching what
+ * is before it: what 10 MB a second add in the 13 s in which a snapshot of 64 MiB comes in at 5 MB a
+ * second. Who is slower than that gets the newest snapshot instead.
+ */
+export const MAX_KEPT_LOG_BYTES = 128 << 20
+
+/**
+ * What the first answer of a node is asked to hold: what a network of 0.5 Mbit/s carries in a second.
+ * More is asked for when it comes, up to PAGE_BYTES.
+ */
+export const FIRST_PAGE_BYTES = 64 << 10
+
+/** Less than this is never asked for: with what surrounds it, it fits in a packet of any network. */
+export const MIN_PAGE_BYTES = 1 << 10
+
+/** When answers were missed, so many must come before more is asked for again. */
+export const GROW_AFTER_ANSWERS = 8
+
+/**
+ * An answer is waited for so many intervals at most. With the default interval 1.6 s: what a network
+ * of 0.5 Mbit/s needs for 100 KB.
+ */
+export const MAX_WAIT_INTERVALS = 8
+
 /** So many requests for entries may stay unanswered in a row before another node is asked. */
 export const MAX_UNANSWERED_FETCHES = 2
 
 /**
  * The same for pieces of a snapshot, after which another node's snapshot is begun from its start:
- * so many that a network which loses half of its messages does not restart it again and again.
+ * some 6 s by default, so that a network which loses messages does not restart it again and again.
  */
-export const MAX_UNANSWERED_CHUNKS = 10
+export const MAX_UNANSWERED_CHUNKS = 6
 
 /**
  * By so much of its beginning is a value named that a leader refuses: what an entry says before the

@@ -107,17 +107,19 @@ export interface HandOverMessage {
 }
 
 /**
- * A follower hands commands to the leader. What was chosen shows what came in; only what the leader
- * will not propose is answered, with ForwardRefused.
+ * A follower hands commands to the leader; or to another follower, which hands them to its leader.
+ * What was chosen shows what came in; only what is not proposed is answered, with ForwardRefused.
  */
 export interface ForwardMessage {
   readonly type: 'forward'
   readonly values: readonly Uint8Array[]
+  /** They are another node's. Such a message is not handed on again, so that none goes in circles. */
+  readonly relayed?: true | undefined
 }
 
 /**
- * The leader to who handed them over: "these values I do not propose." It speaks for this leader and
- * this time alone: another copy of the same value may have come into the log, or may come in yet.
+ * To who handed them over: "these values I do not propose." It speaks for this leader and this time
+ * alone: another copy of the same value may have come into the log, or may come in yet.
  */
 export interface ForwardRefusedMessage {
   readonly type: 'forwardRefused'
@@ -125,13 +127,18 @@ export interface ForwardRefusedMessage {
   readonly heads: readonly Uint8Array[]
 }
 
-/** A follower asks the leader: "through which slot must I have applied the log to read now?" */
+/**
+ * A follower asks the leader: "through which slot must I have applied the log to read now?" Or it
+ * asks another follower, which asks its leader and passes the answer back.
+ */
 export interface ReadIndexMessage {
   readonly type: 'readIndex'
   /** As in a campaign. */
   readonly run: number
   /** Counts the node's questions of this run. */
   readonly number: number
+  /** Another node waits for the answer too. As in a Forward. */
+  readonly relayed?: true | undefined
 }
 
 /** The answer to a read index request. */
@@ -139,7 +146,7 @@ export interface ReadIndexAnswerMessage {
   readonly type: 'readIndexAnswer'
   readonly run: number
   readonly number: number
-  /** 0 when the node does not lead, or stopped leading before it could tell. */
+  /** 0 when the node does not lead and knows nobody who does, or that ended before it could tell. */
   readonly slot: Slot
 }
 
@@ -147,6 +154,8 @@ export interface ReadIndexAnswerMessage {
 export interface FetchEntriesMessage {
   readonly type: 'fetchEntries'
   readonly from: Slot
+  /** About how much the answer may hold; one entry may be larger. Default: as much as a page holds. */
+  readonly maxBytes?: number | undefined
 }
 
 /** Chosen entries, contiguous, as far as they fit in a page. */
@@ -163,6 +172,8 @@ export interface FetchSnapshotMessage {
   readonly type: 'fetchSnapshot'
   readonly through: Slot
   readonly offset: number
+  /** The largest piece that is wanted. Default: CHUNK_BYTES. */
+  readonly maxBytes?: number | undefined
 }
 
 /** A piece of a snapshot: the one that was asked for, or the first of a newer one. */

@@ -12,7 +12,7 @@ import type { Slot } from '../durability.ts'
 import { LogStep } from './effects.ts'
 import type { LogEffects, MultiPaxosMessage } from './effects.ts'
 import { headOf } from './entry.ts'
-import { checkBatch, checkSnapshot, checkSuccessor } from './input.ts'
+import { checkBatch, checkRelay, checkSnapshot, checkSuccessor } from './input.ts'
 import { LogNode } from './node.ts'
 import { settingsOf } from './options.ts'
 import type { MultiPaxosOptions, Settings } from './options.ts'
@@ -69,6 +69,22 @@ export class MultiPaxos {
     return this.#node.leaderId
   }
 
+  /**
+   * Who is given what forward() takes, and asked for reads: the leader, and whom relayBy() named.
+   * Empty when this node leads or tries to, and when it knows nobody.
+   */
+  get forwardsTo(): readonly NodeId[] {
+    return this.#node.ways
+  }
+
+  /**
+   * The values that other leaders may have begun to choose, with which this leadership began: it
+   * proposes them first. Empty when this node does not lead.
+   */
+  get recovered(): readonly Uint8Array[] {
+    return this.#node.leader.phase2?.recovered ?? []
+  }
+
   /** Every slot through this one is known to be chosen; 0 when none is. */
   get chosenThrough(): Slot {
     return this.#node.acceptor.chosenThrough
@@ -81,7 +97,7 @@ export class MultiPaxos {
 
   /** What the next propose() may take; nothing when this node does not lead or the window is full. */
   get room(): Room {
-    return this.#node.leader.room
+    return this.#node.leader.room(this.#node.nowMs)
   }
 
   /** How many slots are proposed and not known to be chosen, while this node leads. */
@@ -130,16 +146,24 @@ export class MultiPaxos {
   }
 
   /**
-   * Hands commands to the leader, if another node leads; does nothing otherwise. The host hands
-   * them over again until it sees them chosen, or is told 'forward-refused'. Throws as propose()
-   * does.
+   * Hands commands to the leader, if another node leads, or to whom `forwardsTo` names; does nothing
+   * otherwise. They may be lost on the way: the host hands them over again until it sees them
+   * chosen, or is told 'forward-refused'; it need not while it sees them in a logAccept of the
+   * leader, of the ballot that this node has promised. Throws as propose() does.
    */
   forward(values: readonly Uint8Array[]): LogEffects {
     checkBatch(values, this.#settings.isValue)
-    return this.#run((step) => {
-      const leader = this.#node.leaderId
-      if (leader !== null && leader !== this.id) step.send(leader, { type: 'forward', values })
-    })
+    return this.#run((step) => this.#node.forward(step, values))
+  }
+
+  /**
+   * Until the leader changes, forward() and read() go by way of `node` too, which passes on to its own
+   * leader what comes from this one: for a node that may not reach the leader, or does not hear who
+   * leads. `null`: directly alone. Throws InvalidArgumentError unless `node` is another acceptor.
+   */
+  relayBy(node: NodeId | null): LogEffects {
+    if (node !== null) checkRelay(node, this.#settings)
+    return this.#run(() => this.#node.relayBy(node))
   }
 
   /**

@@ -13,10 +13,12 @@ import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
 import { headOf } from './entry.ts'
 import { Guard } from './guard.ts'
+import { isBatch } from './input.ts'
 import { Leader } from './leader.ts'
 import { MAX_SLOTS_AHEAD } from './limits.ts'
 import type { CampaignMessage, FetchedMessage, LogAcceptMessage } from './messages.ts'
-import type { LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
+import type { ForwardMessage, LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
+import type { ReadIndexMessage } from './messages.ts'
 import type { SnapshotChunkMessage, SupportMessage } from './messages.ts'
 import type { Settings } from './options.ts'
 import { Provider } from './provider.ts'
@@ -33,23 +35,32 @@ export class LogNode {
   readonly #provider: Provider
   readonly #requests: ReadRequests
   #leaderId: NodeId | null = null
+  /** Who passes on what this node has for the leader, which may not get there directly. */
+  #relay: NodeId | null = null
+  /** Whose commands this node has passed on to the leader that it follows. */
+  readonly #relayedFor = new Set<NodeId>()
   /** Told as chosen, or part of the snapshot that the host started from. */
   #toldThrough: Slot
   /** A candidate lacked slots that are compacted elsewhere: it tries again when it has them. */
   #leadsAfterCatchUp = false
+  /** This node prepares, but has heard nothing for a window that helps it. */
+  #isStalled = false
   #nowMs: number | null = null
   #askAgainAtMs = 0
+  /** When a leader with a stuck disk may ask somebody to take over. */
+  #yieldAtMs = 0
   #pollAtMs = 0
   #polls = 0
 
   constructor(settings: Settings) {
     const { saved, livenessWindowMs, retransmitIntervalMs } = settings
     this.#settings = settings
-    this.acceptor = new LogAcceptor(saved)
+    this.acceptor = new LogAcceptor(saved, retransmitIntervalMs)
     this.leader = new Leader(settings, this.acceptor)
     this.#guard = new Guard(this.acceptor, settings.isValue)
-    this.#election = new Election(livenessWindowMs, settings.random)
-    this.#catchUp = new CatchUp(retransmitIntervalMs)
+    const { promised } = this.acceptor
+    this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
+    this.#catchUp = new CatchUp(this.#others, retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
     this.#toldThrough = saved.snapshot?.through ?? 0
@@ -58,6 +69,13 @@ export class LogNode {
   /** The node that leads, this one included; `null` when none is known. */
   get leaderId(): NodeId | null {
     return this.#leaderId
+  }
+
+  /** Who is given what this node has for the leader; nobody when it leads, or knows nobody. */
+  get ways(): readonly NodeId[] {
+    if (this.leader.phase !== 'idle') return []
+    const [leader, relay] = [this.#leaderId, this.#relay]
+    return [leader, relay === leader ? null : relay].filter((node) => node !== null)
   }
 
   /** The host was told everything through this slot. */
@@ -106,7 +124,7 @@ export class LogNode {
 
   /** The oldest running save is durable. */
   saved(): void {
-    this.acceptor.saved()
+    this.acceptor.saved(this.nowMs)
     this.#provider.update(this.nowMs)
     this.leader.saved()
   }
@@ -115,6 +133,7 @@ export class LogNode {
   prepare(step: LogStep): void {
     if (!this.#settings.quorums.acceptors.has(this.#settings.id)) return
     this.#leadsAfterCatchUp = false
+    this.#isStalled = false
     this.#election.standBack(this.nowMs)
     this.#setLeader(step, null)
     this.leader.prepare(step, this.nowMs)
@@ -126,14 +145,24 @@ export class LogNode {
     this.leader.stepDown(step)
   }
 
+  /** From now on, until the leader changes, `relay` is given too what this node has for the leader. */
+  relayBy(relay: NodeId | null): void {
+    this.#relay = relay
+  }
+
+  forward(step: LogStep, values: readonly Uint8Array[]): void {
+    for (const way of this.ways) step.send(way, { type: 'forward', values })
+  }
+
   read(step: LogStep, id: number): void {
     if (this.leader.read(step, id)) return
-    if (this.#leaderId === null) step.tell({ type: 'read-failed', id })
+    if (this.ways.length === 0) step.tell({ type: 'read-failed', id })
     else this.#requests.add(step, id)
   }
 
   /** What follows from everything that came in with this step. */
   conclude(step: LogStep): void {
+    this.#election.promised(this.acceptor.promised?.round ?? 0)
     if (this.leader.advance(step, this.nowMs)) this.#election.standBack(this.nowMs)
     this.#noteLeadership(step)
     if (this.acceptor.chosenThrough > this.#toldThrough) {
@@ -143,17 +172,18 @@ export class LogNode {
       step.tell({ type: 'chosen', first, values })
     }
     if (this.leader.phase !== 'leading') this.#askOthers(step)
-    this.acceptor.finish(step)
+    this.acceptor.finish(step, this.nowMs)
   }
 
   #receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {
     const { nowMs } = this
     switch (message.type) {
       case 'logPrepare': {
+        // A candidate that gets on counts like a leader; one that repeats itself does not.
         const isRival = compareBallots(message.ballot, this.acceptor.promised) > 0
-        if (isRival) this.#election.standBack(nowMs)
+        if (isRival || this.acceptor.isAskedOn(message)) this.#election.heard(nowMs)
         this.leader.observe(message.ballot)
-        return this.acceptor.receivePrepare(step, from, message)
+        return this.acceptor.receivePrepare(step, from, message, nowMs)
       }
       case 'logPromise':
         return this.#receivePromise(step, from, message)
@@ -176,16 +206,11 @@ export class LogNode {
         if (this.#follows(from, message.ballot)) this.prepare(step)
         return
       case 'forward':
-        return this.#receiveForward(step, from, message.values)
+        return this.#receiveForward(step, from, message)
       case 'forwardRefused':
-        // Only from who was asked: what another node says of it is hearsay.
-        if (from === this.#leaderId) step.tell({ type: 'forward-refused', heads: message.heads })
-        return
-      case 'readIndex': {
-        const { run, number } = message
-        if (this.leader.read(step, { from, question: message })) return
-        return step.send(from, { type: 'readIndexAnswer', run, number, slot: 0 })
-      }
+        return this.#receiveRefusal(step, from, message.heads)
+      case 'readIndex':
+        return this.#receiveQuestion(step, from, message)
       case 'readIndexAnswer':
         if (this.#mayKnow(from, message.slot)) this.#requests.receiveAnswer(step, message)
         return
@@ -200,10 +225,17 @@ export class LogNode {
     }
   }
 
-  /** Whether `from` is the leader that is asked for read slots, and this one is in its reach. */
+  /** Whether `from` is asked by this node for what the leader decides. */
+  #isAsked(from: NodeId): boolean {
+    return from === this.#leaderId || from === this.#relay
+  }
+
+  /** Whether `from` is asked for read slots, and this one is in its reach. */
   #mayKnow(from: NodeId, slot: Slot): boolean {
+    // A relay that knows nobody says nothing about a leader that this node knows.
+    if (slot === 0 && from !== this.#leaderId && this.#leaderId !== null) return false
     const known = Math.max(this.#catchUp.knownTo(from), this.acceptor.chosenThrough)
-    return from === this.leaderId && slot <= known + MAX_SLOTS_AHEAD
+    return this.#isAsked(from) && slot <= known + MAX_SLOTS_AHEAD
   }
 
   /** Whether `from` leads with just this ballot, as far as this node knows. */
@@ -213,9 +245,35 @@ export class LogNode {
     return sameBallot(ballot, followed) && compareBallots(ballot, promised) >= 0
   }
 
-  /** What is no value of this log is refused here; the host may refuse more. */
-  #receiveForward(step: LogStep, from: NodeId, values: readonly Uint8Array[]): void {
-    if (this.leader.phase !== 'leading') return
+  /**
+   * The leader whom this node asks for `from`, which does not reach it. Nothing goes on that was
+   * passed on before, nor back to where it came from: nothing travels in circles.
+   */
+  #leaderFor(from: NodeId, { relayed }: ForwardMessage | ReadIndexMessage): NodeId | null {
+    const isDirect = this.leader.phase === 'idle' && this.#relay === null && relayed !== true
+    return isDirect && this.#leaderId !== from ? this.#leaderId : null
+  }
+
+  #receiveQuestion(step: LogStep, from: NodeId, question: ReadIndexMessage): void {
+    if (this.leader.read(step, { from, question })) return
+    if (this.#leaderFor(from, question) !== null) return this.#requests.addRemote(from, question)
+    const { run, number } = question
+    step.send(from, { type: 'readIndexAnswer', run, number, slot: 0 })
+  }
+
+  /** Believed only from who was asked: what another node says of it is hearsay. */
+  #receiveRefusal(step: LogStep, from: NodeId, heads: readonly Uint8Array[]): void {
+    if (!this.#isAsked(from)) return
+    step.tell({ type: 'forward-refused', heads })
+    if (from !== this.#leaderId) return
+    for (const node of this.#relayedFor) step.send(node, { type: 'forwardRefused', heads })
+  }
+
+  /** What is no value of this log is refused here; the host of the leader may refuse more. */
+  #receiveForward(step: LogStep, from: NodeId, message: ForwardMessage): void {
+    const { values } = message
+    const leader = this.#leaderFor(from, message)
+    if (this.leader.phase !== 'leading' && leader === null) return
     const { isValue } = this.#settings
     const heads = values.filter((value) => !isValue(value)).map(headOf)
     if (heads.length > 0) {
@@ -223,13 +281,18 @@ export class LogNode {
       step.tell({ type: 'disbelieved', from, reason: 'value' })
     }
     const taken = heads.length > 0 ? values.filter((value) => isValue(value)) : values
-    if (taken.length > 0) step.tell({ type: 'forwarded', from, values: taken })
+    if (leader === null) {
+      if (taken.length > 0) step.tell({ type: 'forwarded', from, values: taken })
+    } else if (isBatch(taken)) {
+      this.#relayedFor.add(from)
+      step.send(leader, { type: 'forward', values: taken, relayed: true })
+    }
   }
 
   #receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage): void {
-    const result = this.leader.receivePromise(step, from, page)
+    const result = this.leader.receivePromise(step, from, page, this.nowMs)
     // A long promise takes its time: a candidate that makes progress is not started afresh.
-    if (result === 'more') this.#election.standBack(this.nowMs)
+    if (result === 'more' || result === 'complete') this.#progress()
     if (result !== 'behind') return
     this.#catchUp.note(from, Math.max(page.chosenThrough, page.compactedThrough))
     this.#election.standBack(this.nowMs)
@@ -249,6 +312,7 @@ export class LogNode {
     this.leader.stepDown(step)
     this.#leadsAfterCatchUp = false
     this.#election.heard(this.nowMs)
+    this.#election.led(ballot, this.nowMs)
     this.#setLeader(step, from)
     this.#catchUp.note(from, chosenThrough)
     if (message.type === 'logAccept') this.acceptor.receiveAccept(step, from, message)
@@ -263,7 +327,8 @@ export class LogNode {
   #receiveCampaign(step: LogStep, from: NodeId, message: CampaignMessage): void {
     const { run, number } = message
     this.#catchUp.note(from, message.chosenThrough)
-    const isFree = this.leader.phase === 'idle' && this.#election.isSilent(this.nowMs)
+    const isIdle = this.leader.phase === 'idle' || this.#isStalled
+    const isFree = isIdle && this.#election.isSilent(this.nowMs)
     const granted = isFree && this.#settings.quorums.acceptors.has(from)
     const { promised, chosenThrough } = this.acceptor
     step.send(from, { type: 'support', run, number, granted, promised, chosenThrough })
@@ -278,17 +343,21 @@ export class LogNode {
 
   #receiveFetched(step: LogStep, from: NodeId, page: FetchedMessage): void {
     if (this.leader.phase === 'leading') return
-    if (!this.#catchUp.receiveFetched(from, page, this.acceptor.chosenThrough)) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    if (!this.#catchUp.receiveFetched(from, page, { chosenThrough, nowMs })) return
     this.acceptor.storeChosen(step, page.entries)
     this.#standBackForProgress()
   }
 
   #receiveChunk(step: LogStep, from: NodeId, chunk: SnapshotChunkMessage): void {
     if (this.leader.phase === 'leading') return
-    const { received } = this.#catchUp
-    const fetched = this.#catchUp.receiveChunk(from, chunk, this.acceptor.chosenThrough)
-    if (this.#catchUp.received !== received) this.#standBackForProgress()
-    if (fetched === null) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    const fetched = this.#catchUp.receiveChunk(from, chunk, { chosenThrough, nowMs })
+    if (fetched === false) return
+    this.#standBackForProgress()
+    if (fetched === true) return
     if (!this.#settings.isSnapshot(fetched.snapshot.bytes)) {
       this.#catchUp.forget(from)
       return step.tell({ type: 'disbelieved', from, reason: 'value' })
@@ -310,17 +379,61 @@ export class LogNode {
   #checkFollowers(step: LogStep): void {
     const { phase2 } = this.leader
     if (phase2 === null) return
-    const { livenessWindowMs } = this.#settings
-    const isFollowed = phase2.isFollowed(this.nowMs, livenessWindowMs)
+    const { windowMs } = this.#election
+    const isFollowed = phase2.isFollowed(this.nowMs, windowMs)
     const refusedForMs = this.nowMs - (phase2.refusedAtMs ?? this.nowMs)
-    if (!isFollowed && this.#campaigns) this.resign(step)
-    else if (isFollowed && refusedForMs >= livenessWindowMs) this.prepare(step)
+    if (!isFollowed && this.#campaigns) return this.resign(step)
+    if (!isFollowed) return
+    this.#election.led(phase2.ballot, this.nowMs)
+    if (refusedForMs >= windowMs) this.prepare(step)
+    else if (this.#isDiskStalled && this.#campaigns) this.#yield(step)
+  }
+
+  /** Whether this node's disk has been at work on one save for a whole window. */
+  get #isDiskStalled(): boolean {
+    const { saving } = this.acceptor
+    return saving !== null && this.nowMs >= saving.sinceMs + this.#election.windowMs
+  }
+
+  /**
+   * The disk of this leader is stuck. Somebody who is known to have a faster one takes over, before
+   * this node can take in nothing more; where all are as slow, another leader would not help.
+   */
+  #yield(step: LogStep): void {
+    const { phase2 } = this.leader
+    const { windowMs } = this.#election
+    if (phase2 === null || this.nowMs < this.#yieldAtMs) return
+    const unsaved = this.acceptor.saving?.through ?? 0
+    const [best] = [...phase2.peers]
+      .filter(([id, { through }]) => id !== this.#settings.id && through >= unsaved)
+      .filter(([, { heardAtMs }]) => this.nowMs < heardAtMs + windowMs)
+      .toSorted(([, a], [, b]) => b.through - a.through)
+    if (best === undefined) return
+    this.#yieldAtMs = this.nowMs + windowMs
+    this.leader.handOver(step, best[0])
   }
 
   /** Campaigns when it is time, and asks those again that have not answered. */
   #campaign(step: LogStep): void {
-    if (this.nowMs >= this.#election.campaignAtMs) this.#beginCampaign(step)
+    if (this.nowMs >= this.#election.campaignAtMs) this.#tryToLead(step)
     else if (this.nowMs >= this.#askAgainAtMs) this.#askForSupport(step)
+  }
+
+  /**
+   * An attempt that nobody has outbidden goes on, for what was promised to it still counts; it only
+   * lets others try too. Any other begins with a campaign.
+   */
+  #tryToLead(step: LogStep): void {
+    // What a node cannot save it cannot promise: while its disk is stuck, it does not try.
+    if (!this.leader.isHighest && !this.#isDiskStalled) return this.#beginCampaign(step)
+    this.#isStalled = this.leader.phase === 'preparing'
+    this.#election.standBack(this.nowMs)
+  }
+
+  /** This node's own attempt gets on. */
+  #progress(): void {
+    this.#isStalled = false
+    this.#election.heard(this.nowMs)
   }
 
   #beginCampaign(step: LogStep): void {
@@ -359,9 +472,8 @@ export class LogNode {
   /** What this node wants of others while it does not lead: entries, and slots to read at. */
   #askOthers(step: LogStep): void {
     const { chosenThrough } = this.acceptor
-    const leader = this.#leaderId
-    this.#catchUp.ask(step, { chosenThrough, leader, nowMs: this.nowMs })
-    if (leader !== null) this.#requests.ask(step, leader, this.nowMs)
+    this.#catchUp.ask(step, { chosenThrough, leader: this.#leaderId, nowMs: this.nowMs })
+    if (this.ways.length > 0) this.#requests.ask(step, this.ways, this.nowMs)
     if (!this.#leadsAfterCatchUp || this.#catchUp.isAsking) return
     if (this.leader.phase !== 'idle') return
     if (this.#campaigns) this.#beginCampaign(step)
@@ -392,6 +504,8 @@ export class LogNode {
   #setLeader(step: LogStep, leader: NodeId | null): void {
     if (this.#leaderId === leader) return
     this.#leaderId = leader
+    this.#relay = null
+    this.#relayedFor.clear()
     this.#requests.fail(step)
     step.tell({ type: 'leader-changed', leader })
   }

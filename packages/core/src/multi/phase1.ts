@@ -6,9 +6,10 @@
 import { compareBallots, sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { AcceptedEntry, Slot } from '../durability.ts'
+import { earliest } from '../leadership.ts'
 import type { QuorumSystem } from '../quorum.ts'
 import { NO_OP } from './entry.ts'
-import { MAX_SLOTS_AHEAD } from './limits.ts'
+import { MAX_PREPARE_FACTOR, MAX_SLOTS_AHEAD } from './limits.ts'
 import type { LogPrepareMessage, LogPromiseMessage } from './messages.ts'
 
 /** What a page of a promise leads to. */
@@ -21,9 +22,18 @@ export type PageResult =
   /** The acceptor has no values any more for slots that this node lacks: it must catch up first. */
   | 'behind'
 
+/** A question that was asked. */
+interface Question {
+  readonly from: Slot
+  readonly askedAtMs: number
+  /** How often it was asked before. */
+  readonly repeats: number
+}
+
 /** One attempt to lead. */
 export class Phase1 {
   readonly ballot: Ballot
+  readonly #intervalMs: number
   /** The first slot that this node does not know to be chosen. */
   readonly from: Slot
   /** By slot: what was accepted there at the highest ballot. */
@@ -31,21 +41,39 @@ export class Phase1 {
   /** By acceptor: where the page begins that is asked for next; `from` at first. */
   readonly #nextPage = new Map<NodeId, Slot>()
   readonly #promisedBy = new Set<NodeId>()
+  /** By acceptor that owes an answer: what it was asked last. One page at a time is on its way. */
+  readonly #asked = new Map<NodeId, Question>()
 
-  constructor(ballot: Ballot, from: Slot) {
+  /** An answer is awaited for `intervalMs`, and for longer each time that it does not come. */
+  constructor(ballot: Ballot, from: Slot, intervalMs: number) {
     this.ballot = ballot
     this.from = from
+    this.#intervalMs = intervalMs
   }
 
-  /** The question that `acceptor` has not answered yet; `null` when it has answered all. */
-  prepareFor(acceptor: NodeId): LogPrepareMessage | null {
-    if (this.#promisedBy.has(acceptor)) return null
-    const from = this.#nextPage.get(acceptor) ?? this.from
-    return { type: 'logPrepare', ballot: this.ballot, from }
+  /** When a question is due again; `null` when all are answered. */
+  get askAgainAtMs(): number | null {
+    return [...this.#asked.values()].map((each) => this.#dueAtMs(each)).reduce(earliest, null)
+  }
+
+  /** Whether `acceptor` owes an answer for too long. */
+  isOverdue(acceptor: NodeId, nowMs: number): boolean {
+    const question = this.#asked.get(acceptor)
+    return question !== undefined && nowMs >= this.#dueAtMs(question)
+  }
+
+  /** What `acceptor` is asked now; `null` when it has answered all. */
+  ask(acceptor: NodeId, nowMs: number): LogPrepareMessage | null {
+    const prepare = this.#prepareFor(acceptor)
+    if (prepare === null) return null
+    const before = this.#asked.get(acceptor)
+    const repeats = before?.from === prepare.from ? before.repeats + 1 : 0
+    this.#asked.set(acceptor, { from: prepare.from, askedAtMs: nowMs, repeats })
+    return prepare
   }
 
   receivePromise(acceptor: NodeId, page: LogPromiseMessage): PageResult {
-    const question = this.prepareFor(acceptor)
+    const question = this.#prepareFor(acceptor)
     if (question === null || page.from !== question.from) return 'ignored'
     if (!sameBallot(page.ballot, this.ballot) || !isWhole(page)) return 'ignored'
     const reach = this.from - 1 + MAX_SLOTS_AHEAD
@@ -56,6 +84,7 @@ export class Phase1 {
       return 'more'
     }
     this.#promisedBy.add(acceptor)
+    this.#asked.delete(acceptor)
     return 'complete'
   }
 
@@ -83,6 +112,16 @@ export class Phase1 {
       values.push(this.#accepted.get(slot)?.value ?? NO_OP)
     }
     return [...values, NO_OP]
+  }
+
+  #prepareFor(acceptor: NodeId): LogPrepareMessage | null {
+    if (this.#promisedBy.has(acceptor)) return null
+    const from = this.#nextPage.get(acceptor) ?? this.from
+    return { type: 'logPrepare', ballot: this.ballot, from }
+  }
+
+  #dueAtMs({ askedAtMs, repeats }: Question): number {
+    return askedAtMs + this.#intervalMs * Math.min(2 ** repeats, MAX_PREPARE_FACTOR)
   }
 
   #gather(entries: readonly AcceptedEntry[]): void {

@@ -1,13 +1,17 @@
 /**
  * Phase 2 of a leadership: which slots are proposed, who holds them, and what is chosen by that. A
  * window bounds what is in flight, so that a full one makes the host's queue grow and the next
- * Accept take many commands: batches come from load alone. It must never give a slot a second
- * value, nor propose a new one before what phase 1 recovered.
+ * Accept take many commands: batches come from load alone. It takes nothing that a quorum could not
+ * be sent at once. It must never give a slot a second value, nor propose a new one before what phase
+ * 1 recovered.
  */
 import { sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
+import { earliest } from '../leadership.ts'
 import type { QuorumSystem } from '../quorum.ts'
+import { Flow } from './flow.ts'
+import type { Batch } from './flow.ts'
 import { MAX_BATCH_VALUES, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from './limits.ts'
 
 /** How much may be in flight at once. */
@@ -23,20 +27,19 @@ export interface Room {
   readonly bytes: number
 }
 
-/** One Accept in flight. */
-export interface Batch {
-  readonly first: Slot
-  readonly last: Slot
-  readonly bytes: number
-  sentAtMs: number
-}
-
 /** What the leader knows of another node. */
 interface Peer {
   /** It holds everything from `base` through here. */
   through: Slot
   chosenThrough: Slot
   heardAtMs: number
+  readonly flow: Flow
+}
+
+/** An Accept and who gets it. */
+export interface Delivery {
+  readonly batch: Batch
+  readonly to: readonly NodeId[]
 }
 
 /** No room at all. */
@@ -50,6 +53,10 @@ export interface Phase2Options {
   readonly recovered: readonly Uint8Array[]
   readonly quorums: QuorumSystem
   readonly limits: Window
+  /** For how long an answer is awaited at least. */
+  readonly intervalMs: number
+  /** Who was not heard for so long is silent. */
+  readonly silentAfterMs: number
   readonly nowMs: number
 }
 
@@ -60,6 +67,7 @@ export class Phase2 {
   readonly #id: NodeId
   readonly #quorums: QuorumSystem
   readonly #limits: Window
+  readonly #silentAfterMs: number
   readonly #recovered: readonly Uint8Array[]
   /** How many of the recovered values are proposed. */
   #proposed = 0
@@ -76,10 +84,12 @@ export class Phase2 {
     this.#recovered = options.recovered
     this.#quorums = options.quorums
     this.#limits = options.limits
+    this.#silentAfterMs = options.silentAfterMs
     this.#nextSlot = options.base
     for (const id of options.quorums.acceptors) {
-      const peer = { through: this.base - 1, chosenThrough: 0, heardAtMs: options.nowMs }
-      this.#peers.set(id, peer)
+      const flow = new Flow(options.intervalMs)
+      const [through, heardAtMs] = [this.base - 1, options.nowMs]
+      this.#peers.set(id, { through, chosenThrough: 0, heardAtMs, flow })
     }
   }
 
@@ -97,14 +107,24 @@ export class Phase2 {
     return this.base + this.#recovered.length - 1
   }
 
+  /** What phase 1 found, for the slots from `base` on. */
+  get recovered(): readonly Uint8Array[] {
+    return this.#recovered
+  }
+
   /** Whether everything is proposed that phase 1 found. */
   get isRecovered(): boolean {
     return this.#proposed === this.#recovered.length
   }
 
   /** What new commands the next Accept may take. */
-  get room(): Room {
-    return this.isRecovered ? this.#room : NO_ROOM
+  room(nowMs: number): Room {
+    return this.isRecovered ? this.#room(nowMs) : NO_ROOM
+  }
+
+  /** When an acknowledgement is overdue; `null` when none is awaited. */
+  get overdueAtMs(): number | null {
+    return this.#others.map(([, { flow }]) => flow.overdueAtMs).reduce(earliest, null)
   }
 
   get peers(): ReadonlyMap<NodeId, Readonly<Peer>> {
@@ -112,8 +132,8 @@ export class Phase2 {
   }
 
   /** The next of the recovered values that fit in the window; none when they have to wait. */
-  nextRecovered(): readonly Uint8Array[] {
-    const room = this.#room
+  nextRecovered(nowMs: number): readonly Uint8Array[] {
+    const room = this.#room(nowMs)
     const rest = this.#recovered.slice(this.#proposed, this.#proposed + room.values)
     let bytes = 0
     const count = rest.findIndex((value, index) => {
@@ -126,24 +146,27 @@ export class Phase2 {
   }
 
   /** Gives `values` their slots, and takes room in the window for them. Returns the first slot. */
-  assign(values: readonly Uint8Array[], nowMs: number): Slot {
+  assign(values: readonly Uint8Array[]): Slot {
     const first = this.#nextSlot
     this.#nextSlot += values.length
-    const bytes = batchBytes(values)
-    this.#batches.push({ first, last: this.#nextSlot - 1, bytes, sentAtMs: nowMs })
+    this.#batches.push({ first, last: this.#nextSlot - 1, bytes: batchBytes(values) })
     return first
   }
 
   /** An acceptor holds everything through `through`; nobody can hold what was not proposed. */
-  receiveAccepted(from: NodeId, through: Slot): void {
+  receiveAccepted(from: NodeId, through: Slot, nowMs: number): void {
     const peer = this.#peers.get(from)
-    if (peer !== undefined) peer.through = Math.max(peer.through, Math.min(through, this.lastSlot))
+    const held = Math.min(through, this.lastSlot)
+    if (peer === undefined || held <= peer.through) return
+    peer.through = held
+    peer.flow.acknowledge(held, nowMs)
   }
 
   /** A node is alive and follows this leadership. */
   hear(from: NodeId, nowMs: number, chosenThrough?: Slot): void {
     const peer = this.#peers.get(from)
     if (peer === undefined) return
+    if (this.#isSilent(peer, nowMs)) peer.flow.heardAgain()
     peer.heardAtMs = nowMs
     peer.chosenThrough = Math.max(peer.chosenThrough, chosenThrough ?? 0)
   }
@@ -180,24 +203,59 @@ export class Phase2 {
     return this.#refusedAtMs
   }
 
-  /**
-   * What to send again to `acceptor`: what it does not hold and nobody knows to be chosen, and was
-   * sent an interval ago. To one that is silent only the first of it.
-   */
-  unacknowledged(acceptor: NodeId, nowMs: number, intervalMs: number): readonly Batch[] {
-    const peer = this.#peers.get(acceptor)
-    if (peer === undefined || acceptor === this.#id) return []
-    const missing = this.#batches.filter(
-      ({ last, sentAtMs }) => last > peer.through && nowMs >= sentAtMs + intervalMs,
-    )
-    return nowMs - peer.heardAtMs <= 2 * intervalMs ? missing : missing.slice(0, 1)
+  /** Gives up what was not acknowledged in time: it leaves again, as far as it is not chosen. */
+  expire(chosenThrough: Slot, nowMs: number): void {
+    for (const [, { flow }] of this.#others) flow.expire(chosenThrough, nowMs)
   }
 
-  get #room(): Room {
+  /** What leaves now: what an acceptor lacks and is not on its way to it, as far as there is room. */
+  deliveries(nowMs: number): readonly Delivery[] {
+    const to = new Map<Batch, NodeId[]>()
+    for (const [id, peer] of this.#others) {
+      const missing = this.#missing(peer)
+      for (const batch of peer.flow.next(missing, this.#isSilent(peer, nowMs), nowMs)) {
+        to.set(batch, [...(to.get(batch) ?? []), id])
+      }
+    }
+    return this.#batches.flatMap((batch) => {
+      const receivers = to.get(batch)
+      return receivers === undefined ? [] : [{ batch, to: receivers }]
+    })
+  }
+
+  /** What is in flight and not known to be held by `peer`. */
+  #missing({ through }: Peer): readonly Batch[] {
+    return this.#batches.filter(({ last }) => last > through)
+  }
+
+  #isSilent({ heardAtMs }: Peer, nowMs: number): boolean {
+    return nowMs - heardAtMs > this.#silentAfterMs
+  }
+
+  get #others(): readonly (readonly [NodeId, Peer])[] {
+    return [...this.#peers].filter(([id]) => id !== this.#id)
+  }
+
+  #room(nowMs: number): Room {
     const inFlight = this.#batches.reduce((sum, { bytes }) => sum + bytes, 0)
     const isFull = this.#batches.length >= this.#limits.accepts || inFlight >= this.#limits.bytes
-    if (isFull) return NO_ROOM
-    return { values: MAX_BATCH_VALUES, bytes: Math.min(PAGE_BYTES, this.#limits.bytes - inFlight) }
+    const paced = isFull ? 0 : this.#pacedBytes(nowMs)
+    if (paced === 0) return NO_ROOM
+    const bytes = Math.min(PAGE_BYTES, this.#limits.bytes - inFlight, paced)
+    return { values: MAX_BATCH_VALUES, bytes }
+  }
+
+  /** How many bytes can leave for a quorum at once, this node included. */
+  #pacedBytes(nowMs: number): number {
+    const rooms = new Map<NodeId, number>([[this.#id, PAGE_BYTES]])
+    for (const [id, peer] of this.#others) {
+      const hasMore = this.#missing(peer).some((batch) => peer.flow.lacks(batch))
+      rooms.set(id, hasMore ? 0 : peer.flow.room(this.#isSilent(peer, nowMs)))
+    }
+    const sizes = [...new Set(rooms.values())].toSorted((a, b) => b - a)
+    const isEnough = (size: number) =>
+      this.#quorums.isPhase2Quorum(this.#peersThat((_, id) => (rooms.get(id) ?? 0) >= size))
+    return sizes.find(isEnough) ?? 0
   }
 
   #peersThat(condition: (peer: Peer, id: NodeId) => boolean): Set<NodeId> {

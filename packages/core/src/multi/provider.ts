@@ -1,11 +1,12 @@
 /**
- * The side of catch-up that answers: statelessly, from the log where it has the entries, else from
- * a snapshot. It keeps the snapshot that somebody is fetching although a newer one was taken, so
- * that newer ones do not restart a slow transfer for ever; at most one besides the newest, and not
- * for longer than it is asked for. It must never send what is not known to be chosen.
+ * The side of catch-up that answers: from the log where it has the entries, else from a snapshot. Of
+ * those who ask it remembers only what they will need next, and keeps that for them although newer
+ * snapshots were taken, so that these do not restart a slow transfer for ever: one snapshot besides
+ * the newest, and the log behind it up to MAX_KEPT_LOG_BYTES. Not for longer than it is asked for.
+ * It must never send what is not known to be chosen.
  */
 import type { NodeId } from '../ballot.ts'
-import type { Snapshot } from '../durability.ts'
+import type { Slot, Snapshot } from '../durability.ts'
 import type { LogAcceptor } from './acceptor.ts'
 import type { LogStep } from './effects.ts'
 import { CHUNK_BYTES, SNAPSHOT_KEPT_FOR_MS } from './limits.ts'
@@ -22,6 +23,8 @@ export class Provider {
   readonly #acceptor: LogAcceptor
   #newest: Offer | null
   #kept: Offer | null = null
+  /** By who asks: from which slot on it needs the log next, and until when that is believed. */
+  readonly #needs = new Map<NodeId, { readonly from: Slot; readonly untilMs: number }>()
 
   constructor(acceptor: LogAcceptor) {
     this.#acceptor = acceptor
@@ -33,12 +36,15 @@ export class Provider {
     return this.#kept === null ? null : endOf(this.#kept)
   }
 
-  /** Drops an older snapshot that nobody fetches any more. */
+  /** Drops what nobody fetches any more. */
   tick(nowMs: number): void {
     if (this.#kept !== null && endOf(this.#kept) <= nowMs) this.#kept = null
+    const { size } = this.#needs
+    for (const [id, { untilMs }] of this.#needs) if (untilMs <= nowMs) this.#needs.delete(id)
+    if (this.#needs.size < size) this.#forget()
   }
 
-  /** A newer snapshot is durable. The one before stays while it is being fetched. */
+  /** A save is durable, and with it perhaps a newer snapshot. */
   update(nowMs: number): void {
     const snapshot = this.#acceptor.durableSnapshot
     if (snapshot === null || snapshot === this.#newest?.snapshot) return
@@ -46,45 +52,68 @@ export class Provider {
     const before = this.#newest
     if (this.#kept === null && before !== null && endOf(before) > nowMs) this.#kept = before
     this.#newest = offer(snapshot)
+    this.#forget()
   }
 
   answerFetchEntries(
     step: LogStep,
     to: NodeId,
-    { from }: FetchEntriesMessage,
+    { from, maxBytes = 0 }: FetchEntriesMessage,
     nowMs: number,
   ): void {
     const { log, chosenThrough } = this.#acceptor
     if (from > log.compactedThrough) {
-      const { entries } = log.page(from, chosenThrough)
+      this.#note(to, from, nowMs)
+      const { entries } = log.page(from, chosenThrough, maxBytes)
       return step.send(to, { type: 'fetched', from, entries, chosenThrough })
     }
     // One that was installed may not be durable yet, and what is does not reach as far.
-    const reach = this.#newest?.snapshot.through ?? 0
-    if (reach >= from) this.#sendChunk(step, to, this.#newest, 0, nowMs)
+    const offered = this.#offers.find((each) => each.snapshot.through >= from)
+    if (offered !== undefined) this.#sendChunk(step, to, offered, { offset: 0, maxBytes, nowMs })
   }
 
   answerFetchSnapshot(
     step: LogStep,
     to: NodeId,
-    { through, offset }: FetchSnapshotMessage,
+    { through, offset, maxBytes = 0 }: FetchSnapshotMessage,
     nowMs: number,
   ): void {
-    const asked = [this.#newest, this.#kept].find((each) => each?.snapshot.through === through)
-    if (asked !== undefined) return this.#sendChunk(step, to, asked, offset, nowMs)
-    if ((this.#newest?.snapshot.through ?? 0) > through) {
-      this.#sendChunk(step, to, this.#newest, 0, nowMs)
-    }
+    const asked = this.#offers.find(({ snapshot }) => snapshot.through === through)
+    if (asked !== undefined) return this.#sendChunk(step, to, asked, { offset, maxBytes, nowMs })
+    const newer = this.#offers.find(({ snapshot }) => snapshot.through > through)
+    if (newer !== undefined) this.#sendChunk(step, to, newer, { offset: 0, maxBytes, nowMs })
   }
 
-  #sendChunk(step: LogStep, to: NodeId, asked: Offer | null, offset: number, nowMs: number): void {
+  /** What may be fetched, the older first: who begins now shares it with who has begun before. */
+  get #offers(): readonly Offer[] {
+    return [this.#kept, this.#newest].flatMap((each) => each ?? [])
+  }
+
+  #note(id: NodeId, from: Slot, nowMs: number): void {
+    this.#needs.set(id, { from, untilMs: nowMs + SNAPSHOT_KEPT_FOR_MS })
+  }
+
+  #forget(): void {
+    this.#acceptor.forget(Math.min(...[...this.#needs.values()].map(({ from }) => from)))
+    // Without the log behind it a snapshot leads nowhere.
+    const { compactedThrough } = this.#acceptor.log
+    if (this.#kept !== null && this.#kept.snapshot.through < compactedThrough) this.#kept = null
+  }
+
+  #sendChunk(
+    step: LogStep,
+    to: NodeId,
+    asked: Offer,
+    { offset, maxBytes, nowMs }: { offset: number; maxBytes: number; nowMs: number },
+  ): void {
     const ballot = this.#acceptor.promised
-    if (asked === null || ballot === null) return
+    if (ballot === null) return
     const { through, members, bytes } = asked.snapshot
     // Beyond the end there is nothing to send; an empty snapshot is one empty piece.
     if (offset > 0 && offset >= bytes.length) return
     asked.askedAtMs = nowMs
-    const piece = bytes.subarray(offset, offset + CHUNK_BYTES)
+    this.#note(to, through + 1, nowMs)
+    const piece = bytes.subarray(offset, offset + Math.min(maxBytes || CHUNK_BYTES, CHUNK_BYTES))
     const totalBytes = bytes.length
     step.send(to, {
       type: 'snapshotChunk',

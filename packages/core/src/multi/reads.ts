@@ -1,9 +1,11 @@
 /**
  * Linearizable reads without a write to the log (Ongaro's thesis, §6.4). The leader notes what is
  * chosen, lets a quorum confirm after that that it has promised nobody else, and then names the
- * slot; one round serves all reads that waited when it began. A follower asks the leader.
+ * slot; one round serves all reads that waited when it began. A follower asks the leader, for itself
+ * and for followers that the leader does not hear.
  *
- * It must never count an answer to an earlier round, or to an earlier run of this node.
+ * It must never count an answer to an earlier round, to an earlier run of this node, or to a question
+ * that left before the read came.
  */
 import type { NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
@@ -12,14 +14,21 @@ import type { LogStep } from './effects.ts'
 import { MAX_WAITING_READS } from './limits.ts'
 import type { ReadIndexAnswerMessage, ReadIndexMessage } from './messages.ts'
 
-/** Reads of this node, by the ids that its host gave them. */
+/** Reads that are served together. */
 class Waiting {
+  /** Of this node, by the ids that its host gave them. */
   readonly ids: number[] = []
   /** By node: its newest question. It asks one at a time. */
   readonly remote = new Map<NodeId, ReadIndexMessage>()
 
   get isEmpty(): boolean {
     return this.ids.length === 0 && this.remote.size === 0
+  }
+
+  /** A read of this node. It fails when there are too many. */
+  add(step: LogStep, id: number): void {
+    if (this.ids.length >= MAX_WAITING_READS) return failReads(step, [id])
+    this.ids.push(id)
   }
 
   answer(step: LogStep, slot: Slot): void {
@@ -59,8 +68,7 @@ export class ReadRounds {
   }
 
   add(step: LogStep, id: number): void {
-    if (this.#waiting.ids.length >= MAX_WAITING_READS) return failReads(step, [id])
-    this.#waiting.ids.push(id)
+    this.#waiting.add(step, id)
   }
 
   /** An earlier question that comes late does not take the place of a later one. */
@@ -112,8 +120,8 @@ export class ReadRequests {
   readonly #run: number
   readonly #intervalMs: number
   #requests = 0
-  #waiting: number[] = []
-  #asked: { readonly message: ReadIndexMessage; readonly ids: number[]; sentAtMs: number } | null =
+  #waiting = new Waiting()
+  #asked: { readonly message: ReadIndexMessage; readonly reads: Waiting; sentAtMs: number } | null =
     null
 
   constructor(run: number, intervalMs: number) {
@@ -127,21 +135,29 @@ export class ReadRequests {
   }
 
   add(step: LogStep, id: number): void {
-    if (this.#waiting.length >= MAX_WAITING_READS) return failReads(step, [id])
-    this.#waiting.push(id)
+    this.#waiting.add(step, id)
+  }
+
+  /** Asks for another follower, which may have asked the same before. */
+  addRemote(node: NodeId, question: ReadIndexMessage): void {
+    const asked = this.#asked?.reads.remote.get(node)
+    if (asked?.run === question.run && asked.number === question.number) return
+    this.#waiting.remote.set(node, question)
   }
 
   /** Asks for all that wait, unless an answer is awaited; asks again when it is overdue. */
-  ask(step: LogStep, leader: NodeId, nowMs: number): void {
-    if (this.#asked === null && this.#waiting.length > 0) {
+  ask(step: LogStep, ways: readonly NodeId[], nowMs: number): void {
+    if (this.#asked === null && !this.#waiting.isEmpty) {
       this.#requests += 1
-      const message = { type: 'readIndex', run: this.#run, number: this.#requests } as const
-      this.#asked = { message, ids: this.#waiting, sentAtMs: nowMs }
-      this.#waiting = []
-      step.send(leader, message)
+      const reads = this.#waiting
+      const question = { type: 'readIndex', run: this.#run, number: this.#requests } as const
+      const message = reads.remote.size > 0 ? { ...question, relayed: true as const } : question
+      this.#asked = { message, reads, sentAtMs: nowMs }
+      this.#waiting = new Waiting()
+      for (const way of ways) step.send(way, message)
     } else if (this.#asked !== null && nowMs >= this.#asked.sentAtMs + this.#intervalMs) {
       this.#asked.sentAtMs = nowMs
-      step.send(leader, this.#asked.message)
+      for (const way of ways) step.send(way, this.#asked.message)
     }
   }
 
@@ -149,15 +165,16 @@ export class ReadRequests {
     const asked = this.#asked
     if (asked === null || run !== this.#run || number !== asked.message.number) return
     this.#asked = null
-    if (slot === 0) return failReads(step, asked.ids)
-    for (const id of asked.ids) step.tell({ type: 'read-ready', id, slot })
+    if (slot === 0) asked.reads.fail(step)
+    else asked.reads.answer(step, slot)
   }
 
   /** The leader is another now, or none. */
   fail(step: LogStep): void {
-    failReads(step, [...(this.#asked?.ids ?? []), ...this.#waiting])
+    this.#asked?.reads.fail(step)
+    this.#waiting.fail(step)
     this.#asked = null
-    this.#waiting = []
+    this.#waiting = new Waiting()
   }
 }
 

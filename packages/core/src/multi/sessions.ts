@@ -118,6 +118,11 @@ export class SessionTable {
     return result === undefined ? null : { type: 'duplicate', result: new Uint8Array(result) }
   }
 
+  /** The open session that was opened with `nonce`; `null` when there is none. */
+  openedBy(space: SessionSpace, nonce: Uint8Array): SessionId | null {
+    return this.#byNonce.get(nonceKey(space, nonce)) ?? null
+  }
+
   /** The slot at which a session was used last; `null` when it is not open. */
   usedAt(session: SessionId): Slot | null {
     return this.#sessions.get(session)?.usedAt ?? null
@@ -226,9 +231,9 @@ export class SessionTable {
 
   /** Opens a session, or finds the one that the same client has opened before. */
   #open(slot: Slot, space: SessionSpace, nonce: Uint8Array): Outcome {
-    const known = this.#byNonce.get(nonceKey(space, nonce))
-    const open = known === undefined ? undefined : this.#sessions.get(known)
-    if (known !== undefined && open !== undefined) {
+    const known = this.openedBy(space, nonce)
+    const open = known === null ? undefined : this.#sessions.get(known)
+    if (known !== null && open !== undefined) {
       open.usedAt = slot
       return { type: 'opened', session: known, expired: [] }
     }

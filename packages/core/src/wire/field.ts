@@ -25,13 +25,27 @@ export interface Collector<T> {
 }
 
 /** The fields of a message of type T. Their numbers are 1, 2, 3, … in the order given. */
-export type Fields<T> = { readonly [Name in keyof T]: Field<T[Name]> }
+export type Fields<T> = { readonly [Name in keyof T]-?: Field<T[Name]> }
 
 /** A positive safe integer: there is no round 0 and no slot 0, so that an absent one is noticed. */
 export const positive = integer(1)
 
 /** A safe integer that may be 0, which is also what an absent one means. */
 export const count = integer(0)
+
+/** As count, where 0 is said by leaving it out: for what an earlier release does not say. */
+export const countOrNothing: Field<number | undefined> = {
+  write(writer, number, value) {
+    count.write(writer, number, value ?? 0)
+  },
+  collect() {
+    const collector = count.collect()
+    return {
+      read: (reader) => collector.read(reader),
+      finish: (name) => collector.finish(name) || undefined,
+    }
+  },
+}
 
 /** Any text of at most MAX_ID_BYTES; absent when empty. */
 export const id = text(MAX_ID_BYTES)
@@ -67,6 +81,15 @@ export const flag = scalar<boolean>(
   },
   false,
   (reader) => reader.varint() !== 0,
+)
+
+/** True, or not there at all: a mark that earlier versions did not know. */
+export const mark: Field<true | undefined> = scalar<true | undefined>(
+  (writer, number, value) => {
+    if (value === true) writer.varint(number, 1)
+  },
+  undefined,
+  (reader) => (reader.varint() !== 0 ? true : undefined),
 )
 
 /** A sub-message that must be there. */

@@ -63,19 +63,65 @@ describe('promises', () => {
     for (const [index, value] of large.entries()) {
       instantly(a, a.receive('b', accept(B1, 1, index + 1, [value])))
     }
-    instantly(a, a.receive('c', prepare(C2, 1)))
     const found = []
     for (let from = 1; from > 0;) {
-      const [answer] = only(a.receive('c', prepare(C2, from)).send, 'logPromise')
-      const again = only(a.receive('c', prepare(C2, from)).send, 'logPromise')
+      const { sent } = instantly(a, a.receive('c', prepare(C2, from)))
+      const [answer] = only(sent, 'logPromise')
       if (answer === undefined) throw new Error('no promise')
-      expect(again).toEqual([answer])
+      a.tick(10_000 * from)
+      const [again] = only(a.receive('c', prepare(C2, from)).send, 'logPromise')
+      expect(again?.message.entries[0]).toEqual(answer.message.entries[0])
       expect(answer.message.entries.length).toBeGreaterThan(0)
       expect(encode({ cluster: '', from: 'a', ...answer }).length).toBeLessThan(PAGE_BYTES + 50_000)
       found.push(...answer.message.entries)
       from = answer.message.next
     }
     expect(found.map(({ slot }) => slot)).toEqual(large.map((_, index) => index + 1))
+  })
+
+  it('a page that may be on its way is not sent again, and then less and less often', () => {
+    const a = nodeA()
+    instantly(a, a.receive('b', accept(B1, 1, 1, ['x'.repeat(100_000)])))
+    instantly(a, a.receive('c', prepare(C2, 1)))
+    const answeredAtMs: number[] = []
+    for (let nowMs = 50; nowMs <= 2000; nowMs += 50) {
+      a.tick(nowMs)
+      if (a.receive('c', prepare(C2, 1)).send.length > 0) answeredAtMs.push(nowMs)
+    }
+    expect(answeredAtMs).toEqual([100, 300, 700, 1500])
+    // The question before this one came late, or twice.
+    expect(a.receive('c', prepare(C2, 2)).send).toHaveLength(1)
+    a.tick(60_000)
+    expect(a.receive('c', prepare(C2, 1))).toEqual(NO_EFFECTS)
+  })
+
+  it('a page is small at first, grows while the candidate asks on at once, and shrinks when it does not', () => {
+    const a = nodeA()
+    const value = 'x'.repeat(1000)
+    for (let first = 1; first < 2000; first += 400) {
+      instantly(
+        a,
+        a.receive(
+          'b',
+          accept(
+            B1,
+            1,
+            first,
+            Array.from({ length: 400 }, () => value),
+          ),
+        ),
+      )
+    }
+    let [from, nowMs] = [1, 1]
+    const pageAfter = (ms: number): number => {
+      a.tick((nowMs += ms))
+      const { sent } = instantly(a, a.receive('c', prepare(C2, from)))
+      const [page] = only(sent, 'logPromise')
+      from = page?.message.next ?? 0
+      return page?.message.entries.length ?? 0
+    }
+    const sizes = [0, 5, 5, 5, 5, 900, 5].map(pageAfter)
+    expect(sizes).toEqual([15, 30, 60, 120, 240, 120, 240])
   })
 
   it('a page holds at least one entry, however large, and at most MAX_BATCH_VALUES', () => {

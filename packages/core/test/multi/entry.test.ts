@@ -3,10 +3,12 @@ import {
   COMMAND_OVERHEAD_BYTES,
   decodeEntry,
   encodeEntry,
+  entryKey,
   isKnownKind,
   MAX_NONCE_BYTES,
   MAX_SESSIONS,
   NO_OP,
+  REFUSED_HEAD_BYTES,
   SESSION_NONCE_BYTES,
   type Entry,
   type SessionId,
@@ -69,6 +71,12 @@ const command = (change: object = {}): Entry => ({
   ...change,
 })
 
+/** What names a command or an opening; false for other entries. */
+function keyed(entry: Entry): unknown {
+  if (entry.type === 'command') return [entry.session, entry.sequence]
+  return entry.type === 'open-session' && [entry.space, Buffer.from(entry.nonce).toString('hex')]
+}
+
 describe('an entry of the log', () => {
   it('is decoded as it was encoded, and has one encoding', () => {
     fc.assert(
@@ -79,6 +87,29 @@ describe('an entry of the log', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+
+  it('has the key of its copies, and of no other entry', () => {
+    fc.assert(
+      fc.property(anyEntry, anyEntry, fc.uint8Array(), (entry, other, bytes) => {
+        const key = entryKey(encodeEntry(entry))
+        expect(key === null).toBe(keyed(entry) === false)
+        const copy = entry.type === 'command' ? { ...entry, acknowledged: 1, bytes } : entry
+        expect(entryKey(encodeEntry(copy))).toBe(key)
+        const isSame = JSON.stringify(keyed(other)) === JSON.stringify(keyed(entry))
+        if (!isSame) expect(entryKey(encodeEntry(other))).not.toBe(key)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it.each([
+    ['nothing', new Uint8Array()],
+    ['a session that is cut off', Uint8Array.of(5, 1, 2)],
+    ['a number without an end', new Uint8Array(1 << 20).fill(0xff).fill(5, 0, 1)],
+    ['an opening as long as a frame', new Uint8Array(1 << 20).fill(6)],
+  ])('of which there is %s has a short key or none, and nothing fails', (_, value) => {
+    expect((entryKey(value) ?? '').length).toBeLessThanOrEqual(REFUSED_HEAD_BYTES)
   })
 
   it('says what it is by its first byte, for ever', () => {

@@ -178,8 +178,8 @@ describe('a follower’s reads', () => {
     expect(events.filter(({ type }) => type === 'read-failed')).toHaveLength(2)
   })
 
-  it('a node that does not lead refuses the question of another', () => {
-    expect(follower().receive('c', { type: 'readIndex', run: 1, number: 2 }).send).toEqual([
+  it('a node that knows no leader refuses the question of another', () => {
+    expect(nodeA().receive('c', { type: 'readIndex', run: 1, number: 2 }).send).toEqual([
       { to: 'c', message: { type: 'readIndexAnswer', run: 1, number: 2, slot: 0 } },
     ])
   })

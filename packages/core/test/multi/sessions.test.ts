@@ -154,6 +154,8 @@ describe('P24: a command that is chosen twice is applied once', () => {
   it('opening a session twice with one nonce opens it once', () => {
     const { open, table } = world()
     const mine = open('mine')
+    expect(table.openedBy('caller', nonceOf('mine'))).toBe(mine)
+    expect(table.openedBy('node', nonceOf('mine'))).toBeNull()
     expect(open('mine')).toBe(mine)
     expect(table.usedAt(mine)).toBe(2)
     const other = open('mine too')
@@ -161,10 +163,11 @@ describe('P24: a command that is chosen twice is applied once', () => {
   })
 
   it('also when its session was opened twice, and ended in between: a command of the first is none of the second', () => {
-    const { apply, open, command, applied } = world()
+    const { apply, open, command, applied, table } = world()
     const first = open('mine')
     command(first, 1)
     apply({ type: 'expire-unused', sessions: [{ session: first, usedAt: 2 }] })
+    expect(table.openedBy('caller', nonceOf('mine'))).toBeNull()
     const second = open('mine')
     expect(command(first, 1)).toEqual({ type: 'unknown-session' })
     expect(second).not.toBe(first)

@@ -48,11 +48,15 @@ const type = <const Type extends string>(name: Type): fc.Arbitrary<Type> => fc.c
 const slot = anyRound
 /** Whatever may also be 0. */
 const count = fc.oneof(fc.constant(0), anyRound)
+/** What an earlier release does not say. */
+const maxBytes = fc.option(slot, { nil: undefined })
 const values = fc.array(value, { maxLength: 5 })
 const entry: fc.Arbitrary<AcceptedEntry> = fc.record({ slot, ballot, value })
 const entries = fc.array(entry, { maxLength: 5 })
 const member: fc.Arbitrary<Member> = fc.record({ id: anyId, address: anyId })
 const members = fc.array(member, { maxLength: 5 })
+/** Absent as often as not. */
+const relayed = fc.constant(true as const)
 
 /** One arbitrary for each type of message. */
 export const messages: {
@@ -117,18 +121,29 @@ export const messages: {
     chosenThrough: count,
   }),
   handOver: fc.record({ type: type('handOver'), ballot }),
-  forward: fc.record({ type: type('forward'), values }),
+  forward: fc.record(
+    { type: type('forward'), values, relayed },
+    { requiredKeys: ['type', 'values'] },
+  ),
   forwardRefused: fc.record({ type: type('forwardRefused'), heads: values }),
-  readIndex: fc.record({ type: type('readIndex'), run: slot, number: slot }),
+  readIndex: fc.record(
+    { type: type('readIndex'), run: slot, number: slot, relayed },
+    { requiredKeys: ['type', 'run', 'number'] },
+  ),
   readIndexAnswer: fc.record({
     type: type('readIndexAnswer'),
     run: slot,
     number: slot,
     slot: count,
   }),
-  fetchEntries: fc.record({ type: type('fetchEntries'), from: slot }),
+  fetchEntries: fc.record({ type: type('fetchEntries'), from: slot, maxBytes }),
   fetched: fc.record({ type: type('fetched'), from: slot, entries, chosenThrough: count }),
-  fetchSnapshot: fc.record({ type: type('fetchSnapshot'), through: slot, offset: count }),
+  fetchSnapshot: fc.record({
+    type: type('fetchSnapshot'),
+    through: slot,
+    offset: count,
+    maxBytes,
+  }),
   snapshotChunk: fc.record({
     type: type('snapshotChunk'),
     ballot,

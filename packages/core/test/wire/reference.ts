@@ -45,13 +45,22 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
   const found = type.toObject(type.decode(bytes), { longs: Number, defaults: true, oneofs: true })
   const kind: unknown = found['message']
   if (typeof kind !== 'string') throw new Error('protobufjs found no message')
-  const body: unknown = plain(found[kind])
+  // What is left out is false or 0 to protobufjs.
+  const fields = Object.entries(bodyIn(plain(found[kind]))).filter(
+    ([name, value]) =>
+      !(name === 'relayed' && value === false) && !(name === 'maxBytes' && value === 0),
+  )
   return {
     cluster: plain(found['cluster']),
     from: plain(found['sender']),
     ...(found['membersDigest'] === 0 ? {} : { membersDigest: plain(found['membersDigest']) }),
-    message: { type: kind, ...(isMessage(body) ? body : {}) },
+    message: { type: kind, ...Object.fromEntries(fields) },
   }
+}
+
+/** `maxBytes`, like the digest, is left out where it is 0. */
+function bodyIn(found: unknown): object {
+  return isMessage(found) ? found : {}
 }
 
 /** Buffers are compared as what they are on the wire. */

@@ -113,17 +113,41 @@ export function callScenarios({ describe, scenario, scenarioWith }: Definer): vo
       const saving = codeOf(durability.save(promise(1)))
       try {
         await Promise.race([saving, held.waiting()])
+        // Behind the one that is being written.
+        const behind = codeOf(durability.save(promise(2)))
         const closing = durability.close().then(() => (closed = true))
         await turns()
         assert.equal(closed, false)
         assert.equal(await codeOf(world.made().open()), LOCKED)
         held.release()
         await closing
+        assert.deepEqual([await saving, await behind], [null, null])
+      } finally {
+        held.release()
+      }
+      assert.deepEqual(shown(await world.read()), shown(after(promise(2))))
+    })
+
+    scenarioWith('hold', 'waits for them each time that it is called', async (world) => {
+      const durability = await world.opened()
+      const held = world.harness.hold()
+      let closed = 0
+      const saving = codeOf(durability.save(promise(1)))
+      try {
+        await Promise.race([saving, held.waiting()])
+        const closings = [1, 2, 3].map(async () => {
+          await durability.close()
+          closed += 1
+        })
+        await turns()
+        assert.equal(closed, 0)
+        held.release()
+        await Promise.all(closings)
         assert.equal(await saving, null)
       } finally {
         held.release()
       }
-      assert.deepEqual(shown(await world.read()), shown(after(promise(1))))
+      await world.read()
     })
 
     scenario(

@@ -10,6 +10,7 @@ import { contentScenarios } from './contents.ts'
 import { has } from './harness.ts'
 import type { Capability, DurabilityHarness, Having, NotApplicable } from './harness.ts'
 import { identityScenarios } from './identity.ts'
+import { rewritingScenarios } from './rewriting.ts'
 import { survivalScenarios } from './survival.ts'
 import { inWorld } from './world.ts'
 import type { World } from './world.ts'
@@ -57,6 +58,7 @@ export function durabilityConformance(
     },
   }
   contentScenarios(definer)
+  rewritingScenarios(definer)
   identityScenarios(definer)
   survivalScenarios(definer)
   callScenarios(definer)

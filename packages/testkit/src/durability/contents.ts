@@ -3,9 +3,10 @@
  * another, and whose bytes they are. Must not depend on how an adapter keeps them.
  */
 import assert from 'node:assert/strict'
-import { MAX_ROUND } from '@paxos/core'
+import { EMPTY_SAVED, MAX_ROUND } from '@paxos/core'
 import type { AcceptedEntry, Change } from '@paxos/core'
 import { bytes, filled } from '../bytes.ts'
+import { LOOKALIKE_IDS } from '../ids.ts'
 import type { Definer } from './conformance.ts'
 import { after, shown } from './model.ts'
 
@@ -23,7 +24,14 @@ const IDS = [
   ['', 'the empty string'],
   ['ñ😀', 'any string'],
   ['x'.repeat(255), 'a string of 255 bytes'],
+  ['a\0b', 'a string with a NUL in it'],
 ] as const
+
+/** Around the sizes at which formats change their ways: lengths of one byte, pages, pieces. */
+const SIZES_BYTES = [0, 1, 127, 128, 255, 256, 4095, 4096, 4097, 65_535, 65_536, 65_537]
+
+/** Around the powers of two at which numbers lose a bit, up to the largest. */
+const LARGE_SLOTS = [2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 2, 2 ** 53 - 1]
 
 /** Every field, with the values at which adapters err. */
 const FIELDS: readonly (readonly [title: string, change: Change])[] = [
@@ -32,18 +40,41 @@ const FIELDS: readonly (readonly [title: string, change: Change])[] = [
   ...IDS.map(([id, name]) => [`P3: an id that is ${name}`, withId(id)] as const),
   ['P18: a round of MAX_ROUND', withRound(MAX_ROUND)],
   ['a round of 32 bits and one more', withRound(2 ** 32 + 1)],
+  [
+    'every id, however like another,',
+    {
+      accepted: LOOKALIKE_IDS.map((node, index) => ({
+        slot: index + 1,
+        ballot: { round: 1, node },
+        value: bytes(index),
+      })),
+      ...snapshot(0, bytes(), ...LOOKALIKE_IDS.map((id) => [id, id] as const)),
+    },
+  ],
   ['P3: an entry of no bytes', accept(1, bytes())],
   ['an entry of 1 MiB', accept(1, filled(1 << 20))],
   ['an entry in slot 2^40', accept(2 ** 40, bytes(1))],
   ['an entry in the largest slot', accept(Number.MAX_SAFE_INTEGER, bytes(1))],
+  ['an entry in each of some large slots', { accepted: [1, ...LARGE_SLOTS].map(numbered) }],
+  [
+    'an entry of each of some sizes',
+    { accepted: SIZES_BYTES.map((length, index) => entry(index + 1, filled(length))) },
+  ],
   ['an empty list of entries', { accepted: [] }],
   ['several entries', { accepted: [entry(1, bytes(1)), entry(2, bytes(2)), entry(4, bytes())] }],
   ['what is known to be chosen', { chosenThrough: Number.MAX_SAFE_INTEGER }],
+  ['a chosenThrough of 32 bits and one more', { chosenThrough: 2 ** 32 + 1 }],
   ['P3: a snapshot without members and bytes', snapshot(1, bytes())],
   [
     'a snapshot with members',
     snapshot(2 ** 40, bytes(0, 255), ['', 'udp://10.0.0.1:7000'], ['ñ😀', '']),
   ],
+  [
+    'members in an order of their own, two at one address,',
+    snapshot(1, bytes(1), ['b', 'm:x'], ['a', 'm:x'], ['c', 'm:c']),
+  ],
+  ['a snapshot through slot 0', { ...snapshot(0, bytes(1), ['a', 'm:a']), ...accept(1, bytes(1)) }],
+  ['a snapshot through the largest slot but one', nearTheEnd()],
   ['a snapshot of 3 MiB', snapshot(3, filled(3 << 20))],
   ['all at once', everything()],
 ]
@@ -95,6 +126,53 @@ const SEQUENCES: readonly (readonly [title: string, changes: readonly Change[]])
   [
     'what a change says is stored, though it be lower than before',
     [{ promised: { round: 2, node: 'b' } }, { promised: { round: 1, node: 'a' } }],
+  ],
+  [
+    'a promise of the same round and a lower node replaces what was',
+    [{ promised: { round: 2, node: 'b' } }, { promised: { round: 2, node: 'a' } }],
+  ],
+  [
+    'an entry of a lower ballot, or of the same, replaces the one in its slot',
+    [
+      { accepted: [entry(1, bytes(1), 9), entry(2, bytes(1), 9)] },
+      { accepted: [entry(1, bytes(2), 3), entry(2, bytes(2), 9)] },
+    ],
+  ],
+  ['a lower chosenThrough replaces what was', [{ chosenThrough: 9 }, { chosenThrough: 3 }]],
+  [
+    'a lower snapshot replaces the one that was, with its members and bytes',
+    [
+      { ...snapshot(5, bytes(5), ['a', 'm:a']), ...accept(7, bytes(7)) },
+      snapshot(3, bytes(3), ['b', 'm:b']),
+    ],
+  ],
+  [
+    'another snapshot through the same slot replaces the one that was',
+    [snapshot(5, bytes(5), ['a', 'm:a']), snapshot(5, bytes(6), ['b', 'm:b'])],
+  ],
+  [
+    'a snapshot through slot 0 replaces the one that was, and covers nothing',
+    [
+      { ...snapshot(5, bytes(5), ['a', 'm:a']), ...accept(7, bytes(7)) },
+      { ...snapshot(0, bytes()), chosenThrough: 0 },
+      accept(1, bytes(1)),
+    ],
+  ],
+  [
+    'no field is derived from another, such as a promise from an entry',
+    [
+      { promised: { round: 2, node: 'b' }, chosenThrough: 2 },
+      { accepted: [entry(8, bytes(8), 9)] },
+      snapshot(6, bytes(6)),
+    ],
+  ],
+  [
+    'an entry that is chosen stays, as long as no snapshot covers it',
+    [{ accepted: [1, 2, 3].map(numbered) }, { chosenThrough: 2 }, { chosenThrough: 20 }],
+  ],
+  [
+    'what was saved before can be saved again, after something else too',
+    [accept(1, bytes(1)), accept(1, bytes(2)), accept(1, bytes(1)), accept(1, bytes(1))],
   ],
 ]
 
@@ -168,6 +246,22 @@ export function contentScenarios({ describe, scenario }: Definer): void {
       assert.deepEqual(saved.snapshot?.bytes, bytes(4, 5, 6))
     })
 
+    scenario('P7: a change is read, and never changed or taken away', async ({ opened, read }) => {
+      const durability = await opened()
+      const change = frozen({
+        promised: BALLOT,
+        accepted: [entry(9, filled(100_000)), entry(4, filled(300)), entry(7, bytes())],
+        ...snapshot(3, filled(70_000), ['b', 'm:b'], ['a', 'm:a']),
+        chosenThrough: 3,
+      })
+      const before = shown({ ...EMPTY_SAVED, ...change })
+      await durability.save(change)
+      assert.deepEqual(shown({ ...EMPTY_SAVED, ...change }), before)
+      await durability.close()
+      assert.deepEqual(shown({ ...EMPTY_SAVED, ...change }), before)
+      assert.deepEqual(shown(await read()), shown(after(change)))
+    })
+
     scenario('P7: come back as plain bytes, whatever was saved', async ({ save, read }) => {
       await save({ ...accept(2, Buffer.from([1])), ...snapshot(1, Buffer.from([2])) })
       const saved = await read()
@@ -184,6 +278,22 @@ export function contentScenarios({ describe, scenario }: Definer): void {
       assert.deepEqual(saved.snapshot?.bytes, bytes(2, 3))
     })
   })
+}
+
+/** `change`, in which only the bytes themselves can be changed, as nothing can freeze those. */
+function frozen(change: Change): Change {
+  for (const item of [...(change.accepted ?? []), ...(change.snapshot?.members ?? [])]) {
+    Object.freeze(item)
+  }
+  for (const held of [change.accepted, change.snapshot?.members, change.snapshot]) {
+    Object.freeze(held)
+  }
+  return Object.freeze(change)
+}
+
+function nearTheEnd(): Change {
+  const last = Number.MAX_SAFE_INTEGER
+  return { ...snapshot(last - 1, bytes(1)), ...accept(last, bytes(2)) }
 }
 
 function numbered(slot: number): AcceptedEntry {

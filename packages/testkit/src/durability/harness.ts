@@ -13,11 +13,15 @@ import type { Durability } from '@paxos/core'
 export interface DurabilityHarness {
   /** A new adapter on the location, not open. The suite closes it. */
   readonly durability: () => Durability
-  /** From now on nothing becomes durable, so that saves wait, until it is released. */
+  /**
+   * From now on nothing becomes durable, so that saves wait, until it is released. May be called
+   * again right after that: then what was held goes on, and what is synced later waits.
+   */
   readonly hold?: () => HeldSyncs
   /**
    * From now on the medium refuses to write or to sync, as one that is full or failing does. The
-   * function that is returned makes it work again; what it refused is lost.
+   * function that is returned makes it work again; what it refused is lost, so that a sync which is
+   * tried again makes nothing of it durable. May be called at any moment, also in the midst of a save.
    */
   readonly fail?: () => () => void
   /**

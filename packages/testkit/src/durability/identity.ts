@@ -4,6 +4,7 @@
  * for ever, and must keep everybody else out. Must leave alone how an adapter stores it.
  */
 import assert from 'node:assert/strict'
+import { MAX_ID_BYTES } from '@paxos/core'
 import type { Change, Durability, Identity, Owner } from '@paxos/core'
 import { bytes, filled } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
@@ -21,10 +22,10 @@ const BEGINNING: Change = { snapshot: { through: 0, members: MEMBERS, bytes: byt
 
 const promise = (round: number): Change => ({ promised: { round, node: 'a' } })
 
-/** Enough that whoever rewrites what it stores does so more than once. */
-const MUCH: readonly Change[] = Array.from({ length: 8 }, (_, index) => ({
+/** With a snapshot among them. What becomes of a log that is rewritten is in rewriting.ts. */
+const SOME: readonly Change[] = Array.from({ length: 8 }, (_, index) => ({
   ...promise(index + 1),
-  accepted: [{ slot: 2, ballot: { round: index + 1, node: 'a' }, value: filled(1 << 20) }],
+  accepted: [{ slot: 2, ballot: { round: index + 1, node: 'a' }, value: filled(1000) }],
   ...(index === 4 ? { snapshot: { through: 1, members: MEMBERS, bytes: bytes(index) } } : {}),
 }))
 
@@ -32,6 +33,28 @@ const OTHERS: readonly (readonly [title: string, other: Partial<Owner>])[] = [
   ['another cluster', { cluster: 'y' }],
   ['another id', { id: 'b' }],
   ['another kind', { kind: 'decree' }],
+]
+
+/** A name that is easily taken for others, and those others. */
+const NAME = 'n\u00e9'
+const LOOKALIKES = [
+  'ne\u0301',
+  'N\u00c9',
+  'n',
+  ' n\u00e9',
+  'n\u00e9 ',
+  'n\u00e9\0',
+  'n\u00e9\0m',
+  '',
+]
+
+/** What no identity can be made of: too long, empty, or nothing at all. */
+const UNUSABLE: readonly (readonly [title: string, owner: Partial<Owner>])[] = [
+  ['a cluster of 256 bytes', { cluster: 'x'.repeat(MAX_ID_BYTES + 1) }],
+  ['an id of 256 bytes', { id: '\u00e9'.repeat(128) }],
+  ['half of a surrogate pair', { id: 'a\ud800' }],
+  ['an incarnation of 256 bytes', { drawIncarnation: () => 'x'.repeat(MAX_ID_BYTES + 1) }],
+  ['an empty incarnation', { drawIncarnation: () => '' }],
 ]
 
 /** States without an identity, and owners that they cannot be of. */
@@ -107,9 +130,43 @@ export function identityScenarios({ describe, scenario, scenarioWith }: Definer)
       assert.deepEqual((await openedBy(world, owner)).identity, identityOf(owner, `y${long}`))
     })
 
+    scenario('names of any characters come back, with a NUL and spaces too', async (world) => {
+      const owner = ownerWith({ cluster: ' x\0y ', id: '\ufeff\0', drawIncarnation: () => ' z\0' })
+      await openedBy(world, owner)
+      assert.deepEqual((await openedBy(world, owner)).identity, identityOf(owner, ' z\0'))
+    })
+
+    scenario('a name that is like the owner’s is another’s, and refused', async (world) => {
+      const owner = ownerWith({ cluster: NAME, id: NAME })
+      await openedBy(world, owner)
+      for (const name of LOOKALIKES) {
+        for (const other of [{ cluster: name }, { id: name }]) {
+          const stranger = ownerWith({ cluster: NAME, id: NAME, ...other })
+          assert.equal(await codeOf(openedBy(world, stranger)), REFUSED, JSON.stringify(other))
+        }
+      }
+      assert.deepEqual((await openedBy(world, owner)).identity, identityOf(owner))
+    })
+
+    scenario('an owner that cannot be leaves it nobody’s, new, and free', async (world) => {
+      for (const [title, unusable] of UNUSABLE) {
+        // Not closed: a rejection has left nothing to close.
+        const code = await codeOf(world.made().open(ownerWith(unusable)))
+        assert.equal(code, 'ERR_PAXOS_INVALID_ARGUMENT', title)
+      }
+      const failing = new Error('No randomness today.')
+      const drawIncarnation = () => {
+        throw failing
+      }
+      assert.notEqual(await codeOf(world.made().open(ownerWith({ drawIncarnation }))), null)
+      const { identity, isNew } = await openedBy(world)
+      assert.deepEqual({ identity, isNew }, { identity: null, isNew: true })
+      assert.equal((await openedBy(world, ownerWith())).isNew, true)
+    })
+
     scenario('is what it was after any number of saves and openings', async (world) => {
       const owner = ownerWith()
-      const changes = [BEGINNING, ...MUCH]
+      const changes = [BEGINNING, ...SOME]
       await saveAs(world, owner, changes)
       for (let count = 0; count < 2; count += 1) {
         const found = await openedBy(world, owner)
@@ -177,6 +234,24 @@ export function identityScenarios({ describe, scenario, scenarioWith }: Definer)
       assert.deepEqual(found.identity, identityOf(owner))
       assert.equal(found.isNew, false)
     })
+
+    scenarioWith(
+      'fail',
+      'an open that cannot write it rejects, and leaves it free',
+      async (world) => {
+        const repair = world.harness.fail()
+        const owner = ownerWith()
+        try {
+          // Not closed: a rejection has left nothing to close.
+          assert.notEqual(await codeOf(world.made().open(owner)), null)
+        } finally {
+          repair()
+        }
+        const { identity } = await openedBy(world, owner)
+        assert.deepEqual(identity, identityOf(owner, `incarnation ${owner.drawn()}`))
+        assert.equal(await codeOf(openedBy(world, ownerWith({ id: 'b' }))), REFUSED)
+      },
+    )
 
     scenarioWith('crashesDuring', 'survives power loss with what is saved', async (world) => {
       const changes = [BEGINNING, promise(1), { ...promise(2), chosenThrough: 1 }]

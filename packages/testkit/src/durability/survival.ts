@@ -4,14 +4,16 @@
  * led to and that has everything which was acknowledged, or CorruptionError.
  */
 import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
 import type { AcceptedEntry, Change, Durability, Identity, Owner, Saved } from '@paxos/core'
 import { bytes, filled } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
 import type { Definer } from './conformance.ts'
 import { FIXTURE_CHANGES } from './fixture.ts'
+import { has } from './harness.ts'
 import type { Found } from './harness.ts'
 import { after, asText, prefixLength, shown } from './model.ts'
-import { readFound, readFrom, turns } from './world.ts'
+import { openFound, readFrom, turn, turns } from './world.ts'
 
 const promise = (round: number): Change => ({ promised: { round, node: 'a' } })
 
@@ -36,8 +38,13 @@ const whole = (number: number): Change => ({
   chosenThrough: number,
 })
 
-/** What is saved, list after list; the changes of one list are saved at once. */
-type Story = readonly (readonly Change[])[]
+/**
+ * What is saved, list after list, each when the one before is durable. The changes of one list are
+ * saved at once; those of `meanwhile` each a turn after the other, so that some come during a sync.
+ */
+type Story = readonly Scene[]
+
+type Scene = readonly Change[] | { readonly meanwhile: readonly Change[] }
 
 const STORIES: readonly (readonly [title: string, story: Story])[] = [
   [
@@ -56,13 +63,17 @@ const STORIES: readonly (readonly [title: string, story: Story])[] = [
     'of overlapping saves keeps the first ones, in call order',
     [[1, 2, 3, 4, 5].map(promise), [{ ...accept(1), ...promise(6) }, accept(2), promise(7)]],
   ],
+  [
+    'keeps a save that came while others were synced, once it has resolved',
+    [{ meanwhile: [promise(1), promise(2), accept(1), promise(3), promise(4), accept(2)] }],
+  ],
 ]
 
 /** A state with every field set, long enough that its bytes are a good part of what is stored. */
 const STORED: readonly Change[] = [
   whole(1),
   { ...cover(4), ...accept(5) },
-  { ...whole(2), accepted: [entry(5, filled(1500)), entry(6, filled(1500))] },
+  { ...whole(2), accepted: [entry(5, filled(500)), entry(6, filled(500))] },
 ]
 
 /** Whose that is: a damaged identity must not come up as another one, nor as none. */
@@ -72,6 +83,12 @@ const OWNER: Owner = {
   kind: 'log',
   drawIncarnation: () => 'drawn once',
 }
+
+/**
+ * When a medium refuses, in turns of the event loop after a save was called: some of these begin
+ * between a write and its sync, and end before the next attempt.
+ */
+const FAILURES = [0, 1, 2, 3, 4].flatMap((from) => [1, 2, 4].map((length) => ({ from, length })))
 
 /** Saved wherever a scenario shows that it can go on. */
 const NEXT: Change = { promised: { round: 99, node: 'next' } }
@@ -93,6 +110,59 @@ export function survivalScenarios({ describe, scenario, scenarioWith }: Definer)
       await saving
     })
 
+    scenarioWith(
+      'hold',
+      'does not before its own sync, though it is like the one that is written',
+      async (world) => {
+        const durability = await world.opened()
+        await durability.save(whole(1))
+        const held = world.harness.hold()
+        const resolved: number[] = []
+        // The last two are what was durable before, and what is being written: neither is any more.
+        const changes = [whole(2), whole(2), whole(3), whole(1), whole(2)]
+        const saves: Promise<unknown>[] = []
+        function save(index: number, change: Change): void {
+          saves.push(durability.save(change).then(() => resolved.push(index)))
+        }
+        try {
+          save(0, whole(2))
+          await Promise.race([saves[0], held.waiting()])
+          for (const [index, change] of changes.entries()) if (index > 0) save(index, change)
+          await turns()
+          assert.deepEqual(resolved, [])
+        } finally {
+          held.release()
+        }
+        await Promise.all(saves)
+        await durability.close()
+        assert.deepEqual(shown(await world.read()), shown(after(...changes)))
+      },
+    )
+
+    scenarioWith('hold', 'came before the sync that it resolves with', async (world) => {
+      const durability = await world.opened()
+      let held = world.harness.hold()
+      let isLaterResolved = false
+      try {
+        const first = durability.save(whole(1))
+        await Promise.race([first, held.waiting()])
+        const later = durability.save(whole(2)).then(() => (isLaterResolved = true))
+        // What was held goes on, and what is synced after it waits again.
+        held.release()
+        held = world.harness.hold()
+        await Promise.race([first, held.waiting()])
+        await turns()
+        // It may have been synced with the first, where each save has a sync of its own. Then it is there.
+        if (isLaterResolved && has(world.harness, 'crash')) await world.harness.crash()
+        else held.release()
+        if (!isLaterResolved) await Promise.all([first, later])
+      } finally {
+        held.release()
+      }
+      await durability.close()
+      assert.deepEqual(shown(await world.read()), shown(after(whole(1), whole(2))))
+    })
+
     scenarioWith('crash', 'P13: survives the end of its process', async (world) => {
       const changes = [...STORED, accept(9), promise(9)]
       for (const [index, change] of changes.entries()) {
@@ -102,6 +172,20 @@ export function survivalScenarios({ describe, scenario, scenarioWith }: Definer)
         assert.deepEqual(shown(await world.read()), shown(after(...changes.slice(0, index + 1))))
       }
     })
+
+    scenarioWith(
+      'crash',
+      'P13: survives it, the first of a life and each that follows',
+      async (world) => {
+        const changes = Array.from({ length: 6 }, (_, index) => whole(index + 1))
+        for (let lives = 1; lives <= 3; lives += 1) {
+          const durability = await world.opened()
+          for (const change of changes.slice(0, lives * 2)) await durability.save(change)
+          await world.harness.crash()
+          assert.deepEqual(shown(await world.read()), shown(after(...changes.slice(0, lives * 2))))
+        }
+      },
+    )
 
     scenario('took effect after those that were called before it', async ({ opened, read }) => {
       const durability = await opened()
@@ -121,7 +205,7 @@ export function survivalScenarios({ describe, scenario, scenarioWith }: Definer)
   describe('power loss at any point', () => {
     for (const [title, story] of STORIES) {
       scenarioWith('crashesDuring', title, async ({ harness, opened, read }) => {
-        const changes = story.flat()
+        const changes = story.flatMap(changesOf)
         const uncut = tell(story)
         await uncut.live(await opened(), 'opened')
         assert.equal(uncut.acknowledged, changes.length)
@@ -158,6 +242,32 @@ export function survivalScenarios({ describe, scenario, scenarioWith }: Definer)
           )
         }
         await durability.close()
+      },
+    )
+
+    scenarioWith(
+      'fail',
+      'or one that was tried again, what was acknowledged is there after a crash',
+      async (world) => {
+        const taken: Change[] = []
+        for (const [index, { from, length }] of FAILURES.entries()) {
+          const change = whole(index + 1)
+          const durability = await world.opened()
+          const saving = codeOf(durability.save(change))
+          for (let count = 0; count < from; count += 1) await turn()
+          const repair = world.harness.fail()
+          for (let count = 0; count < length; count += 1) await turn()
+          repair()
+          const code = await saving
+          if (has(world.harness, 'crash')) await world.harness.crash()
+          else await durability.close()
+          const found = shown(await world.read())
+          // One that was refused may be there all the same; one that was not, must be.
+          const isThere = isDeepStrictEqual(found, shown(after(...taken, change)))
+          if (isThere) taken.push(change)
+          assert.ok(isThere || code !== null, 'What was acknowledged is not there.')
+          assert.deepEqual(found, shown(after(...taken)))
+        }
       },
     )
 
@@ -231,15 +341,21 @@ interface Told {
 
 function tell(story: Story): Told {
   let acknowledged = 0
+  async function saveOne(durability: Durability, change: Change, number: number): Promise<void> {
+    await durability.save(change)
+    acknowledged = Math.max(acknowledged, number)
+  }
   async function saveAll(durability: Durability): Promise<void> {
     let called = 0
-    for (const together of story) {
-      const saves = together.map(async (change) => {
+    for (const scene of story) {
+      const saves: Promise<void>[] = []
+      for (const change of changesOf(scene)) {
         called += 1
-        const number = called
-        await durability.save(change)
-        acknowledged = Math.max(acknowledged, number)
-      })
+        saves.push(saveOne(durability, change, called))
+        // Handled below, with those that come later.
+        saves.at(-1)?.catch(() => undefined)
+        if ('meanwhile' in scene) await turn()
+      }
       const results = await Promise.allSettled(saves)
       if (results.some(({ status }) => status === 'rejected')) return
     }
@@ -261,25 +377,31 @@ function tell(story: Story): Told {
   }
 }
 
+function changesOf(scene: Scene): readonly Change[] {
+  return 'meanwhile' in scene ? scene.meanwhile : scene
+}
+
 /** What is found is what the first `least` or more changes led to, and more can be saved. */
 async function requirePrefix(
   found: Found,
   changes: readonly Change[],
   least: number,
 ): Promise<void> {
-  const saved = await readFound(found)
-  const count = prefixLength(saved, changes, least)
-  assert.ok(
-    count !== null,
-    `After ${found.what}, with ${least} of ${changes.length} changes acknowledged, ` +
-      `this is none of the states that they led to: ${asText(saved)}`,
-  )
   const durability = found.durability()
-  await durability.open()
-  await durability.save(NEXT)
-  await durability.close()
+  const saved = await openFound(found.what, durability)
+  const count = prefixLength(saved, changes, least)
+  try {
+    assert.ok(
+      count !== null,
+      `After ${found.what}, with ${least} of ${changes.length} changes acknowledged, ` +
+        `this is none of the states that they led to: ${asText(saved)}`,
+    )
+    await durability.save(NEXT)
+  } finally {
+    await durability.close()
+  }
   assert.deepEqual(
-    shown(await readFound(found)),
+    shown(await readFrom(found.durability())),
     shown(after(...changes.slice(0, count), NEXT)),
     `What was saved after ${found.what} was not found.`,
   )

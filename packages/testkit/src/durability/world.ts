@@ -3,7 +3,7 @@
  * for events, never for time.
  */
 import type { Change, Durability, Opened } from '@paxos/core'
-import type { DurabilityHarness, Found } from './harness.ts'
+import type { DurabilityHarness } from './harness.ts'
 
 /** What a scenario works with. */
 export interface World<Harness extends DurabilityHarness = DurabilityHarness> {
@@ -56,20 +56,24 @@ export async function readFrom(durability: Durability): Promise<Opened> {
   }
 }
 
-/** What is found in a location that something happened to. A rejection says what that was. */
-export async function readFound({ what, durability }: Found): Promise<Opened> {
+/** Opens what something happened to. A rejection says what that was. */
+export async function openFound(what: string, durability: Durability): Promise<Opened> {
   try {
-    return await readFrom(durability())
+    return await durability.open()
   } catch (error) {
+    await durability.close()
     throw new Error(`It cannot be read after ${what}.`, { cause: error })
   }
 }
 
 /** Everything that waits for nothing but its turn in the event loop has had some. */
 export async function turns(): Promise<void> {
-  for (let count = 0; count < 10; count += 1) {
-    await new Promise((resolve) => {
-      setImmediate(resolve)
-    })
-  }
+  for (let count = 0; count < 10; count += 1) await turn()
+}
+
+/** Whatever waits for its turn in the event loop has had it. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }

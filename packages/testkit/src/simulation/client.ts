@@ -178,12 +178,17 @@ export class Client {
   #judge(reply: Reply<unknown>): void {
     if (reply.type !== 'error') return
     const { error } = reply
-    const isPromised =
-      error instanceof TimeoutError || error instanceof ClosedError || error instanceof StoppedError
-    if (isPromised) return
+    if (isPromisedEnd(error)) return
     const what = error instanceof AlreadyAnsweredError ? 'the newest command: ' : ''
     this.#world.report('calls-end-as-promised', null, `A call ends with ${what}${String(error)}`)
   }
+}
+
+/** Whether a Replica says that any call may end so. */
+export function isPromisedEnd(error: unknown): boolean {
+  return (
+    error instanceof TimeoutError || error instanceof ClosedError || error instanceof StoppedError
+  )
 }
 
 function linearizableQuery(

@@ -4,6 +4,7 @@
  * does not say.
  */
 import type { NodeId } from '@paxos/core'
+import { propose } from './burst.ts'
 import type { Fault } from './plan.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import { count, note } from './world.ts'
@@ -11,11 +12,29 @@ import type { World } from './world.ts'
 
 type FaultOf<Type extends Fault['type']> = Extract<Fault, { readonly type: Type }>
 
+/** The ids of their commands: above those of clients and of probes. */
+const BURSTS_FROM = 2_000_000
+
+/** What a hub does without being told. */
+const UNLIMITED = { bytesPerSecond: Infinity, queueBytes: 16 << 20 } as const
+
+/** They are counted when a frame is struck. */
+const COUNTED_BY_FRAME: ReadonlySet<Fault['type']> = new Set(['loss', 'duplication', 'mtu'])
+
+/** The node runs through them, and is not started again. */
+const GOES_ON: ReadonlySet<Fault['type']> = new Set([
+  'pause',
+  'long-pause',
+  'slow-disk',
+  'disk-stall',
+])
+
 /** The faults of one run. */
 export class Faults {
   readonly #world: World
   readonly #nodes: ReadonlyMap<NodeId, SimulatedNode>
   readonly #active = new Set<Fault>()
+  #nextBurstId = BURSTS_FROM
 
   constructor(world: World, nodes: ReadonlyMap<NodeId, SimulatedNode>) {
     this.#world = world
@@ -53,12 +72,15 @@ export class Faults {
   #begin(fault: Fault): void {
     if (!('node' in fault)) {
       // Frames are counted as they are struck.
-      if (fault.type !== 'loss' && fault.type !== 'duplication') count(this.#world, fault.type)
+      if (!COUNTED_BY_FRAME.has(fault.type)) count(this.#world, fault.type)
       return
     }
     const node = this.#nodeOf(fault.node)
     switch (fault.type) {
       case 'pause':
+        count(this.#world, fault.type)
+        return node.pause()
+      case 'long-pause':
         count(this.#world, fault.type)
         return node.pause()
       case 'clock-jump':
@@ -70,7 +92,14 @@ export class Faults {
       case 'slow-disk':
         count(this.#world, fault.type)
         return node.slowDown(fault.syncMs)
+      case 'disk-stall':
+        count(this.#world, fault.type)
+        return node.stall()
       // These are counted when they strike.
+      case 'burst':
+        propose(this.#world, node, fault, this.#nextBurstId)
+        this.#nextBurstId += fault.count
+        return
       case 'stop':
         return node.stop()
       case 'crash':
@@ -87,12 +116,14 @@ export class Faults {
   #end(fault: Fault): void {
     if (!('node' in fault)) return
     const node = this.#nodeOf(fault.node)
-    if (fault.type === 'pause') node.resume()
+    if (fault.type === 'pause') node.resume(false)
+    else if (fault.type === 'long-pause') node.resume(fault.timersFirst)
+    else if (fault.type === 'disk-stall') node.unstall()
     else if (fault.type === 'slow-disk') node.speedUp(fault.syncMs)
     else if (fault.type === 'disk-failure') node.repairDisk()
     else if (fault.type === 'disk-full') node.emptyDisk()
     else if (fault.type === 'crash') node.spare()
-    if (fault.type !== 'pause' && fault.type !== 'slow-disk') node.start()
+    if (!GOES_ON.has(fault.type)) node.start()
   }
 
   #setNetwork(): void {
@@ -101,11 +132,12 @@ export class Faults {
       Math.max(0, ...this.#activeOf(type).map(({ rate }) => rate))
     const spikes = this.#activeOf('delay-spike').map(({ maxDelayMs }) => maxDelayMs)
     hub.setFaults({
-      loss: worst('loss'),
+      loss: Math.max(plan.links?.loss ?? 0, worst('loss')),
       duplication: worst('duplication'),
       reordering: worst('reordering'),
       delayMs: { min: plan.delayMs.min, max: Math.max(plan.delayMs.max, ...spikes) },
     })
+    this.#setCapacities()
     hub.heal()
     for (const { from, to } of this.#activeOf('one-way-cut')) hub.cut(from, to)
     for (const { left, right } of this.#activeOf('partition')) {
@@ -115,6 +147,30 @@ export class Faults {
           hub.cut(other, one)
         }
       }
+    }
+  }
+
+  #setCapacities(): void {
+    const { hub, plan } = this.#world
+    const usual = plan.links ?? UNLIMITED
+    const congested = this.#activeOf('congestion')
+    const rates = congested.map(({ bytesPerSecond }) => bytesPerSecond)
+    const queues = congested.map(({ queueBytes }) => queueBytes)
+    const bytesPerSecond = Math.min(usual.bytesPerSecond, ...rates)
+    hub.setLinks({
+      bytesPerSecond,
+      queueBytes: Math.min(usual.queueBytes, ...queues),
+      maxFrameBytes: Infinity,
+    })
+    const slow = this.#activeOf('slow-link')
+    // The slowest comes last, and counts.
+    for (const one of slow.toSorted((a, b) => b.bytesPerSecond - a.bytesPerSecond)) {
+      const rate = Math.min(bytesPerSecond, one.bytesPerSecond)
+      hub.setLink(one.from, one.to, { bytesPerSecond: rate })
+    }
+    const narrow = this.#activeOf('mtu')
+    for (const one of narrow.toSorted((a, b) => b.maxFrameBytes - a.maxFrameBytes)) {
+      hub.setLink(one.from, one.to, { maxFrameBytes: one.maxFrameBytes })
     }
   }
 

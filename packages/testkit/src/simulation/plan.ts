@@ -40,6 +40,12 @@ export type Fault =
     })
   /** The node does nothing: what comes waits. */
   | (Window & { readonly type: 'pause'; readonly node: NodeId })
+  /** The same for several liveness windows. `timersFirst`: what was due goes before what arrived. */
+  | (Window & {
+      readonly type: 'long-pause'
+      readonly node: NodeId
+      readonly timersFirst: boolean
+    })
   | {
       readonly type: 'clock-jump'
       readonly atMs: number
@@ -62,8 +68,39 @@ export type Fault =
       readonly fates: readonly Fate[]
     })
   | (Window & { readonly type: 'slow-disk'; readonly node: NodeId; readonly syncMs: number })
+  /** A sync hangs until the end, and then goes on. */
+  | (Window & { readonly type: 'disk-stall'; readonly node: NodeId })
   /** Syncs fail, or writes do, until the end; then the node is started again. */
   | (Window & { readonly type: 'disk-failure' | 'disk-full'; readonly node: NodeId })
+  /** Every link carries so little, and so much may wait for it. */
+  | (Window & {
+      readonly type: 'congestion'
+      readonly bytesPerSecond: number
+      readonly queueBytes: number
+    })
+  /** One direction carries so little. */
+  | (Window & {
+      readonly type: 'slow-link'
+      readonly from: NodeId
+      readonly to: NodeId
+      readonly bytesPerSecond: number
+    })
+  /** One direction loses every frame of more bytes. */
+  | (Window & {
+      readonly type: 'mtu'
+      readonly from: NodeId
+      readonly to: NodeId
+      readonly maxFrameBytes: number
+    })
+  /** So many commands of so many bytes are proposed on one node at once. */
+  | {
+      readonly type: 'burst'
+      readonly atMs: number
+      readonly node: NodeId
+      readonly count: number
+      readonly valueBytes: number
+      readonly patienceMs: number
+    }
   /** A stored bit flips and the node loses power. It must refuse to start, and stays away. */
   | { readonly type: 'bit-flip'; readonly atMs: number; readonly node: NodeId }
 
@@ -83,6 +120,15 @@ export interface ClientCall {
 
 export type Action = Fault | ClientCall
 
+/** A direction of a link, without faults. */
+export interface LinkPlan {
+  readonly bytesPerSecond: number
+  /** What may wait for it, in bytes; the newest is dropped. */
+  readonly queueBytes: number
+  /** The probability that a frame is lost, 0 to 1. */
+  readonly loss: number
+}
+
 /** Everything that a run follows from. */
 export interface Plan {
   readonly seed: number
@@ -91,6 +137,8 @@ export interface Plan {
   readonly faultsEndMs: number
   /** How long a frame takes without a delay spike, in milliseconds. */
   readonly delayMs: { readonly min: number; readonly max: number }
+  /** What each direction of a link is like without faults; absent: it carries everything at once. */
+  readonly links?: LinkPlan
   /** How long a sync takes on a disk that is not slow, in milliseconds. */
   readonly syncMs: { readonly min: number; readonly max: number }
   readonly snapshotEveryEntries: number
@@ -126,9 +174,18 @@ export function drawPlan(seed: number, profile: Profile): Plan {
     sessionTimeoutMs: setup.pick([3_600_000, 3_600_000, 8000]),
     clientsWithSession: setup.integer(0, CLIENTS),
   }
+  const links = drawLinks(seed, profile)
   const faults = FAULT_KINDS.flatMap((kind) => drawFaults(seed, profile, kind, nodes))
   const actions: Action[] = [...faults, ...drawCalls(seed, profile, nodes)]
-  return { ...plan, actions: actions.toSorted((a, b) => a.atMs - b.atMs) }
+  return { ...plan, ...links, actions: actions.toSorted((a, b) => a.atMs - b.atMs) }
+}
+
+function drawLinks(seed: number, { linkRates }: Profile): Pick<Plan, 'links'> {
+  if (linkRates === undefined) return {}
+  const random = randomOf(seed, 'links')
+  const bytesPerSecond = random.pick(linkRates)
+  const queueBytes = random.pick([64 << 10, 1 << 20])
+  return { links: { bytesPerSecond, queueBytes, loss: 0 } }
 }
 
 type Nodes = readonly [NodeId, ...NodeId[]]
@@ -142,8 +199,17 @@ const CLIENTS = 4
 /** A swarm has a little of one kind and very much of another: what needs many at once gets them. */
 const SWARM_FACTORS = [0.5, 1, 2, 6] as const
 
+/** What may wait for a link, in bytes: little as in a switch, or seconds as in a bloated buffer. */
+const QUEUES = [64 << 10, 1 << 20, 8 << 20] as const
+
 /** Faults at one end of which a node is away last at most so long. */
 const MAX_AWAY_MS = 6000
+
+/** Several liveness windows, which are a second: all that a leader was waiting for is long over. */
+const LONG_PAUSE_MS = [5000, 15_000] as const
+
+/** The faults of links. */
+const NEED_TWO: ReadonlySet<FaultKind> = new Set(['one-way-cut', 'partition', 'slow-link', 'mtu'])
 
 function drawFaults(
   seed: number,
@@ -156,14 +222,15 @@ function drawFaults(
   const factor = isSwarm ? random.pick(SWARM_FACTORS) : 1
   const expected = isOn ? ((perMinute[kind] ?? 0) * factor * faultsForMs) / 60_000 : 0
   const drawn = Math.floor(expected) + (random.chance(expected % 1) ? 1 : 0)
-  if (nodes.length === 1 && (kind === 'one-way-cut' || kind === 'partition')) return []
+  if (nodes.length === 1 && NEED_TWO.has(kind)) return []
   // A quorum of disks must stay undamaged: nobody promises more without one.
   const count = kind === 'bit-flip' ? Math.min(drawn, (nodes.length - 1) / 2) : drawn
   const damaged = shuffled(nodes, random)
   return Array.from({ length: count }, (_, index) => {
     const atMs = random.integer(0, faultsForMs - 1)
     const node = kind === 'bit-flip' ? (damaged[index] ?? nodes[0]) : random.pick(nodes)
-    const untilMs = Math.min(faultsForMs, atMs + random.integer(20, MAX_AWAY_MS))
+    const [leastMs, mostMs] = kind === 'long-pause' ? LONG_PAUSE_MS : [20, MAX_AWAY_MS]
+    const untilMs = Math.min(faultsForMs, atMs + random.integer(leastMs, mostMs))
     const fault = drawFault(kind, { atMs, untilMs }, node, nodes, random)
     return kind === 'partition'
       ? [fault, ...drawShifts(untilMs, faultsForMs, nodes, random)]
@@ -202,10 +269,27 @@ function drawFault(
       return { type, ...window, rate: random.pick([0.02, 0.1, 0.3, 0.6]) }
     case 'delay-spike':
       return { type, ...window, maxDelayMs: random.pick([100, 500, MAX_SPIKE_MS]) }
-    case 'one-way-cut': {
-      const others = nodes.filter((other) => other !== node)
-      return { type, ...window, from: node, to: others[random.integer(0, others.length - 1)] ?? '' }
+    case 'one-way-cut':
+      return { type, ...window, from: node, to: drawOther(node, nodes, random) }
+    case 'congestion': {
+      const bytesPerSecond = random.pick([8000, 60_000, 250_000])
+      return { type, ...window, bytesPerSecond, queueBytes: random.pick(QUEUES) }
     }
+    case 'slow-link': {
+      const to = drawOther(node, nodes, random)
+      return { type, ...window, from: node, to, bytesPerSecond: random.pick([2000, 30_000]) }
+    }
+    case 'mtu': {
+      const to = drawOther(node, nodes, random)
+      return { type, ...window, from: node, to, maxFrameBytes: random.pick([300, 1400, 60_000]) }
+    }
+    case 'burst': {
+      const [count, valueBytes] = random.pick(BURSTS)
+      const patienceMs = random.pick([2000, 10_000])
+      return { type, atMs, node, count, valueBytes, patienceMs }
+    }
+    case 'long-pause':
+      return { type, ...window, node, timersFirst: random.chance(0.5) }
     case 'partition': {
       const order = shuffled(nodes, random)
       const left = random.integer(1, nodes.length - 1)
@@ -223,6 +307,7 @@ function drawFault(
     case 'slow-disk':
       return { type, ...window, node, syncMs: random.pick([30, 150, 600]) }
     case 'pause':
+    case 'disk-stall':
     case 'stop':
     case 'disk-failure':
     case 'disk-full':
@@ -230,6 +315,19 @@ function drawFault(
     case 'bit-flip':
       return { type, atMs, node }
   }
+}
+
+/** How many at once, and of how many bytes each: up to a quarter of a megabyte. */
+const BURSTS: readonly [readonly [number, number], ...(readonly [number, number])[]] = [
+  [8, 30_000],
+  [40, 6000],
+  [150, 1000],
+  [300, 50],
+]
+
+function drawOther(node: NodeId, nodes: Nodes, random: Random): NodeId {
+  const others = nodes.filter((other) => other !== node)
+  return others[random.integer(0, others.length - 1)] ?? ''
 }
 
 /** The longest that a spike delays a frame. */

@@ -21,6 +21,12 @@ export const FAULT_KINDS = [
   'disk-failure',
   'disk-full',
   'bit-flip',
+  'congestion',
+  'slow-link',
+  'mtu',
+  'disk-stall',
+  'long-pause',
+  'burst',
 ] as const
 
 export type FaultKind = (typeof FAULT_KINDS)[number]
@@ -36,9 +42,11 @@ export interface Profile {
   readonly isSwarm: boolean
   /** How many operations the clients begin in a virtual minute. */
   readonly operationsPerMinute: number
+  /** What each direction of a link carries without faults, in bytes a second; absent: everything. */
+  readonly linkRates?: readonly [number, ...number[]]
 }
 
-export type ProfileName = 'swarm' | 'calm' | 'network' | 'disk' | 'crash' | 'leaders'
+export type ProfileName = 'swarm' | 'calm' | 'network' | 'disk' | 'crash' | 'leaders' | 'congested'
 
 const NETWORK = {
   loss: 6,
@@ -74,13 +82,46 @@ const LEADERS = {
   'slow-disk': 3,
 } as const
 
+/** More work than the network, a link or a disk can carry, and what nodes take for silence then. */
+const CONGESTED = {
+  congestion: 4,
+  'slow-link': 6,
+  mtu: 4,
+  'disk-stall': 4,
+  'long-pause': 2,
+  burst: 10,
+  loss: 3,
+  'delay-spike': 2,
+  partition: 2,
+  'slow-disk': 3,
+  crash: 2,
+} as const
+
+const SWARM = {
+  ...NETWORK,
+  ...DISK,
+  ...CRASH,
+  congestion: 2,
+  'slow-link': 4,
+  mtu: 3,
+  'disk-stall': 3,
+  'long-pause': 1.5,
+  burst: 1.5,
+} as const
+
 const common = { faultsForMs: 30_000, isSwarm: false, operationsPerMinute: 300 }
 
 export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
-  swarm: { ...common, name: 'swarm', perMinute: { ...NETWORK, ...DISK, ...CRASH }, isSwarm: true },
+  swarm: { ...common, name: 'swarm', perMinute: SWARM, isSwarm: true },
   calm: { ...common, name: 'calm', perMinute: {} },
   network: { ...common, name: 'network', perMinute: NETWORK },
   disk: { ...common, name: 'disk', perMinute: DISK },
   crash: { ...common, name: 'crash', perMinute: CRASH },
   leaders: { ...common, name: 'leaders', perMinute: LEADERS, operationsPerMinute: 1200 },
+  congested: {
+    ...common,
+    name: 'congested',
+    perMinute: CONGESTED,
+    linkRates: [125_000, 1_250_000, 12_500_000],
+  },
 }

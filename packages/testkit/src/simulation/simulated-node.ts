@@ -59,6 +59,8 @@ export class SimulatedNode {
   #pauses = 0
   #failures = 0
   #full = 0
+  #stalls = 0
+  readonly #stalled: (() => void)[] = []
   /** The slowest of the orders that are in force, in milliseconds. */
   readonly #slow: number[] = []
   readonly #deferred: (() => void)[] = []
@@ -125,11 +127,16 @@ export class SimulatedNode {
     this.#world.hub.freeze(this.id)
   }
 
-  resume(): void {
+  /**
+   * `timersFirst`: timers that were due meanwhile go off before what arrived is read, as in Node.js
+   * after SIGCONT.
+   */
+  resume(timersFirst: boolean): void {
     this.#pauses -= 1
     if (this.#pauses > 0) return
-    this.#world.hub.thaw(this.id)
+    if (!timersFirst) this.#world.hub.thaw(this.id)
     for (const work of this.#deferred.splice(0)) this.#world.time.schedule(0, work)
+    if (timersFirst) this.#world.hub.thaw(this.id)
   }
 
   jump(byMs: number): void {
@@ -148,6 +155,18 @@ export class SimulatedNode {
   speedUp(syncMs: number): void {
     const index = this.#slow.indexOf(syncMs)
     if (index >= 0) this.#slow.splice(index, 1)
+  }
+
+  /** Syncs hang from now on. */
+  stall(): void {
+    this.#stalls += 1
+  }
+
+  /** Those that hung go on. */
+  unstall(): void {
+    this.#stalls -= 1
+    if (this.#stalls > 0) return
+    for (const sync of this.#stalled.splice(0)) this.#world.time.schedule(0, sync)
   }
 
   failDisk(): void {
@@ -363,17 +382,22 @@ export class SimulatedNode {
     life.isSyncing = true
     const { time, diskRandom, plan } = this.#world
     const usualMs = diskRandom.integer(plan.syncMs.min, plan.syncMs.max)
-    time.schedule(Math.max(usualMs, ...this.#slow), () => {
-      this.#runIn(life, () => {
-        life.isSyncing = false
-        if (this.#failures > 0) {
-          if (!life.mayStop) count(this.#world, 'disk-failure')
-          life.mayStop = true
-        }
-        this.#disk.release(waiting)
-        this.#syncSoon(life)
-      })
-    })
+    const sync = (): void => {
+      if (this.#stalls > 0) this.#stalled.push(sync)
+      else this.#runIn(life, () => this.#synced(life, waiting))
+    }
+    time.schedule(Math.max(usualMs, ...this.#slow), sync)
+  }
+
+  /** The sync of the oldest `count` saves is over. */
+  #synced(life: Life, saves: number): void {
+    life.isSyncing = false
+    if (this.#failures > 0) {
+      if (!life.mayStop) count(this.#world, 'disk-failure')
+      life.mayStop = true
+    }
+    this.#disk.release(saves)
+    this.#syncSoon(life)
   }
 
   #stateMachine(life: Life): RegisterMachine {

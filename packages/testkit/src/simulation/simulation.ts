@@ -12,6 +12,7 @@ import { drawPlan } from './plan.ts'
 import type { Plan } from './plan.ts'
 import type { Profile } from './profile.ts'
 import { randomOf } from './random.ts'
+import { recoveryBoundOf } from './recovery.ts'
 import { Recorder } from './recorder.ts'
 import type { Happening } from './recorder.ts'
 import type { Command } from './registers.ts'
@@ -33,7 +34,9 @@ export interface RunResult {
   /** What clients asked, and how much of that was answered. */
   readonly operations: { readonly asked: number; readonly answered: number }
   readonly injected: Readonly<Partial<Record<InjectedKind, number>>>
-  /** From the end of the faults until all live nodes agreed, in virtual milliseconds. */
+  /** From the end of the faults until the first new command was answered, in virtual milliseconds. */
+  readonly firstAnswerAfterMs: number | null
+  /** The same until all live nodes had answered one and were at one slot. */
   readonly recoveredAfterMs: number | null
   /** The last happenings, in order. */
   readonly last: readonly Happening[]
@@ -45,19 +48,13 @@ export interface RunResult {
 export interface RunOptions {
   /** Whether to write everything down. Default: false. */
   readonly trace?: boolean | undefined
+  /** How long the recovery may take, in virtual milliseconds. Default: what recoveryBoundOf says. */
+  readonly recoveryBoundMs?: number | undefined
+  /** Called when the faults are over. Must not throw. */
+  readonly onFaultsEnd?: (() => void) | undefined
   /** Parts in the place of the simulation's, for tests of the simulation itself. */
   readonly parts?: Parts | undefined
 }
-
-/**
- * After the faults the cluster has so long, in virtual milliseconds, to commit a command that is
- * proposed on every live node, and to bring all of them to the same slot. What is allowed for: 2 s
- * until the last delayed frame is there, 1.5 s until followers miss a leader, 3 s for two elections
- * more, since votes split, 3.2 s until a command that was lost is handed over again (16 times the
- * retransmission interval), twice that interval for each of ten losses of a piece of a snapshot;
- * together 13.7 s.
- */
-export const RECOVERY_BOUND_MS = 15_000
 
 /** Turns of the microtask queue that a node gets before time goes on; its longest chain takes 20. */
 const TURNS_AN_EVENT = 24
@@ -76,7 +73,10 @@ export class Simulation {
   readonly #nodes: readonly [SimulatedNode, ...SimulatedNode[]]
   readonly #faults: Faults
   readonly #timedTurns: { turnsLeft: number; readonly callback: () => void }[] = []
+  readonly #boundMs: number
+  readonly #onFaultsEnd: (() => void) | undefined
   #violation: Violation | null = null
+  #firstAnswerAfterMs: number | null = null
   #probes = 0
   #events = 0
   #momentMs = 0
@@ -87,8 +87,11 @@ export class Simulation {
     return new Simulation(drawPlan(seed, profile), options)
   }
 
-  constructor(plan: Plan, { trace = false, parts = {} }: RunOptions = {}) {
+  constructor(plan: Plan, options: RunOptions = {}) {
+    const { trace = false, parts = {}, recoveryBoundMs, onFaultsEnd } = options
     this.#plan = plan
+    this.#boundMs = recoveryBoundMs ?? recoveryBoundOf(plan)
+    this.#onFaultsEnd = onFaultsEnd
     this.#recorder = new Recorder(trace)
     const report: World['report'] = (invariant, node, problem) => {
       // What follows from the first is of no interest.
@@ -108,6 +111,7 @@ export class Simulation {
         observe: ({ from, to, frame, outcome }) => {
           if (outcome === 'lost') count(world, 'loss')
           if (outcome === 'duplicated') count(world, 'duplication')
+          if (outcome === 'too-large') count(world, 'mtu')
           this.#recorder.add({ type: 'frame', atMs: this.#time.nowMs, from, to, frame, outcome })
         },
       }),
@@ -148,6 +152,7 @@ export class Simulation {
       events: this.#events,
       operations: { asked, answered },
       injected: Object.fromEntries(this.#world.injected),
+      firstAnswerAfterMs: this.#firstAnswerAfterMs,
       recoveredAfterMs,
       last: this.#recorder.last,
       trace: this.#recorder.trace,
@@ -222,13 +227,14 @@ export class Simulation {
   async #recover(): Promise<number | null> {
     const endMs = this.#plan.faultsEndMs
     await this.#until(endMs)
+    this.#onFaultsEnd?.()
     this.#faults.endAll()
     const live = this.#nodes.filter(({ isDamaged }) => !isDamaged)
     const missing = new Set<NodeId>(live.map(({ id }) => id))
-    const boundMs = endMs + RECOVERY_BOUND_MS
+    const boundMs = endMs + this.#boundMs
     for (const node of live) void this.#probe(node, boundMs, missing)
     await this.#advance(() => missing.size === 0 || this.#time.nextAtMs > boundMs)
-    const problem = `${[...missing].join(', ')}: no command after ${RECOVERY_BOUND_MS} ms without faults.`
+    const problem = `${[...missing].join(', ')}: no command after ${Math.ceil(this.#boundMs)} ms without faults.`
     if (missing.size > 0) this.#world.report('commits-again', null, problem)
     await this.#advance(() => this.#isConverged(live) || this.#time.nextAtMs > boundMs)
     if (this.#violation === null && !this.#isConverged(live)) {
@@ -263,6 +269,7 @@ export class Simulation {
     try {
       answered(await replica.propose(command, { timeoutMs }))
       watcher.acknowledged(command.id)
+      this.#firstAnswerAfterMs ??= this.#time.nowMs - this.#plan.faultsEndMs
       const reads = ['x', 'y', 'z', 'probe'].map(async (key) => {
         const read = history.begin({ type: 'get', key })
         read({ changed: false, value: await replica.query(key, { timeoutMs }) })

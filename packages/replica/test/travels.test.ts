@@ -1,0 +1,177 @@
+/**
+ * How commands get to the leader: each as seldom as it can be, and by whatever way there is.
+ */
+import { describe, expect, it } from 'vitest'
+import type { Durability } from '@paxos/core'
+import { decodeEntry } from '@paxos/core/multi'
+import { memory as memoryDurability } from '@paxos/durability-memory'
+import { closeAll, leaderOf, replicaCluster, within } from './replica-cluster.ts'
+import type { ReplicaCluster, SumsReplica } from './replica-cluster.ts'
+import { settled, type VirtualClock } from './virtual-clock.ts'
+
+const one = { name: 'x', add: 1 }
+
+describe('a command is in the log once', () => {
+  it('though two followers with slow disks propose, and hear of it late', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const slow = new Set<string>()
+    const nodes = await openOnDisks(cluster, (id) => (slow.has(id) ? 300 : 0))
+    const [leader] = leaderOf(nodes)
+    for (const id of nodes.keys()) if (id !== leader) slow.add(id)
+    const followers = [...nodes].flatMap(([id, node]) => (id === leader ? [] : node))
+    // Large enough that the first few fill the window, and the others wait behind them.
+    const name = 'x'.repeat(16 << 10)
+    const proposed = followers.flatMap((node) =>
+      Array.from({ length: 60 }, () => node.propose({ name, add: 1 })),
+    )
+    const sums = await within(cluster, Promise.all(proposed))
+    expect(Math.max(...sums)).toBe(120)
+    await cluster.clock.advance(5000)
+    expect(copies(cluster)).toEqual(new Map([[1, 122]]))
+    await closeAll(nodes)
+  })
+
+  it('though its leader changes before it is chosen: what the next one recovers it does not add again', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = await cluster.openAll()
+    const [leader] = leaderOf(nodes)
+    const others = [...nodes].filter(([id]) => id !== leader)
+    // Each has a session of its own, so that what follows are commands.
+    for (const [, node] of nodes) await within(cluster, propose(node))
+    const proposed = [...nodes.values()].flatMap((node) =>
+      Array.from({ length: 20 }, () => node.propose(one)),
+    )
+    // They come to the leader; its Accepts come to the others, whose answers are lost.
+    await settled()
+    for (const [id] of others) cluster.hub.cut(id, leader)
+    await within(cluster, Promise.all(others.map(async ([, node]) => await propose(node))))
+    cluster.hub.heal()
+    await within(cluster, Promise.all(proposed))
+    await cluster.clock.advance(5000)
+    expect(leaderOf(nodes)[0]).not.toBe(leader)
+    expect(copies(cluster)).toEqual(new Map([[1, 3 + 3 + 60 + 2]]))
+    await closeAll(nodes)
+  })
+})
+
+describe('a command gets to the leader', () => {
+  it('from a node that hears one other alone, which does not lead: 300 of 300, and reads', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = await cluster.openAll()
+    const [leader] = leaderOf(nodes)
+    const [hub = '', spoke = ''] = [...nodes.keys()].filter((id) => id !== leader)
+    cluster.hub.partition([leader, hub], [hub, spoke])
+    await cluster.clock.advance(3000)
+    const node = nodes.get(spoke)
+    const answers = Array.from({ length: 300 }, () => node?.propose(one, { timeoutMs: 30_000 }))
+    await within(cluster, Promise.all(answers))
+    expect(await within(cluster, ask(node))).toBe(300)
+    expect(nodes.get(leader)?.status().role).toBe('leader')
+    // One after another: each by the way that is known by now.
+    const fromMs = cluster.clock.nowMs()
+    for (let count = 0; count < 10; count += 1) await within(cluster, propose(node))
+    expect(cluster.clock.nowMs() - fromMs).toBeLessThan(10 * 1500)
+    expect(copies(cluster).get(1)).toBe(311)
+    await closeAll(nodes)
+  })
+
+  it('from a node that hears the leader, and is not heard by it', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = await cluster.openAll()
+    const [leader] = leaderOf(nodes)
+    const [deaf = ''] = [...nodes.keys()].filter((id) => id !== leader)
+    cluster.hub.cut(deaf, leader)
+    const node = nodes.get(deaf)
+    const answers = Array.from({ length: 300 }, () => node?.propose(one, { timeoutMs: 30_000 }))
+    await within(cluster, Promise.all(answers))
+    expect(await within(cluster, ask(node))).toBe(300)
+    expect(nodes.get(leader)?.status().role).toBe('leader')
+    await closeAll(nodes)
+  })
+
+  it.each([400, 800, 1600, 3200, 6400])(
+    'over a link that is down for half of every %i ms, three seconds later than over another at most',
+    async (periodMs) => {
+      const cluster = replicaCluster('a', 'b', 'c')
+      const nodes = await cluster.openAll()
+      const [leader] = leaderOf(nodes)
+      const [other = '', relay = ''] = [...nodes.keys()].filter((id) => id !== leader)
+      // Only on the way there: the leader goes on, and is heard. There is no other way.
+      let isUp = true
+      const flap = (): void => {
+        isUp = !isUp
+        cluster.hub.heal()
+        cluster.hub.cut(other, relay)
+        if (!isUp) cluster.hub.cut(other, leader)
+        cluster.clock.schedule(periodMs / 2, flap)
+      }
+      flap()
+      const node = nodes.get(other)
+      let [lastMs, longestMs] = [cluster.clock.nowMs(), 0]
+      for (let count = 0; count < 30; count += 1) {
+        await within(cluster, propose(node), 20)
+        longestMs = Math.max(longestMs, cluster.clock.nowMs() - lastMs)
+        lastMs = cluster.clock.nowMs()
+      }
+      expect(longestMs).toBeLessThanOrEqual(periodMs / 2 + 3000)
+      await closeAll(nodes)
+    },
+  )
+})
+
+async function propose(node: SumsReplica | undefined): Promise<number | undefined> {
+  return await node?.propose(one)
+}
+
+async function ask(node: SumsReplica | undefined): Promise<number | undefined> {
+  return await node?.query('x')
+}
+
+/** How many commands and openings are in the log how often. */
+function copies(cluster: ReplicaCluster): Map<number, number> {
+  const logs = [...cluster.disks.values()].map(({ saved }) => saved.accepted)
+  const log = logs.toSorted((a, b) => b.length - a.length)[0] ?? []
+  const counts = new Map<string, number>()
+  for (const { value } of log) {
+    const entry = decodeEntry(value)
+    if (entry.type !== 'command' && entry.type !== 'open-session') continue
+    const key =
+      entry.type === 'command' ? `${entry.session} ${entry.sequence}` : Buffer.from(entry.nonce)
+    counts.set(String(key), (counts.get(String(key)) ?? 0) + 1)
+  }
+  const found = new Map<number, number>()
+  for (const count of counts.values()) found.set(count, (found.get(count) ?? 0) + 1)
+  return found
+}
+
+/** Opens all on disks of which each save takes so long, one after another. */
+async function openOnDisks(
+  cluster: ReplicaCluster,
+  saveMs: (id: string) => number,
+): Promise<Map<string, SumsReplica>> {
+  const nodes = new Map<string, SumsReplica>()
+  for (const [id, disk] of cluster.disks) {
+    const durability = slowed(memoryDurability({ disk }), cluster.clock, () => saveMs(id))
+    nodes.set(id, await cluster.open(id, { durability }))
+  }
+  await cluster.clock.advance(5000)
+  return nodes
+}
+
+function slowed(disk: Durability, clock: VirtualClock, saveMs: () => number): Durability {
+  let last: Promise<void> = Promise.resolve()
+  return {
+    open: (owner) => disk.open(owner),
+    save: (change) => {
+      const before = last
+      last = (async () => {
+        await before
+        const ms = saveMs()
+        if (ms > 0) await new Promise<void>((resolve) => clock.schedule(ms, resolve))
+        await disk.save(change)
+      })()
+      return last
+    },
+    close: () => disk.close(),
+  }
+}
