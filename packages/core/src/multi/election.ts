@@ -9,6 +9,8 @@
  * A window that is too short for the links at hand would end every attempt before it succeeds. So it
  * grows with each ballot that did not lead to a steady leader, which all who promised it see alike.
  */
+import { excused } from '../absence.ts'
+import type { Absence } from '../absence.ts'
 import { sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { QuorumSystem } from '../quorum.ts'
@@ -20,6 +22,15 @@ interface Campaign {
   readonly number: number
   readonly supportedBy: Set<NodeId>
 }
+
+/**
+ * Who may lead when this node starts: nobody but itself; nobody yet, as far as it can know, for it
+ * has never promised anything; or somebody whom it heard before it stopped.
+ */
+export type Beginning = 'alone' | 'new' | 'again'
+
+/** What part of its jitter a new node waits, so that those that start together do not all ask at once. */
+const FIRST_JITTER = 0.1
 
 /** The clocks of one node's election. */
 export class Election {
@@ -63,9 +74,16 @@ export class Election {
     return this.#campaign
   }
 
-  /** The node starts. It cannot know what was heard before: it waits a window like after a leader. */
-  start(nowMs: number): void {
+  /**
+   * The node starts. If it may have heard a leader before, it waits a window like after one. A new
+   * node need not: it only asks, and is refused by those that hear a leader.
+   */
+  start(nowMs: number, beginning: Beginning): void {
     this.heard(nowMs)
+    if (beginning === 'again') return
+    const jitterMs = this.#campaignAtMs - this.silentAtMs
+    this.#heardAtMs = nowMs - this.windowMs
+    this.#campaignAtMs = nowMs + (beginning === 'alone' ? 0 : jitterMs * FIRST_JITTER)
   }
 
   /** Somebody who leads, or makes progress with it, made itself known. */
@@ -93,6 +111,12 @@ export class Election {
   standBack(nowMs: number): void {
     this.#campaign = null
     this.#campaignAtMs = nowMs + this.windowMs * (1 + this.#random() / 2)
+  }
+
+  /** This node was away for a time in which it could hear nobody. */
+  excuse(absence: Absence): void {
+    this.#heardAtMs = excused(this.silentAtMs, absence, this.windowMs) - this.windowMs
+    this.#campaignAtMs = excused(this.#campaignAtMs, absence, this.windowMs)
   }
 
   /** From when on a leader that is not heard again has been silent for a window. */

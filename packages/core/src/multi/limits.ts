@@ -85,7 +85,7 @@ export const CHUNK_BYTES = 256 << 10
 /** The largest snapshot that is fetched; the same as durability adapters take. */
 export const MAX_SNAPSHOT_BYTES = 1 << 30
 
-/** An older snapshot is kept for who is fetching it until nobody has asked for this long. */
+/** An older snapshot is kept for who is fetching it until nobody has got on with it for this long. */
 export const SNAPSHOT_KEPT_FOR_MS = 10_000
 
 /**

@@ -11,6 +11,7 @@ import { LogAcceptor } from './acceptor.ts'
 import { CatchUp } from './catch-up.ts'
 import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
+import type { Beginning } from './election.ts'
 import { headOf } from './entry.ts'
 import { Guard } from './guard.ts'
 import { isBatch } from './input.ts'
@@ -105,9 +106,10 @@ export class LogNode {
     return times.reduce(earliest, null)
   }
 
-  tick(step: LogStep, nowMs: number): void {
-    if (this.#nowMs === null) this.#election.start(nowMs)
+  tick(step: LogStep, nowMs: number, awayMs: number): void {
+    if (this.#nowMs === null) this.#start(nowMs)
     this.#nowMs = nowMs
+    if (awayMs > 0) this.#excuse(awayMs)
     this.#provider.tick(nowMs)
     if (this.leader.phase === 'leading') this.#checkFollowers(step)
     else if (this.#campaigns) this.#campaign(step)
@@ -413,6 +415,13 @@ export class LogNode {
     this.leader.handOver(step, best[0])
   }
 
+  /** This node was away: what others said in that time may not have come in yet. */
+  #excuse(awayMs: number): void {
+    const absence = { awayMs, nowMs: this.nowMs }
+    this.#election.excuse(absence)
+    this.leader.phase2?.excuse(absence, this.#settings.livenessWindowMs)
+  }
+
   /** Campaigns when it is time, and asks those again that have not answered. */
   #campaign(step: LogStep): void {
     if (this.nowMs >= this.#election.campaignAtMs) this.#tryToLead(step)
@@ -473,11 +482,24 @@ export class LogNode {
   #askOthers(step: LogStep): void {
     const { chosenThrough } = this.acceptor
     this.#catchUp.ask(step, { chosenThrough, leader: this.#leaderId, nowMs: this.nowMs })
-    if (this.ways.length > 0) this.#requests.ask(step, this.ways, this.nowMs)
+    const { ways } = this
+    if (ways.length > 0) this.#requests.ask(step, ways, this.nowMs)
+    else this.#requests.fail(step)
     if (!this.#leadsAfterCatchUp || this.#catchUp.isAsking) return
     if (this.leader.phase !== 'idle') return
     if (this.#campaigns) this.#beginCampaign(step)
     else this.prepare(step)
+  }
+
+  #start(nowMs: number): void {
+    this.#election.start(nowMs, this.#beginning)
+    this.#pollAtMs = nowMs + this.#election.windowMs
+  }
+
+  get #beginning(): Beginning {
+    const { quorums, id } = this.#settings
+    if (quorums.acceptors.has(id) && quorums.acceptors.size === 1) return 'alone'
+    return this.acceptor.promised === null ? 'new' : 'again'
   }
 
   /** Whether this node decides by itself when to lead. */

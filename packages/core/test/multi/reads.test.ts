@@ -78,7 +78,7 @@ describe('a leader’s reads', () => {
   })
 
   it('with a single member are ready at once', () => {
-    const a = nodeA({ quorums: majority(['a']) })
+    const a = nodeA({ quorums: majority(['a']), election: 'external' })
     instantly(a, a.lead())
     expect(a.read(4).events).toEqual([{ type: 'read-ready', id: 4, slot: 1 }])
   })
