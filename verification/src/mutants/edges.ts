@@ -72,25 +72,25 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
   mutant(
     'log: one more read may wait than is said',
     `${CORE}/multi/reads.ts`,
-    [
-      'if (this.#waiting.ids.length >= MAX_WAITING_READS)',
-      'if (this.#waiting.ids.length > MAX_WAITING_READS)',
-    ],
+    ['if (this.ids.length >= MAX_WAITING_READS)', 'if (this.ids.length > MAX_WAITING_READS)'],
     'multi/reads.test.ts',
   ),
   mutant(
     'log: a page has no bound in entries',
     `${CORE}/multi/log.ts`,
     [
-      'bytes > PAGE_BYTES || entries.length === MAX_BATCH_VALUES',
-      'bytes > PAGE_BYTES || entries.length > MAX_BATCH_VALUES',
+      'bytes + more > most || entries.length === MAX_BATCH_VALUES',
+      'bytes + more > most || entries.length > MAX_BATCH_VALUES',
     ],
-    'multi/catch-up.test.ts',
+    'multi/log.test.ts',
   ),
   mutant(
     'log: the tail below a snapshot has no bound in bytes',
     `${CORE}/multi/log.ts`,
-    ['      if (bytes > tailBytes) break\n', '      if (bytes > 2 ** 40 + tailBytes) break\n'],
+    [
+      'cut < needed ? tailBytes : MAX_KEPT_LOG_BYTES',
+      'cut < needed ? 2 ** 40 + tailBytes : MAX_KEPT_LOG_BYTES',
+    ],
     'multi/catch-up.test.ts',
   ),
   mutant(

@@ -37,7 +37,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   mutant(
     'reads: an earlier question that comes late takes the place of a later one',
     `${CORE}/multi/reads.ts`,
-    ['if (!isLate) this.#waiting.remote', 'this.#waiting.remote'],
+    ['asked.number >= question.number', 'asked.number === question.number'],
     'multi/reads.test.ts',
   ),
   mutant(
@@ -266,7 +266,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   mutant(
     'replica: a save that is done counts for what may be on its way to the disk',
     `${REPLICA}/host.ts`,
-    ['    this.#runningSaves -= 1\n', ''],
+    ['    this.#savesAtMs.shift()\n', ''],
     'replica.test.ts',
     'room.test.ts',
   ),
