@@ -110,6 +110,62 @@ describe('values on their way to the leader', () => {
     expect(outbox.length).toBe(0)
   })
 
+  it('a copy of what waits, is in flight or was recovered is none; of what is applied it is', async () => {
+    const taken: Uint8Array[] = []
+    const log = {
+      id: 'a',
+      leader: 'a',
+      forwardsTo: [],
+      room: { values: 10, bytes: 1000 },
+      propose(values: readonly Uint8Array[]) {
+        taken.push(...values)
+        return { first: 1, effects: NOTHING }
+      },
+      forward: () => NOTHING,
+    }
+    const outbox = new Outbox(log, (give) => {
+      give()
+    })
+    const [value, recovered] = [commandOf(1), commandOf(2)]
+    outbox.begin([recovered])
+    const copies = async (): Promise<number> => {
+      for (const each of [value, recovered, value]) expect(outbox.add(commandOf(each))).toBe(true)
+      await settled()
+      return taken.length
+    }
+    expect(await copies()).toBe(1)
+    expect(await copies()).toBe(1)
+    outbox.applied(value)
+    outbox.applied(recovered)
+    expect(await copies()).toBe(3)
+    // What another leader had begun, this one has not.
+    outbox.clear()
+    expect(await copies()).toBe(5)
+  })
+
+  it('a copy of what was handed to another node may have to be handed over again', async () => {
+    const taken: Uint8Array[] = []
+    const log = {
+      id: 'a',
+      leader: 'b',
+      forwardsTo: ['b'],
+      room: { values: 0, bytes: 0 },
+      propose: () => ({ first: null, effects: NOTHING }),
+      forward(values: readonly Uint8Array[]) {
+        taken.push(...values)
+        return NOTHING
+      },
+    }
+    const outbox = new Outbox(log, (give) => {
+      give()
+    })
+    for (let count = 1; count <= 2; count += 1) {
+      for (let copy = 0; copy < 2; copy += 1) outbox.add(commandOf(1))
+      await settled()
+      expect(taken).toHaveLength(count)
+    }
+  })
+
   it('are bounded: what does not fit is refused', () => {
     const log = {
       id: 'a',
@@ -287,6 +343,19 @@ it('a snapshot of another form is refused, whatever it holds', () => {
   bytes[0] = 3
   expect(() => decodeState(bytes)).toThrow(/none of a replica of this version/)
 })
+
+/** A command of that sequence, or a copy of one. */
+function commandOf(of: number | Uint8Array): Uint8Array {
+  if (typeof of !== 'number') return new Uint8Array(of)
+  const bytes = Uint8Array.of(1)
+  return encodeEntry({
+    type: 'command',
+    session: sessionOf(1),
+    sequence: of,
+    acknowledged: 1,
+    bytes,
+  })
+}
 
 function sessionOf(number: number): SessionId {
   return `caller:${String(number).padStart(32, '0')}`

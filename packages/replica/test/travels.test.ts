@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { Durability } from '@paxos/core'
 import { decodeEntry } from '@paxos/core/multi'
 import { memory as memoryDurability } from '@paxos/durability-memory'
+import { SessionExpiredError } from '@paxos/replica'
 import { closeAll, leaderOf, replicaCluster, within } from './replica-cluster.ts'
 import type { ReplicaCluster, SumsReplica } from './replica-cluster.ts'
 import { settled, type VirtualClock } from './virtual-clock.ts'
@@ -52,6 +53,29 @@ describe('a command is in the log once', () => {
     expect(copies(cluster)).toEqual(new Map([[1, 3 + 3 + 60 + 2]]))
     await closeAll(nodes)
   })
+})
+
+it('a command that was applied comes into the log again when nobody knows of it any more', async () => {
+  const cluster = replicaCluster('a', 'b', 'c')
+  const nodes = await cluster.openAll({ sessionTimeoutMs: 2000 })
+  const [leader, leading] = leaderOf(nodes)
+  const [, follower] = [...nodes].find(([id]) => id !== leader) ?? []
+  const id = await within(cluster, leading.openSession())
+  const session = { id, sequence: 1 }
+  expect(await within(cluster, leading.propose(one, { session }))).toBe(1)
+  // Nobody has to ask the log for what is applied.
+  const before = leading.status().chosenThrough
+  for (const node of nodes.values()) {
+    expect(await within(cluster, node.propose(one, { session }))).toBe(1)
+  }
+  expect(leading.status().chosenThrough).toBe(before)
+  await cluster.clock.advance(5000)
+  expect(leading.status().sessions).toBe(0)
+  for (const node of [follower, leading]) {
+    const again = async (): Promise<unknown> => await node?.propose(one, { session })
+    await expect(within(cluster, again())).rejects.toThrow(SessionExpiredError)
+  }
+  await closeAll(nodes)
 })
 
 describe('a command gets to the leader', () => {

@@ -13,6 +13,8 @@ const LEADERS = { type: 'simulate', profile: 'leaders', seeds: 100 } as const
 /** What takes a rarer run than the simulator finds in so few seeds, a property of the engine sees. */
 const BY_SIMULATION = [SIMULATE, { type: 'tests', file: 'multi/properties.test.ts' }] as const
 
+const BY_RELAY = [{ type: 'tests', file: 'multi/relay.test.ts' }] as const
+
 export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a promise is sent before its save',
@@ -38,8 +40,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a refusal of what was forwarded is believed from anybody',
     file: `${MULTI}/node.ts`,
-    from: "if (from === this.#leaderId) step.tell({ type: 'forward-refused'",
-    to: "if (from !== '') step.tell({ type: 'forward-refused'",
+    from: '    if (!this.#isAsked(from)) return\n',
+    to: '',
     caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
   },
   {
@@ -288,6 +290,41 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     to: "if (from === '' && !isFromOwner(from, message)) return 'owner'",
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/acceptor.test.ts' }],
     isSlow: true,
+  },
+  {
+    name: 'log: what was passed on is passed on again',
+    file: `${MULTI}/node.ts`,
+    from: 'this.#relay === null && relayed !== true',
+    to: 'this.#relay === null',
+    caughtBy: BY_RELAY,
+  },
+  {
+    name: 'log: a relay passes on what fits in no frame',
+    file: `${MULTI}/node.ts`,
+    from: '} else if (isBatch(taken)) {',
+    to: '} else if (taken.length > 0) {',
+    caughtBy: BY_RELAY,
+  },
+  {
+    name: 'log: a refusal is not passed back to who asked',
+    file: `${MULTI}/node.ts`,
+    from: '      this.#relayedFor.add(from)\n',
+    to: '',
+    caughtBy: BY_RELAY,
+  },
+  {
+    name: 'reads: an answer serves a relayed read that came after its question',
+    file: `${MULTI}/reads.ts`,
+    from: 'asked.number === question.number) return\n    this.#waiting.remote',
+    to: 'asked.number === question.number) return\n    const reads = this.#asked?.reads ?? this.#waiting\n    reads.remote',
+    caughtBy: BY_RELAY,
+  },
+  {
+    name: 'reads: a question stays due when there is nobody to ask',
+    file: `${MULTI}/node.ts`,
+    from: '    else this.#requests.fail(step)\n',
+    to: '',
+    caughtBy: BY_RELAY,
   },
   {
     name: 'reads: a follower serves a read without asking the leader',

@@ -10,6 +10,10 @@ const SIMULATE = { type: 'simulate', profile: 'swarm', seeds: 40 } as const
 
 const BY_SIMULATION = [SIMULATE, { type: 'tests', file: 'replica.test.ts' }] as const
 
+const BY_HAND_OVER = [{ type: 'tests', file: 'hand-over.test.ts' }] as const
+
+const BY_TRAVELS = [{ type: 'tests', file: 'travels.test.ts' }] as const
+
 const BY_FAILURES = [{ type: 'tests', file: 'failures.test.ts' }] as const
 
 export const REPLICA_MUTANTS: readonly Mutant[] = [
@@ -116,14 +120,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a retry gets a sequence of its own, and is applied twice',
     file: `${REPLICA}/proposals.ts`,
-    from: 'else if (!isLeader && nowMs >= pending.handOverAtMs) this.#handOver(pending)',
-    to: `else if (!isLeader && nowMs >= pending.handOverAtMs) {
-        if (pending.type !== 'command' || !pending.isOwn) this.#handOver(pending)
-        else {
-          this.#remove(key)
-          this.#waitAgain(pending)
-        }
-      }`,
+    from: '      if (!isAbandoned(pending)) continue\n',
+    to: `      if (pending.type === 'command' && pending.isOwn) {
+        this.#remove(key)
+        this.#waitAgain(pending)
+      }
+      if (!isAbandoned(pending)) continue
+`,
     caughtBy: BY_SIMULATION,
   },
   {
@@ -136,11 +139,94 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'replica: a command that was handed over once is never handed over again',
-    file: `${REPLICA}/proposals.ts`,
-    from: '      else if (!isLeader && nowMs >= pending.handOverAtMs) this.#handOver(pending)\n',
+    file: `${REPLICA}/hand-over.ts`,
+    from: '      if (nowMs() - sinceMs >= patienceMs) this.#miss()\n',
     to: '',
-    caughtBy: BY_SIMULATION,
-    isSlow: true,
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: a command that the leader has is handed over again',
+    file: `${REPLICA}/hand-over.ts`,
+    from: 'this.#taken.set(key, { ...item, isTaken: true })',
+    to: 'this.#given.set(key, item)',
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: a new leader is not given what the former one had',
+    file: `${REPLICA}/hand-over.ts`,
+    from: 'if (leadership === this.#leadership) return',
+    to: "if (leadership === this.#leadership || this.#leadership !== '') return",
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: retries come at regular intervals',
+    file: `${REPLICA}/hand-over.ts`,
+    from: 'retryAfterMs * (1 + this.#jitter)',
+    to: 'retryAfterMs * 1.5',
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: as much is on its way where nothing arrives as where everything does',
+    file: `${REPLICA}/hand-over.ts`,
+    from: '    this.#windowBytes = Math.min(this.#windowBytes / 2, MIN_FORWARDED_BYTES)\n',
+    to: '',
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: what does not get through holds up the rest',
+    file: `${REPLICA}/hand-over.ts`,
+    from: 'this.#waiting = new Map([...waiting, ...this.#waiting])',
+    to: 'this.#waiting = new Map([...this.#waiting, ...waiting])',
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: a leader proposes a copy of what it has begun to choose',
+    file: `${REPLICA}/outbox.ts`,
+    from: '    if (key !== null && this.#keys.has(key)) return true\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a leader proposes a copy of what it has recovered',
+    file: `${REPLICA}/forwarding.ts`,
+    from: '    this.#outbox.begin(this.#options.engine.recovered)\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a leader proposes a copy of what is applied',
+    file: `${REPLICA}/applier.ts`,
+    from: "      if (this.#isApplied(entry)) return 'nothing'\n",
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a leader never forgets what it has chosen',
+    file: `${REPLICA}/forwarding.ts`,
+    from: '    this.#outbox.applied(value)\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a command that was applied here before is waited for',
+    file: `${REPLICA}/proposals.ts`,
+    from: '      if (this.#answer(ticket, outcome)) return true\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: a session that was opened in a snapshot is waited for',
+    file: `${REPLICA}/proposals.ts`,
+    from: '        if (session !== null) this.opened(pending.space, pending.nonce, session)\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: a node that does not reach the leader tries nobody else',
+    file: `${REPLICA}/route.ts`,
+    from: '    this.#take(this.#next())\n',
+    to: '    this.#take(null)\n',
+    caughtBy: BY_TRAVELS,
   },
   {
     name: 'replica: a read is answered from a state that is older than its slot',
@@ -162,9 +248,9 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'replica: a value that no node could apply is taken from another node',
-    file: `${REPLICA}/replica-node.ts`,
-    from: 'if (fits && this.#applier.understands(value)) {',
-    to: 'if (fits) {',
+    file: `${REPLICA}/forwarding.ts`,
+    from: "const effect = fits ? foresee(value) : 'unreadable'",
+    to: "const effect = fits ? 'something' : 'unreadable'",
     caughtBy: BY_FAILURES,
   },
   {
@@ -284,7 +370,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'replica: another node ends sessions, or writes what earlier releases wrote',
-    file: `${REPLICA}/replica-node.ts`,
+    file: `${REPLICA}/forwarding.ts`,
     from: 'const fits = value.byteLength <= MAX_VALUE_BYTES && isForwardable(value)',
     to: 'const fits = value.byteLength <= MAX_VALUE_BYTES',
     caughtBy: [{ type: 'tests', file: 'replica.test.ts' }],

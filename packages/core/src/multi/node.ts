@@ -449,7 +449,9 @@ export class LogNode {
   #askOthers(step: LogStep): void {
     const { chosenThrough } = this.acceptor
     this.#catchUp.ask(step, { chosenThrough, leader: this.#leaderId, nowMs: this.nowMs })
-    if (this.ways.length > 0) this.#requests.ask(step, this.ways, this.nowMs)
+    const { ways } = this
+    if (ways.length > 0) this.#requests.ask(step, ways, this.nowMs)
+    else this.#requests.fail(step)
     if (!this.#leadsAfterCatchUp || this.#catchUp.isAsking) return
     if (this.leader.phase !== 'idle') return
     if (this.#campaigns) this.#beginCampaign(step)

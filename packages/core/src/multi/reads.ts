@@ -166,7 +166,7 @@ export class ReadRequests {
     else asked.reads.answer(step, slot)
   }
 
-  /** The leader is another now, or none. */
+  /** The leader is another now, or nobody is there to ask. */
   fail(step: LogStep): void {
     this.#asked?.reads.fail(step)
     this.#waiting.fail(step)
