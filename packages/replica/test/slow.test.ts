@@ -134,19 +134,48 @@ describe('a node that stood still', () => {
 })
 
 describe('a snapshot that a state machine is slow to write', () => {
-  it('costs no leadership, however long it takes: all nodes stand still at once', async () => {
+  it('costs no leadership, however long it takes: all nodes take it at once, and at the same slots', async () => {
     const { cluster, nodes, slow, told } = await pausable({ snapshotEveryEntries: 20 })
     const [, leader] = leaderOf(nodes)
+    cluster.hub.setFaults({ delayMs: { min: 15, max: 15 } })
     slow.ms = 1700
     const proposals: Promise<number>[] = []
-    for (let count = 0; count < 300; count += 1) {
-      proposals.push(leader.propose(one))
-      await cluster.clock.advance(30)
+    const burst = async (count: number, ms: number): Promise<void> => {
+      for (let each = 0; each < count; each += 1) proposals.push(leader.propose(one))
+      await cluster.clock.advance(ms)
     }
-    expect((await within(cluster, Promise.all(proposals))).at(-1)).toBe(300)
-    expect(told('snapshot-taken').length).toBeGreaterThan(6)
+    for (let round = 0; round < 8; round += 1) {
+      // One after the other, so that something is on its way when a snapshot is due.
+      for (let count = 0; count < 13; count += 1) await burst(1, 2)
+      await burst(12, 5)
+      await burst(3, 2500)
+    }
+    await within(cluster, Promise.all(proposals))
     expect(told('leadership-lost')).toEqual([])
+    const multiples = ABC.map((each) =>
+      told('snapshot-taken').flatMap(({ id, event }) =>
+        id === each && event.type === 'snapshot-taken' ? Math.floor(event.through / 20) : [],
+      ),
+    )
+    expect(multiples[0]?.length).toBeGreaterThan(6)
+    expect(multiples).toEqual(ABC.map(() => multiples[0]))
     await closeAll(nodes)
+  })
+})
+
+describe('a snapshot', () => {
+  it('is taken past multiples of snapshotEveryEntries, whatever the node began from', async () => {
+    const cluster = replicaCluster('a')
+    const first = leaderOf(await cluster.openAll({ snapshotEveryEntries: 13 }))[1]
+    for (let count = 0; count < 15; count += 1) await within(cluster, first.propose(one))
+    const { snapshotThrough } = first.status()
+    expect(snapshotThrough).toBeGreaterThan(12)
+    await first.close()
+    const next = leaderOf(await cluster.openAll({ snapshotEveryEntries: 20 }))[1]
+    while (next.status().appliedThrough < 24) await within(cluster, next.propose(one))
+    // 20 later than the last one would be 33 at the earliest.
+    expect(next.status().snapshotThrough).toBeGreaterThanOrEqual(20)
+    await next.close()
   })
 })
 
@@ -252,8 +281,8 @@ describe('close()', () => {
     })
     await expect(node.close()).rejects.toBe(failure)
     const other = memoryTransport({ hub: cluster.hub })
-    const receive = () => undefined
-    await other.open({ id: 'z', listen: 'memory://node-a', peers: new Map(), receive })
+    const listen = 'memory://node-a'
+    await other.open({ id: 'z', listen, peers: new Map(), receive: () => undefined })
     await other.close()
   })
 
