@@ -180,6 +180,20 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_HAND_OVER,
   },
   {
+    name: 'replica: that the leader is heard again is no sign',
+    file: `${REPLICA}/forwarding.ts`,
+    from: '    if (silentMs > 2 * heartbeatPeriodMs) this.wanted.heardAgain()\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a read looks for no other way to the leader',
+    file: `${REPLICA}/forwarding.ts`,
+    from: 'isIdle && (areReading || this.wanted.areWaiting)',
+    to: 'isIdle && this.wanted.areWaiting',
+    caughtBy: BY_TRAVELS,
+  },
+  {
     name: 'replica: a leader’s own commands leave no room for those of others',
     file: `${REPLICA}/forwarding.ts`,
     from: 'this.#outbox.add(value, MAX_OWN_OUTBOX_BYTES)',
