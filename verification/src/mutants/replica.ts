@@ -33,11 +33,11 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: `    } catch (error) {
       return this.#stop(error)
     }
-    this.#runningSaves -= 1`,
+    this.#savesAtMs.shift()`,
     to: `    } catch {
       // It may succeed the next time.
     }
-    this.#runningSaves -= 1`,
+    this.#savesAtMs.shift()`,
     caughtBy: BY_SIMULATION,
   },
   {
@@ -178,6 +178,20 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: 'this.#waiting = new Map([...waiting, ...this.#waiting])',
     to: 'this.#waiting = new Map([...this.#waiting, ...waiting])',
     caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: that the leader is heard again is no sign',
+    file: `${REPLICA}/forwarding.ts`,
+    from: '    if (silentMs > 2 * heartbeatPeriodMs) this.wanted.heardAgain()\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a read looks for no other way to the leader',
+    file: `${REPLICA}/forwarding.ts`,
+    from: 'isIdle && (areReading || this.wanted.areWaiting)',
+    to: 'isIdle && this.wanted.areWaiting',
+    caughtBy: BY_TRAVELS,
   },
   {
     name: 'replica: a leader’s own commands leave no room for those of others',
