@@ -307,6 +307,8 @@ async function runningHost() {
     },
     durability: { ...durability, save: () => Promise.resolve() },
     clock: new VirtualClock(),
+    livenessWindowMs: 1000,
+    closeTimeoutMs: 1000,
     observe: () => undefined,
     onStopped: (error) => {
       throw error
