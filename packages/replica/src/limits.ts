@@ -68,6 +68,9 @@ export const RELAYED_FOR_MS = 30_000
  */
 export const MAX_OUTBOX_BYTES = 64 << 20
 
+/** Of that a leader's own values take half at most: whoever hands over to it finds a place. */
+export const MAX_OWN_OUTBOX_BYTES = MAX_OUTBOX_BYTES / 2
+
 /**
  * What a result may take, in bytes: it is kept, and goes into every snapshot, until its client has
  * acknowledged it. As much as a command.

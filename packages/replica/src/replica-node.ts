@@ -127,6 +127,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       random,
       foresee: (value) => this.#applier.foresee(value),
       relays: () => this.#host.lastHeardFirst,
+      relayed: (relay) => settings.logger.info('the way to the leader', { relay }),
       refused: (count) => settings.metrics.counter('paxos.values.refused', count),
     })
     this.#proposals = new Proposals({

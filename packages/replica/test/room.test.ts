@@ -36,6 +36,7 @@ describe('an outbox', () => {
       {
         id: 'a',
         leader,
+        forwardsTo: [leader],
         room: { values: 10, bytes: 1 << 30 },
         propose: (values) => ({ first: (left += values.length), effects: NOTHING }),
         forward(values) {
@@ -66,6 +67,7 @@ describe('an outbox', () => {
       {
         id: 'a',
         leader: 'a',
+        forwardsTo: [],
         get room() {
           return asked === 0 ? { values: 10, bytes: 1 << 30 } : { values: 0, bytes: 0 }
         },
@@ -103,14 +105,15 @@ describe('proposals count nothing when nothing waits', () => {
   })
 
   it('that were refused, or are remembered behind a snapshot', async () => {
-    const { proposals, wanted } = world()
+    const { proposals, wanted, known } = world()
     const [refused, remembered, unknown] = [wanted(), wanted(), wanted()]
     proposals.propose(ticket(1), MEGABYTE, refused.outcome)
     proposals.refused(sessionOf(3), 1, gone)
     await expect(refused.result).rejects.toBe(gone)
     proposals.propose(ticket(2), MEGABYTE, remembered.outcome)
     proposals.propose(ticket(3), MEGABYTE, unknown.outcome)
-    proposals.skipped(({ sequence }) => (sequence === 2 ? { result: () => 'it' } : gone))
+    known.set(2, { result: () => 'it' }).set(3, gone)
+    proposals.skipped()
     expect(await remembered.result).toBe('it')
     await expect(unknown.result).rejects.toBe(gone)
     expect(proposals.bytes).toBe(0)
@@ -126,7 +129,7 @@ describe('proposals count nothing when nothing waits', () => {
     await clock.advance(10)
     expect(await Promise.all(all)).toContain('given up')
     // Those that take the place of the first are forgotten in their turn.
-    for (let tries = 0; tries < 2; tries += 1) proposals.retry(true)
+    for (let tries = 0; tries < 2; tries += 1) proposals.tidy()
     expect([proposals.pending, proposals.waiting, proposals.bytes]).toEqual([0, 0, 0])
   })
 
@@ -234,6 +237,7 @@ function silentOutbox(): Outbox {
   const log = {
     id: 'a',
     leader: null,
+    forwardsTo: [],
     room: { values: 0, bytes: 0 },
     propose: () => ({ first: null, effects: NOTHING }),
     forward: () => NOTHING,
@@ -254,9 +258,16 @@ function world() {
   const clock = new VirtualClock()
   const handed: Uint8Array[] = []
   let drawn = 0
+  /** By sequence: what the state knows of a command. */
+  const known = new Map<number, { result: () => string } | Error>()
   const proposals = new Proposals<string>({
-    handOver: (value) => handed.push(value) > 0,
-    retryAfterMs: 100,
+    handOver: {
+      add: (value) => handed.push(value),
+      settled: () => undefined,
+      forget: () => undefined,
+    },
+    recall: ({ sequence }) => known.get(sequence) ?? null,
+    openedBy: () => null,
     nowMs: () => clock.nowMs(),
     nonce: () => new Uint8Array(16).fill((drawn += 1)),
     renewSessionAfterMs: 1000,
@@ -265,7 +276,7 @@ function world() {
     const outcome = new Outcome<string>(clock)
     return { outcome, result: outcome.wait({ timeoutMs }) }
   }
-  return { proposals, handed, wanted, clock }
+  return { proposals, handed, known, wanted, clock }
 }
 
 function nonceIn(value: Uint8Array | undefined): Uint8Array {

@@ -2,6 +2,7 @@
 import { BELIEF_MUTANTS } from './belief.ts'
 import { CORE_MUTANTS } from './core.ts'
 import { DISK_MUTANTS } from './disks.ts'
+import { EDGE_MUTANTS } from './edges.ts'
 import { LOG_MUTANTS } from './log.ts'
 import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
@@ -16,4 +17,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
   ...ROOM_MUTANTS,
+  ...EDGE_MUTANTS,
 ]
