@@ -208,6 +208,20 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
   },
   {
+    name: 'core: a node that was away has no time to read what came meanwhile',
+    file: 'packages/core/src/absence.ts',
+    from: 'return Math.max(deadlineMs + awayMs, nowMs + windowMs / 4)',
+    to: 'return Math.max(deadlineMs + awayMs, nowMs)',
+    caughtBy: [{ type: 'tests', file: 'multi/ticks.test.ts' }],
+  },
+  {
+    name: 'core: the time in which a node was away counts for the silence of others',
+    file: 'packages/core/src/absence.ts',
+    from: 'return Math.max(deadlineMs + awayMs, nowMs + windowMs / 4)',
+    to: 'return Math.max(deadlineMs, awayMs, nowMs + windowMs / 4)',
+    caughtBy: [{ type: 'tests', file: 'functional.test.ts' }],
+  },
+  {
     name: 'log: who does not answer is asked again before anybody else',
     file: `${MULTI}/catch-up.ts`,
     from: '      source.uselessAt,\n',
