@@ -315,8 +315,9 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'reads: an answer serves a relayed read that came after its question',
     file: `${MULTI}/reads.ts`,
-    from: 'asked.number === question.number) return\n    this.#waiting.remote',
-    to: 'asked.number === question.number) return\n    const reads = this.#asked?.reads ?? this.#waiting\n    reads.remote',
+    from: 'if (!isCovered(question, asked)) this.#waiting.addRemote(node, question)',
+    to: `const reads = this.#asked?.reads ?? this.#waiting
+    if (!isCovered(question, asked)) reads.addRemote(node, question)`,
     caughtBy: BY_RELAY,
   },
   {

@@ -33,11 +33,11 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: `    } catch (error) {
       return this.#stop(error)
     }
-    this.#runningSaves -= 1`,
+    this.#savesAtMs.shift()`,
     to: `    } catch {
       // It may succeed the next time.
     }
-    this.#runningSaves -= 1`,
+    this.#savesAtMs.shift()`,
     caughtBy: BY_SIMULATION,
   },
   {
