@@ -421,7 +421,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     name: 'reads: an answer serves a relayed read that came after its question',
     file: `${MULTI}/reads.ts`,
     from: 'if (!isCovered(question, asked)) this.#waiting.addRemote(node, question)',
-    to: 'if (!isCovered(question, asked)) (this.#asked?.reads ?? this.#waiting).addRemote(node, question)',
+    to: `const reads = this.#asked?.reads ?? this.#waiting
+    if (!isCovered(question, asked)) reads.addRemote(node, question)`,
     caughtBy: BY_RELAY,
   },
   {
