@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { majority } from '@paxos/core'
 import type { NodeId, Slot } from '@paxos/core'
-import { decodeEntry, encodeEntry, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
+import { decodeEntry, encodeEntry, MultiPaxos, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
 import type { LogEffects, SessionId } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import { AlreadyAnsweredError, ClosedError, SessionExpiredError } from '@paxos/replica'
@@ -9,6 +10,7 @@ import { memory } from '@paxos/durability-memory'
 import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
 import { Applier } from '../src/applier.ts'
 import { ClientSession } from '../src/client-session.ts'
+import { Forwarding } from '../src/forwarding.ts'
 import { Outbox } from '../src/outbox.ts'
 import { Outcome } from '../src/outcome.ts'
 import { Proposals } from '../src/proposals.ts'
@@ -180,6 +182,37 @@ describe('values on their way to the leader', () => {
     const added = Array.from({ length: 100 }, () => outbox.add(value)).filter(Boolean)
     expect(added).toHaveLength(63)
     expect(outbox.length).toBe(63)
+  })
+
+  it('of a leader itself leave room for those of others', () => {
+    const engine = new MultiPaxos({ id: 'a', quorums: majority(['a']), random: () => 0.5 })
+    engine.lead()
+    engine.saved()
+    const forwarding = new Forwarding({
+      engine,
+      input: (give) => {
+        give()
+      },
+      nowMs: () => 0,
+      random: () => 0.5,
+      heartbeatPeriodMs: 200,
+      livenessWindowMs: 1000,
+      retransmitIntervalMs: 200,
+      foresee: () => 'something',
+      relays: () => [],
+      relayed: () => undefined,
+      refused: () => undefined,
+    })
+    const bytes = new Uint8Array(1_000_000)
+    for (let sequence = 1; sequence <= 60; sequence += 1) {
+      const command = { type: 'command', session: sessionOf(1), sequence } as const
+      forwarding.wanted.add(encodeEntry({ ...command, acknowledged: 1, bytes }))
+    }
+    const own = forwarding.queued
+    expect(own).toBeLessThan(34)
+    const theirs = Array.from({ length: 10 }, (_, index) => commandOf(index + 100))
+    forwarding.forwarded('b', theirs)
+    expect(forwarding.queued).toBe(own + theirs.length)
   })
 })
 

@@ -180,6 +180,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_HAND_OVER,
   },
   {
+    name: 'replica: a leader’s own commands leave no room for those of others',
+    file: `${REPLICA}/forwarding.ts`,
+    from: 'this.#outbox.add(value, MAX_OWN_OUTBOX_BYTES)',
+    to: 'this.#outbox.add(value)',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
     name: 'replica: a leader proposes a copy of what it has begun to choose',
     file: `${REPLICA}/outbox.ts`,
     from: '    if (key !== null && this.#keys.has(key)) return true\n',

@@ -46,8 +46,8 @@ export const MAX_PACE_BYTES = 4 << 20
  */
 export const MAX_PREPARE_FACTOR = 8
 
-/** So many ballots in a row are nothing unusual: an election, or two at once. */
-export const FREE_BALLOTS = 2
+/** So many rounds above that of a steady leader are nothing unusual: an election, and a second. */
+export const FREE_ROUNDS = 2
 
 /** How many times as long as configured the liveness window may become. */
 export const MAX_WINDOW_FACTOR = 16
@@ -85,7 +85,7 @@ export const CHUNK_BYTES = 256 << 10
 /** The largest snapshot that is fetched; the same as durability adapters take. */
 export const MAX_SNAPSHOT_BYTES = 1 << 30
 
-/** An older snapshot is kept for who is fetching it until nobody has asked for this long. */
+/** An older snapshot is kept for who is fetching it until nobody has got on with it for this long. */
 export const SNAPSHOT_KEPT_FOR_MS = 10_000
 
 /**

@@ -7,6 +7,7 @@ import { EMPTY_SAVED } from '../durability.ts'
 import type { Member, Saved } from '../durability.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { requirePositive } from '../practical/node.ts'
+import { requireQuorums } from '../quorum.ts'
 import type { QuorumSystem } from '../quorum.ts'
 import { MAX_MEMBERS, MAX_WINDOW_ACCEPTS } from './limits.ts'
 
@@ -15,7 +16,7 @@ export type IsValue = (bytes: Uint8Array) => boolean
 
 export interface MultiPaxosOptions {
   readonly id: NodeId
-  /** Who votes. A node that is not among them follows and learns. */
+  /** Who votes, checked by requireQuorums. A node that is not among them follows and learns. */
   readonly quorums: QuorumSystem
   /** What snapshots say about who is in the cluster. Default: nobody. */
   readonly members?: readonly Member[] | undefined
@@ -83,6 +84,7 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
   }
   const { id, members, heartbeatPeriodMs, livenessWindowMs, maxAcceptsInFlight } = settings
   if (id === 'all') throw new InvalidArgumentError("'all' is no node's id. Choose another id.")
+  requireQuorums(settings.quorums)
   if (members.length > MAX_MEMBERS) {
     throw new InvalidArgumentError(`${members.length} members are too many. Name ${MAX_MEMBERS}.`)
   }

@@ -2,7 +2,7 @@
  * The side of catch-up that answers: from the log where it has the entries, else from a snapshot. Of
  * those who ask it remembers only what they will need next, and keeps that for them although newer
  * snapshots were taken, so that these do not restart a slow transfer for ever: one snapshot besides
- * the newest, and the log behind it up to MAX_KEPT_LOG_BYTES. Not for longer than it is asked for.
+ * the newest, and the log behind it up to MAX_KEPT_LOG_BYTES; while they make progress, and a while.
  * It must never send what is not known to be chosen.
  */
 import type { NodeId } from '../ballot.ts'
@@ -12,10 +12,18 @@ import type { LogStep } from './effects.ts'
 import { CHUNK_BYTES, SNAPSHOT_KEPT_FOR_MS } from './limits.ts'
 import type { FetchEntriesMessage, FetchSnapshotMessage } from './messages.ts'
 
-/** A snapshot, and when somebody asked for it last. */
+/** A snapshot, and when somebody got on with it last. */
 interface Offer {
   readonly snapshot: Snapshot
   askedAtMs: number | null
+}
+
+/** What a node that asks needs next: the log from a slot on, when it has a snapshot from `offset` on. */
+interface Need {
+  readonly from: Slot
+  readonly offset: number
+  /** Until when that is kept, unless it makes progress. */
+  readonly untilMs: number
 }
 
 /** Answers FetchEntries and FetchSnapshot. */
@@ -23,8 +31,10 @@ export class Provider {
   readonly #acceptor: LogAcceptor
   #newest: Offer | null
   #kept: Offer | null = null
-  /** By who asks: from which slot on it needs the log next, and until when that is believed. */
-  readonly #needs = new Map<NodeId, { readonly from: Slot; readonly untilMs: number }>()
+  /** By who asks: what it needs next. */
+  readonly #needs = new Map<NodeId, Need>()
+  /** From which slot on the log was kept when it was forgotten last. */
+  #keptFrom: Slot = Infinity
 
   constructor(acceptor: LogAcceptor) {
     this.#acceptor = acceptor
@@ -39,9 +49,7 @@ export class Provider {
   /** Drops what nobody fetches any more. */
   tick(nowMs: number): void {
     if (this.#kept !== null && endOf(this.#kept) <= nowMs) this.#kept = null
-    const { size } = this.#needs
-    for (const [id, { untilMs }] of this.#needs) if (untilMs <= nowMs) this.#needs.delete(id)
-    if (this.#needs.size < size) this.#forget()
+    if (this.#neededFrom(nowMs) > this.#keptFrom) this.#forget(nowMs)
   }
 
   /** A save is durable, and with it perhaps a newer snapshot. */
@@ -52,7 +60,7 @@ export class Provider {
     const before = this.#newest
     if (this.#kept === null && before !== null && endOf(before) > nowMs) this.#kept = before
     this.#newest = offer(snapshot)
-    this.#forget()
+    this.#forget(nowMs)
   }
 
   answerFetchEntries(
@@ -63,7 +71,7 @@ export class Provider {
   ): void {
     const { log, chosenThrough } = this.#acceptor
     if (from > log.compactedThrough) {
-      this.#note(to, from, nowMs)
+      if (from <= chosenThrough) this.#note(to, from, 0, nowMs)
       const { entries } = log.page(from, chosenThrough, maxBytes)
       return step.send(to, { type: 'fetched', from, entries, chosenThrough })
     }
@@ -89,12 +97,22 @@ export class Provider {
     return [this.#kept, this.#newest].flatMap((each) => each ?? [])
   }
 
-  #note(id: NodeId, from: Slot, nowMs: number): void {
-    this.#needs.set(id, { from, untilMs: nowMs + SNAPSHOT_KEPT_FOR_MS })
+  /** Says whether `id` has made progress: who only repeats itself has nothing kept for it for long. */
+  #note(id: NodeId, from: Slot, offset: number, nowMs: number): boolean {
+    const before = this.#needs.get(id)
+    if (before?.from === from && before.offset === offset) return false
+    this.#needs.set(id, { from, offset, untilMs: nowMs + SNAPSHOT_KEPT_FOR_MS })
+    return true
   }
 
-  #forget(): void {
-    this.#acceptor.forget(Math.min(...[...this.#needs.values()].map(({ from }) => from)))
+  #neededFrom(nowMs: number): Slot {
+    const needs = [...this.#needs.values()].filter(({ untilMs }) => untilMs > nowMs)
+    return Math.min(...needs.map(({ from }) => from))
+  }
+
+  #forget(nowMs: number): void {
+    this.#keptFrom = this.#neededFrom(nowMs)
+    this.#acceptor.forget(this.#keptFrom)
     // Without the log behind it a snapshot leads nowhere.
     const { compactedThrough } = this.#acceptor.log
     if (this.#kept !== null && this.#kept.snapshot.through < compactedThrough) this.#kept = null
@@ -111,8 +129,7 @@ export class Provider {
     const { through, members, bytes } = asked.snapshot
     // Beyond the end there is nothing to send; an empty snapshot is one empty piece.
     if (offset > 0 && offset >= bytes.length) return
-    asked.askedAtMs = nowMs
-    this.#note(to, through + 1, nowMs)
+    if (this.#note(to, through + 1, offset, nowMs)) asked.askedAtMs = nowMs
     const piece = bytes.subarray(offset, offset + Math.min(maxBytes || CHUNK_BYTES, CHUNK_BYTES))
     const totalBytes = bytes.length
     step.send(to, {

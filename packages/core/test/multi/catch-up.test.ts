@@ -522,8 +522,9 @@ describe('a snapshot that a host takes', () => {
     // Who begins now is given the same one.
     expect(answer(a.receive('b', { type: 'fetchEntries', from: 1 }))).toMatchObject({ through: 9 })
     expect(entries(10)).toMatchObject({ type: 'fetched', from: 10, chosenThrough: 20 })
-    // Until nobody has asked for long enough.
+    // Until nobody has got on for long enough: who asks the same again has not.
     instantly(a, a.tick(SNAPSHOT_KEPT_FOR_MS - 1))
+    expect(entries(10)).toMatchObject({ type: 'fetched', from: 10 })
     expect(a.compactedThrough).toBeLessThanOrEqual(9)
     instantly(a, a.tick(SNAPSHOT_KEPT_FOR_MS))
     expect(a.compactedThrough).toBeGreaterThan(12)

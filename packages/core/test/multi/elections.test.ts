@@ -165,6 +165,52 @@ describe('asking before campaigning', () => {
   })
 })
 
+describe('a disk that is stuck', () => {
+  it('costs its leader the leadership within two windows, and the cluster nothing that was proposed', () => {
+    const cluster = new LogCluster()
+    const leader = cluster.runUntilLed()
+    cluster.run(1000)
+    cluster.holdSaves(leader)
+    const commands = Array.from({ length: 5 }, () => cluster.propose(leader))
+    const isReplaced = () => cluster.leaders.some((id) => id !== leader)
+    cluster.runUntil(isReplaced, 2000)
+    cluster.runUntil(() => cluster.engine(leader).phase === 'idle', 1000)
+    const [next = ''] = cluster.leaders
+    expectProgress(cluster, next, others(cluster, leader))
+    expect(cluster.machine(next).commands.slice(0, 5)).toEqual(commands)
+    // It tries nothing while its disk is stuck, though nobody else leads any more.
+    const campaigns = countArrivals(cluster, 'campaign', leader)
+    cluster.crash(next)
+    cluster.run(5000)
+    expect(campaigns()).toBe(0)
+    cluster.releaseSaves(leader)
+    cluster.runUntil(() => cluster.leaders.length === 1)
+    expectProgress(cluster, leader, cluster.running)
+  })
+
+  it('changes nothing where all disks are as slow: somebody else would be no better', () => {
+    // Slower than a window. An election takes longer then, and the window with it.
+    const cluster = new LogCluster({ saveMs: [1600, 1600] })
+    cluster.run(20_000)
+    const leader = cluster.runUntilLed()
+    const { ballot } = cluster.engine(leader)
+    for (let count = 0; count < 5; count += 1) expectProgress(cluster, leader, [leader])
+    expect(cluster.engine(leader).ballot).toEqual(ballot)
+  })
+
+  it('is none while a snapshot is written, which takes as long as it is large', () => {
+    const cluster = new LogCluster()
+    const leader = cluster.runUntilLed()
+    expectProgress(cluster, leader, cluster.ids)
+    const { ballot } = cluster.engine(leader)
+    cluster.holdSaves(leader)
+    cluster.takeSnapshot(leader)
+    expectProgress(cluster, leader, cluster.ids)
+    cluster.run(5000)
+    expect(cluster.engine(leader).ballot).toEqual(ballot)
+  })
+})
+
 /** Node a campaigns at 1250 ms. */
 const campaigning = () => {
   const a = nodeA()

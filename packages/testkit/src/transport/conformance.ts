@@ -11,6 +11,7 @@ import { active, nothingMoreThan } from '../active.ts'
 import { bytes, filled, isEqual } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
 import type { Runner } from '../runner.ts'
+import { leavingConformance } from './leaving.ts'
 import { ignore, introduce, inWorld, reach, reachProblem, retainedBytes, settle } from './world.ts'
 import type { TransportHarness, World } from './world.ts'
 
@@ -368,6 +369,8 @@ export function transportConformance(
       },
     )
   })
+
+  leavingConformance(makeHarness, { describe, it })
 
   describe('figures, where there are any,', () => {
     scenario(
