@@ -6,6 +6,9 @@ import type { Mutant } from './mutant.ts'
 
 const MULTI = 'packages/core/src/multi'
 
+/** What only shows where there is more to carry than links carry. */
+const BY_GRID = [{ type: 'grid' }] as const
+
 const SIMULATE = { type: 'simulate', profile: 'swarm', seeds: 40 } as const
 /** Where it takes a leader that is one no more. */
 const LEADERS = { type: 'simulate', profile: 'leaders', seeds: 100 } as const
@@ -137,6 +140,22 @@ export const LOG_MUTANTS: readonly Mutant[] = [
 `,
     to: '',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/leader.test.ts' }],
+    isSlow: true,
+  },
+  {
+    name: 'log: a candidate asks for every page of a promise from the first on',
+    file: `${MULTI}/phase1.ts`,
+    from: 'const from = this.#nextPage.get(acceptor) ?? this.from',
+    to: 'const { from } = this',
+    caughtBy: BY_GRID,
+    isSlow: true,
+  },
+  {
+    name: 'log: everything is sent at once to an acceptor, whatever its link carries',
+    file: `${MULTI}/flow.ts`,
+    from: 'return isSilent || count >= MAX_FLIGHTS ? 0 : Math.max(0, this.#pace.bytes - bytes)',
+    to: 'return isSilent || count >= MAX_FLIGHTS ? 0 : Infinity + bytes',
+    caughtBy: BY_GRID,
     isSlow: true,
   },
   {
