@@ -6,6 +6,9 @@ import type { Mutant } from './mutant.ts'
 
 const MULTI = 'packages/core/src/multi'
 
+/** What only shows where there is more to carry than links carry. */
+const BY_GRID = [{ type: 'grid' }] as const
+
 const SIMULATE = { type: 'simulate', profile: 'swarm', seeds: 40 } as const
 /** Where it takes a leader that is one no more. */
 const LEADERS = { type: 'simulate', profile: 'leaders', seeds: 100 } as const
@@ -140,6 +143,22 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     isSlow: true,
   },
   {
+    name: 'log: a candidate asks for every page of a promise from the first on',
+    file: `${MULTI}/phase1.ts`,
+    from: 'const from = this.#nextPage.get(acceptor) ?? this.from',
+    to: 'const { from } = this',
+    caughtBy: BY_GRID,
+    isSlow: true,
+  },
+  {
+    name: 'log: everything is sent at once to an acceptor, whatever its link carries',
+    file: `${MULTI}/flow.ts`,
+    from: 'return isSilent || count >= MAX_FLIGHTS ? 0 : Math.max(0, this.#pace.bytes - bytes)',
+    to: 'return isSilent || count >= MAX_FLIGHTS ? 0 : Infinity + bytes',
+    caughtBy: BY_GRID,
+    isSlow: true,
+  },
+  {
     name: 'log: a candidate that lacks slots which others have compacted fills them with no-ops',
     file: `${MULTI}/phase1.ts`,
     from: `    if (page.compactedThrough >= page.from || page.chosenThrough > reach) return 'behind'\n`,
@@ -206,6 +225,20 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'find((each) => each.snapshot.through >= from)',
     to: 'find((each) => each.snapshot.through >= 0)',
     caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'core: a node that was away has no time to read what came meanwhile',
+    file: 'packages/core/src/absence.ts',
+    from: 'return Math.max(deadlineMs + awayMs, nowMs + windowMs / 4)',
+    to: 'return Math.max(deadlineMs + awayMs, nowMs)',
+    caughtBy: [{ type: 'tests', file: 'multi/ticks.test.ts' }],
+  },
+  {
+    name: 'core: the time in which a node was away counts for the silence of others',
+    file: 'packages/core/src/absence.ts',
+    from: 'return Math.max(deadlineMs + awayMs, nowMs + windowMs / 4)',
+    to: 'return Math.max(deadlineMs, awayMs, nowMs + windowMs / 4)',
+    caughtBy: [{ type: 'tests', file: 'functional.test.ts' }],
   },
   {
     name: 'log: who does not answer is asked again before anybody else',
@@ -406,8 +439,9 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'reads: an answer serves a relayed read that came after its question',
     file: `${MULTI}/reads.ts`,
-    from: 'asked.number === question.number) return\n    this.#waiting.remote',
-    to: 'asked.number === question.number) return\n    const reads = this.#asked?.reads ?? this.#waiting\n    reads.remote',
+    from: 'if (!isCovered(question, asked)) this.#waiting.addRemote(node, question)',
+    to: `const reads = this.#asked?.reads ?? this.#waiting
+    if (!isCovered(question, asked)) reads.addRemote(node, question)`,
     caughtBy: BY_RELAY,
   },
   {
