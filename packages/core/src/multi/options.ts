@@ -26,8 +26,9 @@ export interface MultiPaxosOptions {
   readonly random: () => number
   /**
    * Who decides when this node leads: 'heartbeat', the node itself, when it has heard no leader for
-   * a liveness window and a quorum says the same; 'external', the host, by lead() and resign().
-   * Default: 'heartbeat'.
+   * a liveness window and a quorum says the same; 'external', the host, by lead() and resign(). A
+   * node that votes alone leads with its first tick, and one that has never promised anything asks
+   * the others soon after it. Default: 'heartbeat'.
    */
   readonly election?: 'heartbeat' | 'external' | undefined
   /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
