@@ -5,7 +5,13 @@
  */
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
+import {
+  FrameTooLargeError,
+  InvalidArgumentError,
+  MAX_FRAME_BYTES,
+  MAX_ID_BYTES,
+  TransportError,
+} from '@paxos/core'
 import type { NodeId, Transport, TransportErrorCode, TransportOpen } from '@paxos/core'
 import { framesOf, pack } from './framing.ts'
 
@@ -35,6 +41,8 @@ export function tcp(): Transport {
     const target = parseAddress(wanted.listen)
     const complaint = `Cannot listen on '${wanted.listen}'. Give another tcp://host:port.`
     if (target === null) throw refusal('ERR_PAXOS_ADDRESS_MALFORMED', complaint)
+    if (wanted.id.length > MAX_ID_BYTES || Buffer.from(wanted.id).toString() !== wanted.id)
+      throw new InvalidArgumentError('The id is no short text. Give one of well-formed Unicode.')
     try {
       await once(server.listen({ ...target, exclusive: true }), 'listening')
     } catch (cause) {

@@ -3,6 +3,7 @@
  * folds case, normalises, escapes, or looks up names in an object makes two of them the same, or
  * loses one. Must hold only well-formed text of at most MAX_ID_BYTES.
  */
+import type { NodeId } from '@paxos/core'
 
 export const LOOKALIKE_IDS = [
   'n',
@@ -24,3 +25,15 @@ export const LOOKALIKE_IDS = [
   `"'\\`,
   'null',
 ] as const
+
+/** Some of them, for nodes: each costs connections, and what proves it. */
+export const SENDER_IDS = ['n', 'N', ' n ', 'n\0', '\uFEFFn', 'é', 'e\u0301', '__proto__'] as const
+
+/**
+ * Every id that the suite of transports opens a node with, but for those that a transport may refuse:
+ * for harnesses that have to prepare something for each, such as a certificate.
+ */
+export const TRANSPORT_IDS: readonly NodeId[] = [
+  ...['a', 'b', 'c', 'peer', 'late', 'closing', '', 'ñ😀', 'x'.repeat(255)],
+  ...SENDER_IDS,
+]

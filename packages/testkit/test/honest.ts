@@ -49,7 +49,7 @@ export type Fault = (typeof FAULTS)[number]
 const LEFT_RUNNING_MS = 1_500
 
 /** What a slow receiver may have waiting, in frames. */
-const MAX_WAITING = 64
+const MAX_WAITING = 32
 
 interface Endpoint {
   readonly knows: (from: NodeId) => boolean

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { durabilityConformance, transportConformance } from '@paxos/testkit'
 import { DURABILITY_FAULTS, honestDurability } from './honest-durability.ts'
+import { SPOILED_FAULTS } from './faulty-transports.ts'
 import { FAULTS as TRANSPORT_FAULTS, honestHarness } from './honest.ts'
 import { scenariosOf } from './play.ts'
 
@@ -15,6 +16,6 @@ it('the README says how many scenarios there are, and how many broken adapters t
     `${transports.length} for transports, ${durabilities.length} for durability adapters`,
   )
   expect(readme).toContain(
-    `catch ${TRANSPORT_FAULTS.length} transports and ${DURABILITY_FAULTS.length} durability adapters`,
+    `catch ${TRANSPORT_FAULTS.length + SPOILED_FAULTS.length} transports and ${DURABILITY_FAULTS.length} durability adapters`,
   )
 })

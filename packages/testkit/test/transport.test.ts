@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { transportConformance } from '@paxos/testkit'
+import { SPOILED_FAULTS, spoiledHarness } from './faulty-transports.ts'
+import type { SpoiledFault } from './faulty-transports.ts'
 import { FAULTS, honestHarness } from './honest.ts'
 import type { Fault } from './honest.ts'
 import { play, scenariosOf } from './play.ts'
@@ -30,7 +32,7 @@ const CAUGHT: Readonly<Record<Fault, RegExp>> = {
   'leaves a timer running': /keeps the process alive/,
   'drops at close what was sent before': /is heard by those that it has reached before/,
   'delivers after close': /delivers nothing after it resolved/,
-  'keeps everything for a slow receiver': /bounded memory/,
+  'keeps everything for a slow receiver': /costs the sender bounded memory/,
   'refuses the empty id': /the empty string is an id/,
   'has figures of itself': /figures, where there are any, have one for each peer/,
   'counts what never left': /count each frame once, as sent or as dropped/,
@@ -39,6 +41,50 @@ const CAUGHT: Readonly<Record<Fault, RegExp>> = {
   'keeps a problem after all is well': /until it is there/,
   'tells nobody of a problem': /name the problem with a peer where nobody is, which is told/,
   'never counts strangers': /count strangers/,
+}
+
+/** The same of what stands between the honest one and its users. */
+const CAUGHT_BETWEEN: Readonly<Record<SpoiledFault, RegExp>> = {
+  'has one buffer for all deliveries': /stay as they were when others arrive/,
+  'has one buffer for small deliveries': /stay as they were when others arrive/,
+  'reads on from what it has delivered': /are the receiver’s to overwrite/,
+  'mixes the pieces of two frames of one sender': /are never mixed/,
+  'mixes the pieces of two senders': /are never mixed/,
+  'loses frames that end with a piece': /arrive whole at every length/,
+  'cuts what has the longest short length': /arrive whole at every length/,
+  'fills packets up': /arrive whole at every length/,
+  'never delivers the same twice': /what was sent before can be sent again/,
+  'loses what is sent inside receive': /may be sent inside receive/,
+  'forgets a book that is set inside receive': /change its book, inside receive/,
+  'trims ids': /to the letter/,
+  'lower-cases ids': /to the letter/,
+  'normalises ids': /to the letter/,
+  'cuts ids at NUL': /to the letter/,
+  'cuts a mark off ids': /to the letter/,
+  'looks ids up in an object': /to the letter/,
+  'alters an id that it cannot carry': /an id that cannot be carried/,
+  'cuts an id that is too long': /an id that cannot be carried/,
+  'knows senders by their address': /though another node had its address before/,
+  'blocks in send before open': /returns at once/,
+  'blocks in send while opening': /returns at once/,
+  'blocks in send after close': /returns at once/,
+  'throws in send while opening': /returns at once/,
+  'takes frames above the maximum before open': /returns at once/,
+  'takes frames above the maximum after close': /returns at once/,
+  'takes frames above the maximum for nobody': /returns at once/,
+  'returns a promise that may reject': /returns at once/,
+  'keeps everything for a peer that is down': /bounded memory for a peer that is down/,
+  'keeps everything for an address that is nonsense': /bounded memory for a peer that is down/,
+  'keeps everything for somebody unknown': /bounded memory for a peer that is down/,
+  'keeps everything of peers that left': /bounded memory for peers that left/,
+  'keeps everything while it opens': /bounded memory before open/,
+  'keeps everything for the time after close': /bounded memory before open/,
+  'lets all wait for a peer that is down': /for a peer that is down, and no other suffers/,
+  'hears only whom setPeers named': /of open\(\) is whom it hears/,
+  'delivers to whom opened it last': /of open\(\) is whom it hears/,
+  'closes at once when it is closed again': /is over each time that it resolves/,
+  'has no figures before it is open': /can be asked for at any time/,
+  'begins to count again with each book': /can be asked for at any time/,
 }
 
 describe('the honest transport passes', () => {
@@ -51,6 +97,17 @@ describe('every broken promise is caught, by the scenario that is about it', () 
       transportConformance(() => honestHarness(fault), runner),
     )
     const matching = scenarios.filter(({ title }) => CAUGHT[fault].test(title))
+    expect(matching).toHaveLength(1)
+    for (const scenario of matching) expect(await play(scenario)).toBe('failed')
+  })
+})
+
+describe('so is every one that something between breaks', () => {
+  it.each(SPOILED_FAULTS)('a transport that %s', async (fault) => {
+    const scenarios = scenariosOf((runner) =>
+      transportConformance(() => spoiledHarness(fault), runner),
+    )
+    const matching = scenarios.filter(({ title }) => CAUGHT_BETWEEN[fault].test(title))
     expect(matching).toHaveLength(1)
     for (const scenario of matching) expect(await play(scenario)).toBe('failed')
   })

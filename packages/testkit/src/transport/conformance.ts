@@ -12,6 +12,9 @@ import { bytes, filled, isEqual } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
 import type { Runner } from '../runner.ts'
 import { leavingConformance } from './leaving.ts'
+import { nameScenarios } from './names.ts'
+import { MAX_RETAINED_BYTES, queueScenarios } from './queues.ts'
+import { wholenessScenarios } from './whole.ts'
 import { ignore, introduce, inWorld, reach, reachProblem, retainedBytes, settle } from './world.ts'
 import type { TransportHarness, World } from './world.ts'
 
@@ -23,9 +26,6 @@ const IDS = [
 
 /** Around the sizes at which adapters change their ways: nothing, a datagram, the maximum. */
 const SIZES_BYTES = [0, 1, 2_000, 65_507, 65_508, MAX_FRAME_BYTES]
-
-/** What a sender may keep of 160 MiB that nobody receives. */
-const MAX_RETAINED_BYTES = 48 << 20
 
 /**
  * Defines the suite: one `describe` for each part of the contract, one `it` for each promise.
@@ -164,6 +164,10 @@ export function transportConformance(
     })
   })
 
+  wholenessScenarios({ describe, scenario })
+  nameScenarios({ describe, scenario })
+  queueScenarios({ describe, scenario })
+
   describe('the address book', () => {
     scenario('of open() is used from the start', async ({ made, openNode, harness }) => {
       const b = await openNode('b')
@@ -173,6 +177,32 @@ export function transportConformance(
       b.transport.setPeers(new Map([['a', transport.address]]))
       transport.send('b', bytes(1))
       await b.received(bytes(1))
+    })
+
+    scenario('of open() is whom it hears, whatever a second open is refused for', async (world) => {
+      const { made, openNode, harness } = world
+      const b = await openNode('b')
+      const transport = made()
+      const heard: [NodeId, Uint8Array][] = []
+      const events = new EventEmitter()
+      const peers = new Map([['b', b.transport.address]])
+      const receive = (from: NodeId, frame: Uint8Array): void => {
+        heard.push([from, frame])
+        events.emit('frame')
+      }
+      await transport.open({ id: 'a', listen: harness.listen('a'), peers, receive })
+      const refused = transport.open({
+        id: 'x',
+        listen: harness.listen('x'),
+        peers,
+        receive: ignore,
+      })
+      assert.equal(await codeOf(refused), 'ERR_PAXOS_TRANSPORT_STATE')
+      b.transport.setPeers(new Map([['a', transport.address]]))
+      const arrived = once(events, 'frame')
+      b.transport.send('a', bytes(1))
+      await arrived
+      assert.deepEqual(heard, [['b', bytes(1)]])
     })
 
     scenario('is copied: changing the map changes nothing', async ({ openPair }) => {
@@ -298,6 +328,21 @@ export function transportConformance(
       await transport.close()
     })
 
+    scenario('is over each time that it resolves, though another is running', async (world) => {
+      const [a, b] = await world.openPair()
+      await settle(a, b)
+      const { address } = b.transport
+      for (let count = 0; count < 20; count += 1) a.transport.send('b', bytes(count))
+      const first = b.transport.close()
+      await b.transport.close()
+      const before = b.inbox.length
+      const again = await world.openNode('b', address)
+      introduce(a, again)
+      await reach(a, again, bytes(1))
+      assert.equal(b.inbox.length, before)
+      await first
+    })
+
     scenario(
       'delivers nothing after it resolved, not even what was on its way',
       async ({ openThree }) => {
@@ -323,6 +368,7 @@ export function transportConformance(
         a.transport.send('down', bytes(1))
         await Promise.all([a, b, c].map(({ transport }) => transport.close()))
         await made().close()
+        a.transport.send('down', bytes(2))
         await nothingMoreThan(before)
       },
     )
@@ -394,6 +440,24 @@ export function transportConformance(
         assert.equal(a.transport.figures().peers.size, 0)
       },
     )
+
+    scenario('can be asked for at any time, and only grow', async (world) => {
+      const [a, b] = await world.openPair()
+      if (a.transport.figures === undefined) return
+      const other = world.made()
+      other.figures?.()
+      const listen = world.harness.listen('c')
+      const opening = other.open({ id: 'c', listen, peers: new Map(), receive: ignore })
+      other.figures?.()
+      await opening
+      await settle(a, b)
+      introduce(a, b)
+      await settle(a, b)
+      const { sent = 0 } = a.transport.figures().peers.get('b') ?? {}
+      assert.ok(sent >= 2)
+      await a.transport.close()
+      a.transport.figures()
+    })
 
     scenario('count what was sent and delivered', async ({ openPair }) => {
       const [a, b] = await openPair()

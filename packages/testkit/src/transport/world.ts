@@ -27,7 +27,7 @@ export interface TestNode {
   readonly inbox: { readonly from: NodeId; readonly frame: Uint8Array }[]
   /** What the transport warned of. */
   readonly warnings: TransportWarning[]
-  /** Emits 'frame' and 'warning'. */
+  /** Emits 'frame' and 'warning', inside receive and warn. */
   readonly events: EventEmitter
   /** Resolves once a frame in the inbox is equal to `frame`. */
   readonly received: (frame: Uint8Array) => Promise<void>
@@ -98,6 +98,9 @@ export function introduce(...nodes: TestNode[]): void {
 /** Often enough to wait for nothing, and not so often that a slow transport has to drop. */
 const RESEND_AFTER_MS = 20
 
+/** What did not arrive by then never will: in turns and not in time, for a busy machine takes longer. */
+const MAX_RESENDS = 1_000
+
 let marks = 0
 
 /** Whatever `from` sent to `to` before has arrived by then, or never will. */
@@ -128,6 +131,41 @@ export async function reach(from: TestNode, to: TestNode, frame: Uint8Array): Pr
   }
 }
 
+/**
+ * Sends those of `frames` that have not arrived, one after another and again and again, until all
+ * have. What arrives is compared at once, for a receiver may do with it what it likes.
+ */
+export async function reachAll(
+  frames: readonly { readonly from: TestNode; readonly frame: Uint8Array }[],
+  to: TestNode,
+): Promise<void> {
+  const missing = new Set(frames)
+  let turns = 0
+  const send = (): void => {
+    turns += 1
+    const next = [...missing][turns % missing.size]
+    if (turns > MAX_RESENDS)
+      to.events.emit('error', new Error(`${missing.size} frames never arrive.`))
+    else next?.from.transport.send(to.id, next.frame)
+  }
+  const arrive = (): void => {
+    const last = to.inbox.at(-1)
+    for (const one of missing) {
+      if (one.from.id === last?.from && isEqual(one.frame, last.frame)) missing.delete(one)
+    }
+  }
+  // Before all others: they may write into the frame.
+  to.events.prependListener('frame', arrive)
+  const again = setInterval(send, RESEND_AFTER_MS)
+  for (const { from, frame } of frames) from.transport.send(to.id, frame)
+  try {
+    while (missing.size > 0) await once(to.events, 'frame')
+  } finally {
+    clearInterval(again)
+    to.events.off('frame', arrive)
+  }
+}
+
 /** Sends to `peer` again and again until the figures name a problem with it. */
 export async function reachProblem({ transport, events }: TestNode, peer: NodeId): Promise<void> {
   const send = (): void => transport.send(peer, Uint8Array.of(0))
@@ -138,6 +176,13 @@ export async function reachProblem({ transport, events }: TestNode, peer: NodeId
   } finally {
     clearInterval(again)
   }
+}
+
+/** Whatever waits for its turn in the event loop has had it. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 export function ignore(): void {
