@@ -299,9 +299,17 @@ describe('who has promised', () => {
 
   it('is patient up to MAX_WINDOW_FACTOR windows, however many rounds there were', () => {
     const a = nodeA()
-    instantly(a, a.receive('b', prepare(at(1_000_000, 'b'), 1)))
+    for (let round = 1; round <= 4 * MAX_WINDOW_FACTOR; round += 1) {
+      instantly(a, a.receive('b', prepare(at(round, 'b'), 1)))
+    }
     const limitMs = MAX_WINDOW_FACTOR * 1000
     expect([supportsAt(a, limitMs - 1), supportsAt(a, limitMs)]).toEqual([false, true])
+  })
+
+  it('is no more patient for a round that is far ahead: it was away, or somebody is', () => {
+    const a = nodeA()
+    instantly(a, a.receive('b', prepare(at(1_000_000, 'b'), 1)))
+    expect([supportsAt(a, 999), supportsAt(a, 1000)]).toEqual([false, true])
   })
 })
 
