@@ -164,6 +164,9 @@ export const IDLE_CONNECTION_MS = 30_000
 /** How long requests that are running may take when the server is to end, in milliseconds. */
 export const FINISH_WITHIN_MS = 5000
 
+/** How long the process may live on when all is closed, in milliseconds. */
+export const EXIT_WITHIN_MS = 500
+
 /** Different series of metrics; more of them would be a mistake in somebody's attributes. */
 export const MAX_SERIES = 1000
 

@@ -7,7 +7,7 @@ import { runCommand, UserError } from './fail.ts'
 import { Feed } from './feed.ts'
 import { FileVersions } from './file-versions.ts'
 import { service } from './http.ts'
-import { FINISH_WITHIN_MS } from './limits.ts'
+import { EXIT_WITHIN_MS, FINISH_WITHIN_MS } from './limits.ts'
 import { listen } from './listen.ts'
 import type { HttpFigures, HttpServer } from './listen.ts'
 import { jsonLog } from './log.ts'
@@ -29,6 +29,8 @@ await runCommand(async () => {
   } finally {
     // The channel to a parent would keep this process alive.
     if (process.connected) process.disconnect()
+    // And so does the look-up of a name that no name server answers, which cannot be cancelled.
+    setTimeout(() => process.exit(), EXIT_WITHIN_MS).unref()
   }
 })
 

@@ -265,10 +265,11 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
     const timer = setTimeout(() => {
       for (const { peer } of peers.values()) waitFor(peer.destroy())
     }, DRAIN_TIMEOUT_MS)
+    const lookedUp = lookups.close()
     await Promise.all(leaving)
     clearTimeout(timer)
     await closed?.listener.close()
-    await lookups.close()
+    await lookedUp
   }
 
   return {

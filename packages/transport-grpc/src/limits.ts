@@ -83,7 +83,8 @@ export const DRAIN_TIMEOUT_MS = 1_000
 export const MAX_LOOKUPS = 2
 
 /**
- * How long close() waits for look-ups. They cannot be cancelled, and keep the process alive; a name
- * server that is silent must not keep the node from closing all the same.
+ * How long close() waits for look-ups: one that is about to end does so. They cannot be cancelled,
+ * and with a silent name server they keep the process alive for half a minute; close() does not wait
+ * for that, and a host that wants its process to end then has to say so.
  */
-export const CLOSE_LOOKUP_MS = 1_000
+export const CLOSE_LOOKUP_MS = 100

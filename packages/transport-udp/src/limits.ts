@@ -116,4 +116,4 @@ export const NAME_RETRY_MS = 1_000
  * How long close() waits for a look-up of a name. It cannot be cancelled, and keeps the process
  * alive; a name server that is silent must not keep the node from closing all the same.
  */
-export const CLOSE_LOOKUP_MS = 1_000
+export const CLOSE_LOOKUP_MS = 100

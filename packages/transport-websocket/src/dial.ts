@@ -10,6 +10,7 @@ import { WebSocket } from 'ws'
 import { formatAddress } from './address.ts'
 import type { WebSocketAddress } from './address.ts'
 import type { Opener } from './channel.ts'
+import { ADDRESS_TIMEOUT_MS } from './limits.ts'
 import type { Lookups } from './lookups.ts'
 import { REFUSALS } from './stats.ts'
 import type { Tally } from './stats.ts'
@@ -45,7 +46,13 @@ export function dialler(options: DialOptions): Opener {
 
 function connectSocket({ address, credentials, peer, lookups, tally }: DialOptions): Socket {
   const { host, port } = address
-  const to = { host, port, lookup: lookups.lookup }
+  const to = {
+    host,
+    port,
+    lookup: lookups.lookup,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS,
+  }
   const own = credentials()
   if (own === null) return connect(to)
   const onWrongCertificate = (): void => {

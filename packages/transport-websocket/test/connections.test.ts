@@ -12,7 +12,12 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import { fromUrl, webSocket } from '@paxos/transport-websocket'
 import { encodeHello } from '../src/hello.ts'
-import { CLOSE_TIMEOUT_MS, DEFAULT_PING_INTERVAL_MS, MAX_RETRY_MS } from '../src/limits.ts'
+import {
+  ADDRESS_TIMEOUT_MS,
+  CLOSE_TIMEOUT_MS,
+  DEFAULT_PING_INTERVAL_MS,
+  MAX_RETRY_MS,
+} from '../src/limits.ts'
 import { MAX_UNIDENTIFIED_BYTES } from '../src/limits.ts'
 import {
   closeAll,
@@ -43,7 +48,11 @@ vi.mock('node:dns', async (importOriginal) => {
     const answer = (address: string | null): void => {
       const error = Object.assign(new Error('No such name'), { code: 'ENOTFOUND' })
       if (address === null) callback(error, [])
-      else callback(null, [{ address, family: 4 }])
+      else
+        callback(
+          null,
+          address.split(' ').map((each) => ({ address: each, family: 4 })),
+        )
     }
     lookups.push({ host, answer })
   }
@@ -514,6 +523,24 @@ describe('a peer with a name', () => {
     lookups.shift()?.answer('127.0.0.1')
     await b.received()
     expect(a.transport.stats().failedDials).toBe(1)
+  })
+
+  it('and several addresses gives each the time that a slow one takes, and reaches those after a dead one', async () => {
+    const connect = vi.spyOn(Socket.prototype, 'connect')
+    const b = await openNode('b', { a: DESERTED })
+    const a = await openNode('a', { b: `ws://b.invalid:${portOf(b.transport.address)}` })
+    a.transport.send('b', Uint8Array.of(1))
+    await until(() => lookups.length > 0)
+    // Nobody listens on the first one.
+    lookups.shift()?.answer('127.0.0.9 127.0.0.1')
+    await b.received()
+    const isToName = expect.objectContaining({
+      host: 'b.invalid',
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS,
+    })
+    expect(connect.mock.calls.flat(2)).toContainEqual(isToName)
+    expect(a.transport.stats().failedDials).toBe(0)
   })
 
   it('holds up close() until its look-up ends: it cannot be cancelled', async () => {

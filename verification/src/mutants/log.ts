@@ -293,6 +293,27 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     isSlow: true,
   },
   {
+    name: 'log: a node that starts again campaigns as if nobody could lead',
+    file: `${MULTI}/node.ts`,
+    from: "return this.acceptor.promised === null ? 'new' : 'again'",
+    to: "return 'new'",
+    caughtBy: [{ type: 'tests', file: 'multi/beginnings.test.ts' }],
+  },
+  {
+    name: 'log: a new node waits for a leader that there cannot be',
+    file: `${MULTI}/node.ts`,
+    from: "return this.acceptor.promised === null ? 'new' : 'again'",
+    to: "return 'again'",
+    caughtBy: [{ type: 'tests', file: 'multi/beginnings.test.ts' }],
+  },
+  {
+    name: 'log: a node that votes alone waits for others',
+    file: `${MULTI}/election.ts`,
+    from: "(beginning === 'alone' ? 0 : jitterMs * FIRST_JITTER)",
+    to: 'jitterMs * FIRST_JITTER',
+    caughtBy: [{ type: 'tests', file: 'multi/beginnings.test.ts' }],
+  },
+  {
     name: 'log: a node supports every campaign, although it hears a leader',
     file: `${MULTI}/node.ts`,
     from: 'const granted = isFree && this.#settings.quorums.acceptors.has(from)',

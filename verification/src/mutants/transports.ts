@@ -193,6 +193,14 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     isSlow: true,
   },
   {
+    name: 'transport-websocket: close() says goodbye while a batch is being written',
+    file: `${WEBSOCKET}/peer.ts`,
+    from: '    if (newest?.isWriting === true) return\n',
+    to: "    if (newest?.isWriting === true) return state === 'draining' ? forget() : undefined\n",
+    caughtBy: [{ type: 'tests', file: 'connections.test.ts' }],
+    isSlow: true,
+  },
+  {
     name: 'transport-websocket: who answers a dial is not held against who was dialled',
     file: `${WEBSOCKET}/connection.ts`,
     from: 'else if (hello.sender === peer) identify(peer)',
@@ -245,6 +253,13 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     to: "  if (isMutual && claim.commonName === null) return { flaw: 'mismatch' }\n",
     caughtBy: [{ type: 'tests', file: 'tls.test.ts' }],
     isSlow: true,
+  },
+  {
+    name: 'transport-grpc: what grpc-js opens for a dial that was given up stays open',
+    file: `${GRPC}/client-sockets.ts`,
+    from: 'if (isFreed) process.nextTick(() => socket.destroy())',
+    to: 'if (isFreed) socket.destroy()',
+    caughtBy: [{ type: 'tests', file: 'client-sockets.test.ts' }],
   },
   {
     name: 'transport-grpc: a node lets in who meant another one',

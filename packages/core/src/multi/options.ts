@@ -26,8 +26,9 @@ export interface MultiPaxosOptions {
   readonly random: () => number
   /**
    * Who decides when this node leads: 'heartbeat', the node itself, when it has heard no leader for
-   * a liveness window and a quorum says the same; 'external', the host, by lead() and resign().
-   * Default: 'heartbeat'.
+   * a liveness window and a quorum says the same; 'external', the host, by lead() and resign(). A
+   * node that votes alone leads with its first tick, and one that has never promised anything asks
+   * the others soon after it. Default: 'heartbeat'.
    */
   readonly election?: 'heartbeat' | 'external' | undefined
   /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
@@ -35,10 +36,15 @@ export interface MultiPaxosOptions {
   /**
    * How long a leader may be silent before others take over, and a leader unanswered by a quorum
    * before it steps down, in milliseconds, above the heartbeat period. Jitter makes the first up to
-   * half as long again. Default: 1000.
+   * half as long again; both become up to MAX_WINDOW_FACTOR times as long while attempts to lead
+   * fail, and fall back with a steady leader. Default: 1000.
    */
   readonly livenessWindowMs?: number | undefined
-  /** How long to wait for an answer before asking again, in milliseconds, > 0. Default: 200. */
+  /**
+   * How long to wait for an answer before asking again, in milliseconds, > 0: at least, for answers
+   * that take longer are awaited for longer, and each that does not come for twice as long as the one
+   * before, up to MAX_OVERDUE_FACTOR intervals. Default: 200.
+   */
   readonly retransmitIntervalMs?: number | undefined
   /**
    * Whether bytes are a value that the host can apply. What is none never enters the log: propose()
@@ -54,7 +60,10 @@ export interface MultiPaxosOptions {
   readonly isSnapshot?: IsValue | undefined
   /** Accepts in flight at once, 1 to MAX_WINDOW_ACCEPTS. Default: 8. */
   readonly maxAcceptsInFlight?: number | undefined
-  /** Their values together, in bytes, > 0; a single value may exceed it. Default: 4 MiB. */
+  /**
+   * Their values together, in bytes, > 0; a single value may exceed it. Less while acknowledgements
+   * are slow, so that nothing waits for long in a queue below. Default: 4 MiB.
+   */
   readonly maxBytesInFlight?: number | undefined
 }
 
