@@ -66,9 +66,7 @@ export const originsOf = (text: string): Origin[] =>
     throw new InvalidArgumentError(`Give ${ORIGINS.join(', ')}, or both.`)
   })
 
-export const kibibytesOf = (text: string): number[] => listOf(text, 'numbers above 0', isPositive)
-
-export const megabitsOf = kibibytesOf
+export const positivesOf = (text: string): number[] => listOf(text, 'numbers above 0', isPositive)
 
 export const roundTripsOf = (text: string): number[] =>
   // Each way takes half of it.

@@ -10,10 +10,9 @@ import type { CellOutcome, CellRun } from './grid-cell.ts'
 import {
   cellsOf,
   lossesOf,
-  megabitsOf,
   nodesOf,
   originsOf,
-  kibibytesOf,
+  positivesOf,
   positive,
   roundTripsOf,
   seedOf,
@@ -29,8 +28,8 @@ const program = new Command('grid')
   .option('--quick', 'a few cells: seconds', false)
   .option('--from <list>', 'congestion, restart, or both', originsOf)
   .option('--nodes <list>', '3, 5, or both', nodesOf)
-  .option('--backlog <list>', 'what clients asked for in the bad period, in KiB', kibibytesOf)
-  .option('--rate <list>', 'what a link carries afterwards, each way, in Mbit/s', megabitsOf)
+  .option('--backlog <list>', 'what clients asked for in the bad period, in KiB', positivesOf)
+  .option('--rate <list>', 'what a link carries afterwards, each way, in Mbit/s', positivesOf)
   .option('--round-trip <list>', 'in whole milliseconds, even', roundTripsOf)
   .option('--loss <list>', 'how many frames are lost, in percent', lossesOf)
   .option('--limit <seconds>', 'how long to wait for what comes after its bound', positive, 60)

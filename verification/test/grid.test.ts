@@ -7,8 +7,15 @@ import { InvalidArgumentError } from 'commander'
 import { expect, it } from 'vitest'
 import { holds, planOf } from '../src/grid-cell.ts'
 import type { CellOutcome } from '../src/grid-cell.ts'
-import { cellsOf, kibibytesOf, lossesOf, megabitsOf, nodesOf } from '../src/grid-options.ts'
-import { originsOf, positive, roundTripsOf, seedOf, wholePositive } from '../src/grid-options.ts'
+import { cellsOf, lossesOf, nodesOf } from '../src/grid-options.ts'
+import {
+  originsOf,
+  positive,
+  positivesOf,
+  roundTripsOf,
+  seedOf,
+  wholePositive,
+} from '../src/grid-options.ts'
 import { tableOf } from '../src/grid-table.ts'
 
 const COMMAND = fileURLToPath(new URL('../src/grid.ts', import.meta.url))
@@ -109,10 +116,10 @@ it('refuses what it does not know with one sentence and 2', async () => {
 it.each([
   [nodesOf, '3,4'],
   [originsOf, 'congestion,cuts'],
-  [kibibytesOf, '0'],
-  [kibibytesOf, '1,,2'],
-  [megabitsOf, 'fast'],
-  [megabitsOf, 'Infinity'],
+  [positivesOf, '0'],
+  [positivesOf, '1,,2'],
+  [positivesOf, 'fast'],
+  [positivesOf, 'Infinity'],
   [roundTripsOf, '3'],
   [lossesOf, '100'],
   [positive, '-1'],
@@ -129,8 +136,8 @@ it('has a cell for each combination, and few of them when it is to be quick', ()
   const one = {
     from: originsOf('restart'),
     nodes: nodesOf('5'),
-    backlog: kibibytesOf('64'),
-    rate: megabitsOf('8'),
+    backlog: positivesOf('64'),
+    rate: positivesOf('8'),
   }
   expect(
     cellsOf({ ...options, ...one, roundTrip: roundTripsOf('4'), loss: lossesOf('1') }),
