@@ -94,6 +94,8 @@ export class Election {
 
   /** A ballot of that round is promised here. */
   promised(round: number): void {
+    // Who was away for long, or is told of rounds that nobody raised, has seen no attempt fail.
+    if (round > this.#round + MAX_WINDOW_FACTOR) this.#steadyRound += round - this.#round
     this.#round = round
     this.#steadyRound = Math.max(this.#steadyRound, round - FREE_ROUNDS - 2 * MAX_WINDOW_FACTOR)
   }
