@@ -94,11 +94,10 @@ export class Election {
 
   /** A ballot of that round is promised here. */
   promised(round: number): void {
-    const most = FREE_ROUNDS + 2 * MAX_WINDOW_FACTOR
-    // So many at once are no attempts that failed here: this node was away, or somebody is far ahead.
-    const least = round - this.#round > most ? round : round - most
-    this.#steadyRound = Math.max(this.#steadyRound, least)
+    // Who was away for long, or is told of rounds that nobody raised, has seen no attempt fail.
+    if (round > this.#round + MAX_WINDOW_FACTOR) this.#steadyRound += round - this.#round
     this.#round = round
+    this.#steadyRound = Math.max(this.#steadyRound, round - FREE_ROUNDS - 2 * MAX_WINDOW_FACTOR)
   }
 
   /** `ballot` leads, here or elsewhere. With every window that it goes on the next may be shorter. */
