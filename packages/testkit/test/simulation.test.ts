@@ -8,7 +8,7 @@ import { TimeoutError } from '@paxos/replica'
 import { drawPlan, FAULT_KINDS, PROFILES } from '@paxos/testkit/simulation'
 import { RECOVERY_BOUND_MS, recoveryBoundMs, recoveryBoundOf } from '@paxos/testkit/simulation'
 import { sequenceDiagram, shrink, Simulation } from '@paxos/testkit/simulation'
-import type { Action, Invariant, Parts, Plan } from '@paxos/testkit/simulation'
+import type { Action, ClientCall, Invariant, Parts, Plan } from '@paxos/testkit/simulation'
 import type { ProfileName, RunResult } from '@paxos/testkit/simulation'
 import { describe, expect, it } from 'vitest'
 import { SEEDS } from './simulation-seeds.ts'
@@ -119,7 +119,7 @@ function planWith(actions: readonly Action[], changes: Partial<Plan> = {}): Plan
 }
 
 /** A client that asks in the midst of `window`, retries, and gives up after so long. */
-function put(patienceMs: number): Action {
+function put(patienceMs: number): ClientCall {
   return { type: 'call', id: 1, atMs: 5000, client: 0, node: 0, key: 'x', call: 'put', patienceMs }
 }
 
