@@ -15,8 +15,8 @@ export default defineConfig({
     // With a configuration of their own: see vitest.netns.ts and vitest.long.ts.
     exclude: [...configDefaults.exclude, 'test/**/*.netns.test.ts', 'test/**/*.long.test.ts'],
     // Only what hangs ends by it: no test may depend on how fast, or how busy, a machine is.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     coverage: { include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary'] },
   },
 })

@@ -1,6 +1,6 @@
 /**
  * One cell of the grid: a cluster that was asked for more than its links carried, whose links are
- * good again and whose clients are gone. It is a plan like any other, run by the simulator with all
+ * good again and whose clients are gone, or what such a time left on its disks. It is a plan like any other, run by the simulator with all
  * its checks, so that it says the same each time. Must never help the cluster to recover.
  */
 import type { Durability, Slot, Transport } from '@paxos/core'
@@ -8,10 +8,18 @@ import { decode } from '@paxos/core/wire'
 import { recoveryBoundOf, Simulation } from '@paxos/testkit/simulation'
 import type { Action, Parts, Plan } from '@paxos/testkit/simulation'
 
+/**
+ * What the cluster comes back from. 'congestion': a bad period, of which it is in the midst. 'restart':
+ * the worst that such a period can leave, for all nodes start with the whole backlog accepted on
+ * their disks, each from another leader, and none of it chosen.
+ */
+export type Origin = 'congestion' | 'restart'
+
 /** What is varied. */
 export interface Cell {
+  readonly from: Origin
   readonly nodes: 3 | 5
-  /** What clients ask for in the bad period, in bytes of values. */
+  /** What clients asked for in the bad period, in bytes of values. */
   readonly backlogBytes: number
   /** What each direction of a link carries afterwards, in bytes a second. */
   readonly bytesPerSecond: number
@@ -32,7 +40,7 @@ export interface CellRun {
 /** What came of a cell. Times are virtual milliseconds from the end of the bad period. */
 export interface CellOutcome {
   readonly cell: Cell
-  /** Within this the first new command must be answered. */
+  /** Within this a new command must be answered, and every node be at one slot. */
   readonly boundMs: number
   readonly waitedMs: number
   /** `null` when no new command was answered in time. */
@@ -50,9 +58,9 @@ export interface CellOutcome {
   readonly violation: string | null
 }
 
-/** Whether the cell shows what is promised. */
-export function holds({ firstAnswerAfterMs, boundMs, violation }: CellOutcome): boolean {
-  return violation === null && firstAnswerAfterMs !== null && firstAnswerAfterMs <= boundMs
+/** Whether the cell shows what is promised. All nodes have recovered after the first has answered. */
+export function holds({ recoveredAfterMs, boundMs, violation }: CellOutcome): boolean {
+  return violation === null && recoveredAfterMs !== null && recoveredAfterMs <= boundMs
 }
 
 /** What a command carries: large enough that bytes count, and many in a page. */
@@ -72,11 +80,12 @@ const NODES: Readonly<Record<Cell['nodes'], Plan['nodes']>> = {
 
 /** What happens in a cell. */
 export function planOf(
-  { nodes, backlogBytes, bytesPerSecond, roundTripMs, loss }: Cell,
+  { from, nodes, backlogBytes, bytesPerSecond, roundTripMs, loss }: Cell,
   seed: number,
 ): Plan {
   const ids = NODES[nodes]
-  const faultsEndMs = CALM_MS + BAD_MS
+  const isRestart = from === 'restart'
+  const faultsEndMs = isRestart ? 0 : CALM_MS + BAD_MS
   const congestion: Action = {
     type: 'congestion',
     atMs: CALM_MS,
@@ -102,7 +111,10 @@ export function planOf(
     snapshotEveryEntries: 10_000,
     sessionTimeoutMs: 3_600_000,
     clientsWithSession: 0,
-    actions: [congestion, ...bursts],
+    actions: isRestart ? [] : [congestion, ...bursts],
+    ...(isRestart
+      ? { tail: { entries: Math.round(backlogBytes / VALUE_BYTES), valueBytes: VALUE_BYTES } }
+      : {}),
   }
 }
 
@@ -153,7 +165,11 @@ class Backlog {
     const accepted = this.#accepted.get(id) ?? new Map<Slot, number>()
     this.#accepted.set(id, accepted)
     return {
-      open: (owner) => inner.open(owner),
+      async open(owner) {
+        const saved = await inner.open(owner)
+        for (const { slot, value } of saved.accepted) accepted.set(slot, value.byteLength)
+        return saved
+      },
       close: () => inner.close(),
       async save(change) {
         await inner.save(change)

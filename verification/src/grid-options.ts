@@ -3,11 +3,12 @@
  * never be is refused, and said in one sentence.
  */
 import { InvalidArgumentError } from 'commander'
-import type { Cell } from './grid-cell.ts'
+import type { Cell, Origin } from './grid-cell.ts'
 
 /** The options; an axis that is absent has its usual values. */
 export interface GridOptions {
   readonly quick: boolean
+  readonly from?: Origin[]
   readonly nodes?: Cell['nodes'][]
   readonly backlog?: number[]
   readonly rate?: number[]
@@ -19,30 +20,51 @@ export interface GridOptions {
 }
 
 /** Every combination of the axes, in the order of the table. */
-export function cellsOf({ quick, nodes, backlog, rate, roundTrip, loss }: GridOptions): Cell[] {
+export function cellsOf({
+  quick,
+  from,
+  nodes,
+  backlog,
+  rate,
+  roundTrip,
+  loss,
+}: GridOptions): Cell[] {
   const axes = {
+    origins: from ?? ORIGINS,
     nodes: nodes ?? (quick ? ([3] as const) : ([3, 5] as const)),
-    backlogKib: backlog ?? (quick ? [1024] : [256, 1024, 4096]),
+    backlogKib: backlog ?? (quick ? [1024] : [512, 4096]),
     megabits: rate ?? (quick ? [1, 10] : [1, 10, 100]),
     roundTripsMs: roundTrip ?? (quick ? [20] : [2, 200]),
-    losses: loss ?? (quick ? [0, 5] : [0, 5]),
+    losses: loss ?? (quick ? [5] : [0, 5]),
   }
-  return axes.nodes.flatMap((count) =>
-    axes.backlogKib.flatMap((kib) =>
-      axes.megabits.flatMap((megabit) =>
-        axes.roundTripsMs.flatMap((roundTripMs) =>
-          axes.losses.map((percent) => ({
-            nodes: count,
-            backlogBytes: kib * 1024,
-            bytesPerSecond: megabit * 125_000,
-            roundTripMs,
-            loss: percent / 100,
-          })),
+  return axes.origins.flatMap((origin) =>
+    axes.nodes.flatMap((count) =>
+      axes.backlogKib.flatMap((kib) =>
+        axes.megabits.flatMap((megabit) =>
+          axes.roundTripsMs.flatMap((roundTripMs) =>
+            axes.losses.map((percent) => ({
+              from: origin,
+              nodes: count,
+              backlogBytes: kib * 1024,
+              bytesPerSecond: megabit * 125_000,
+              roundTripMs,
+              loss: percent / 100,
+            })),
+          ),
         ),
       ),
     ),
   )
 }
+
+const ORIGINS: readonly Origin[] = ['congestion', 'restart']
+
+export const originsOf = (text: string): Origin[] =>
+  text.split(',').map((part) => {
+    const origin = ORIGINS.find((name) => name === part)
+    if (origin !== undefined) return origin
+    throw new InvalidArgumentError(`Give ${ORIGINS.join(', ')}, or both.`)
+  })
 
 export const kibibytesOf = (text: string): number[] => listOf(text, 'numbers above 0', isPositive)
 

@@ -1,16 +1,17 @@
 /**
- * The grid as a table. The same outcomes give the same lines.
+ * The grid as a table. The same outcomes give the same lines, and what is broken says so.
  */
 import { holds } from './grid-cell.ts'
 import type { CellOutcome } from './grid-cell.ts'
 
 const HEADS = [
+  'from',
   'nodes',
-  'asked KiB',
+  'backlog KiB',
   'Mbit/s',
   'round trip ms',
   'loss %',
-  'unchosen KiB',
+  'on disks KiB',
   'first s',
   'all s',
   'bound s',
@@ -38,6 +39,7 @@ function rowOf(outcome: CellOutcome): readonly string[] {
   const { cell, boundMs, waitedMs, firstAnswerAfterMs, recoveredAfterMs, violation } = outcome
   const late = `> ${seconds(waitedMs)}`
   return [
+    cell.from,
     String(cell.nodes),
     kibibytes(cell.backlogBytes),
     String((cell.bytesPerSecond * 8) / 1_000_000),
@@ -50,7 +52,7 @@ function rowOf(outcome: CellOutcome): readonly string[] {
     (outcome.sentBytes / 1_000_000).toFixed(1),
     String(outcome.promises),
     String(outcome.promisesAgain),
-    violation ?? (holds(outcome) ? 'holds' : 'BROKEN'),
+    violation === null ? (holds(outcome) ? 'holds' : 'BROKEN') : `BROKEN: ${violation}`,
   ]
 }
 

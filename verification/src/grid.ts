@@ -12,6 +12,7 @@ import {
   lossesOf,
   megabitsOf,
   nodesOf,
+  originsOf,
   kibibytesOf,
   positive,
   roundTripsOf,
@@ -26,8 +27,9 @@ import { spread } from './spread.ts'
 const program = new Command('grid')
   .description('how soon a cluster comes back from more work than its links carried')
   .option('--quick', 'a few cells: seconds', false)
+  .option('--from <list>', 'congestion, restart, or both', originsOf)
   .option('--nodes <list>', '3, 5, or both', nodesOf)
-  .option('--backlog <list>', 'what clients ask for in the bad period, in KiB', kibibytesOf)
+  .option('--backlog <list>', 'what clients asked for in the bad period, in KiB', kibibytesOf)
   .option('--rate <list>', 'what a link carries afterwards, each way, in Mbit/s', megabitsOf)
   .option('--round-trip <list>', 'in whole milliseconds, even', roundTripsOf)
   .option('--loss <list>', 'how many frames are lost, in percent', lossesOf)

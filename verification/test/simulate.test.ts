@@ -70,7 +70,7 @@ it.each([
 
 it('when it is interrupted, says what was done until then, and ends with 130', async () => {
   // An interruption that comes before it listens just ends it: then it is given longer.
-  for (let delayMs = 2000; delayMs < 20_000; delayMs *= 2) {
+  for (let delayMs = 2000; ; delayMs *= 2) {
     const child = start('--seeds', '1000000', '--profile', 'calm')
     const interrupt = setTimeout(() => child.kill('SIGINT'), delayMs)
     const { code, out } = await ended(child)
@@ -80,5 +80,4 @@ it('when it is interrupted, says what was done until then, and ends with 130', a
     expect(out).toMatch(/^\d+ seeds in /)
     return
   }
-  throw new Error('It never listened.')
 })

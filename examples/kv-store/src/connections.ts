@@ -26,9 +26,25 @@ interface Connection {
   /** With TLS it is first the one beneath. */
   socket: Socket
   readonly waiting: Exchange[]
+  /** Whether an answer can be written: with TLS, once it stands. */
+  isReady: boolean
   isBusy: boolean
   isGone: boolean
+  /** Whether its last answer is written: what is asked after it has been answered already. */
+  isDismissed: boolean
 }
+
+/**
+ * What an idle connection is told before it is closed: the answer to a request that is on its way
+ * already, to which the client would find its connection reset. Nothing of such a request is done.
+ */
+const LAST_ANSWER = [
+  'HTTP/1.1 503 Service Unavailable',
+  'Connection: close',
+  'Content-Length: 0',
+  '',
+  '',
+].join('\r\n')
 
 export class Connections {
   readonly #limits: ConnectionLimits
@@ -56,8 +72,8 @@ export class Connections {
     return this.#cut
   }
 
-  /** A client has connected. */
-  opened(socket: Socket): void {
+  /** A client has connected. `isReady`: it can be answered, for there is no TLS to come. */
+  opened(socket: Socket, isReady: boolean): void {
     const [name, client] = [nameOf(socket), clientOf(socket.remoteAddress)]
     if (!this.#isRoomFor(client)) {
       this.#cut += 1
@@ -69,8 +85,10 @@ export class Connections {
       client,
       socket,
       waiting: [],
+      isReady,
       isBusy: false,
       isGone: false,
+      isDismissed: false,
     }
     this.#all.set(name, connection)
     this.#silent.add(connection)
@@ -80,7 +98,9 @@ export class Connections {
   /** What is to be closed instead, once TLS stands. */
   secured(socket: Socket): void {
     const connection = this.#all.get(nameOf(socket))
-    if (connection !== undefined) connection.socket = socket
+    if (connection === undefined) return
+    connection.socket = socket
+    connection.isReady = true
   }
 
   /** A request has come on a connection: it is answered when those before it are. */
@@ -90,6 +110,7 @@ export class Connections {
       socket.destroy()
       return
     }
+    if (connection.isDismissed) return
     this.#silent.delete(connection)
     this.#idle.delete(connection)
     connection.waiting.push(exchange)
@@ -98,9 +119,21 @@ export class Connections {
     if (!connection.isBusy) void this.#answer(connection)
   }
 
-  /** Closes those that are not being answered. */
+  /**
+   * Closes those that are not being answered, with a last answer. They are read on until the client
+   * has closed as well: bytes that nobody reads would reset the connection, and the answer with it.
+   */
   closeIdle(): void {
-    for (const { socket } of [...this.#silent, ...this.#idle]) socket.destroy()
+    for (const connection of [...this.#silent, ...this.#idle]) {
+      connection.isDismissed = true
+      if (connection.isReady) connection.socket.end(LAST_ANSWER)
+      else connection.socket.destroy()
+    }
+  }
+
+  /** Ends those that were told, and are still there. */
+  closeDismissed(): void {
+    for (const { socket, isDismissed } of this.#all.values()) if (isDismissed) socket.destroy()
   }
 
   closeAll(): void {

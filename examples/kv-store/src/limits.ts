@@ -100,8 +100,11 @@ export const DEADLINES_EVERY_MS = 1000
 export const DISCARD_WITHIN_MS = 5000
 export const MAX_DISCARDED_BYTES = 16 << 20
 
-/** How long idle connections are kept when the server is to end, in milliseconds: a request that is
- * on its way is answered, and told that it was the last. */
+/**
+ * How long idle connections are kept when the server is to end, in milliseconds: a request that is
+ * on its way is answered, and told that it was the last. As long again for those that were told so
+ * and do not close; and as long before, at most, to take in connections that have come already.
+ */
 export const LAST_REQUEST_WITHIN_MS = 500
 
 /** Tokens that a server knows: enough for one a client, and for a rotation. All are looked at. */

@@ -8,6 +8,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Server as TlsServer } from 'node:https'
 import { once } from 'node:events'
 import { Server as NetServer } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Doorkeeper } from './admission.ts'
 import { Budget } from './budget.ts'
 import { Shares } from './client-address.ts'
@@ -98,7 +99,7 @@ export async function listen(
     connections.asked(incoming.socket, () => exchange(exchanges, incoming, outgoing))
   }
   const server = serverOf(options.tls, limits)
-  server.on('connection', (socket) => connections.opened(socket))
+  server.on('connection', (socket) => connections.opened(socket, options.tls === undefined))
   server.on('secureConnection', (socket) => connections.secured(socket))
   server.on('request', answer).on('checkContinue', answer)
   server.listen(port, host)
@@ -150,24 +151,38 @@ async function close(
   { lastRequestWithinMs }: HttpLimits,
 ): Promise<void> {
   const closed = once(server, 'close')
+  const sweepAfterMs = Math.min(lastRequestWithinMs, finishWithinMs)
+  await takeInWhoHasCome(server, sweepAfterMs)
   // As server.close() does, which closes idle connections at once: a request that is on its way on
   // one of them would not be answered.
   NetServer.prototype.close.call(server)
-  let isSwept = false
-  const sweep = setTimeout(
-    () => {
-      isSwept = true
-      connections.closeIdle()
-    },
-    Math.min(lastRequestWithinMs, finishWithinMs),
-  )
-  const cut = setTimeout(() => connections.closeAll(), finishWithinMs)
+  const timers = [
+    setTimeout(() => connections.closeIdle(), sweepAfterMs),
+    // Who has been told, and does not close either.
+    setTimeout(() => connections.closeDismissed(), 2 * sweepAfterMs),
+    setTimeout(() => connections.closeAll(), finishWithinMs),
+  ]
   await closed
-  clearTimeout(sweep)
-  clearTimeout(cut)
-  if (!isSwept) connections.closeIdle()
+  for (const timer of timers) clearTimeout(timer)
   // Ends the timer that looks for deadlines.
   server.close()
+}
+
+/**
+ * Whom the system has accepted would be reset when the server stops to listen. Node takes in one in
+ * a turn of its loop, so it is over when two have brought nobody; and in any case after a while, for
+ * others may come all the time.
+ */
+async function takeInWhoHasCome(server: Server | TlsServer, withinMs: number): Promise<void> {
+  let quietTurns = 0
+  const count = (): void => void (quietTurns = 0)
+  server.on('connection', count)
+  const endMs = performance.now() + withinMs
+  while (quietTurns < 2 && performance.now() < endMs) {
+    quietTurns += 1
+    await nextTurn()
+  }
+  server.off('connection', count)
 }
 
 function urlOf(server: Server, host: string, scheme: 'http' | 'https'): string {

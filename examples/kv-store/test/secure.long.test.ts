@@ -16,9 +16,6 @@ import type { Started } from './processes.ts'
 const BY_SIGNAL = (server: Started): void => void server.child.kill('SIGHUP')
 const BY_ITSELF = (): void => undefined
 
-/** Starting several processes takes a while on a machine that is busy. */
-const TEST_TIMEOUT_MS = 120_000
-
 const TOKEN = 'the-token-of-this-test'
 const DAY_MS = 24 * 3_600_000
 
@@ -62,7 +59,7 @@ async function serialOf(url: string, ca: string): Promise<string> {
   })
 }
 
-describe('https:', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('https:', () => {
   it('a client that trusts the authority is served, watches too; one that does not says why', async () => {
     const directory = await emptyDirectory()
     const [ours, others] = [await testAuthority(), await testAuthority()]
@@ -200,7 +197,7 @@ async function pair(
   return [a, b, () => connect({ nodes: [...urls.values()], timeoutMs: 60_000 })]
 }
 
-describe('members', { timeout: TEST_TIMEOUT_MS }, () => {
+describe('members', () => {
   it.each(['wss', 'grpcs', 'udp'] as const)(
     'on %s: with certificates or keys agree, in a cluster of a name',
     async (scheme) => {

@@ -117,7 +117,7 @@ export class ExternalNode<V> {
 
   /** Counts by other quorums from now on; see Node.setQuorums for when that is safe. */
   setQuorums(quorums: QuorumSystem): Effects<V> {
-    return this.#afterwards(this.#leadership.observe(this.#leadership.node.setQuorums(quorums)))
+    return this.#afterwards(this.#leadership.setQuorums(quorums))
   }
 
   /** A node that proclaims a ballot below ours does not know that it was overtaken. */

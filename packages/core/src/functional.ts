@@ -7,6 +7,7 @@
  * jittered, so that two that saw the same silence rarely try at once. It must never look at a
  * clock, nor draw a random number of its own.
  */
+import { excused } from './absence.ts'
 import { compareBallots } from './ballot.ts'
 import type { Ballot, NodeId } from './ballot.ts'
 import { joinEffects, NO_EFFECTS } from './effects.ts'
@@ -121,10 +122,18 @@ export class HeartbeatNode<V> {
     return this.#afterwards(this.#leadership.observe(this.#leadership.node.saved()))
   }
 
-  /** The time, in milliseconds of any clock that never goes back. */
-  tick(nowMs: number): Effects<V> {
+  /**
+   * The time, in milliseconds of any clock that never goes back. `awayMs` says for how long before now
+   * the host itself stood still: nobody is taken to have been silent in that time, and what they said
+   * meanwhile may yet come in for a quarter of the liveness window.
+   */
+  tick(nowMs: number, awayMs = 0): Effects<V> {
     this.#nowMs = nowMs
     if (this.#takeOverAtMs === null) this.#standBack()
+    else if (awayMs > 0) {
+      const absence = { awayMs, nowMs }
+      this.#takeOverAtMs = excused(this.#takeOverAtMs, absence, this.#livenessWindowMs)
+    }
     const silent = this.#takeOverAtMs !== null && nowMs >= this.#takeOverAtMs
     return silent && this.phase !== 'leading'
       ? this.#takeOver()
@@ -139,7 +148,7 @@ export class HeartbeatNode<V> {
 
   /** Counts by other quorums from now on; see Node.setQuorums for when that is safe. */
   setQuorums(quorums: QuorumSystem): Effects<V> {
-    return this.#afterwards(this.#leadership.observe(this.#leadership.node.setQuorums(quorums)))
+    return this.#afterwards(this.#leadership.setQuorums(quorums))
   }
 
   #takeOver(): Effects<V> {

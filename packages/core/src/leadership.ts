@@ -10,6 +10,8 @@ import type { Effects, Event } from './effects.ts'
 import type { HeartbeatMessage, Message, ProclamationMessage } from './message.ts'
 import { Node } from './practical/node.ts'
 import type { NodeOptions } from './practical/node.ts'
+import { requireQuorums } from './quorum.ts'
+import type { QuorumSystem } from './quorum.ts'
 
 /** A Node, and who leads as far as it knows. */
 export class Leadership<V> {
@@ -22,6 +24,7 @@ export class Leadership<V> {
   #forwardAtMs = 0
 
   constructor(options: NodeOptions<V>) {
+    requireQuorums(options.quorums)
     this.node = new Node(options)
     this.#forwardIntervalMs = this.node.retransmitIntervalMs
   }
@@ -75,6 +78,12 @@ export class Leadership<V> {
   observe(effects: Effects<V>): Effects<V> {
     const changes = effects.events.map((event) => this.#observeEvent(event))
     return changes.length === 0 ? effects : joinEffects(effects, ...changes)
+  }
+
+  /** Counts by other quorums from now on. Throws InvalidArgumentError for ones that never meet. */
+  setQuorums(quorums: QuorumSystem): Effects<V> {
+    requireQuorums(quorums)
+    return this.observe(this.node.setQuorums(quorums))
   }
 
   /** No leader is known any more. */

@@ -40,6 +40,12 @@ export interface Transport {
   /**
    * After it resolves nothing is delivered and no handle keeps the process alive. May be called
    * at any time, and again.
+   *
+   * What send() took before leaves first: frames for a peer with which a connection stands, or
+   * whose medium knows no connections, go to the medium before it resolves, and are lost no more
+   * easily than at another time. Frames for a peer that is down, or being dialled, are dropped.
+   * Neither a peer that does not read nor a name server that does not answer holds it up for more
+   * than 5 seconds in all; an adapter may state a shorter bound, after which it drops what is left.
    */
   close(): Promise<void>
 }

@@ -1,4 +1,8 @@
-import { InvalidArgumentError, majority, type NodeId, type QuorumSystem } from '@paxos/core'
+import { InvalidArgumentError, majority, MAX_CHECKED_ACCEPTORS, requireQuorums } from '@paxos/core'
+import type { NodeId, QuorumSystem } from '@paxos/core'
+import { ExternalNode } from '@paxos/core/external'
+import { HeartbeatNode } from '@paxos/core/functional'
+import { MultiPaxos } from '@paxos/core/multi'
 import { Node } from '@paxos/core/practical'
 import { describe, expect, it } from 'vitest'
 import { Cluster } from './cluster.ts'
@@ -177,6 +181,98 @@ describe('weighted quorums: a has 3 votes of 5', () => {
     expect(cluster.engine('b').chosen?.value).toBe('x')
   })
 })
+
+/** Quorums by which two values could be chosen, or none. */
+const REFUSED: readonly {
+  readonly title: string
+  readonly quorums: QuorumSystem
+  readonly said: RegExp
+}[] = [
+  {
+    title: 'two of four in both phases',
+    quorums: flexible(['a', 'b', 'c', 'd'], 2, 2),
+    said: /\{a, b\} and \{c, d\}, quorums of phases 1 and 2, do not meet/,
+  },
+  {
+    title: 'three of five to prepare, two of five to choose',
+    quorums: flexible(IDS, 3, 2),
+    said: /\{a, b, c\} and \{d, e\}, quorums of phases 1 and 2, do not meet/,
+  },
+  {
+    title: 'one whose own promise is enough, whatever the others have chosen',
+    quorums: { ...majority(['a', 'b', 'c']), isPhase1Quorum: (nodes) => nodes.has('a') },
+    said: /\{a\} and \{b, c\}, quorums of phases 1 and 2, do not meet/,
+  },
+  {
+    title: 'nobody at all to choose',
+    quorums: flexible(['a', 'b', 'c'], 3, 0),
+    said: /\{a, b, c\} and \{\}, quorums of phases 1 and 2, do not meet/,
+  },
+  {
+    title: 'exactly two of three',
+    quorums: { ...majority(['a', 'b', 'c']), isPhase2Quorum: (nodes) => nodes.size === 2 },
+    said: /\{a, b\} is a quorum, and \{a, b, c\} is none/,
+  },
+  {
+    title: 'four of three to prepare',
+    quorums: flexible(['a', 'b', 'c'], 4, 2),
+    said: /All acceptors together are no quorum/,
+  },
+  { title: 'nobody', quorums: flexible([], 0, 0), said: /A quorum needs acceptors/ },
+  { title: "one that is called 'all'", quorums: flexible(['all'], 1, 1), said: /'all' addresses/ },
+  {
+    title: `the largest system that is checked, of ${MAX_CHECKED_ACCEPTORS}`,
+    quorums: flexible(numbered(MAX_CHECKED_ACCEPTORS), 6, 6),
+    said: /quorums of phases 1 and 2, do not meet/,
+  },
+]
+
+/** What counts by the quorums that it is given. */
+const GIVEN: readonly [string, (quorums: QuorumSystem) => unknown][] = [
+  ['requireQuorums', (quorums) => requireQuorums(quorums)],
+  ['HeartbeatNode', (quorums) => new HeartbeatNode({ id: 'a', quorums, random: () => 0 })],
+  ['HeartbeatNode.setQuorums', (quorums) => heartbeatNode().setQuorums(quorums)],
+  ['ExternalNode', (quorums) => new ExternalNode({ id: 'a', quorums })],
+  ['ExternalNode.setQuorums', (quorums) => externalNode().setQuorums(quorums)],
+  ['MultiPaxos', (quorums) => new MultiPaxos({ id: 'a', quorums, random: () => 0 })],
+]
+
+const heartbeatNode = () =>
+  new HeartbeatNode({ id: 'a', quorums: majority(['a']), random: () => 0 })
+const externalNode = () => new ExternalNode({ id: 'a', quorums: majority(['a']) })
+
+describe.each(GIVEN)('%s', (_name, give) => {
+  it.each(REFUSED)('refuses $title, and says why', ({ quorums, said }) => {
+    expect(() => give(quorums)).toThrow(InvalidArgumentError)
+    expect(() => give(quorums)).toThrow(said)
+  })
+
+  it.each([
+    ['a majority', majority(IDS)],
+    ['four of five to prepare, two of five to choose', flexible(IDS, 4, 2)],
+    ['all to prepare, one to choose', flexible(IDS, 5, 1)],
+    [
+      'more weight for one',
+      weighted(new Map([['a', 3], ...['b', 'c'].map((id) => [id, 1] as const)])),
+    ],
+    ['a single acceptor', flexible(['a'], 1, 1)],
+  ])('takes %s', (_title, quorums) => {
+    expect(() => give(quorums)).not.toThrow()
+  })
+})
+
+it('asks nothing of a system that is too large to ask about every set of it', () => {
+  const quorums = {
+    acceptors: new Set(numbered(MAX_CHECKED_ACCEPTORS + 1)),
+    isPhase1Quorum: () => expect.fail('asked'),
+    isPhase2Quorum: () => expect.fail('asked'),
+  }
+  expect(() => requireQuorums(quorums)).not.toThrow()
+})
+
+function numbered(count: number): NodeId[] {
+  return Array.from({ length: count }, (_, index) => `node ${index}`)
+}
 
 function clusterOf(quorums: QuorumSystem): Cluster<string, Node<string>> {
   return new Cluster<string, Node<string>>({

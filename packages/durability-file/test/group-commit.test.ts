@@ -103,6 +103,15 @@ describe('group commit', () => {
   })
 })
 
+it('what was written no longer counts for what may wait: a log takes any number of bytes in its life', async () => {
+  const commit = new GroupCommit<string>({ groupBytes: 1, write: () => Promise.resolve() })
+  for (let save = 0; save < 3; save += 1) {
+    await Promise.all([commit.add('half', 1, MAX_WAITING_BYTES / 2), commit.add('more', 1)])
+    await commit.add('all', 1, MAX_WAITING_BYTES)
+  }
+  expect(commit.poisoned).toBe(false)
+})
+
 it('a snapshot that waits does not count for what may wait: what is behind it is not refused', async () => {
   const openers: (() => void)[] = []
   const gate = new Promise<void>((resolve) => openers.push(resolve))

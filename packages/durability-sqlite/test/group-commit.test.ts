@@ -162,6 +162,20 @@ describe('group commit', () => {
   })
 })
 
+it('what was committed no longer counts for what may wait: a database takes any number of bytes', async () => {
+  const commit = new GroupCommit<{ readonly bytes: number; readonly ownBytes?: number }>(() =>
+    Promise.resolve(),
+  )
+  for (let save = 0; save < 3; save += 1) {
+    await Promise.all([
+      commit.add({ bytes: 1, ownBytes: MAX_WAITING_BYTES / 2 }),
+      commit.add({ bytes: 1 }),
+    ])
+    await commit.add({ bytes: MAX_WAITING_BYTES })
+  }
+  expect(commit.poisoned).toBe(false)
+})
+
 it('a snapshot that waits does not count for what may wait: what is behind it is not refused', async () => {
   const gate = newGate()
   const commit = new GroupCommit<{ readonly bytes: number; readonly ownBytes?: number }>(gate.pass)

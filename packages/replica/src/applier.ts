@@ -131,15 +131,17 @@ export class Applier<Command, Result, Query, Answer> {
     return this.#failures > 0
   }
 
-  /** Whether enough has been applied since the newest snapshot. */
+  /**
+   * Whether enough has been applied since the newest snapshot: past a multiple of
+   * `snapshotEveryEntries`, which is the same slot on every node, or so many bytes.
+   */
   get wantsSnapshot(): boolean {
     const { snapshotEveryEntries, snapshotEveryBytes } = this.#settings
-    const entries = this.#appliedThrough - this.#snapshotThrough
     const factor = 2 ** this.#failures
-    return (
-      entries >= snapshotEveryEntries * factor ||
-      this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
-    )
+    const every = snapshotEveryEntries * factor
+    const isPast =
+      Math.floor(this.#appliedThrough / every) > Math.floor(this.#snapshotThrough / every)
+    return isPast || this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
   }
 
   /**

@@ -7,7 +7,7 @@ import type { Durability, NodeId, Transport } from '@paxos/core'
 import { requirePositive } from './arguments.ts'
 import { platformClock } from './clock.ts'
 import type { Clock } from './clock.ts'
-import { MAX_TIMEOUT_MS } from './limits.ts'
+import { CLOSE_TIMEOUT_MS, MAX_TIMEOUT_MS } from './limits.ts'
 import { DEFAULT_CLUSTER, requireMembers } from './members.ts'
 
 /** The options that both have, as they may be given. */
@@ -20,6 +20,7 @@ export interface CommonOptions {
   readonly heartbeatPeriodMs?: number | undefined
   readonly livenessWindowMs?: number | undefined
   readonly retransmitIntervalMs?: number | undefined
+  readonly closeTimeoutMs?: number | undefined
   readonly clock?: Clock | undefined
   readonly random?: (() => number) | undefined
 }
@@ -34,6 +35,7 @@ export const COMMON_OPTIONS = [
   'heartbeatPeriodMs',
   'livenessWindowMs',
   'retransmitIntervalMs',
+  'closeTimeoutMs',
   'clock',
   'random',
 ] as const satisfies readonly (keyof CommonOptions)[]
@@ -51,6 +53,7 @@ export interface CommonSettings {
     readonly livenessWindowMs: number
     readonly retransmitIntervalMs: number
   }
+  readonly closeTimeoutMs: number
   readonly clock: Clock
   readonly random: () => number
 }
@@ -59,6 +62,7 @@ export interface CommonSettings {
 export function commonSettingsOf(options: CommonOptions): CommonSettings {
   const { cluster = DEFAULT_CLUSTER, id, transport, durability } = options
   const { clock = platformClock, random = Math.random } = options
+  const { closeTimeoutMs = CLOSE_TIMEOUT_MS } = options
   requireText('cluster', cluster)
   requireText('id', id)
   const members = requireMembers(cluster, id, options.members)
@@ -76,6 +80,7 @@ export function commonSettingsOf(options: CommonOptions): CommonSettings {
   )
   requireMethods('clock', clock, ['nowMs', 'schedule'], 'an object with both')
   requireFunction('random', random)
+  requirePositive('closeTimeoutMs', closeTimeoutMs, MAX_TIMEOUT_MS)
   return {
     cluster,
     id,
@@ -83,6 +88,7 @@ export function commonSettingsOf(options: CommonOptions): CommonSettings {
     transport,
     durability,
     timing: timingOf(options),
+    closeTimeoutMs,
     clock,
     random,
   }

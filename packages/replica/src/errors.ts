@@ -19,6 +19,25 @@ export class ClosedError extends PaxosError {
 }
 
 /**
+ * The node is closed, says nothing more and takes nothing in; but what it stands on could not be
+ * released in time: a save that hangs, say. It is released as soon as that ends. Until then a lock is
+ * held, and a port may be.
+ */
+export class CloseTimeoutError extends PaxosError {
+  readonly code = 'ERR_PAXOS_CLOSE_TIMEOUT'
+  /** What is not released yet. */
+  readonly remaining: readonly Releasable[]
+
+  constructor(message: string, remaining: readonly Releasable[]) {
+    super(message)
+    this.remaining = remaining
+  }
+}
+
+/** What close() releases. */
+export type Releasable = 'transport' | 'durability'
+
+/**
  * The node had to stop by itself; `cause` says why. It answers nothing any more, so that it cannot
  * speak from a state that it could not store.
  */

@@ -10,6 +10,7 @@ import { isForwardable } from '@paxos/core/multi'
 import type { LogEffects, MultiPaxos, MultiPaxosMessage } from '@paxos/core/multi'
 import { HandOver } from './hand-over.ts'
 import type { Standing } from './hand-over.ts'
+import { MAX_OWN_OUTBOX_BYTES } from './limits.ts'
 import { Outbox } from './outbox.ts'
 import { Route } from './route.ts'
 
@@ -27,6 +28,8 @@ export interface ForwardingOptions {
   readonly foresee: (value: Uint8Array) => 'something' | 'nothing' | 'unreadable'
   /** The other members, the likeliest to be reached first. */
   readonly relays: () => readonly NodeId[]
+  /** Everything for the leader goes by way of `relay` too; `null`: directly alone. */
+  readonly relayed: (relay: NodeId | null) => void
   /** So many values of another node were refused. */
   readonly refused: (count: number) => void
 }
@@ -51,12 +54,13 @@ export class Forwarding {
       leader: () => engine.leader,
       relays,
       take: (relay) => {
+        options.relayed(relay)
         input(() => engine.relayBy(relay))
         this.wanted.again()
       },
     })
     this.wanted = new HandOver({
-      give: (value) => this.#outbox.add(value),
+      give: (value) => this.#outbox.add(value, MAX_OWN_OUTBOX_BYTES),
       standing: () => this.#standing,
       nowMs,
       random,

@@ -9,6 +9,7 @@ import type { Change, Durability, Effects, Envelope, NodeId, Outgoing } from '@p
 import type { Transport, TransportWarning } from '@paxos/core'
 import { VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
 import { decode, encode } from '@paxos/core/wire'
+import { Attention } from './attention.ts'
 import type { Clock } from './clock.ts'
 import { StoppedError } from './errors.ts'
 import { GREETING_INTERVAL_MS, MAX_RUNNING_SAVE_BYTES, MAX_RUNNING_SAVES } from './limits.ts'
@@ -16,6 +17,7 @@ import { MAX_TIMEOUT_MS, MEMBERS_ANSWER_INTERVAL_MS } from './limits.ts'
 import { membersDigest } from './members-digest.ts'
 import { PeerBook } from './peer-book.ts'
 import type { PeerStatus } from './peer-book.ts'
+import { Release } from './release.ts'
 import { orNull, wordsOf } from './words.ts'
 
 /** Everything that a frame may carry. */
@@ -33,7 +35,8 @@ export interface Engine<M extends AnyMessage, E> {
   readonly nextTickAtMs: number | null
   receive(from: NodeId, message: M): Effects<Uint8Array, M, E>
   saved(): Effects<Uint8Array, M, E>
-  tick(nowMs: number): Effects<Uint8Array, M, E>
+  /** `awayMs` says for how long before now this node stood still: see Attention. */
+  tick(nowMs: number, awayMs: number): Effects<Uint8Array, M, E>
 }
 
 const NOTHING: Effects<never, never, never> = { send: [], events: [] }
@@ -60,10 +63,22 @@ export type Observation<M, E> =
   | { readonly type: 'saved'; readonly change: Change }
   | { readonly type: 'event'; readonly event: E }
   | { readonly type: 'dropped'; readonly reason: DropReason }
+  /** This node stood still for so long, and is back. */
+  | { readonly type: 'away'; readonly ms: number }
   /** A frame of a member that was started with other members. Told as often as it happens. */
   | { readonly type: 'members-differ'; readonly from: NodeId }
   /** What the transport wants an operator to know. Told as often as it happens. */
   | { readonly type: 'warned'; readonly warning: TransportWarning }
+
+/** What the disk has not confirmed yet. */
+export interface SavingStatus {
+  /** How many saves run. */
+  readonly saves: number
+  /** What they have to write, in bytes, but for snapshots. */
+  readonly bytes: number
+  /** For how long the oldest of them has run, in milliseconds; 0 when none runs. */
+  readonly forMs: number
+}
 
 export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly cluster: string
@@ -81,6 +96,10 @@ export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly transport: Transport
   readonly durability: Durability
   readonly clock: Clock
+  /** The engine's. */
+  readonly livenessWindowMs: number
+  /** How long close() waits, in milliseconds. */
+  readonly closeTimeoutMs: number
   /** Told of everything, as it happens. Must not throw: what it throws stops the node. */
   readonly observe: (observation: Observation<M, E>) => void
   /** The node had to stop by itself. Called once; never after close(). */
@@ -103,21 +122,25 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   }
   /** The input that is being carried out, then those that wait. */
   readonly #inputs: (() => Effects<Uint8Array, M, E>)[] = []
+  readonly #attention: Attention
   #running = true
-  #runningSaves = 0
+  /** When each running save was asked for, the oldest first. */
+  readonly #savesAtMs: number[] = []
   /** What the running saves have to write, but for snapshots, of which there are few. */
   #runningBytes = 0
   /** Resolves, never rejects, when every save so far is done with. */
   #lastSave: Promise<void> = Promise.resolve()
   #cancelTimer: (() => void) | null = null
   #cancelGreeting: (() => void) | null = null
-  #closing: Promise<void> | null = null
+  readonly #release: Release
 
   /** `options.durability` must be open already: its state is what the engine was made from. */
   constructor(options: HostOptions<M, E>) {
     this.#options = options
     this.#peers = [...options.members.keys()].filter((id) => id !== options.id)
     this.#book = new PeerBook(this.#peers)
+    this.#release = new Release(options)
+    this.#attention = new Attention(options.livenessWindowMs)
     this.#membersDigest = membersDigest(options.members.keys())
   }
 
@@ -142,6 +165,14 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   /** The other members, the one that was heard last first. */
   get lastHeardFirst(): readonly NodeId[] {
     return this.#book.lastHeardFirst
+  }
+
+  /** What the disk has not confirmed yet. */
+  get saving(): SavingStatus {
+    const nowMs = this.#options.clock.nowMs()
+    const [oldestAtMs = nowMs] = this.#savesAtMs
+    const forMs = Math.round(nowMs - oldestAtMs)
+    return { saves: this.#savesAtMs.length, bytes: this.#runningBytes, forMs }
   }
 
   /** How many frames were dropped, and why. */
@@ -183,25 +214,19 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     }
   }
 
-  /** Stops at once, then releases the transport and the disk. May be called again. */
+  /** Stops at once, then releases the transport and the disk: see Release. May be called again. */
   close(): Promise<void> {
     this.#halt()
-    this.#closing ??= this.#release()
-    return this.#closing
-  }
-
-  async #release(): Promise<void> {
-    try {
-      await this.#options.transport.close()
-    } finally {
-      await this.#options.durability.close()
-    }
+    return this.#release.close()
   }
 
   #carryOut(give: () => Effects<Uint8Array, M, E>): void {
     if (!this.#running) return
     try {
-      this.#perform(this.#options.engine.tick(this.#options.clock.nowMs()))
+      const nowMs = this.#options.clock.nowMs()
+      const awayMs = this.#attention.look(nowMs)
+      if (awayMs > 0) this.#options.observe({ type: 'away', ms: awayMs })
+      this.#perform(this.#options.engine.tick(nowMs, awayMs))
       this.#perform(give())
       this.#scheduleTick()
     } catch (error) {
@@ -232,7 +257,9 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   }
 
   get #isDiskBehind(): boolean {
-    return this.#runningSaves >= MAX_RUNNING_SAVES || this.#runningBytes >= MAX_RUNNING_SAVE_BYTES
+    return (
+      this.#savesAtMs.length >= MAX_RUNNING_SAVES || this.#runningBytes >= MAX_RUNNING_SAVE_BYTES
+    )
   }
 
   /** A member was started with other members. It is told, and so is whoever watches this node. */
@@ -276,7 +303,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   }
 
   #save(change: Change, then: readonly Outgoing<Uint8Array, M>[]): void {
-    this.#runningSaves += 1
+    this.#savesAtMs.push(this.#options.clock.nowMs())
     this.#runningBytes += bytesOf(change)
     const durable = this.#options.durability.save(change)
     // An adapter may resolve a group in any order; the engine counts its saves in theirs.
@@ -293,7 +320,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     } catch (error) {
       return this.#stop(error)
     }
-    this.#runningSaves -= 1
+    this.#savesAtMs.shift()
     this.#runningBytes -= bytesOf(change)
     this.input(() => {
       this.#options.observe({ type: 'saved', change })
@@ -324,8 +351,9 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     this.#cancelTimer?.()
     this.#cancelTimer = null
     const { engine, clock } = this.#options
-    if (engine.nextTickAtMs === null) return
-    const delayMs = Math.max(0, engine.nextTickAtMs - clock.nowMs())
+    const atMs = this.#attention.nextLookAtMs(engine.nextTickAtMs)
+    if (atMs === null) return
+    const delayMs = Math.max(0, atMs - clock.nowMs())
     this.#cancelTimer = clock.schedule(Math.min(delayMs, MAX_TIMEOUT_MS), () => {
       this.input(() => NOTHING)
     })

@@ -13,6 +13,7 @@ export type { DataReport, SkipOptions, SlotReport } from './data.ts'
 export {
   AlreadyAnsweredError,
   ClosedError,
+  CloseTimeoutError,
   CommandFailedError,
   CommandRefusedError,
   OverloadedError,
@@ -24,8 +25,9 @@ export {
   TooManySessionsError,
   ValueTooLargeError,
 } from './errors.ts'
+export type { Releasable } from './errors.ts'
 export type { EventsLost } from './event-stream.ts'
-export type { DropReason } from './host.ts'
+export type { DropReason, SavingStatus } from './host.ts'
 export type { WaitOptions } from './outcome.ts'
 export type { PeerStatus, PeerTrouble, PeerTroubleReason } from './peer-book.ts'
 export { Replica } from './replica.ts'

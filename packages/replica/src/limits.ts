@@ -16,6 +16,12 @@ export const MAX_RUNNING_SAVES = 1024
  */
 export const MAX_RUNNING_SAVE_BYTES = 64 << 20
 
+/**
+ * What close() waits for a transport and a disk, in milliseconds, by default: what a slow disk takes
+ * for all that may be waiting to be saved, and less than what supervisors wait before they kill.
+ */
+export const CLOSE_TIMEOUT_MS = 10_000
+
 /** setTimeout's own limit, about 24.8 days: a longer wait would fire at once. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
@@ -62,11 +68,20 @@ export const RELAYED_FOR_MS = 30_000
  */
 export const MAX_OUTBOX_BYTES = 64 << 20
 
+/** Of that a leader's own values take half at most: whoever hands over to it finds a place. */
+export const MAX_OWN_OUTBOX_BYTES = MAX_OUTBOX_BYTES / 2
+
 /**
  * What a result may take, in bytes: it is kept, and goes into every snapshot, until its client has
  * acknowledged it. As much as a command.
  */
 export const MAX_RESULT_BYTES = MAX_VALUE_BYTES
+
+/**
+ * A snapshot that is due is taken so much later: what was sent before has then left the process, and
+ * reached the others on most networks.
+ */
+export const SNAPSHOT_AFTER_MS = 5
 
 /** After each snapshot that fails, twice as much is applied before the next; so often at most. */
 export const MAX_SNAPSHOT_BACKOFFS = 6

@@ -1,6 +1,7 @@
 /**
  * What a node does now and then: it does again what a lost message may have undone, and where it leads
- * it ends sessions that nobody uses. Must never end one by what this node saw before it led.
+ * it ends sessions that nobody uses. Must never end one by what this node saw before it led, nor for
+ * a time in which it stood still itself.
  */
 import { encodeEntry } from '@paxos/core/multi'
 import type { SessionUse } from '@paxos/core/multi'
@@ -36,9 +37,13 @@ export class Maintenance {
 
   start(): void {
     if (this.#isOver) return
-    const { clock, everyMs, random, isLeading, again } = this.#options
-    this.#cancel = clock.schedule((everyMs * (1 + random())) / 2, () => {
+    const { clock, everyMs, random, sessionTimeoutMs, isLeading, again } = this.#options
+    const delayMs = (everyMs * (1 + random())) / 2
+    const dueAtMs = clock.nowMs() + delayMs
+    this.#cancel = clock.schedule(delayMs, () => {
       const nowMs = clock.nowMs()
+      // Nobody could use a session here meanwhile, and another may have led.
+      if (nowMs - dueAtMs >= sessionTimeoutMs / EXPIRY_CHECKS_PER_TIMEOUT) this.leads()
       again()
       if (isLeading() && nowMs >= this.#expireAtMs) this.#expireSessions(nowMs)
       this.start()
@@ -51,7 +56,7 @@ export class Maintenance {
   }
 
   /**
-   * This node leads from now on. It waits for the whole timeout before it ends a session: what it saw
+   * This node leads from now on, or again. It waits for the whole timeout before it ends a session: what it saw
    * before it led may be old, and nobody could use a session while nobody led.
    */
   leads(): void {

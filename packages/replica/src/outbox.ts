@@ -46,13 +46,13 @@ export class Outbox {
 
   /**
    * Adds a value, to leave when this turn is over, unless a copy of it is there or has left. False
-   * when there is no more room for it.
+   * when more than `maxBytes` would wait then.
    */
-  add(value: Uint8Array): boolean {
+  add(value: Uint8Array, maxBytes = MAX_OUTBOX_BYTES): boolean {
     const key = entryKey(value)
     if (key !== null && this.#keys.has(key)) return true
     const bytes = value.byteLength + VALUE_OVERHEAD_BYTES
-    if (this.#bytes + bytes > MAX_OUTBOX_BYTES) return false
+    if (this.#bytes + bytes > maxBytes) return false
     this.#values.push(value)
     this.#bytes += bytes
     if (key !== null) this.#keys.add(key)

@@ -122,8 +122,8 @@ export class PeerBook {
 
   /** All of them, the one that was heard last first. */
   get lastHeardFirst(): NodeId[] {
-    const atMs = ([, { heardAtMs }]: [NodeId, Page]): number => heardAtMs ?? -Infinity
-    return [...this.#pages].toSorted((a, b) => atMs(b) - atMs(a) || 0).map(([peer]) => peer)
+    const pages = [...this.#pages].toSorted(([, a], [, b]) => agoOrder(a, b))
+    return pages.map(([peer]) => peer)
   }
 
   /** When `count` of them had been heard last, all of them; `null` while fewer were ever heard. */
@@ -139,6 +139,10 @@ export class PeerBook {
       [...this.#pages].map(([peer, page]) => [peer, statusOf(page, figures?.get(peer), nowMs)]),
     )
   }
+}
+
+function agoOrder(a: Page, b: Page): number {
+  return (b.heardAtMs ?? -1) - (a.heardAtMs ?? -1)
 }
 
 /** They are for people only: an adapter that fails to tell must not take the node with it. */

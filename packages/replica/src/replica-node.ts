@@ -104,6 +104,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       transport,
       durability,
       clock,
+      livenessWindowMs: settings.timing.livenessWindowMs,
+      closeTimeoutMs: settings.closeTimeoutMs,
       observe: (observation) => this.#observe(observation),
       onStopped: (error) => this.#stopped(error),
     })
@@ -125,6 +127,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       random,
       foresee: (value) => this.#applier.foresee(value),
       relays: () => this.#host.lastHeardFirst,
+      relayed: (relay) => settings.logger.info('the way to the leader', { relay }),
       refused: (count) => settings.metrics.counter('paxos.values.refused', count),
     })
     this.#proposals = new Proposals({
@@ -138,6 +141,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#reads = new Reads((read) => this.#host.input(() => this.#engine.read(read)))
     this.#snapshots = new Snapshots({
       applier: this.#applier,
+      clock,
+      announce: () => this.#host.input(() => this.#engine.announce()),
       save: (taken) => this.#host.input(() => this.#engine.snapshot(taken)),
       metrics: settings.metrics,
       logger: settings.logger,
@@ -204,6 +209,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       sessions: this.#applier.sessions,
       stateBytes: this.#applier.stateBytes,
       dropped: this.#host.dropped,
+      saving: this.#host.saving,
       peers: this.#host.peers,
     }
   }
@@ -238,6 +244,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       if (observation.change.snapshot !== undefined) this.#snapshots.saved()
     } else if (observation.type === 'dropped') {
       metrics.counter('paxos.frames.dropped', 1, { reason: observation.reason })
+    } else if (observation.type === 'away') {
+      metrics.counter('paxos.pauses', 1)
+      this.#settings.logger.warn('this node stood still, and is back', { ms: observation.ms })
     } else if (observation.type === 'members-differ') this.#watch.membersDiffer(observation.from)
     else if (observation.type === 'warned') this.#watch.warned(observation.warning)
   }
@@ -361,6 +370,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     if (this.#ended !== null) return
     this.#ended = error
     this.#maintenance.stop()
+    this.#snapshots.stop()
     this.#cancelWarning?.()
     this.#watch.stop()
     this.#forwarding.end()

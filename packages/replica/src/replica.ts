@@ -9,7 +9,7 @@ import type { ProposeOptions, QueryOptions } from './call-arguments.ts'
 import type { Clock } from './clock.ts'
 import type { Codec, Json } from './codec.ts'
 import type { EventsLost } from './event-stream.ts'
-import type { DropReason } from './host.ts'
+import type { DropReason, SavingStatus } from './host.ts'
 import type { WaitOptions } from './outcome.ts'
 import type { PeerStatus } from './peer-book.ts'
 import { openReplicaNode } from './replica-node.ts'
@@ -48,7 +48,15 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
   readonly livenessWindowMs?: number | undefined
   /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
   readonly retransmitIntervalMs?: number | undefined
-  /** A snapshot is taken after so many entries of the log, >= 1. Default: 10,000. */
+  /**
+   * How long close() waits for the transport and the disk, in milliseconds, > 0. Default: 10,000.
+   */
+  readonly closeTimeoutMs?: number | undefined
+  /**
+   * A snapshot is taken when the log has come past a multiple of this, >= 1. Every node then takes it
+   * at the same slot: one that is slow holds up all nodes at once, and none misses another.
+   * Default: 10,000.
+   */
   readonly snapshotEveryEntries?: number | undefined
   /** And after so many bytes of them, >= 1. Default: 64 MiB. */
   readonly snapshotEveryBytes?: number | undefined
@@ -108,6 +116,8 @@ export interface ReplicaStatus {
   readonly stateBytes: number
   /** How many frames were dropped, and why. */
   readonly dropped: Readonly<Record<DropReason, number>>
+  /** What the disk has not confirmed yet. */
+  readonly saving: SavingStatus
   /** What this node knows of each other member. */
   readonly peers: Readonly<Record<NodeId, PeerStatus>>
 }
@@ -202,7 +212,9 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
 
   /**
    * Leaves the cluster: hands leadership over, if it has it, waits for running saves, then releases
-   * the transport and the disk. Who still waits is told with ClosedError. May be called again.
+   * the transport and the disk. Who still waits is told with ClosedError. May be called again. Rejects
+   * with CloseTimeoutError when that takes longer than `closeTimeoutMs`, because a save hangs, say:
+   * this node is closed all the same, and the rest is released when it can be.
    */
   close(): Promise<void> {
     return this.#node.close()

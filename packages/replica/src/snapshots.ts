@@ -1,9 +1,14 @@
 /**
- * When a node takes a snapshot of its state, and what is told of it. Must never have two of its own on
- * their way to the disk: another one would pile up behind the first.
+ * When a node takes a snapshot of its state, and what is told of it. While a state machine writes its
+ * state down the node can do nothing else, be it for seconds. So it says first all that it has to say,
+ * and a leader what is chosen: then all nodes come to the same slot, stand still at the same time, and
+ * none of them misses another. Must never have two of its own on their way to the disk: another one
+ * would pile up behind the first.
  */
 import type { Slot } from '@paxos/core'
 import type { TakenSnapshot } from './applier.ts'
+import type { Clock } from './clock.ts'
+import { SNAPSHOT_AFTER_MS } from './limits.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
 /** Something that happened to the snapshots of a node. */
@@ -24,6 +29,9 @@ interface Snapshotted {
 
 export interface SnapshotsOptions {
   readonly applier: Snapshotted
+  readonly clock: Clock
+  /** Tells the others what is chosen, where this node leads. */
+  readonly announce: () => void
   /** Hands a snapshot to the engine, which saves it. */
   readonly save: (taken: Extract<TakenSnapshot, { readonly bytes: Uint8Array }>) => void
   readonly metrics: Metrics
@@ -35,6 +43,7 @@ export interface SnapshotsOptions {
 export class Snapshots {
   readonly #options: SnapshotsOptions
   #isSaving = false
+  #cancel: (() => void) | null = null
 
   constructor(options: SnapshotsOptions) {
     this.#options = options
@@ -45,9 +54,21 @@ export class Snapshots {
     this.#isSaving = false
   }
 
-  /** Takes one when enough was applied since the last. */
+  /** Takes one soon, when enough was applied since the last. */
   takeIfDue(): void {
-    if (this.#options.applier.wantsSnapshot && !this.#isSaving) this.#take()
+    const { applier, clock, announce } = this.#options
+    if (!applier.wantsSnapshot || this.#isSaving || this.#cancel !== null) return
+    this.#cancel = clock.schedule(SNAPSHOT_AFTER_MS, () => {
+      this.#cancel = null
+      if (applier.wantsSnapshot && !this.#isSaving) this.#take()
+    })
+    announce()
+  }
+
+  /** None is taken any more, but for measure(). */
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = null
   }
 
   /** Takes one, if there is something new and none on its way. Says whether it did. */

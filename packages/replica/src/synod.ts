@@ -21,7 +21,7 @@ import { COMMON_OPTIONS, commonSettingsOf } from './common-options.ts'
 import type { CommonSettings } from './common-options.ts'
 import { ClosedError, ValueTooLargeError } from './errors.ts'
 import { Host } from './host.ts'
-import type { DropReason, Observation } from './host.ts'
+import type { DropReason, Observation, SavingStatus } from './host.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
 import type { PeerStatus } from './peer-book.ts'
@@ -55,6 +55,8 @@ export interface SynodOptions<V = Json> {
   readonly livenessWindowMs?: number | undefined
   /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
   readonly retransmitIntervalMs?: number | undefined
+  /** How long close() waits for the transport and the disk, in milliseconds, > 0. Default: 10,000. */
+  readonly closeTimeoutMs?: number | undefined
   /** Takes what an operator should know, in words. Default: nobody does. */
   readonly logger?: Logger | undefined
   /** Told of every message, save, event, dropped frame and notice, as it happens. Must not throw. */
@@ -81,6 +83,8 @@ export interface SynodStatus {
   readonly holders: readonly NodeId[]
   /** How many frames were dropped, and why. */
   readonly dropped: Readonly<Record<DropReason, number>>
+  /** What the disk has not confirmed yet. */
+  readonly saving: SavingStatus
   /** What this node knows of each other member. */
   readonly peers: Readonly<Record<NodeId, PeerStatus>>
 }
@@ -146,6 +150,8 @@ export class Synod<V = Json> {
       transport,
       durability,
       clock,
+      livenessWindowMs: settings.timing.livenessWindowMs,
+      closeTimeoutMs: settings.closeTimeoutMs,
       observe: (observation) => {
         observe(observation)
         if (observation.type === 'members-differ') this.#watch.membersDiffer(observation.from)
@@ -205,7 +211,7 @@ export class Synod<V = Json> {
   /** What this node knows of itself, now. */
   status(): SynodStatus {
     const { id, phase, leader, chosen, holders } = this.#engine
-    const { dropped, peers } = this.#host
+    const { dropped, peers, saving } = this.#host
     return {
       id,
       phase: this.#over ?? phase,
@@ -213,13 +219,15 @@ export class Synod<V = Json> {
       isChosen: chosen !== null,
       holders: [...holders],
       dropped,
+      saving,
       peers,
     }
   }
 
   /**
    * Leaves the cluster: waits for running saves, then releases the transport and the disk. Who
-   * still waits is told with ClosedError. May be called again.
+   * still waits is told with ClosedError. May be called again. Rejects with CloseTimeoutError when
+   * that takes longer than `closeTimeoutMs`: this node is closed all the same.
    */
   async close(): Promise<void> {
     const text = 'The node was closed. The outcome is unknown: open it again to learn it.'

@@ -1,11 +1,12 @@
 /**
- * Watches whether a node is heard and by whom, and says so when it is not: a node that reaches
- * nobody would otherwise look like one that has nothing to do. Must never say the same thing often,
+ * Watches whether a node hears others, and whether its disk keeps up, and says so when not: a node that
+ * reaches nobody, or waits for its disk, would otherwise look like one that has nothing to do. Must never say the same thing often,
  * nor change anything about what the node does.
  */
 import type { NodeId, PeerProblemReason, TransportWarning } from '@paxos/core'
 import type { Clock } from './clock.ts'
 import { MAX_WARNING_INTERVAL_MS, WARNING_INTERVAL_MS } from './limits.ts'
+import type { SavingStatus } from './host.ts'
 import type { PeerStatus } from './peer-book.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
@@ -22,6 +23,13 @@ export type Notice =
     }
   /** After that: a majority is heard again, or a leader known. */
   | { readonly type: 'majority-heard' }
+  /**
+   * The disk has not confirmed a save for longer than a liveness window: nothing that rests on it
+   * leaves this node. Told again after longer and longer; nothing stops because of it.
+   */
+  | { readonly type: 'disk-behind'; readonly saving: SavingStatus }
+  /** After that: the disk confirms saves in time again. */
+  | { readonly type: 'disk-caught-up' }
   /** A member was started with other members than this node: they refuse each other's frames. */
   | { readonly type: 'members-differ-from-peer'; readonly peer: NodeId }
   /**
@@ -39,6 +47,7 @@ export type Notice =
 /** What is watched: a part of a host, and of its engine. */
 export interface Watched {
   readonly peers: Readonly<Record<NodeId, PeerStatus>>
+  readonly saving: SavingStatus
   heardAtMs(count: number): number | null
 }
 
@@ -70,9 +79,8 @@ export class Watch {
   readonly #counted = new Map<NodeId, { readonly sent: number; readonly received: number }>()
   #startedAtMs = 0
   #cancel: (() => void) | null = null
-  /** When to warn again; `null` while a majority is heard. */
-  #warnAtMs: number | null = null
-  #intervalMs = 0
+  readonly #unheardFor = new Nagging()
+  readonly #behindFor = new Nagging()
 
   constructor(options: WatchOptions) {
     this.#options = options
@@ -80,7 +88,6 @@ export class Watch {
   }
 
   start(): void {
-    if (this.#options.peers.length === 0) return
     this.#startedAtMs = this.#options.clock.nowMs()
     this.#schedule()
   }
@@ -116,9 +123,13 @@ export class Watch {
 
   #schedule(): void {
     const { clock, livenessWindowMs } = this.#options
+    const dueAtMs = clock.nowMs() + livenessWindowMs / 2
     this.#cancel = clock.schedule(livenessWindowMs / 2, () => {
+      // Late by as much again, this node stood still itself: what others said may not be read yet.
+      const wasAway = clock.nowMs() >= dueAtMs + livenessWindowMs / 2
       this.#schedule()
-      this.#check()
+      this.#checkDisk()
+      if (!wasAway && this.#needed > 0) this.#check()
       this.#count()
     })
   }
@@ -131,13 +142,21 @@ export class Watch {
     // Nodes that have greeted each other may be silent for a window before they look for a leader.
     const allowedMs = (heardAtMs === null ? 1 : 1.5) * livenessWindowMs
     if (forMs < allowedMs || !isLeaderless()) return this.#heard()
-    if (this.#warnAtMs !== null && nowMs < this.#warnAtMs) return
-    const isFirst = this.#warnAtMs === null
-    this.#intervalMs = isFirst
-      ? FIRST_INTERVAL_WINDOWS * livenessWindowMs
-      : Math.min(2 * this.#intervalMs, MAX_WARNING_INTERVAL_MS)
-    this.#warnAtMs = nowMs + this.#intervalMs
-    this.#unheard(Math.round(forMs))
+    if (this.#unheardFor.isDue(nowMs, livenessWindowMs)) this.#unheard(Math.round(forMs))
+  }
+
+  #checkDisk(): void {
+    const { watched, livenessWindowMs, clock, logger, metrics, tell } = this.#options
+    const { saving } = watched
+    if (saving.forMs < livenessWindowMs) {
+      if (!this.#behindFor.ends()) return
+      logger.info('the disk confirms saves in time again')
+      return tell({ type: 'disk-caught-up' })
+    }
+    if (!this.#behindFor.isDue(clock.nowMs(), livenessWindowMs)) return
+    logger.warn('the disk has not confirmed a save for long', { ...saving })
+    metrics.counter('paxos.disk.behind', 1)
+    tell({ type: 'disk-behind', saving })
   }
 
   #unheard(forMs: number): void {
@@ -150,8 +169,7 @@ export class Watch {
   }
 
   #heard(): void {
-    if (this.#warnAtMs === null) return
-    this.#warnAtMs = null
+    if (!this.#unheardFor.ends()) return
     this.#options.logger.info('a majority is heard again')
     this.#options.tell({ type: 'majority-heard' })
   }
@@ -183,6 +201,31 @@ export class Watch {
 
 /** The second warning comes so many windows after the first; then the time doubles. */
 const FIRST_INTERVAL_WINDOWS = 4
+
+/** One thing that is wrong, and said again after longer and longer. */
+class Nagging {
+  /** When to say it again; `null` while it is not wrong. */
+  #atMs: number | null = null
+  #intervalMs = 0
+
+  /** It is wrong. Whether to say so now. */
+  isDue(nowMs: number, livenessWindowMs: number): boolean {
+    if (this.#atMs !== null && nowMs < this.#atMs) return false
+    this.#intervalMs =
+      this.#atMs === null
+        ? FIRST_INTERVAL_WINDOWS * livenessWindowMs
+        : Math.min(2 * this.#intervalMs, MAX_WARNING_INTERVAL_MS)
+    this.#atMs = nowMs + this.#intervalMs
+    return true
+  }
+
+  /** It is not wrong. Whether it was. */
+  ends(): boolean {
+    const wasWrong = this.#atMs !== null
+    this.#atMs = null
+    return wasWrong
+  }
+}
 
 function inWords({ heardAgoMs, problem }: PeerStatus): string {
   const heard = heardAgoMs === null ? 'never heard' : `heard ${heardAgoMs} ms ago`

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { majority } from '@paxos/core'
 import type { NodeId, Slot } from '@paxos/core'
-import { decodeEntry, encodeEntry, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
+import { decodeEntry, encodeEntry, MultiPaxos, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
 import type { LogEffects, SessionId } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import { AlreadyAnsweredError, ClosedError, SessionExpiredError } from '@paxos/replica'
@@ -9,6 +10,7 @@ import { memory } from '@paxos/durability-memory'
 import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
 import { Applier } from '../src/applier.ts'
 import { ClientSession } from '../src/client-session.ts'
+import { Forwarding } from '../src/forwarding.ts'
 import { Outbox } from '../src/outbox.ts'
 import { Outcome } from '../src/outcome.ts'
 import { Proposals } from '../src/proposals.ts'
@@ -110,6 +112,62 @@ describe('values on their way to the leader', () => {
     expect(outbox.length).toBe(0)
   })
 
+  it('a copy of what waits, is in flight or was recovered is none; of what is applied it is', async () => {
+    const taken: Uint8Array[] = []
+    const log = {
+      id: 'a',
+      leader: 'a',
+      forwardsTo: [],
+      room: { values: 10, bytes: 1000 },
+      propose(values: readonly Uint8Array[]) {
+        taken.push(...values)
+        return { first: 1, effects: NOTHING }
+      },
+      forward: () => NOTHING,
+    }
+    const outbox = new Outbox(log, (give) => {
+      give()
+    })
+    const [value, recovered] = [commandOf(1), commandOf(2)]
+    outbox.begin([recovered])
+    const copies = async (): Promise<number> => {
+      for (const each of [value, recovered, value]) expect(outbox.add(commandOf(each))).toBe(true)
+      await settled()
+      return taken.length
+    }
+    expect(await copies()).toBe(1)
+    expect(await copies()).toBe(1)
+    outbox.applied(value)
+    outbox.applied(recovered)
+    expect(await copies()).toBe(3)
+    // What another leader had begun, this one has not.
+    outbox.clear()
+    expect(await copies()).toBe(5)
+  })
+
+  it('a copy of what was handed to another node may have to be handed over again', async () => {
+    const taken: Uint8Array[] = []
+    const log = {
+      id: 'a',
+      leader: 'b',
+      forwardsTo: ['b'],
+      room: { values: 0, bytes: 0 },
+      propose: () => ({ first: null, effects: NOTHING }),
+      forward(values: readonly Uint8Array[]) {
+        taken.push(...values)
+        return NOTHING
+      },
+    }
+    const outbox = new Outbox(log, (give) => {
+      give()
+    })
+    for (let count = 1; count <= 2; count += 1) {
+      for (let copy = 0; copy < 2; copy += 1) outbox.add(commandOf(1))
+      await settled()
+      expect(taken).toHaveLength(count)
+    }
+  })
+
   it('are bounded: what does not fit is refused', () => {
     const log = {
       id: 'a',
@@ -124,6 +182,37 @@ describe('values on their way to the leader', () => {
     const added = Array.from({ length: 100 }, () => outbox.add(value)).filter(Boolean)
     expect(added).toHaveLength(63)
     expect(outbox.length).toBe(63)
+  })
+
+  it('of a leader itself leave room for those of others', () => {
+    const engine = new MultiPaxos({ id: 'a', quorums: majority(['a']), random: () => 0.5 })
+    engine.lead()
+    engine.saved()
+    const forwarding = new Forwarding({
+      engine,
+      input: (give) => {
+        give()
+      },
+      nowMs: () => 0,
+      random: () => 0.5,
+      heartbeatPeriodMs: 200,
+      livenessWindowMs: 1000,
+      retransmitIntervalMs: 200,
+      foresee: () => 'something',
+      relays: () => [],
+      relayed: () => undefined,
+      refused: () => undefined,
+    })
+    const bytes = new Uint8Array(1_000_000)
+    for (let sequence = 1; sequence <= 60; sequence += 1) {
+      const command = { type: 'command', session: sessionOf(1), sequence } as const
+      forwarding.wanted.add(encodeEntry({ ...command, acknowledged: 1, bytes }))
+    }
+    const own = forwarding.queued
+    expect(own).toBeLessThan(34)
+    const theirs = Array.from({ length: 10 }, (_, index) => commandOf(index + 100))
+    forwarding.forwarded('b', theirs)
+    expect(forwarding.queued).toBe(own + theirs.length)
   })
 })
 
@@ -287,6 +376,19 @@ it('a snapshot of another form is refused, whatever it holds', () => {
   bytes[0] = 3
   expect(() => decodeState(bytes)).toThrow(/none of a replica of this version/)
 })
+
+/** A command of that sequence, or a copy of one. */
+function commandOf(of: number | Uint8Array): Uint8Array {
+  if (typeof of !== 'number') return new Uint8Array(of)
+  const bytes = Uint8Array.of(1)
+  return encodeEntry({
+    type: 'command',
+    session: sessionOf(1),
+    sequence: of,
+    acknowledged: 1,
+    bytes,
+  })
+}
 
 function sessionOf(number: number): SessionId {
   return `caller:${String(number).padStart(32, '0')}`

@@ -441,6 +441,8 @@ describe('a snapshot', () => {
     const pending = away.propose(one)
     const told = expect(pending).rejects.toThrow(SessionExpiredError)
     await cluster.clock.advance(500)
+    cluster.hub.cut(cutOff, id)
+    cluster.hub.cut(cutOff, other)
     const large = 'n'.repeat(100_000)
     for (let count = 0; count < 60; count += 1) {
       await within(cluster, leader.propose({ name: large, add: 1 }))

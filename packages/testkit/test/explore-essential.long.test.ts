@@ -148,10 +148,7 @@ const MISTAKES: readonly Mistake[] = [
   },
 ]
 
-/** For the mistake that takes the most states to find, on a machine that is busy. */
-const PATIENCE_MS = 120_000
-
-describe('the essential classes', { timeout: PATIENCE_MS }, () => {
+describe('the essential classes', () => {
   it('keep every promise in every state that two proposers and three acceptors can reach', async () => {
     const { complete, violation, states } = await explore(essentialModel({ ballots: 1 }))
     expect({ complete, violation, states }).toEqual({

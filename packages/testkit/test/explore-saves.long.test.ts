@@ -194,7 +194,7 @@ describe('a log', () => {
     expect({ complete, violation, states }).toEqual({
       complete: true,
       violation: null,
-      states: 3268,
+      states: 2828,
     })
   })
 

@@ -31,6 +31,7 @@ export const FAULTS = [
   'keeps its address after close',
   'delivers after close',
   'leaves a timer running',
+  'drops at close what was sent before',
   'keeps everything for a slow receiver',
   'refuses the empty id',
   'has figures of itself',
@@ -218,6 +219,7 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
       const keeps = fault === 'keeps its address after close' || fault === 'delivers after close'
       if (phase === 'open' && !keeps) endpoints.delete(bound)
       phase = 'closed'
+      if (fault === 'drops at close what was sent before') waiting = []
       if (fault === 'leaves a timer running') setTimeout(() => undefined, LEFT_RUNNING_MS)
     },
   }

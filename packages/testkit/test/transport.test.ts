@@ -30,6 +30,7 @@ const CAUGHT: Readonly<Record<Fault, RegExp>> = {
   'opens though it was closed': /rejects when it is closed meanwhile/,
   'keeps its address after close': /restart on the same address/,
   'leaves a timer running': /keeps the process alive/,
+  'drops at close what was sent before': /is heard by those that it has reached before/,
   'delivers after close': /delivers nothing after it resolved/,
   'keeps everything for a slow receiver': /costs the sender bounded memory/,
   'refuses the empty id': /the empty string is an id/,

@@ -1,8 +1,10 @@
 /**
  * The sockets that grpc-js opens on behalf of one dial. grpc-js closes them politely, and a peer
  * that is silent never answers: each dial to it would leave a socket behind, until the process may
- * open no more. So they are seen, by Node's own diagnostics channel, to be destroyed. Where that
- * shows none, nothing else is lost. Must never touch a socket of anybody else.
+ * open no more. And it tries once more, a while after a dial has failed and was given up: if the
+ * peer is up by then, nobody wants that socket, and the peer keeps it. So they are seen, by Node's
+ * own diagnostics channel, to be destroyed. Where that shows none, nothing else is lost. Must never
+ * touch a socket of anybody else.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
@@ -30,7 +32,8 @@ export function holding(): Holding {
   function hold(socket: Socket): void {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    if (isFreed) socket.destroy()
+    // Told of before it connects: connect() would bring back to life what is destroyed by then.
+    if (isFreed) process.nextTick(() => socket.destroy())
   }
 
   return {

@@ -158,6 +158,35 @@ describe('the queue of a link', () => {
     expect(valuesOf(pair.log)).toEqual(upTo(4))
   })
 
+  it('takes any number of bytes in its life: what has left makes room', async () => {
+    const pair = await openPair(NARROW)
+    for (const value of upTo(30)) {
+      for (const _ of upTo(3)) pair.sendBytes(value, ONE_MS_BYTES)
+      pair.time.advance(10)
+      pair.hub.partition(['a'], ['b'])
+      for (const _ of upTo(3)) pair.sendBytes(value, ONE_MS_BYTES)
+      pair.hub.heal()
+      pair.time.advance(10)
+    }
+    expect(valuesOf(pair.log)).toEqual(upTo(30).flatMap((value) => [value, value, value]))
+    expect(outcomesOf(pair).filter((outcome) => outcome.startsWith('dropped'))).toEqual([])
+  })
+
+  it('is empty again when every transport of the hub has closed', async () => {
+    const network = await openNetwork([], NARROW)
+    const peers = new Map(['a', 'b'].map((id) => [id, `memory://${id}`]))
+    for (const life of upTo(3)) {
+      const [a, b] = [await network.open('a'), await network.open('b')]
+      for (const transport of [a, b]) transport.setPeers(peers)
+      for (const _ of upTo(3)) a.send('b', frameOf(life, ONE_MS_BYTES))
+      // The last time they arrive.
+      if (life === 2) network.time.advance(10)
+      await Promise.all([a.close(), b.close()])
+    }
+    expect(valuesOf(network.log)).toEqual([2, 2, 2])
+    expect(outcomesOf(network).filter((outcome) => outcome.startsWith('dropped'))).toEqual([])
+  })
+
   it('takes a frame that is larger than it when nothing waits', async () => {
     const pair = await openPair({ ...MEGABYTE_A_SECOND, queueBytes: 0 })
     pair.sendBytes(0, ONE_MS_BYTES)

@@ -282,6 +282,29 @@ describe('a restart', () => {
     expect(network.log).toEqual(['a>b:1@10'])
   })
 
+  it('makes room for as much as before: links take any number of bytes in their life', async () => {
+    const network = await openNetwork([])
+    const a = await network.open('a')
+    a.setPeers(new Map([['b', 'memory:b']]))
+    const frame = new Uint8Array(MAX_FRAME_BYTES)
+    for (const life of upTo(3)) {
+      const b = await network.open('b')
+      b.setPeers(new Map([['a', 'memory:a']]))
+      // Twice as much as may be on its way, half of it at a time.
+      for (const part of upTo(4)) {
+        for (const _ of upTo(8)) a.send('b', frame)
+        network.time.advance(0)
+        expect(network.log).toHaveLength(life * 32 + (part + 1) * 8)
+      }
+      network.hub.freeze('b')
+      for (const _ of upTo(15)) a.send('b', frame)
+      network.time.advance(0)
+      await b.close()
+      network.hub.thaw('b')
+    }
+    expect(countOf(network, 'dropped')).toBe(0)
+  })
+
   it('loses what had reached the node before it, frozen as it was', async () => {
     const network = await openNetwork(['a', 'b'])
     network.hub.freeze('b')

@@ -266,6 +266,26 @@ describe('an outbox', () => {
     expect(values).toEqual([0, ...Array.from({ length: kept }, (_, i) => pushed - kept + i)])
   })
 
+  it('takes any number of bytes in its life: what has left, or was dropped, makes room', () => {
+    const box = makeOutbox()
+    isInstant = true
+    const room = Math.floor(MAX_OUTBOX_BYTES / (MAX_FRAME_BYTES + FRAME_OVERHEAD_BYTES))
+    for (let life = 1; life <= 3; life += 1) {
+      for (let count = 0; count < room; count += 1) box.push(new Uint8Array(MAX_FRAME_BYTES))
+      endTurn()
+      while (timer !== null) tick()
+      expect([dropped, told]).toEqual([0, { sent: life * room, failed: 0 }])
+    }
+    mayLeave = false
+    for (let life = 1; life <= 3; life += 1) {
+      for (let count = 0; count < room; count += 1) box.push(new Uint8Array(MAX_FRAME_BYTES))
+      endTurn()
+      nowMs += FRAME_LIFETIME_MS + 1
+      expect(box.expire()).toBe(false)
+      expect(dropped).toBe(life * room)
+    }
+  })
+
   it('bounds empty frames too, also within one turn', () => {
     const box = makeOutbox()
     for (let count = 0; count < 100_000; count += 1) box.push(new Uint8Array())

@@ -188,6 +188,21 @@ describe('half-received frames', () => {
     expect(partials.dropped).toBe(0)
   })
 
+  it('cost nothing any more when they are whole, given up, or of who left: any number in a life', () => {
+    const parts = reassembly()
+    const frame = new Uint8Array(10_000)
+    for (let messageId = 1; messageId <= 200; messageId += 1) {
+      const fragments = fragmentsOf('a', BigInt(messageId), frame)
+      for (const fragment of fragments.slice(0, -1)) parts.accept(fragment, 0)
+      expect(parts.bytes).toBeGreaterThan(0)
+      const [last] = fragments.slice(-1)
+      if (messageId % 3 === 0) parts.expire(PARTIAL_LIFETIME_MS + 1)
+      else if (messageId % 3 === 1) parts.retain(new Set(['b']))
+      else if (last !== undefined) expect(parts.accept(last, 0).type).toBe('complete')
+      expect(parts.bytes).toBe(0)
+    }
+  })
+
   it('of who left the address book are dropped', () => {
     const partials = reassembly()
     partials.accept(fragmentOf('a', 1, 2, 10), 0)

@@ -84,7 +84,10 @@ export const MAX_PING_INTERVAL_MS = 3_600_000
  */
 export const MAX_UNANSWERED_PINGS = 2
 
-/** How long the other side may take to close before the connection is ended without it. */
+/**
+ * How long the other side may take to close before the connection is ended without it; and how long
+ * close() waits in all for what was sent to leave, and for the others to say goodbye.
+ */
 export const CLOSE_TIMEOUT_MS = 2_000
 
 /** A browser does not say when it has written; so it is asked again as often as this. */

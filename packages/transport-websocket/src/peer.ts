@@ -34,6 +34,11 @@ export interface Peer {
   adopt(connection: Connection): PeerConnection
   /** Closes every connection, and drops what waits. Nothing is delivered any more. */
   forget(): void
+  /**
+   * Delivers nothing any more, sends what waits on the connection that there is, and closes. Without
+   * a connection what waits is dropped. A peer that does not read is given up by who calls this.
+   */
+  drain(): void
 }
 
 /** What a connection that was adopted has to tell. */
@@ -70,10 +75,10 @@ export function makePeer(options: PeerOptions): Peer {
   let dialling: Connection | null = null
   let stopTimer: (() => void) | null = null
   let isFlushing = false
-  let isForgotten = false
+  let state: 'open' | 'draining' | 'forgotten' = 'open'
 
   function dialAgain(): void {
-    if (opener === null || isForgotten || dialling !== null || connections.length > 0) return
+    if (opener === null || state !== 'open' || dialling !== null || connections.length > 0) return
     dialAfter(opener, Math.max(patienceMs, delays.next()))
   }
 
@@ -128,6 +133,7 @@ export function makePeer(options: PeerOptions): Peer {
     flushSoon()
     return {
       frame(frame) {
+        if (state !== 'open') return
         tally.records.of(id).received += 1
         receive(frame)
       },
@@ -149,7 +155,7 @@ export function makePeer(options: PeerOptions): Peer {
 
   /** What is sent in one turn of the event loop leaves together. */
   function flushSoon(): void {
-    if (isFlushing || isForgotten) return
+    if (isFlushing || state === 'forgotten') return
     isFlushing = true
     defer(flush)
   }
@@ -157,11 +163,27 @@ export function makePeer(options: PeerOptions): Peer {
   function flush(): void {
     isFlushing = false
     const newest = connections.findLast(({ isOpen }) => isOpen)
-    if (newest === undefined || newest.isWriting) return
-    const batch = frames.take(MAX_BATCH_BYTES)
-    if (batch.length === 0) return
+    if (newest?.isWriting === true) return
+    const batch = newest === undefined ? [] : frames.take(MAX_BATCH_BYTES)
+    if (newest === undefined || batch.length === 0) {
+      if (state === 'draining') forget()
+      return
+    }
     tally.records.of(id).sent += batch.length
     newest.send(batch)
+  }
+
+  function leave(next: 'draining' | 'forgotten'): void {
+    state = next
+    stopTimer?.()
+    stopTimer = null
+    dialling?.terminate()
+  }
+
+  function forget(): void {
+    leave('forgotten')
+    frames.clear()
+    for (const connection of connections) connection.close()
   }
 
   if (opener !== null && patienceMs === 0) dial(opener)
@@ -173,13 +195,10 @@ export function makePeer(options: PeerOptions): Peer {
       if (connections.length > 0) flushSoon()
     },
     adopt,
-    forget() {
-      isForgotten = true
-      stopTimer?.()
-      stopTimer = null
-      frames.clear()
-      dialling?.terminate()
-      for (const connection of connections) connection.close()
+    forget,
+    drain() {
+      leave('draining')
+      flush()
     },
   }
 }

@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts'
 import { connect } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { isCarriable, requireId } from './hello.ts'
+import { CLOSE_TIMEOUT_MS } from './limits.ts'
 import { makePeer } from './peer.ts'
 import type { Peer, PeerConnection } from './peer.ts'
 import type { Tally, WebSocketStats } from './stats.ts'
@@ -184,11 +185,17 @@ export function makeTransport(platform: Platform): WebSocketTransport {
     const listener = session?.listener
     session = null
     // At once, and before anything is awaited: this may be called while a frame is delivered.
-    for (const [id, peer] of peers) forget(id, peer)
+    for (const peer of peers.values()) peer.drain()
+    peers.clear()
+    const stopTimer = clock.after(CLOSE_TIMEOUT_MS, () => {
+      for (const connection of connections) connection.terminate()
+    })
     await opening?.catch(() => {})
-    for (const connection of connections) connection.close()
+    // Those that are open are being drained.
+    for (const connection of connections) if (!connection.isOpen) connection.close()
     const gone = [...connections].map(({ closed }) => closed)
     await Promise.all([listener?.close(), ...gone])
+    stopTimer()
   }
 
   return {

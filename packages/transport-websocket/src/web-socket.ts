@@ -75,8 +75,7 @@ export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTranspor
         async close() {
           listener = null
           stopWatch?.()
-          await bound.close()
-          await lookups.close()
+          await Promise.all([bound.close(), lookups.close()])
         },
       }
     },

@@ -1,10 +1,10 @@
 /** Limits of the mutants' runner. */
 
-/** A tool takes seconds where nothing is wrong; one that takes so long waits for what never comes. */
-export const HUNG_AFTER_MS = 180_000
+/** A tool takes seconds where nothing is wrong, on a busy machine minutes: by then it never ends. */
+export const HUNG_AFTER_MS = 600_000
 
-/** A scenario that waits for a message that never comes fails after this; those of the suites need less. */
-export const TEST_TIMEOUT_MS = 10_000
+/** A test that waits for what never comes fails after this; those of the suites need less. */
+export const TEST_TIMEOUT_MS = 30_000
 
 /** The end of what a tool printed, which is kept to say why it failed. */
 export const KEPT_OUTPUT_CHARACTERS = 256 << 10

@@ -10,9 +10,64 @@ const SIMULATE = { type: 'simulate', profile: 'swarm', seeds: 40 } as const
 
 const BY_SIMULATION = [SIMULATE, { type: 'tests', file: 'replica.test.ts' }] as const
 
+const BY_HAND_OVER = [{ type: 'tests', file: 'hand-over.test.ts' }] as const
+
+const BY_TRAVELS = [{ type: 'tests', file: 'travels.test.ts' }] as const
+
 const BY_FAILURES = [{ type: 'tests', file: 'failures.test.ts' }] as const
 
+const BY_SLOW = [{ type: 'tests', file: 'slow.test.ts' }] as const
+
 export const REPLICA_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'replica: a node that stood still takes the others for silent',
+    file: `${REPLICA}/attention.ts`,
+    from: 'return passedMs > 2 * this.#everyMs ? passedMs - this.#everyMs : 0',
+    to: 'return passedMs > 2e6 * this.#everyMs ? passedMs - this.#everyMs : 0',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: a leader takes a slow snapshot before it says what is chosen',
+    file: `${REPLICA}/snapshots.ts`,
+    from: '    announce()\n',
+    to: '    void announce\n',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: every node takes snapshots at slots of its own',
+    file: `${REPLICA}/applier.ts`,
+    from: 'Math.floor(this.#appliedThrough / every) > Math.floor(this.#snapshotThrough / every)',
+    to: 'this.#appliedThrough - this.#snapshotThrough >= every',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: sessions end for a time in which their leader stood still',
+    file: `${REPLICA}/maintenance.ts`,
+    from: 'if (nowMs - dueAtMs >= sessionTimeoutMs / EXPIRY_CHECKS_PER_TIMEOUT) this.leads()',
+    to: 'if (nowMs < dueAtMs - sessionTimeoutMs) this.leads()',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: close() keeps to itself that a disk is not released',
+    file: `${REPLICA}/release.ts`,
+    from: 'await Promise.race([this.#done, tooLong])',
+    to: 'await Promise.race([this.#done, tooLong.catch(() => undefined)])',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: a transport that hangs keeps the disk from being released',
+    file: `${REPLICA}/release.ts`,
+    from: "this.#release('durability', () => durability.close())",
+    to: "this.#release('durability', async () => {\n        await this.#release('transport', () => transport.close())\n        await durability.close()\n      })",
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: nobody hears of a disk that does not confirm a save',
+    file: `${REPLICA}/watch.ts`,
+    from: "tell({ type: 'disk-behind', saving })",
+    to: 'void saving',
+    caughtBy: BY_SLOW,
+  },
   {
     name: 'replica: what rests on a save is sent before the save is done',
     file: `${REPLICA}/host.ts`,
@@ -29,11 +84,11 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: `    } catch (error) {
       return this.#stop(error)
     }
-    this.#runningSaves -= 1`,
+    this.#savesAtMs.shift()`,
     to: `    } catch {
       // It may succeed the next time.
     }
-    this.#runningSaves -= 1`,
+    this.#savesAtMs.shift()`,
     caughtBy: BY_SIMULATION,
   },
   {
@@ -116,14 +171,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a retry gets a sequence of its own, and is applied twice',
     file: `${REPLICA}/proposals.ts`,
-    from: 'else if (!isLeader && nowMs >= pending.handOverAtMs) this.#handOver(pending)',
-    to: `else if (!isLeader && nowMs >= pending.handOverAtMs) {
-        if (pending.type !== 'command' || !pending.isOwn) this.#handOver(pending)
-        else {
-          this.#remove(key)
-          this.#waitAgain(pending)
-        }
-      }`,
+    from: '      if (!isAbandoned(pending)) continue\n',
+    to: `      if (pending.type === 'command' && pending.isOwn) {
+        this.#remove(key)
+        this.#waitAgain(pending)
+      }
+      if (!isAbandoned(pending)) continue
+`,
     caughtBy: BY_SIMULATION,
   },
   {
@@ -136,11 +190,115 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'replica: a command that was handed over once is never handed over again',
-    file: `${REPLICA}/proposals.ts`,
-    from: '      else if (!isLeader && nowMs >= pending.handOverAtMs) this.#handOver(pending)\n',
+    file: `${REPLICA}/hand-over.ts`,
+    from: '      if (nowMs() - sinceMs >= patienceMs) this.#miss()\n',
     to: '',
-    caughtBy: BY_SIMULATION,
-    isSlow: true,
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: a command that the leader has is handed over again',
+    file: `${REPLICA}/hand-over.ts`,
+    from: 'this.#taken.set(key, { ...item, isTaken: true })',
+    to: 'this.#given.set(key, item)',
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: a new leader is not given what the former one had',
+    file: `${REPLICA}/hand-over.ts`,
+    from: 'if (leadership === this.#leadership) return',
+    to: "if (leadership === this.#leadership || this.#leadership !== '') return",
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: retries come at regular intervals',
+    file: `${REPLICA}/hand-over.ts`,
+    from: 'retryAfterMs * (1 + this.#jitter)',
+    to: 'retryAfterMs * 1.5',
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: as much is on its way where nothing arrives as where everything does',
+    file: `${REPLICA}/hand-over.ts`,
+    from: '    this.#windowBytes = Math.min(this.#windowBytes / 2, MIN_FORWARDED_BYTES)\n',
+    to: '',
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: what does not get through holds up the rest',
+    file: `${REPLICA}/hand-over.ts`,
+    from: 'this.#waiting = new Map([...waiting, ...this.#waiting])',
+    to: 'this.#waiting = new Map([...this.#waiting, ...waiting])',
+    caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: that the leader is heard again is no sign',
+    file: `${REPLICA}/forwarding.ts`,
+    from: '    if (silentMs > 2 * heartbeatPeriodMs) this.wanted.heardAgain()\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a read looks for no other way to the leader',
+    file: `${REPLICA}/forwarding.ts`,
+    from: 'isIdle && (areReading || this.wanted.areWaiting)',
+    to: 'isIdle && this.wanted.areWaiting',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a leader’s own commands leave no room for those of others',
+    file: `${REPLICA}/forwarding.ts`,
+    from: 'this.#outbox.add(value, MAX_OWN_OUTBOX_BYTES)',
+    to: 'this.#outbox.add(value)',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: a leader proposes a copy of what it has begun to choose',
+    file: `${REPLICA}/outbox.ts`,
+    from: '    if (key !== null && this.#keys.has(key)) return true\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a leader proposes a copy of what it has recovered',
+    file: `${REPLICA}/forwarding.ts`,
+    from: '    this.#outbox.begin(this.#options.engine.recovered)\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a leader proposes a copy of what is applied',
+    file: `${REPLICA}/applier.ts`,
+    from: "      if (this.#isApplied(entry)) return 'nothing'\n",
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a leader never forgets what it has chosen',
+    file: `${REPLICA}/forwarding.ts`,
+    from: '    this.#outbox.applied(value)\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a command that was applied here before is waited for',
+    file: `${REPLICA}/proposals.ts`,
+    from: '      if (this.#answer(ticket, outcome)) return true\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: a session that was opened in a snapshot is waited for',
+    file: `${REPLICA}/proposals.ts`,
+    from: '        if (session !== null) this.opened(pending.space, pending.nonce, session)\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: a node that does not reach the leader tries nobody else',
+    file: `${REPLICA}/route.ts`,
+    from: '    this.#take(this.#next())\n',
+    to: '    this.#take(null)\n',
+    caughtBy: BY_TRAVELS,
   },
   {
     name: 'replica: a read is answered from a state that is older than its slot',
@@ -162,9 +320,9 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'replica: a value that no node could apply is taken from another node',
-    file: `${REPLICA}/replica-node.ts`,
-    from: 'if (fits && this.#applier.understands(value)) {',
-    to: 'if (fits) {',
+    file: `${REPLICA}/forwarding.ts`,
+    from: "const effect = fits ? foresee(value) : 'unreadable'",
+    to: "const effect = fits ? 'something' : 'unreadable'",
     caughtBy: BY_FAILURES,
   },
   {
@@ -284,7 +442,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'replica: another node ends sessions, or writes what earlier releases wrote',
-    file: `${REPLICA}/replica-node.ts`,
+    file: `${REPLICA}/forwarding.ts`,
     from: 'const fits = value.byteLength <= MAX_VALUE_BYTES && isForwardable(value)',
     to: 'const fits = value.byteLength <= MAX_VALUE_BYTES',
     caughtBy: [{ type: 'tests', file: 'replica.test.ts' }],

@@ -49,6 +49,8 @@ export class LogAcceptor {
   #durableSnapshot: Snapshot | null
   #held: Held | null = null
   #durablyHeld: Held | null = null
+  /** Since when the oldest running save is the oldest. */
+  #oldestSinceMs = 0
   /** This step saves something: what it changes is in memory, and not even on its way to disk. */
   #isChanged = false
 
@@ -109,6 +111,16 @@ export class LogAcceptor {
   /** Whether everything that this acceptor has decided is durable. */
   get settled(): boolean {
     return this.#running.length === 0 && !this.#isChanged
+  }
+
+  /**
+   * The save that the disk is at work on: since when, and through which slot it makes durable what
+   * is held; `null` when none runs, and for a snapshot, which takes as long as it is large.
+   */
+  get saving(): { readonly sinceMs: number; readonly through: Slot } | null {
+    const [oldest] = this.#running
+    if (oldest === undefined || oldest.snapshot !== this.#durableSnapshot) return null
+    return { sinceMs: this.#oldestSinceMs, through: oldest.held?.through ?? 0 }
   }
 
   /** Whether `ballot` is promised so that no crash can undo it. */
@@ -252,7 +264,7 @@ export class LogAcceptor {
    * The step ends. If it saves, what is known to be chosen is saved too: it never costs a save of
    * its own, and a node that forgets it learns it again.
    */
-  finish(step: LogStep): void {
+  finish(step: LogStep, nowMs: number): void {
     if (!this.#isChanged) return
     if (this.#chosenThrough > this.#storedChosenThrough) {
       this.#storedChosenThrough = this.#chosenThrough
@@ -260,18 +272,27 @@ export class LogAcceptor {
     }
     this.#isChanged = false
     if (this.#held !== null) this.heldThrough(this.#held.ballot, this.#held.base)
+    if (this.#running.length === 0) this.#oldestSinceMs = nowMs
     this.#running.push({ promised: this.#promised, held: this.#held, snapshot: this.#snapshot })
   }
 
   /** The oldest save that was not reported yet is durable. */
-  saved(): void {
+  saved(nowMs: number): void {
     const save = this.#running.shift()
+    this.#oldestSinceMs = nowMs
     invariant(save !== undefined, 'a save was reported that was never asked for')
     this.#durablePromise = save.promised
     this.#durablyHeld = save.held
-    if (save.snapshot === this.#durableSnapshot) return
     this.#durableSnapshot = save.snapshot
-    if (save.snapshot !== null) this.#log.compact(save.snapshot.through, TAIL_BYTES)
+  }
+
+  /**
+   * Forgets entries for which the durable snapshot stands, but for a tail, and for what is needed,
+   * from `needed` on, within bounds: see Log.compact.
+   */
+  forget(needed: Slot): void {
+    const { through } = this.#durableSnapshot ?? { through: 0 }
+    this.#log.compact(through, TAIL_BYTES, needed)
   }
 
   #save(step: LogStep, change: Change): void {

@@ -1,37 +1,32 @@
 /**
  * How a node gets what was chosen without it: entries in pages, or a snapshot in pieces where the
- * entries are gone. It asks, one request at a time, and asks again; who answers keeps no state for
+ * entries are gone. It asks, one question at a time, and asks again; who answers keeps no state for
  * it. It takes what is chosen from anybody who knows, not only from the leader, so that a node which
- * does not hear the leader learns all the same (the chained case of Omni-Paxos).
+ * does not hear the leader learns all the same (the chained case of Omni-Paxos), and so does one
+ * which the leader does not hear.
  *
- * It must never allocate on the word of a header, nor restart a transfer because one answer was lost.
+ * Whom it asks: as long as anybody is known to know more, whoever was of no use longest ago. To be
+ * silent is to be of no use, and so is to know no more. A node of which nothing is known may know,
+ * too.
+ *
+ * It must never restart a transfer because one answer was lost, nor ask again faster than a slow
+ * network can answer.
  */
-import type { Ballot, NodeId } from '../ballot.ts'
-import type { Member, Slot, Snapshot } from '../durability.ts'
+import type { NodeId } from '../ballot.ts'
+import type { Slot } from '../durability.ts'
 import type { LogStep } from './effects.ts'
-import { MAX_MEMBERS, MAX_SNAPSHOT_BYTES } from './limits.ts'
 import { MAX_UNANSWERED_CHUNKS, MAX_UNANSWERED_FETCHES } from './limits.ts'
-import type { FetchedMessage, FetchEntriesMessage, FetchSnapshotMessage } from './messages.ts'
-import type { SnapshotChunkMessage } from './messages.ts'
+import type { FetchedMessage, SnapshotChunkMessage } from './messages.ts'
+import { Source } from './source.ts'
+import { isPiece, Transfer } from './transfer.ts'
+import type { Fetched } from './transfer.ts'
 
-/** The request that is in flight. */
-interface Request {
-  readonly peer: NodeId
-  readonly message: FetchEntriesMessage | FetchSnapshotMessage
-  readonly sentAtMs: number
-  /** How many like it were sent before and not answered. */
-  readonly unanswered: number
-}
-
-/** A snapshot that is coming in. */
-interface Transfer {
-  readonly peer: NodeId
-  readonly ballot: Ballot
-  readonly through: Slot
-  readonly members: readonly Member[]
-  readonly totalBytes: number
-  readonly parts: Uint8Array[]
-  received: number
+/** The question of which the answer is awaited. */
+interface Question {
+  readonly source: Source
+  /** When it was asked first, of this node. */
+  readonly askedAtMs: number
+  readonly dueAtMs: number
 }
 
 /** What this node knows, and what time it is. */
@@ -42,187 +37,195 @@ export interface CatchUpView {
   readonly nowMs: number
 }
 
-/** A snapshot that came in whole, and the ballot that must be promised with it. */
-export interface Fetched {
-  readonly snapshot: Snapshot
-  readonly ballot: Ballot
-}
-
 /** The side that asks. */
 export class CatchUp {
   readonly #intervalMs: number
-  /** By node: through which slot it said last that it knows what was chosen. */
-  readonly #known = new Map<NodeId, Slot>()
-  #request: Request | null = null
-  #transfer: Transfer | null = null
-  /** What was asked besides, of a node that is not known to know more. */
-  #poll: { readonly peer: NodeId; readonly from: Slot } | null = null
+  readonly #sources = new Map<NodeId, Source>()
+  #question: Question | null = null
+  /** Counts how often a node was of no use. */
+  #turn = 0
 
-  constructor(intervalMs: number) {
+  /** `peers` may be asked; others only once they were heard. */
+  constructor(peers: readonly NodeId[], intervalMs: number) {
     this.#intervalMs = intervalMs
+    for (const peer of peers) this.#source(peer)
   }
 
   /** Whether an answer is awaited, as far as anybody is known who can give it. */
   get isAsking(): boolean {
-    return this.#request !== null
-  }
-
-  /** How much of a snapshot has come in. */
-  get received(): number {
-    return this.#transfer?.received ?? 0
+    return this.#question !== null
   }
 
   /** When an answer is overdue; `null` when none is awaited. */
   get nextTickAtMs(): number | null {
-    return this.#request === null ? null : this.#request.sentAtMs + this.#intervalMs
+    return this.#question?.dueAtMs ?? null
   }
 
   /** `peer` says that it knows what was chosen through `slot`. */
   note(peer: NodeId, slot: Slot): void {
-    this.#known.set(peer, slot)
+    this.#source(peer).known = slot
   }
 
   /** Through which slot `peer` knows what was chosen, as far as is known; 0 when it is not. */
   knownTo(peer: NodeId): Slot {
-    return this.#known.get(peer) ?? 0
+    return this.#sources.get(peer)?.known ?? 0
   }
 
-  /** What `peer` sent was of no use: it is not asked again before it says something. */
+  /** What `peer` sent was of no use: others come first, and it has to say something before. */
   forget(peer: NodeId): void {
-    this.#known.delete(peer)
+    const source = this.#source(peer)
+    source.known = 0
+    this.#rest(source)
   }
 
   /** Asks for the next piece of what this node lacks, unless an answer is awaited. */
   ask(step: LogStep, view: CatchUpView): void {
-    if (this.#transfer !== null && this.#transfer.through <= view.chosenThrough) this.#drop()
-    const previous = this.#request
-    if (previous !== null && view.nowMs < previous.sentAtMs + this.#intervalMs) return
-    if (previous !== null) this.#countUnanswered(previous, view.chosenThrough)
-    const peer = this.#transfer?.peer ?? this.#whoKnowsMore(view)
-    this.#request = null
-    if (peer === null) return
-    const message = this.#next(view.chosenThrough)
-    const isRepeated = previous?.peer === peer && previous.message.type === message.type
-    const unanswered = isRepeated ? previous.unanswered + 1 : 0
-    this.#request = { peer, message, sentAtMs: view.nowMs, unanswered }
-    step.send(peer, message)
+    const { chosenThrough, nowMs } = view
+    for (const source of this.#sources.values()) {
+      if ((source.transfer?.through ?? Infinity) <= chosenThrough) source.transfer = null
+    }
+    const previous = this.#question
+    if (previous !== null && nowMs < previous.dueAtMs) return
+    if (previous !== null) this.#miss(previous.source)
+    this.#question = null
+    const next = this.#next(view)
+    if (next === null) return
+    const [peer, source] = next
+    const isRepeated = previous?.source === source && source.unanswered > 0
+    const askedAtMs = isRepeated ? previous.askedAtMs : nowMs
+    this.#question = { source, askedAtMs, dueAtMs: nowMs + source.waitMs }
+    const { transfer, pageBytes: maxBytes } = source
+    if (transfer === null) return this.#askForEntries(step, peer, source, chosenThrough)
+    const { through, received: offset } = transfer
+    step.send(peer, { type: 'fetchSnapshot', through, offset, maxBytes })
   }
 
   /** Asks `peer` once whether it knows more, whatever it has said so far. */
   poll(step: LogStep, peer: NodeId, chosenThrough: Slot): void {
-    const from = chosenThrough + 1
-    this.#poll = { peer, from }
-    step.send(peer, { type: 'fetchEntries', from })
+    const source = this.#source(peer)
+    if (this.#question?.source === source) return
+    this.#askForEntries(step, peer, source, chosenThrough)
   }
 
   /**
    * Entries came in. Says whether they are what they must be, to be stored: asked for, contiguous,
    * and not beyond what is known here but for the next one.
    */
-  receiveFetched(from: NodeId, page: FetchedMessage, chosenThrough: Slot): boolean {
-    const isAnswer = this.#hasAsked(from, page.from)
-    const isPolled = this.#poll?.peer === from && this.#poll.from === page.from
-    if (!isAnswer && !isPolled) return false
-    this.note(from, page.chosenThrough)
+  receiveFetched(from: NodeId, page: FetchedMessage, view: Omit<CatchUpView, 'leader'>): boolean {
+    const { chosenThrough, nowMs } = view
+    const source = this.#sources.get(from)
+    if (source?.asked !== page.from) return false
+    source.known = page.chosenThrough
     const isWhole = page.entries.every(({ slot }, index) => slot === page.from + index)
     const last = page.from + page.entries.length - 1
     const isUseful = isWhole && page.from <= chosenThrough + 1 && last > chosenThrough
-    const isUpToDate = page.chosenThrough <= chosenThrough
-    if (isUseful || isUpToDate) {
-      if (isAnswer) this.#request = null
-      if (isPolled) this.#poll = null
-    }
+    const knowsNoMore = page.entries.length === 0 && page.chosenThrough < page.from
+    // What came late, and was had from another meanwhile, is an answer all the same.
+    const isLate = isWhole && last >= page.from && last <= chosenThrough
+    if (!isUseful && !knowsNoMore && !isLate) return false
+    this.#answered(source, nowMs)
+    if (isUseful) source.uselessAt = 0
+    else if (knowsNoMore) this.#rest(source)
     return isUseful
   }
 
-  /** A piece of a snapshot came in. Returns the snapshot when it was the last one. */
-  receiveChunk(from: NodeId, chunk: SnapshotChunkMessage, chosenThrough: Slot): Fetched | null {
-    if (chunk.through <= chosenThrough) return null
-    const isAnswer = this.#request?.peer === from
-    if (!isAnswer && this.#poll?.peer !== from) return null
-    this.note(from, Math.max(chunk.through, this.knownTo(from)))
-    if (!isAnswer) return null
-    if (!isPiece(chunk)) return null
-    if (this.#begins(chunk)) {
-      const { ballot, through, members, totalBytes } = chunk
-      this.#transfer = { peer: from, ballot, through, members, totalBytes, parts: [], received: 0 }
+  /** A piece of a snapshot came in. Says whether it was of use; returns the snapshot when it is whole. */
+  receiveChunk(
+    from: NodeId,
+    chunk: SnapshotChunkMessage,
+    { chosenThrough, nowMs }: Omit<CatchUpView, 'leader'>,
+  ): Fetched | boolean {
+    if (chunk.through <= chosenThrough) return false
+    const source = this.#sources.get(from)
+    if (source === undefined) return false
+    const isAnswer = this.#question?.source === source
+    if (!isAnswer && source.asked === null) return false
+    source.known = Math.max(chunk.through, source.known)
+    if (!isAnswer || !isPiece(chunk)) return false
+    if (chunk.offset === 0 && chunk.through > (source.transfer?.through ?? 0)) {
+      this.#begin(source, new Transfer(chunk))
     }
-    const transfer = this.#transfer
-    if (transfer === null || !continues(transfer, chunk)) return null
-    this.#request = null
-    transfer.parts.push(chunk.bytes)
-    transfer.received += chunk.bytes.length
-    if (transfer.received < transfer.totalBytes) return null
-    this.#transfer = null
-    const { through, members, ballot } = transfer
-    return { snapshot: { through, members, bytes: joined(transfer) }, ballot }
+    const { transfer } = source
+    if (transfer?.take(chunk) !== true) return false
+    this.#answered(source, nowMs)
+    source.uselessAt = 0
+    const { whole } = transfer
+    if (whole !== null) source.transfer = null
+    return whole ?? true
   }
 
-  /** Forgets a request and a transfer: this node leads, and learns by itself. */
+  /** Forgets what was asked, and what has come in: this node leads, and learns by itself. */
   stop(): void {
-    this.#drop()
-    this.#request = null
-  }
-
-  /** Whether entries from `from` on are what `peer` was asked for last. */
-  #hasAsked(peer: NodeId, from: Slot): boolean {
-    if (this.#request?.peer !== peer) return false
-    const { message } = this.#request
-    return message.type === 'fetchEntries' && message.from === from
-  }
-
-  #next(chosenThrough: Slot): FetchEntriesMessage | FetchSnapshotMessage {
-    const transfer = this.#transfer
-    if (transfer === null) return { type: 'fetchEntries', from: chosenThrough + 1 }
-    return { type: 'fetchSnapshot', through: transfer.through, offset: transfer.received }
-  }
-
-  /** A node that does not answer is not asked again before it says something, if another can be. */
-  #countUnanswered({ peer, unanswered }: Request, chosenThrough: Slot): void {
-    const limit = this.#transfer === null ? MAX_UNANSWERED_FETCHES : MAX_UNANSWERED_CHUNKS
-    if (unanswered + 1 < limit) return
-    const others = [...this.#known].some(([id, slot]) => id !== peer && slot > chosenThrough)
-    if (others || this.#transfer === null) {
-      this.#known.delete(peer)
-      this.#drop()
+    this.#question = null
+    for (const source of this.#sources.values()) {
+      source.asked = null
+      source.transfer = null
     }
   }
 
-  #whoKnowsMore({ chosenThrough, leader }: CatchUpView): NodeId | null {
-    const knows = (id: NodeId): Slot => this.knownTo(id)
-    if (leader !== null && knows(leader) > chosenThrough) return leader
-    const [best] = [...this.#known.keys()].toSorted((a, b) => knows(b) - knows(a))
-    return best !== undefined && knows(best) > chosenThrough ? best : null
+  #askForEntries(step: LogStep, peer: NodeId, source: Source, chosenThrough: Slot): void {
+    const from = chosenThrough + 1
+    source.asked = from
+    step.send(peer, { type: 'fetchEntries', from, maxBytes: source.pageBytes })
   }
 
-  /** Whether `chunk` is the first of a newer snapshot than the one coming in. */
-  #begins({ through, offset }: SnapshotChunkMessage): boolean {
-    return offset === 0 && through > (this.#transfer?.through ?? 0)
+  #answered(source: Source, nowMs: number): void {
+    source.asked = null
+    if (this.#question?.source !== source) return
+    source.answers(nowMs - this.#question.askedAtMs)
+    this.#question = null
   }
 
-  #drop(): void {
-    this.#transfer = null
+  /** Who does not answer rests, and one that sends no snapshot has to say something before. */
+  #miss(source: Source): void {
+    source.misses()
+    const { transfer, unanswered } = source
+    if (unanswered < (transfer === null ? MAX_UNANSWERED_FETCHES : MAX_UNANSWERED_CHUNKS)) return
+    if (transfer === null) source.known = 0
+    this.#rest(source)
+  }
+
+  #rest(source: Source): void {
+    this.#turn += 1
+    source.rest(this.#turn)
+  }
+
+  /** Of those that were begun before only the one that has come furthest is kept. */
+  #begin(source: Source, transfer: Transfer): void {
+    source.transfer = null
+    const begun = [...this.#sources.values()].flatMap((each) => each.transfer ?? [])
+    const most = Math.max(...begun.map(({ received }) => received))
+    for (const each of this.#sources.values()) {
+      if (each.transfer !== null && each.transfer.received < most) each.transfer = null
+    }
+    source.transfer = transfer
+  }
+
+  /** Whom to ask; `null` when nobody is known to know more. */
+  #next({ chosenThrough, leader }: CatchUpView): readonly [NodeId, Source] | null {
+    const sources = [...this.#sources]
+    if (!sources.some(([, { reach }]) => reach > chosenThrough)) return null
+    const order = ([id, source]: readonly [NodeId, Source]): readonly number[] => [
+      source.uselessAt,
+      source.transfer === null ? 1 : 0,
+      source.reach > chosenThrough ? 0 : 1,
+      id === leader ? 0 : 1,
+      -source.reach,
+    ]
+    const [first] = sources.toSorted((a, b) => compared(order(a), order(b)))
+    return first ?? null
+  }
+
+  #source(peer: NodeId): Source {
+    const source = this.#sources.get(peer) ?? new Source(this.#intervalMs)
+    this.#sources.set(peer, source)
+    return source
   }
 }
 
-/** Whether a chunk can be a piece of a snapshot that this node would take. */
-function isPiece({ bytes, offset, totalBytes, members }: SnapshotChunkMessage): boolean {
-  if (totalBytes > MAX_SNAPSHOT_BYTES || members.length > MAX_MEMBERS) return false
-  const isProgress = bytes.length > 0 || totalBytes === 0
-  return isProgress && offset + bytes.length <= totalBytes
-}
-
-function continues(transfer: Transfer, chunk: SnapshotChunkMessage): boolean {
-  const { through, totalBytes, received } = transfer
-  return chunk.through === through && chunk.totalBytes === totalBytes && chunk.offset === received
-}
-
-function joined({ parts, received }: Transfer): Uint8Array {
-  const bytes = new Uint8Array(received)
-  let position = 0
-  for (const part of parts) {
-    bytes.set(part, position)
-    position += part.length
-  }
-  return bytes
+/** The first place where they differ counts. */
+function compared(a: readonly number[], b: readonly number[]): number {
+  return (
+    a.map((value, index) => value - (b[index] ?? 0)).find((difference) => difference !== 0) ?? 0
+  )
 }

@@ -9,10 +9,12 @@
  * A window that is too short for the links at hand would end every attempt before it succeeds. So it
  * grows with each ballot that did not lead to a steady leader, which all who promised it see alike.
  */
+import { excused } from '../absence.ts'
+import type { Absence } from '../absence.ts'
 import { sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { QuorumSystem } from '../quorum.ts'
-import { FREE_BALLOTS, MAX_WINDOW_FACTOR } from './limits.ts'
+import { FREE_ROUNDS, MAX_WINDOW_FACTOR } from './limits.ts'
 import type { SupportMessage } from './messages.ts'
 
 /** A campaign under way. */
@@ -21,6 +23,15 @@ interface Campaign {
   readonly supportedBy: Set<NodeId>
 }
 
+/**
+ * Who may lead when this node starts: nobody but itself; nobody yet, as far as it can know, for it
+ * has never promised anything; or somebody whom it heard before it stopped.
+ */
+export type Beginning = 'alone' | 'new' | 'again'
+
+/** What part of its jitter a new node waits, so that those that start together do not all ask at once. */
+const FIRST_JITTER = 0.1
+
 /** The clocks of one node's election. */
 export class Election {
   readonly #windowMs: number
@@ -28,23 +39,29 @@ export class Election {
   /** Drawn once, so that answers to an earlier run of this node are recognised. */
   readonly run: number
   #heardAtMs = 0
-  /** Ballots that were raised since a leader was steady, less what steadiness has made up for. */
-  #ballots = 0
+  /** The round that is promised here. */
+  #round: number
+  /** That of the last steady leader, and above it what steadiness has not made up for yet. */
+  #steadyRound: number
   /** The leader that was heard last, and since when without a pause. */
   #steady: { readonly ballot: Ballot; readonly sinceMs: number } | null = null
   #campaignAtMs = 0
   #campaigns = 0
   #campaign: Campaign | null = null
 
-  constructor(windowMs: number, random: () => number) {
+  /** `round` is the one that is promised as the node starts. */
+  constructor(windowMs: number, round: number, random: () => number) {
     this.#windowMs = windowMs
+    this.#round = round
+    this.#steadyRound = round
     this.#random = random
     this.run = 1 + Math.floor(random() * (Number.MAX_SAFE_INTEGER - 1))
   }
 
   /** How long a leader may be silent now: the configured window, or several times as long. */
   get windowMs(): number {
-    const factor = 1 + Math.max(0, this.#ballots - FREE_BALLOTS) / 2
+    const rounds = this.#round - this.#steadyRound
+    const factor = 1 + Math.max(0, rounds - FREE_ROUNDS) / 2
     return this.#windowMs * Math.min(factor, MAX_WINDOW_FACTOR)
   }
 
@@ -57,9 +74,16 @@ export class Election {
     return this.#campaign
   }
 
-  /** The node starts. It cannot know what was heard before: it waits a window like after a leader. */
-  start(nowMs: number): void {
+  /**
+   * The node starts. If it may have heard a leader before, it waits a window like after one. A new
+   * node need not: it only asks, and is refused by those that hear a leader.
+   */
+  start(nowMs: number, beginning: Beginning): void {
     this.heard(nowMs)
+    if (beginning === 'again') return
+    const jitterMs = this.#campaignAtMs - this.silentAtMs
+    this.#heardAtMs = nowMs - this.windowMs
+    this.#campaignAtMs = nowMs + (beginning === 'alone' ? 0 : jitterMs * FIRST_JITTER)
   }
 
   /** Somebody who leads, or makes progress with it, made itself known. */
@@ -68,16 +92,17 @@ export class Election {
     this.standBack(nowMs)
   }
 
-  /** A ballot was raised, by whomever. */
-  raised(): void {
-    this.#ballots = Math.min(this.#ballots + 1, FREE_BALLOTS + 2 * MAX_WINDOW_FACTOR)
+  /** A ballot of that round is promised here. */
+  promised(round: number): void {
+    this.#round = round
+    this.#steadyRound = Math.max(this.#steadyRound, round - FREE_ROUNDS - 2 * MAX_WINDOW_FACTOR)
   }
 
   /** `ballot` leads, here or elsewhere. With every window that it goes on the next may be shorter. */
   led(ballot: Ballot, nowMs: number): void {
     if (!sameBallot(this.#steady?.ballot ?? null, ballot)) this.#steady = { ballot, sinceMs: nowMs }
     else if (nowMs >= (this.#steady?.sinceMs ?? nowMs) + this.windowMs) {
-      this.#ballots = Math.floor(this.#ballots / 2)
+      this.#steadyRound = Math.ceil((this.#steadyRound + this.#round) / 2)
       this.#steady = { ballot, sinceMs: nowMs }
     }
   }
@@ -86,6 +111,12 @@ export class Election {
   standBack(nowMs: number): void {
     this.#campaign = null
     this.#campaignAtMs = nowMs + this.windowMs * (1 + this.#random() / 2)
+  }
+
+  /** This node was away for a time in which it could hear nobody. */
+  excuse(absence: Absence): void {
+    this.#heardAtMs = excused(this.silentAtMs, absence, this.windowMs) - this.windowMs
+    this.#campaignAtMs = excused(this.#campaignAtMs, absence, this.windowMs)
   }
 
   /** From when on a leader that is not heard again has been silent for a window. */

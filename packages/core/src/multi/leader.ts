@@ -175,6 +175,12 @@ export class Leader {
     return true
   }
 
+  /** Says at once that this node leads, if it does. */
+  announce(step: LogStep, nowMs: number): void {
+    if (this.#role.phase !== 'leading') return
+    this.#sendHeartbeat(step, this.#role.phase2, this.#role.reads.readId, nowMs)
+  }
+
   /** Asks `to` to take over at once. */
   handOver(step: LogStep, to: NodeId): void {
     if (this.#role.phase !== 'leading') return

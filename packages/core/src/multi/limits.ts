@@ -46,8 +46,8 @@ export const MAX_PACE_BYTES = 4 << 20
  */
 export const MAX_PREPARE_FACTOR = 8
 
-/** So many ballots in a row are nothing unusual: an election, or two at once. */
-export const FREE_BALLOTS = 2
+/** So many rounds above that of a steady leader are nothing unusual: an election, and a second. */
+export const FREE_ROUNDS = 2
 
 /** How many times as long as configured the liveness window may become. */
 export const MAX_WINDOW_FACTOR = 16
@@ -85,17 +85,42 @@ export const CHUNK_BYTES = 256 << 10
 /** The largest snapshot that is fetched; the same as durability adapters take. */
 export const MAX_SNAPSHOT_BYTES = 1 << 30
 
-/** An older snapshot is kept for who is fetching it until nobody has asked for this long. */
+/** An older snapshot is kept for who is fetching it until nobody has got on with it for this long. */
 export const SNAPSHOT_KEPT_FOR_MS = 10_000
+
+/**
+ * So much of the log, counted back from the newest snapshot, is kept besides for who is fetching what
+ * is before it: what 10 MB a second add in the 13 s in which a snapshot of 64 MiB comes in at 5 MB a
+ * second. Who is slower than that gets the newest snapshot instead.
+ */
+export const MAX_KEPT_LOG_BYTES = 128 << 20
+
+/**
+ * What the first answer of a node is asked to hold: what a network of 0.5 Mbit/s carries in a second.
+ * More is asked for when it comes, up to PAGE_BYTES.
+ */
+export const FIRST_PAGE_BYTES = 64 << 10
+
+/** Less than this is never asked for: with what surrounds it, it fits in a packet of any network. */
+export const MIN_PAGE_BYTES = 1 << 10
+
+/** When answers were missed, so many must come before more is asked for again. */
+export const GROW_AFTER_ANSWERS = 8
+
+/**
+ * An answer is waited for so many intervals at most. With the default interval 1.6 s: what a network
+ * of 0.5 Mbit/s needs for 100 KB.
+ */
+export const MAX_WAIT_INTERVALS = 8
 
 /** So many requests for entries may stay unanswered in a row before another node is asked. */
 export const MAX_UNANSWERED_FETCHES = 2
 
 /**
  * The same for pieces of a snapshot, after which another node's snapshot is begun from its start:
- * so many that a network which loses half of its messages does not restart it again and again.
+ * some 6 s by default, so that a network which loses messages does not restart it again and again.
  */
-export const MAX_UNANSWERED_CHUNKS = 10
+export const MAX_UNANSWERED_CHUNKS = 6
 
 /**
  * By so much of its beginning is a value named that a leader refuses: what an entry says before the

@@ -4,7 +4,8 @@
  * hold an entry at or below `compactedThrough`, and never report a gap as an entry.
  */
 import type { AcceptedEntry, Slot } from '../durability.ts'
-import { MAX_BATCH_VALUES, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from './limits.ts'
+import { MAX_BATCH_VALUES, MAX_KEPT_LOG_BYTES, PAGE_BYTES } from './limits.ts'
+import { VALUE_OVERHEAD_BYTES } from './limits.ts'
 
 /** A page of entries, and the slot where the next one begins; 0 when there is none. */
 export interface Page {
@@ -61,13 +62,17 @@ export class Log {
     return [...this.#heldFrom(from, this.#last)]
   }
 
-  /** The entries from `from` through `through`, as `maxBytes` hold, but one if there is any. */
-  page(from: Slot, through: Slot, maxBytes = PAGE_BYTES): Page {
+  /**
+   * The entries from `from` through `through`, at least one if there is any, as a message holds, or
+   * `maxBytes` if that is less and not 0.
+   */
+  page(from: Slot, through: Slot, maxBytes = 0): Page {
     const entries: AcceptedEntry[] = []
+    const most = Math.min(maxBytes || PAGE_BYTES, PAGE_BYTES)
     let bytes = 0
     for (const entry of this.#heldFrom(from, through)) {
       const more = wireBytes(entry)
-      const isFull = bytes + more > maxBytes || entries.length === MAX_BATCH_VALUES
+      const isFull = bytes + more > most || entries.length === MAX_BATCH_VALUES
       if (isFull && entries.length > 0) return { entries, next: entry.slot, bytes }
       entries.push(entry)
       bytes += more
@@ -75,12 +80,15 @@ export class Log {
     return { entries, next: 0, bytes }
   }
 
-  /** Forgets what is at or below `through`, but for the last of it, up to `tailBytes`. */
-  compact(through: Slot, tailBytes: number): void {
+  /**
+   * Forgets what is at or below `through`, but for the last of it: up to `tailBytes`, and of what is
+   * needed, from `needed` on, up to MAX_KEPT_LOG_BYTES.
+   */
+  compact(through: Slot, tailBytes: number, needed: Slot = Infinity): void {
     let cut = through
     for (let bytes = 0; cut > this.#compactedThrough; cut -= 1) {
       bytes += (this.#entries.get(cut)?.value.length ?? 0) + VALUE_OVERHEAD_BYTES
-      if (bytes > tailBytes) break
+      if (bytes > (cut < needed ? tailBytes : MAX_KEPT_LOG_BYTES)) break
     }
     for (let slot = this.#compactedThrough + 1; slot <= Math.min(cut, this.#last); slot += 1) {
       this.#entries.delete(slot)

@@ -154,6 +154,8 @@ export interface ReadIndexAnswerMessage {
 export interface FetchEntriesMessage {
   readonly type: 'fetchEntries'
   readonly from: Slot
+  /** About how much the answer may hold; one entry may be larger. Default: as much as a page holds. */
+  readonly maxBytes?: number | undefined
 }
 
 /** Chosen entries, contiguous, as far as they fit in a page. */
@@ -170,6 +172,8 @@ export interface FetchSnapshotMessage {
   readonly type: 'fetchSnapshot'
   readonly through: Slot
   readonly offset: number
+  /** The largest piece that is wanted. Default: CHUNK_BYTES. */
+  readonly maxBytes?: number | undefined
 }
 
 /** A piece of a snapshot: the one that was asked for, or the first of a newer one. */

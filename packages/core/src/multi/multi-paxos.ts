@@ -214,6 +214,14 @@ export class MultiPaxos {
   }
 
   /**
+   * Says at once that this node leads, if it does, and what is chosen: before the host does something
+   * during which it can say nothing.
+   */
+  announce(): LogEffects {
+    return this.#run((step) => this.#node.leader.announce(step, this.#node.nowMs))
+  }
+
+  /**
    * Asks `node` to take over the leadership at once. Until it does, this node goes on leading; when
    * it does not lead, nothing happens. Throws InvalidArgumentError unless `node` is another acceptor.
    */
@@ -232,9 +240,15 @@ export class MultiPaxos {
     return this.#run(() => this.#node.saved())
   }
 
-  /** The time, in milliseconds of any clock that never goes back. Does what is due. */
-  tick(nowMs: number): LogEffects {
-    return this.#run((step) => this.#node.tick(step, nowMs))
+  /**
+   * The time, in milliseconds of any clock that never goes back. Does what is due.
+   *
+   * `awayMs` says for how long before now the host itself stood still: its process was stopped, or
+   * busy with something else. Nobody is taken to have been silent in that time, and what they said
+   * meanwhile may yet come in for a quarter of the liveness window.
+   */
+  tick(nowMs: number, awayMs = 0): LogEffects {
+    return this.#run((step) => this.#node.tick(step, nowMs, awayMs))
   }
 
   /** One input: does it, and what follows from it. */

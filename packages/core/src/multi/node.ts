@@ -11,6 +11,7 @@ import { LogAcceptor } from './acceptor.ts'
 import { CatchUp } from './catch-up.ts'
 import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
+import type { Beginning } from './election.ts'
 import { headOf } from './entry.ts'
 import { Guard } from './guard.ts'
 import { isBatch } from './input.ts'
@@ -41,14 +42,14 @@ export class LogNode {
   readonly #relayedFor = new Set<NodeId>()
   /** Told as chosen, or part of the snapshot that the host started from. */
   #toldThrough: Slot
-  /** What was promised when the last step ended. */
-  #promised: Ballot | null
   /** A candidate lacked slots that are compacted elsewhere: it tries again when it has them. */
   #leadsAfterCatchUp = false
   /** This node prepares, but has heard nothing for a window that helps it. */
   #isStalled = false
   #nowMs: number | null = null
   #askAgainAtMs = 0
+  /** When a leader with a stuck disk may ask somebody to take over. */
+  #yieldAtMs = 0
   #pollAtMs = 0
   #polls = 0
 
@@ -58,12 +59,12 @@ export class LogNode {
     this.acceptor = new LogAcceptor(saved, retransmitIntervalMs)
     this.leader = new Leader(settings, this.acceptor)
     this.#guard = new Guard(this.acceptor, settings.isValue)
-    this.#election = new Election(livenessWindowMs, settings.random)
-    this.#catchUp = new CatchUp(retransmitIntervalMs)
+    const { promised } = this.acceptor
+    this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
+    this.#catchUp = new CatchUp(this.#others, retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
     this.#toldThrough = saved.snapshot?.through ?? 0
-    this.#promised = this.acceptor.promised
   }
 
   /** The node that leads, this one included; `null` when none is known. */
@@ -105,9 +106,10 @@ export class LogNode {
     return times.reduce(earliest, null)
   }
 
-  tick(step: LogStep, nowMs: number): void {
-    if (this.#nowMs === null) this.#election.start(nowMs)
+  tick(step: LogStep, nowMs: number, awayMs: number): void {
+    if (this.#nowMs === null) this.#start(nowMs)
     this.#nowMs = nowMs
+    if (awayMs > 0) this.#excuse(awayMs)
     this.#provider.tick(nowMs)
     if (this.leader.phase === 'leading') this.#checkFollowers(step)
     else if (this.#campaigns) this.#campaign(step)
@@ -124,7 +126,7 @@ export class LogNode {
 
   /** The oldest running save is durable. */
   saved(): void {
-    this.acceptor.saved()
+    this.acceptor.saved(this.nowMs)
     this.#provider.update(this.nowMs)
     this.leader.saved()
   }
@@ -162,9 +164,7 @@ export class LogNode {
 
   /** What follows from everything that came in with this step. */
   conclude(step: LogStep): void {
-    const { promised } = this.acceptor
-    if (!sameBallot(promised, this.#promised)) this.#election.raised()
-    this.#promised = promised
+    this.#election.promised(this.acceptor.promised?.round ?? 0)
     if (this.leader.advance(step, this.nowMs)) this.#election.standBack(this.nowMs)
     this.#noteLeadership(step)
     if (this.acceptor.chosenThrough > this.#toldThrough) {
@@ -174,7 +174,7 @@ export class LogNode {
       step.tell({ type: 'chosen', first, values })
     }
     if (this.leader.phase !== 'leading') this.#askOthers(step)
-    this.acceptor.finish(step)
+    this.acceptor.finish(step, this.nowMs)
   }
 
   #receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {
@@ -183,9 +183,12 @@ export class LogNode {
       case 'logPrepare': {
         // A candidate that gets on counts like a leader; one that repeats itself does not.
         const isRival = compareBallots(message.ballot, this.acceptor.promised) > 0
-        if (isRival || this.acceptor.isAskedOn(message)) this.#election.heard(nowMs)
+        const getsOn = isRival || this.acceptor.isAskedOn(message)
         this.leader.observe(message.ballot)
-        return this.acceptor.receivePrepare(step, from, message, nowMs)
+        this.acceptor.receivePrepare(step, from, message, nowMs)
+        this.#election.promised(this.acceptor.promised?.round ?? 0)
+        if (getsOn) this.#election.heard(nowMs)
+        return
       }
       case 'logPromise':
         return this.#receivePromise(step, from, message)
@@ -345,17 +348,21 @@ export class LogNode {
 
   #receiveFetched(step: LogStep, from: NodeId, page: FetchedMessage): void {
     if (this.leader.phase === 'leading') return
-    if (!this.#catchUp.receiveFetched(from, page, this.acceptor.chosenThrough)) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    if (!this.#catchUp.receiveFetched(from, page, { chosenThrough, nowMs })) return
     this.acceptor.storeChosen(step, page.entries)
     this.#standBackForProgress()
   }
 
   #receiveChunk(step: LogStep, from: NodeId, chunk: SnapshotChunkMessage): void {
     if (this.leader.phase === 'leading') return
-    const { received } = this.#catchUp
-    const fetched = this.#catchUp.receiveChunk(from, chunk, this.acceptor.chosenThrough)
-    if (this.#catchUp.received !== received) this.#standBackForProgress()
-    if (fetched === null) return
+    const { chosenThrough } = this.acceptor
+    const { nowMs } = this
+    const fetched = this.#catchUp.receiveChunk(from, chunk, { chosenThrough, nowMs })
+    if (fetched === false) return
+    this.#standBackForProgress()
+    if (fetched === true) return
     if (!this.#settings.isSnapshot(fetched.snapshot.bytes)) {
       this.#catchUp.forget(from)
       return step.tell({ type: 'disbelieved', from, reason: 'value' })
@@ -384,6 +391,38 @@ export class LogNode {
     if (!isFollowed) return
     this.#election.led(phase2.ballot, this.nowMs)
     if (refusedForMs >= windowMs) this.prepare(step)
+    else if (this.#isDiskStalled && this.#campaigns) this.#yield(step)
+  }
+
+  /** Whether this node's disk has been at work on one save for a whole window. */
+  get #isDiskStalled(): boolean {
+    const { saving } = this.acceptor
+    return saving !== null && this.nowMs >= saving.sinceMs + this.#election.windowMs
+  }
+
+  /**
+   * The disk of this leader is stuck. Somebody who is known to have a faster one takes over, before
+   * this node can take in nothing more; where all are as slow, another leader would not help.
+   */
+  #yield(step: LogStep): void {
+    const { phase2 } = this.leader
+    const { windowMs } = this.#election
+    if (phase2 === null || this.nowMs < this.#yieldAtMs) return
+    const unsaved = this.acceptor.saving?.through ?? 0
+    const [best] = [...phase2.peers]
+      .filter(([id, { through }]) => id !== this.#settings.id && through >= unsaved)
+      .filter(([, { heardAtMs }]) => this.nowMs < heardAtMs + windowMs)
+      .toSorted(([, a], [, b]) => b.through - a.through)
+    if (best === undefined) return
+    this.#yieldAtMs = this.nowMs + windowMs
+    this.leader.handOver(step, best[0])
+  }
+
+  /** This node was away: what others said in that time may not have come in yet. */
+  #excuse(awayMs: number): void {
+    const absence = { awayMs, nowMs: this.nowMs }
+    this.#election.excuse(absence)
+    this.leader.phase2?.excuse(absence, this.#settings.livenessWindowMs)
   }
 
   /** Campaigns when it is time, and asks those again that have not answered. */
@@ -397,8 +436,9 @@ export class LogNode {
    * lets others try too. Any other begins with a campaign.
    */
   #tryToLead(step: LogStep): void {
-    if (!this.leader.isHighest) return this.#beginCampaign(step)
-    this.#isStalled = true
+    // What a node cannot save it cannot promise: while its disk is stuck, it does not try.
+    if (!this.leader.isHighest && !this.#isDiskStalled) return this.#beginCampaign(step)
+    this.#isStalled = this.leader.phase === 'preparing'
     this.#election.standBack(this.nowMs)
   }
 
@@ -445,11 +485,24 @@ export class LogNode {
   #askOthers(step: LogStep): void {
     const { chosenThrough } = this.acceptor
     this.#catchUp.ask(step, { chosenThrough, leader: this.#leaderId, nowMs: this.nowMs })
-    if (this.ways.length > 0) this.#requests.ask(step, this.ways, this.nowMs)
+    const { ways } = this
+    if (ways.length > 0) this.#requests.ask(step, ways, this.nowMs)
+    else this.#requests.fail(step)
     if (!this.#leadsAfterCatchUp || this.#catchUp.isAsking) return
     if (this.leader.phase !== 'idle') return
     if (this.#campaigns) this.#beginCampaign(step)
     else this.prepare(step)
+  }
+
+  #start(nowMs: number): void {
+    this.#election.start(nowMs, this.#beginning)
+    this.#pollAtMs = nowMs + this.#election.windowMs
+  }
+
+  get #beginning(): Beginning {
+    const { quorums, id } = this.#settings
+    if (quorums.acceptors.has(id) && quorums.acceptors.size === 1) return 'alone'
+    return this.acceptor.promised === null ? 'new' : 'again'
   }
 
   /** Whether this node decides by itself when to lead. */

@@ -7,6 +7,7 @@ import { EMPTY_SAVED } from '../durability.ts'
 import type { Member, Saved } from '../durability.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { requirePositive } from '../practical/node.ts'
+import { requireQuorums } from '../quorum.ts'
 import type { QuorumSystem } from '../quorum.ts'
 import { MAX_MEMBERS, MAX_WINDOW_ACCEPTS } from './limits.ts'
 
@@ -15,7 +16,7 @@ export type IsValue = (bytes: Uint8Array) => boolean
 
 export interface MultiPaxosOptions {
   readonly id: NodeId
-  /** Who votes. A node that is not among them follows and learns. */
+  /** Who votes, checked by requireQuorums. A node that is not among them follows and learns. */
   readonly quorums: QuorumSystem
   /** What snapshots say about who is in the cluster. Default: nobody. */
   readonly members?: readonly Member[] | undefined
@@ -34,10 +35,15 @@ export interface MultiPaxosOptions {
   /**
    * How long a leader may be silent before others take over, and a leader unanswered by a quorum
    * before it steps down, in milliseconds, above the heartbeat period. Jitter makes the first up to
-   * half as long again. Default: 1000.
+   * half as long again; both become up to MAX_WINDOW_FACTOR times as long while attempts to lead
+   * fail, and fall back with a steady leader. Default: 1000.
    */
   readonly livenessWindowMs?: number | undefined
-  /** How long to wait for an answer before asking again, in milliseconds, > 0. Default: 200. */
+  /**
+   * How long to wait for an answer before asking again, in milliseconds, > 0: at least, for answers
+   * that take longer are awaited for longer, and each that does not come for twice as long as the one
+   * before, up to MAX_OVERDUE_FACTOR intervals. Default: 200.
+   */
   readonly retransmitIntervalMs?: number | undefined
   /**
    * Whether bytes are a value that the host can apply. What is none never enters the log: propose()
@@ -53,7 +59,10 @@ export interface MultiPaxosOptions {
   readonly isSnapshot?: IsValue | undefined
   /** Accepts in flight at once, 1 to MAX_WINDOW_ACCEPTS. Default: 8. */
   readonly maxAcceptsInFlight?: number | undefined
-  /** Their values together, in bytes, > 0; a single value may exceed it. Default: 4 MiB. */
+  /**
+   * Their values together, in bytes, > 0; a single value may exceed it. Less while acknowledgements
+   * are slow, so that nothing waits for long in a queue below. Default: 4 MiB.
+   */
   readonly maxBytesInFlight?: number | undefined
 }
 
@@ -83,6 +92,7 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
   }
   const { id, members, heartbeatPeriodMs, livenessWindowMs, maxAcceptsInFlight } = settings
   if (id === 'all') throw new InvalidArgumentError("'all' is no node's id. Choose another id.")
+  requireQuorums(settings.quorums)
   if (members.length > MAX_MEMBERS) {
     throw new InvalidArgumentError(`${members.length} members are too many. Name ${MAX_MEMBERS}.`)
   }

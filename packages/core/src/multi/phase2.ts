@@ -5,6 +5,8 @@
  * be sent at once. It must never give a slot a second value, nor propose a new one before what phase
  * 1 recovered.
  */
+import { excused } from '../absence.ts'
+import type { Absence } from '../absence.ts'
 import { sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
@@ -188,6 +190,14 @@ export class Phase2 {
   isFollowed(nowMs: number, withinMs: number): boolean {
     const heard = this.#peersThat(({ heardAtMs }) => nowMs - heardAtMs < withinMs)
     return this.#quorums.isPhase2Quorum(heard.add(this.#id))
+  }
+
+  /** This node was away for a time in which it could hear nobody. */
+  excuse(absence: Absence, windowMs: number): void {
+    for (const peer of this.#peers.values()) {
+      peer.heardAtMs = excused(peer.heardAtMs + windowMs, absence, windowMs) - windowMs
+    }
+    if (this.#refusedAtMs !== null) this.#refusedAtMs += absence.awayMs
   }
 
   /** A refusal came. Says whether it ends the leadership: the others hold no quorum any more. */

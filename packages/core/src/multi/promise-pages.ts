@@ -47,10 +47,10 @@ export class PromisePages {
     const isRepeated = previous?.question.from === question.from
     if (previous === null) this.#pace = new Pace(this.#intervalMs, LEAST_PACE_BYTES)
     else if (isRepeated) {
-      // The candidate asks again after an interval, and the way of its question varies. A page with
-      // nothing on it is no burden.
-      const isSoon = nowMs < previous.sentAtMs + this.#pace.timeoutMs / 2
-      if (isSoon && previous.bytes > 0) return null
+      // A page with nothing on it is no burden.
+      if (previous.bytes === 0) return pageOf(0)
+      // The candidate asks again after an interval, and the way of its question varies.
+      if (nowMs < previous.sentAtMs + this.#pace.timeoutMs / 2) return null
       this.#pace.overdue(nowMs)
     } else if (this.isNext(question) && !previous.isRepeated) {
       const { sentAtMs, bytes } = previous

@@ -1,20 +1,29 @@
 /**
- * The side of catch-up that answers: statelessly, from the log where it has the entries, else from
- * a snapshot. It keeps the snapshot that somebody is fetching although a newer one was taken, so
- * that newer ones do not restart a slow transfer for ever; at most one besides the newest, and not
- * for longer than it is asked for. It must never send what is not known to be chosen.
+ * The side of catch-up that answers: from the log where it has the entries, else from a snapshot. Of
+ * those who ask it remembers only what they will need next, and keeps that for them although newer
+ * snapshots were taken, so that these do not restart a slow transfer for ever: one snapshot besides
+ * the newest, and the log behind it up to MAX_KEPT_LOG_BYTES; while they make progress, and a while.
+ * It must never send what is not known to be chosen.
  */
 import type { NodeId } from '../ballot.ts'
-import type { Snapshot } from '../durability.ts'
+import type { Slot, Snapshot } from '../durability.ts'
 import type { LogAcceptor } from './acceptor.ts'
 import type { LogStep } from './effects.ts'
 import { CHUNK_BYTES, SNAPSHOT_KEPT_FOR_MS } from './limits.ts'
 import type { FetchEntriesMessage, FetchSnapshotMessage } from './messages.ts'
 
-/** A snapshot, and when somebody asked for it last. */
+/** A snapshot, and when somebody got on with it last. */
 interface Offer {
   readonly snapshot: Snapshot
   askedAtMs: number | null
+}
+
+/** What a node that asks needs next: the log from a slot on, when it has a snapshot from `offset` on. */
+interface Need {
+  readonly from: Slot
+  readonly offset: number
+  /** Until when that is kept, unless it makes progress. */
+  readonly untilMs: number
 }
 
 /** Answers FetchEntries and FetchSnapshot. */
@@ -22,6 +31,10 @@ export class Provider {
   readonly #acceptor: LogAcceptor
   #newest: Offer | null
   #kept: Offer | null = null
+  /** By who asks: what it needs next. */
+  readonly #needs = new Map<NodeId, Need>()
+  /** From which slot on the log was kept when it was forgotten last. */
+  #keptFrom: Slot = Infinity
 
   constructor(acceptor: LogAcceptor) {
     this.#acceptor = acceptor
@@ -33,12 +46,13 @@ export class Provider {
     return this.#kept === null ? null : endOf(this.#kept)
   }
 
-  /** Drops an older snapshot that nobody fetches any more. */
+  /** Drops what nobody fetches any more. */
   tick(nowMs: number): void {
     if (this.#kept !== null && endOf(this.#kept) <= nowMs) this.#kept = null
+    if (this.#neededFrom(nowMs) > this.#keptFrom) this.#forget(nowMs)
   }
 
-  /** A newer snapshot is durable. The one before stays while it is being fetched. */
+  /** A save is durable, and with it perhaps a newer snapshot. */
   update(nowMs: number): void {
     const snapshot = this.#acceptor.durableSnapshot
     if (snapshot === null || snapshot === this.#newest?.snapshot) return
@@ -46,45 +60,77 @@ export class Provider {
     const before = this.#newest
     if (this.#kept === null && before !== null && endOf(before) > nowMs) this.#kept = before
     this.#newest = offer(snapshot)
+    this.#forget(nowMs)
   }
 
   answerFetchEntries(
     step: LogStep,
     to: NodeId,
-    { from }: FetchEntriesMessage,
+    { from, maxBytes = 0 }: FetchEntriesMessage,
     nowMs: number,
   ): void {
     const { log, chosenThrough } = this.#acceptor
     if (from > log.compactedThrough) {
-      const { entries } = log.page(from, chosenThrough)
+      if (from <= chosenThrough) this.#note(to, from, 0, nowMs)
+      const { entries } = log.page(from, chosenThrough, maxBytes)
       return step.send(to, { type: 'fetched', from, entries, chosenThrough })
     }
     // One that was installed may not be durable yet, and what is does not reach as far.
-    const reach = this.#newest?.snapshot.through ?? 0
-    if (reach >= from) this.#sendChunk(step, to, this.#newest, 0, nowMs)
+    const offered = this.#offers.find((each) => each.snapshot.through >= from)
+    if (offered !== undefined) this.#sendChunk(step, to, offered, { offset: 0, maxBytes, nowMs })
   }
 
   answerFetchSnapshot(
     step: LogStep,
     to: NodeId,
-    { through, offset }: FetchSnapshotMessage,
+    { through, offset, maxBytes = 0 }: FetchSnapshotMessage,
     nowMs: number,
   ): void {
-    const asked = [this.#newest, this.#kept].find((each) => each?.snapshot.through === through)
-    if (asked !== undefined) return this.#sendChunk(step, to, asked, offset, nowMs)
-    if ((this.#newest?.snapshot.through ?? 0) > through) {
-      this.#sendChunk(step, to, this.#newest, 0, nowMs)
-    }
+    const asked = this.#offers.find(({ snapshot }) => snapshot.through === through)
+    if (asked !== undefined) return this.#sendChunk(step, to, asked, { offset, maxBytes, nowMs })
+    const newer = this.#offers.find(({ snapshot }) => snapshot.through > through)
+    if (newer !== undefined) this.#sendChunk(step, to, newer, { offset: 0, maxBytes, nowMs })
   }
 
-  #sendChunk(step: LogStep, to: NodeId, asked: Offer | null, offset: number, nowMs: number): void {
+  /** What may be fetched, the older first: who begins now shares it with who has begun before. */
+  get #offers(): readonly Offer[] {
+    return [this.#kept, this.#newest].flatMap((each) => each ?? [])
+  }
+
+  /** Says whether `id` has made progress: who only repeats itself has nothing kept for it for long. */
+  #note(id: NodeId, from: Slot, offset: number, nowMs: number): boolean {
+    const before = this.#needs.get(id)
+    if (before?.from === from && before.offset === offset) return false
+    this.#needs.set(id, { from, offset, untilMs: nowMs + SNAPSHOT_KEPT_FOR_MS })
+    return true
+  }
+
+  #neededFrom(nowMs: number): Slot {
+    const needs = [...this.#needs.values()].filter(({ untilMs }) => untilMs > nowMs)
+    return Math.min(...needs.map(({ from }) => from))
+  }
+
+  #forget(nowMs: number): void {
+    this.#keptFrom = this.#neededFrom(nowMs)
+    this.#acceptor.forget(this.#keptFrom)
+    // Without the log behind it a snapshot leads nowhere.
+    const { compactedThrough } = this.#acceptor.log
+    if (this.#kept !== null && this.#kept.snapshot.through < compactedThrough) this.#kept = null
+  }
+
+  #sendChunk(
+    step: LogStep,
+    to: NodeId,
+    asked: Offer,
+    { offset, maxBytes, nowMs }: { offset: number; maxBytes: number; nowMs: number },
+  ): void {
     const ballot = this.#acceptor.promised
-    if (asked === null || ballot === null) return
+    if (ballot === null) return
     const { through, members, bytes } = asked.snapshot
     // Beyond the end there is nothing to send; an empty snapshot is one empty piece.
     if (offset > 0 && offset >= bytes.length) return
-    asked.askedAtMs = nowMs
-    const piece = bytes.subarray(offset, offset + CHUNK_BYTES)
+    if (this.#note(to, through + 1, offset, nowMs)) asked.askedAtMs = nowMs
+    const piece = bytes.subarray(offset, offset + Math.min(maxBytes || CHUNK_BYTES, CHUNK_BYTES))
     const totalBytes = bytes.length
     step.send(to, {
       type: 'snapshotChunk',

@@ -31,6 +31,11 @@ class Waiting {
     this.ids.push(id)
   }
 
+  /** A question of another node. An earlier one that comes late takes no later one's place. */
+  addRemote(node: NodeId, question: ReadIndexMessage): void {
+    if (!isCovered(question, this.remote.get(node))) this.remote.set(node, question)
+  }
+
   answer(step: LogStep, slot: Slot): void {
     for (const id of this.ids) step.tell({ type: 'read-ready', id, slot })
     this.#answerRemote(step, slot)
@@ -72,7 +77,7 @@ export class ReadRounds {
   }
 
   addRemote(node: NodeId, question: ReadIndexMessage): void {
-    this.#waiting.remote.set(node, question)
+    this.#waiting.addRemote(node, question)
   }
 
   /**
@@ -135,11 +140,10 @@ export class ReadRequests {
     this.#waiting.add(step, id)
   }
 
-  /** Asks for another follower, which may have asked the same before. */
+  /** Asks for another follower, which may have asked the same before, or something later. */
   addRemote(node: NodeId, question: ReadIndexMessage): void {
     const asked = this.#asked?.reads.remote.get(node)
-    if (asked?.run === question.run && asked.number === question.number) return
-    this.#waiting.remote.set(node, question)
+    if (!isCovered(question, asked)) this.#waiting.addRemote(node, question)
   }
 
   /** Asks for all that wait, unless an answer is awaited; asks again when it is overdue. */
@@ -166,13 +170,18 @@ export class ReadRequests {
     else asked.reads.answer(step, slot)
   }
 
-  /** The leader is another now, or none. */
+  /** The leader is another now, or nobody is there to ask. */
   fail(step: LogStep): void {
     this.#asked?.reads.fail(step)
     this.#waiting.fail(step)
     this.#asked = null
     this.#waiting = new Waiting()
   }
+}
+
+/** Whether `asked`, of the same node, is this question or a later one. */
+function isCovered(question: ReadIndexMessage, asked: ReadIndexMessage | undefined): boolean {
+  return asked?.run === question.run && asked.number >= question.number
 }
 
 function failReads(step: LogStep, ids: readonly number[]): void {

@@ -20,6 +20,10 @@ import { Step } from './step.ts'
 
 export interface NodeOptions<V> {
   readonly id: NodeId
+  /**
+   * Who votes. Node takes them as they are, to stay small; HeartbeatNode and ExternalNode check them
+   * by requireQuorums, as whoever makes a Node with other quorums than a majority should.
+   */
   readonly quorums: QuorumSystem
   /** What stable storage holds, from Durability.open(). Default: a node that has saved nothing. */
   readonly saved?: Saved<V> | undefined

@@ -10,8 +10,8 @@ import type { AcceptedEntry, Member } from '../durability.ts'
 import type { HelloMessage, Message, Proposal } from '../message.ts'
 import { MAX_BATCH_VALUES, MAX_MEMBERS } from '../multi/limits.ts'
 import type { LogMessage } from '../multi/messages.ts'
-import { address, bytes, count, flag, mark, message, nodeId, optional } from './field.ts'
-import { positive, repeated, valueList } from './field.ts'
+import { address, bytes, count, countOrNothing, flag, mark, message } from './field.ts'
+import { nodeId, optional, positive, repeated, valueList } from './field.ts'
 import type { Field } from './field.ts'
 
 type AnyMessage = Message<Uint8Array> | LogMessage | HelloMessage
@@ -126,7 +126,7 @@ export const MESSAGES: {
       slot: count,
     }),
   ],
-  fetchEntries: [32, message({ from: positive })],
+  fetchEntries: [32, message({ from: positive, maxBytes: countOrNothing })],
   fetched: [
     33,
     message({
@@ -135,7 +135,7 @@ export const MESSAGES: {
       chosenThrough: count,
     }),
   ],
-  fetchSnapshot: [34, message({ through: positive, offset: count })],
+  fetchSnapshot: [34, message({ through: positive, offset: count, maxBytes: countOrNothing })],
   snapshotChunk: [
     35,
     message({

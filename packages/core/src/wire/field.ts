@@ -33,6 +33,20 @@ export const positive = integer(1)
 /** A safe integer that may be 0, which is also what an absent one means. */
 export const count = integer(0)
 
+/** As count, where 0 is said by leaving it out: for what an earlier release does not say. */
+export const countOrNothing: Field<number | undefined> = {
+  write(writer, number, value) {
+    count.write(writer, number, value ?? 0)
+  },
+  collect() {
+    const collector = count.collect()
+    return {
+      read: (reader) => collector.read(reader),
+      finish: (name) => collector.finish(name) || undefined,
+    }
+  },
+}
+
 /** Any text of at most MAX_ID_BYTES; absent when empty. */
 export const id = text(MAX_ID_BYTES)
 

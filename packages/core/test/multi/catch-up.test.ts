@@ -1,5 +1,7 @@
-import { EMPTY_SAVED, InvalidArgumentError, type NodeId } from '@paxos/core'
-import { CHUNK_BYTES, MAX_SNAPSHOT_BYTES, SNAPSHOT_KEPT_FOR_MS } from '@paxos/core/multi'
+import { EMPTY_SAVED, InvalidArgumentError, majority, MAX_VALUE_BYTES } from '@paxos/core'
+import type { NodeId } from '@paxos/core'
+import { CHUNK_BYTES, MAX_KEPT_LOG_BYTES, MAX_SNAPSHOT_BYTES } from '@paxos/core/multi'
+import { SNAPSHOT_KEPT_FOR_MS } from '@paxos/core/multi'
 import { describe, expect, it } from 'vitest'
 import { at } from '../messages.ts'
 import { LogCluster } from './cluster.ts'
@@ -170,6 +172,45 @@ describe('a node that was away', () => {
     expect(cluster.disk(late).saved.snapshot).toBeNull()
   })
 
+  it('gets it from another when the leader does not hear its questions, though it hears the leader', () => {
+    const { cluster, leader, late, other } = withLateJoiner(40, 50_000)
+    const asked: string[] = []
+    cluster.filter = (from, to, message) => {
+      if (from === late && message.type === 'fetchEntries') asked.push(to)
+      return true
+    }
+    cluster.heal()
+    cluster.cutOneWay(late, leader)
+    cluster.runUntil(() => cluster.machine(late).applied === cluster.machine(leader).applied, 5000)
+    expect(asked).toContain(other)
+    // And what is lost later, too: the leader alone says that there is more.
+    cluster.cutOneWay(leader, late)
+    const last = cluster.propose(leader)
+    cluster.run(150)
+    cluster.heal()
+    cluster.cutOneWay(late, leader)
+    cluster.runUntil(() => cluster.machine(late).commands.includes(last), 5000)
+  })
+
+  it('gets it from another when what the leader sends it is lost for being large', () => {
+    const { cluster, leader, late } = withLateJoiner(40, 50_000)
+    cluster.filter = (from, to, message) =>
+      from !== leader || to !== late || message.type !== 'fetched' || message.entries.length === 0
+    cluster.heal()
+    cluster.runUntil(() => cluster.machine(late).applied >= 40, 5000)
+  })
+
+  it('gets it from the leader in small pages when large ones are lost and nobody else is there', () => {
+    const { cluster, leader, late, other } = withLateJoiner(100, 100)
+    cluster.filter = (from, to, message) => {
+      if (from !== leader || to !== late || message.type !== 'fetched') return true
+      return message.entries.reduce((sum, { value }) => sum + value.length, 0) < 1200
+    }
+    cluster.heal()
+    cluster.isolate(other)
+    cluster.runUntil(() => cluster.machine(late).applied >= 100, 60_000)
+  })
+
   it('P18: ids are any strings, and a member that was never heard of before catches up like any other', () => {
     const cluster = new LogCluster({ ids: ['', 'zz', '10', '9', '😀'] })
     const leader = cluster.runUntilLed()
@@ -182,17 +223,69 @@ describe('a node that was away', () => {
     expect(cluster.machine(late).commands).toEqual(commands)
   })
 
-  it('asks another when the one that it asks stays silent', () => {
+  it('asks another when the one that it asks stays silent, and waits longer each time', () => {
     const a = nodeA({ livenessWindowMs: 60_000 })
     a.receive('b', heartbeat(B1, 1, 9))
     a.receive('c', { type: 'campaign', run: 1, number: 1, chosenThrough: 7 })
-    const asked = [200, 400, 600].map((ms) =>
+    const asked = [199, 200, 599, 600, 799, 800].map((ms) =>
       only(a.tick(ms).send, 'fetchEntries').map(({ to }) => to),
     )
-    expect(asked).toEqual([['b'], ['c'], ['c']])
-    // b says something, and is asked again.
+    expect(asked).toEqual([[], ['b'], [], ['c'], [], ['c']])
+    // b says something, and is asked again when c was silent for as long.
     expect(only(a.receive('b', heartbeat(B1, 1, 10)).send, 'fetchEntries')).toEqual([])
-    expect(only(a.tick(800).send, 'fetchEntries').map(({ to }) => to)).toEqual(['b'])
+    expect(only(a.tick(1200).send, 'fetchEntries').map(({ to }) => to)).toEqual(['b'])
+  })
+
+  it('asks who it knows nothing of, when those who know more do not answer', () => {
+    const a = nodeA({ livenessWindowMs: 60_000 })
+    a.receive('b', heartbeat(B1, 1, 9))
+    a.tick(200)
+    const [question] = only(a.receive('b', heartbeat(B1, 1, 9)).send, 'fetchEntries')
+    expect(question).toBeUndefined()
+    a.tick(599)
+    a.receive('b', heartbeat(B1, 1, 9))
+    a.tick(600)
+    expect(only(a.receive('b', heartbeat(B1, 1, 9)).send, 'fetchEntries')).toMatchObject([
+      { to: 'c', message: { from: 1 } },
+    ])
+    // It knows no more either: then the leader's turn comes again, and not c's at once.
+    const turn = only(a.receive('c', fetched(1, [], 0)).send, 'fetchEntries')
+    expect(turn).toMatchObject([{ to: 'b' }])
+    expect(a.receive('c', fetched(1, ['x'], 9))).toEqual(NO_EFFECTS)
+  })
+
+  it('takes an answer that comes after another was asked', () => {
+    const a = nodeA({ livenessWindowMs: 60_000 })
+    a.receive('b', heartbeat(B1, 1, 2))
+    a.receive('c', { type: 'campaign', run: 1, number: 1, chosenThrough: 2 })
+    for (const ms of [200, 600]) a.tick(ms)
+    expect(a.receive('b', fetched(1, ['x'], 2)).events).toMatchObject([{ type: 'chosen' }])
+    // The question to c is open yet: nothing else is asked before it is answered.
+    expect(only(a.tick(610).send, 'fetchEntries')).toEqual([])
+    const next = only(a.receive('c', fetched(1, ['x'], 2)).send, 'fetchEntries')
+    expect(next).toMatchObject([{ message: { from: 2 } }])
+  })
+
+  it('asks for less after two answers were missed, for more when they come, and gives them time', () => {
+    const a = nodeA({ livenessWindowMs: 600_000, quorums: majority(['a', 'b']) })
+    const asked = (effects: ReturnType<typeof a.receive>) =>
+      only(effects.send, 'fetchEntries').map(({ message }) => message.maxBytes ?? 0)
+    const [KiB, more] = [1 << 10, heartbeat(B1, 1, 100)]
+    expect(asked(a.receive('b', more))).toEqual([64 * KiB])
+    a.tick(150)
+    expect(asked(a.receive('b', fetched(1, ['x'], 100)))).toEqual([128 * KiB])
+    // The next answer may take twice as long as the last. So much was never answered: half of it.
+    expect([449, 450].map((ms) => asked(a.tick(ms)))).toEqual([[], [64 * KiB]])
+    // Then twice as long again. One answer may be lost; two in a row may have been too large.
+    expect([1049, 1050, 2249].map((ms) => asked(a.tick(ms)))).toEqual([[], [64 * KiB], []])
+    a.tick(2250)
+    expect(asked(a.receive('b', more))).toEqual([32 * KiB])
+    const sizes = Array.from({ length: 12 }, (_, index) =>
+      asked(a.receive('b', fetched(2 + index, ['x'], 100))),
+    )
+    const small = Array.from({ length: 7 }, () => [32 * KiB])
+    expect(sizes.slice(0, 7)).toEqual(small)
+    expect(sizes.slice(7).flat()).toEqual([64, 128, 256, 512, 512].map((size) => size * KiB))
   })
 
   it('takes no page that is not what it must be, and waits for a better one', () => {
@@ -227,7 +320,10 @@ describe('a snapshot that comes in', () => {
     const a = behind()
     instantly(a, a.receive('c', accept(at(2, 'c'), 10, 10, ['ten'], 9)))
     expect(only(a.receive('b', chunk({ ballot: at(5, 'b') })).send, 'fetchSnapshot')).toEqual([
-      { to: 'b', message: { type: 'fetchSnapshot', through: 9, offset: 3 } },
+      {
+        to: 'b',
+        message: { type: 'fetchSnapshot', through: 9, offset: 3, maxBytes: 128 << 10 },
+      },
     ])
     const last = chunk({ ballot: at(5, 'b'), offset: 3, bytes: bytes('def') })
     const { save, events } = a.receive('b', last)
@@ -305,16 +401,22 @@ describe('a snapshot that comes in', () => {
     expect(only(a.tick(1000).send, 'fetchSnapshot')).toEqual([])
   })
 
-  it('is given up for another node’s when its own stays silent for long', () => {
+  it('is left for another node’s when its own stays silent for long, and goes on when that one does', () => {
     const a = behind()
     a.receive('b', chunk())
     a.receive('c', { type: 'campaign', run: 1, number: 1, chosenThrough: 9 })
     const asked: string[] = []
-    for (let ms = 200; ms <= 2400; ms += 200) {
+    for (let ms = 200; ms <= 12_000 && !asked.includes('c fetchEntries'); ms += 200) {
       asked.push(...a.tick(ms).send.map(({ to, message }) => `${to} ${message.type}`))
     }
-    expect(asked.slice(0, 9)).toEqual(Array.from({ length: 9 }, () => 'b fetchSnapshot'))
-    expect(asked.slice(9)).toContain('c fetchEntries')
+    expect(asked).toEqual([...Array.from({ length: 6 }, () => 'b fetchSnapshot'), 'c fetchEntries'])
+    // c has one too, with other bytes, and is silent in its turn: b goes on where it was.
+    a.receive('c', chunk({ totalBytes: 4, bytes: bytes('x') }))
+    for (let ms = 12_200; ms <= 40_000 && asked.at(-1) !== 'b fetchSnapshot'; ms += 200) {
+      asked.push(...a.tick(ms).send.map(({ to, message }) => `${to} ${message.type}`))
+    }
+    const last = chunk({ offset: 3, bytes: bytes('def') })
+    expect(a.receive('b', last).events).toMatchObject([{ snapshot: { bytes: bytes('abcdef') } }])
   })
 
   it('goes on with the one there is when nobody else knows more', () => {
@@ -405,6 +507,62 @@ describe('a snapshot that a host takes', () => {
     expect(a.nextTickAtMs).toBeLessThanOrEqual(2 * SNAPSHOT_KEPT_FOR_MS - 1)
     instantly(a, a.tick(2 * SNAPSHOT_KEPT_FOR_MS))
     expect(ask(3)).toMatchObject({ through: 5, offset: 0 })
+  })
+
+  it('keeps the log behind it while somebody fetches it, so that what follows it is there in the end', () => {
+    const a = withEntries(20, 1_000_000)
+    const take = (through: number) =>
+      instantly(a, a.snapshot({ through, bytes: bytes(`state at ${through}`) }))
+    const entries = (from: number) => answer(a.receive('c', { type: 'fetchEntries', from }))
+    take(9)
+    // c begins; meanwhile the log goes on, and a newer snapshot would have the entries forgotten.
+    expect(entries(1)).toMatchObject({ through: 9, offset: 0 })
+    take(20)
+    expect(a.compactedThrough).toBeLessThanOrEqual(9)
+    // Who begins now is given the same one.
+    expect(answer(a.receive('b', { type: 'fetchEntries', from: 1 }))).toMatchObject({ through: 9 })
+    expect(entries(10)).toMatchObject({ type: 'fetched', from: 10, chosenThrough: 20 })
+    // Until nobody has got on for long enough: who asks the same again has not.
+    instantly(a, a.tick(SNAPSHOT_KEPT_FOR_MS - 1))
+    expect(entries(10)).toMatchObject({ type: 'fetched', from: 10 })
+    expect(a.compactedThrough).toBeLessThanOrEqual(9)
+    instantly(a, a.tick(SNAPSHOT_KEPT_FOR_MS))
+    expect(a.compactedThrough).toBeGreaterThan(12)
+    expect(entries(10)).toMatchObject({ type: 'snapshotChunk', through: 20, offset: 0 })
+  })
+
+  it('keeps no more of the log for anybody than MAX_KEPT_LOG_BYTES, nor a snapshot that leads nowhere', () => {
+    const a = withEntries(4)
+    instantly(a, a.snapshot({ through: 4, bytes: bytes('state') }))
+    const ask = () => answer(a.receive('c', { type: 'fetchSnapshot', through: 4, offset: 1 }))
+    expect(ask()).toMatchObject({ through: 4, offset: 1 })
+    // One array for all: 144 values of 1 MB do not take so much memory.
+    const value = new Uint8Array(MAX_VALUE_BYTES)
+    for (let slot = 5; slot <= 148; slot += 1) {
+      instantly(a, a.propose([value]).effects)
+      instantly(a, a.receive('b', accepted(at(1), slot)))
+    }
+    instantly(a, a.snapshot({ through: 148, bytes: bytes('newer') }))
+    const keptBytes = (148 - a.compactedThrough) * MAX_VALUE_BYTES
+    expect(keptBytes).toBeLessThanOrEqual(MAX_KEPT_LOG_BYTES)
+    expect(keptBytes).toBeGreaterThan(MAX_KEPT_LOG_BYTES - 2 * MAX_VALUE_BYTES)
+    expect(ask()).toMatchObject({ through: 148, offset: 0 })
+  })
+
+  it('and entries are sent in what the asking node has room for, or as an earlier release wants them', () => {
+    const a = withEntries(40, 1000)
+    const sizeOf = (maxBytes?: number) => {
+      const page = answer(a.receive('c', { type: 'fetchEntries', from: 2, maxBytes }))
+      return page?.type === 'fetched' ? page.entries.length : -1
+    }
+    expect([sizeOf(1), sizeOf(2500), sizeOf(2 ** 40), sizeOf()]).toEqual([1, 2, 39, 39])
+    instantly(a, a.snapshot({ through: 40, bytes: new Uint8Array(CHUNK_BYTES + 10) }))
+    const pieceOf = (maxBytes?: number) => {
+      const asked = { type: 'fetchSnapshot', through: 40, offset: 0, maxBytes } as const
+      const piece = answer(a.receive('c', asked))
+      return piece?.type === 'snapshotChunk' ? piece.bytes.length : -1
+    }
+    expect([pieceOf(100), pieceOf(2 ** 40), pieceOf()]).toEqual([100, CHUNK_BYTES, CHUNK_BYTES])
   })
 
   it('is offered when it is durable, and not before', () => {

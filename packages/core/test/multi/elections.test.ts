@@ -1,8 +1,10 @@
 import type { NodeId } from '@paxos/core'
+import { MAX_WINDOW_FACTOR, type MultiPaxos } from '@paxos/core/multi'
 import { describe, expect, it } from 'vitest'
 import { at } from '../messages.ts'
 import { LogCluster } from './cluster.ts'
-import { heartbeat, nodeA, only, type MessageOf } from './one-node.ts'
+import { accept, heartbeat, instantly, knowsMore, nodeA, only } from './one-node.ts'
+import { prepare, type MessageOf } from './one-node.ts'
 
 const FIVE = ['a', 'b', 'c', 'd', 'e'] as const
 
@@ -165,6 +167,52 @@ describe('asking before campaigning', () => {
   })
 })
 
+describe('a disk that is stuck', () => {
+  it('costs its leader the leadership within two windows, and the cluster nothing that was proposed', () => {
+    const cluster = new LogCluster()
+    const leader = cluster.runUntilLed()
+    cluster.run(1000)
+    cluster.holdSaves(leader)
+    const commands = Array.from({ length: 5 }, () => cluster.propose(leader))
+    const isReplaced = () => cluster.leaders.some((id) => id !== leader)
+    cluster.runUntil(isReplaced, 2000)
+    cluster.runUntil(() => cluster.engine(leader).phase === 'idle', 1000)
+    const [next = ''] = cluster.leaders
+    expectProgress(cluster, next, others(cluster, leader))
+    expect(cluster.machine(next).commands.slice(0, 5)).toEqual(commands)
+    // It tries nothing while its disk is stuck, though nobody else leads any more.
+    const campaigns = countArrivals(cluster, 'campaign', leader)
+    cluster.crash(next)
+    cluster.run(5000)
+    expect(campaigns()).toBe(0)
+    cluster.releaseSaves(leader)
+    cluster.runUntil(() => cluster.leaders.length === 1)
+    expectProgress(cluster, leader, cluster.running)
+  })
+
+  it('changes nothing where all disks are as slow: somebody else would be no better', () => {
+    // Slower than a window. An election takes longer then, and the window with it.
+    const cluster = new LogCluster({ saveMs: [1600, 1600] })
+    cluster.run(20_000)
+    const leader = cluster.runUntilLed()
+    const { ballot } = cluster.engine(leader)
+    for (let count = 0; count < 5; count += 1) expectProgress(cluster, leader, [leader])
+    expect(cluster.engine(leader).ballot).toEqual(ballot)
+  })
+
+  it('is none while a snapshot is written, which takes as long as it is large', () => {
+    const cluster = new LogCluster()
+    const leader = cluster.runUntilLed()
+    expectProgress(cluster, leader, cluster.ids)
+    const { ballot } = cluster.engine(leader)
+    cluster.holdSaves(leader)
+    cluster.takeSnapshot(leader)
+    expectProgress(cluster, leader, cluster.ids)
+    cluster.run(5000)
+    expect(cluster.engine(leader).ballot).toEqual(ballot)
+  })
+})
+
 /** Node a campaigns at 1250 ms. */
 const campaigning = () => {
   const a = nodeA()
@@ -212,6 +260,48 @@ describe('the support for a campaign', () => {
     const { a, answer } = campaigning()
     a.receive('c', heartbeat(at(1, 'c'), 1, 0))
     expect(a.receive('b', answer()).save).toBeUndefined()
+  })
+})
+
+/** Whether node a supports a campaign of c at that time. */
+function supportsAt(a: MultiPaxos, nowMs: number): boolean | undefined {
+  a.tick(nowMs)
+  return only(a.receive('c', knowsMore(0)).send, 'support')[0]?.message.granted
+}
+
+describe('who has promised', () => {
+  it('supports nobody else while the candidate asks for page after page; to ask again does not count', () => {
+    const a = nodeA()
+    const many = Array.from({ length: 40 }, () => 'x'.repeat(1000))
+    instantly(a, a.receive('c', accept(at(1, 'c'), 1, 1, many)))
+    expect([supportsAt(a, 999), supportsAt(a, 1000)]).toEqual([false, true])
+    const { sent } = instantly(a, a.receive('b', prepare(at(2, 'b'), 1)))
+    const next = only(sent, 'logPromise')[0]?.message.next ?? 0
+    expect([next > 1, supportsAt(a, 1900)]).toEqual([true, false])
+    expect(a.receive('b', prepare(at(2, 'b'), next)).send).toHaveLength(1)
+    expect(supportsAt(a, 2899)).toBe(false)
+    a.receive('b', prepare(at(2, 'b'), next))
+    expect(supportsAt(a, 2900)).toBe(true)
+  })
+
+  it('is patient for longer with each round that led to no steady leader, and then less again', () => {
+    const a = nodeA()
+    for (let round = 1; round <= 6; round += 1) {
+      instantly(a, a.receive('b', prepare(at(round, 'b'), 1)))
+    }
+    expect([supportsAt(a, 2999), supportsAt(a, 3000)]).toEqual([false, true])
+    for (let nowMs = 3000; nowMs <= 13_000; nowMs += 200) {
+      a.tick(nowMs)
+      a.receive('b', heartbeat(at(6, 'b'), 1, 0))
+    }
+    expect([supportsAt(a, 13_999), supportsAt(a, 14_000)]).toEqual([false, true])
+  })
+
+  it('is patient up to MAX_WINDOW_FACTOR windows, however many rounds there were', () => {
+    const a = nodeA()
+    instantly(a, a.receive('b', prepare(at(1_000_000, 'b'), 1)))
+    const limitMs = MAX_WINDOW_FACTOR * 1000
+    expect([supportsAt(a, limitMs - 1), supportsAt(a, limitMs)]).toEqual([false, true])
   })
 })
 

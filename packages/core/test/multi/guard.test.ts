@@ -107,6 +107,25 @@ describe('rounds that are far ahead', () => {
 })
 
 describe('slots that are far ahead', () => {
+  const FAR = 9 * SLOTS_STEP
+  const chunk = { members: [], totalBytes: 1, offset: 0, bytes: Uint8Array.of(1) }
+  it.each<[string, MultiPaxosMessage]>([
+    ['from', prepare(B1, FAR)],
+    ['from', { type: 'fetchEntries', from: FAR }],
+    ['from', { type: 'fetched', from: FAR, entries: [], chosenThrough: 1 }],
+    ['next', promise(at(1), 1, { entries: [entry(1, B1, 'x')], next: FAR })],
+    ['chosenThrough', promise(at(1), 1, { chosenThrough: FAR })],
+    ['compactedThrough', promise(at(1), 1, { compactedThrough: FAR })],
+    ['base', heartbeat(B1, FAR, 0)],
+    ['first', accept(B1, 1, FAR, ['x'])],
+    ['through', { type: 'logAccepted', ballot: at(1), through: FAR }],
+    ['through', { type: 'fetchSnapshot', through: FAR, offset: 0 }],
+    ['through', { type: 'snapshotChunk', ballot: B1, through: FAR, ...chunk }],
+    ['slot', { type: 'readIndexAnswer', run: 1, number: 1, slot: FAR }],
+  ])('are not believed as %s of a message', (_field, message) => {
+    expect(nodeA().receive('b', message)).toEqual(disbelieved('b', 'slot'))
+  })
+
   it('are not believed, and come to be believed where they are said again and again', () => {
     const a = nodeA({ livenessWindowMs: 60_000 })
     const far = heartbeat(B1, 1, 9 * SLOTS_STEP)
@@ -162,15 +181,16 @@ describe('values that are none', () => {
     ])
   })
 
-  it('a snapshot that is none is not installed, and another is asked for', () => {
+  it('a snapshot that is none is not installed, and another node is asked for one', () => {
     const a = nodeA({ isSnapshot: isValue, livenessWindowMs: 60_000 })
     a.receive('b', heartbeat(B1, 1, 9))
     const chunk = { type: 'snapshotChunk', ballot: B1, through: 9, members: [] } as const
     const nonsense = { ...chunk, totalBytes: 1, offset: 0, bytes: bytes('!') }
     expect(a.receive('b', nonsense)).toEqual(disbelieved('b', 'value'))
-    expect(only(a.receive('b', heartbeat(B1, 1, 9)).send, 'fetchEntries')).toHaveLength(1)
+    const asked = only(a.receive('b', heartbeat(B1, 1, 9)).send, 'fetchEntries')
+    expect(asked).toMatchObject([{ to: 'c' }])
     const good = { ...chunk, totalBytes: 1, offset: 0, bytes: bytes('x') }
-    expect(a.receive('b', good).events).toMatchObject([{ type: 'snapshot-installed' }])
+    expect(a.receive('c', good).events).toMatchObject([{ type: 'snapshot-installed' }])
   })
 })
 

@@ -78,7 +78,7 @@ describe('a leader’s reads', () => {
   })
 
   it('with a single member are ready at once', () => {
-    const a = nodeA({ quorums: majority(['a']) })
+    const a = nodeA({ quorums: majority(['a']), election: 'external' })
     instantly(a, a.lead())
     expect(a.read(4).events).toEqual([{ type: 'read-ready', id: 4, slot: 1 }])
   })
@@ -144,6 +144,20 @@ describe('a follower’s reads', () => {
     expect(only(later.read(1).send, 'readIndex')[0]?.message.run).not.toBe(run)
   })
 
+  it('P16: an answer to an earlier question confirms no later one, however late or often it comes', () => {
+    const a = follower()
+    const { run = 0, number = 0 } = only(a.read(1).send, 'readIndex')[0]?.message ?? {}
+    const early = { type: 'readIndexAnswer', run, number, slot: 9 } as const
+    expect(a.receive('b', early).events).toHaveLength(1)
+    // Something may have been chosen in slot 10 before this one was asked.
+    expect(only(a.read(2).send, 'readIndex')[0]?.message.number).toBe(number + 1)
+    expect(a.receive('b', early).events).toEqual([])
+    expect(a.receive('b', { ...early, number: number + 1, slot: 10 }).events).toEqual([
+      { type: 'read-ready', id: 2, slot: 10 },
+    ])
+    expect(a.receive('b', { ...early, number: number + 1, slot: 10 }).events).toEqual([])
+  })
+
   it('are asked again when the answer is overdue, under the same number', () => {
     const a = follower()
     const [question] = only(a.read(1).send, 'readIndex')
@@ -168,6 +182,42 @@ describe('a follower’s reads', () => {
     expect(nodeA().receive('c', { type: 'readIndex', run: 1, number: 2 }).send).toEqual([
       { to: 'c', message: { type: 'readIndexAnswer', run: 1, number: 2, slot: 0 } },
     ])
+  })
+
+  it('of which an earlier question comes late do not lose the later one', () => {
+    const a = leadingA()
+    // A round is under way, so that both wait for the next.
+    a.read(1)
+    a.receive('c', { type: 'readIndex', run: 5, number: 2 })
+    a.receive('c', { type: 'readIndex', run: 5, number: 1 })
+    a.receive('b', heartbeatAnswer(at(1), 1, 1, 1))
+    const { send } = a.receive('b', heartbeatAnswer(at(1), 1, 1, 2))
+    expect(send).toContainEqual({
+      to: 'c',
+      message: { type: 'readIndexAnswer', run: 5, number: 2, slot: 1 },
+    })
+    // Of another run nobody knows which is later.
+    a.read(2)
+    a.receive('c', { type: 'readIndex', run: 5, number: 3 })
+    a.receive('c', { type: 'readIndex', run: 6, number: 1 })
+    a.receive('b', heartbeatAnswer(at(1), 1, 1, 3))
+    expect(a.receive('b', heartbeatAnswer(at(1), 1, 1, 4)).send).toContainEqual({
+      to: 'c',
+      message: { type: 'readIndexAnswer', run: 6, number: 1, slot: 1 },
+    })
+  })
+
+  it('may be as many as wait at once, again and again', () => {
+    const a = follower()
+    for (let question = 1; question <= 3; question += 1) {
+      const [asked] = only(a.read(0).send, 'readIndex')
+      const { run = 0, number = 0 } = asked?.message ?? {}
+      for (let id = 1; id <= MAX_WAITING_READS; id += 1) a.read(id)
+      const { events } = a.receive('b', { type: 'readIndexAnswer', run, number, slot: 9 })
+      expect(events).toEqual([{ type: 'read-ready', id: 0, slot: 9 }])
+      const all = a.receive('b', { type: 'readIndexAnswer', run, number: number + 1, slot: 9 })
+      expect(all.events).toHaveLength(MAX_WAITING_READS)
+    }
   })
 
   it('are bounded', () => {

@@ -3,7 +3,8 @@
  */
 import { describe, expect, it } from 'vitest'
 import { InvalidArgumentError, MAX_VALUE_BYTES, NO_EFFECTS } from '@paxos/core'
-import { MAX_BATCH_VALUES, type MultiPaxos, type MultiPaxosMessage } from '@paxos/core/multi'
+import { MAX_BATCH_VALUES } from '@paxos/core/multi'
+import type { LogEffects, MultiPaxos, MultiPaxosMessage } from '@paxos/core/multi'
 import { at } from '../messages.ts'
 import { heartbeat, leadingA, nodeA, only, values } from './one-node.ts'
 
@@ -114,6 +115,21 @@ describe('a node that has a relay', () => {
     const answer = { type: 'readIndexAnswer', run, number, slot: 3 } as const
     expect(a.receive('c', { ...answer, slot: 0 })).toEqual(NO_EFFECTS)
     expect(a.receive('c', answer).events).toEqual([{ type: 'read-ready', id: 7, slot: 3 }])
+  })
+
+  it.each<[string, (a: MultiPaxos) => LogEffects]>([
+    ['it tries to lead', (a) => a.lead()],
+    ['it has the relay no more', (a) => a.relayBy(null)],
+  ])('asks nobody for a read any more when %s and knows no leader', (_, change) => {
+    const a = nodeA()
+    a.tick(0)
+    a.relayBy('c')
+    a.read(7)
+    expect(change(a).events).toContainEqual({ type: 'read-failed', id: 7 })
+    // Nothing is due for ever: a host would do nothing else.
+    const { send } = a.tick(500)
+    expect(only(send, 'readIndex')).toEqual([])
+    expect(a.nextTickAtMs).toBeGreaterThan(500)
   })
 
   it('believes it that it knows nobody when there is nobody else to ask', () => {

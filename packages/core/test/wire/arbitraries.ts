@@ -48,6 +48,8 @@ const type = <const Type extends string>(name: Type): fc.Arbitrary<Type> => fc.c
 const slot = anyRound
 /** Whatever may also be 0. */
 const count = fc.oneof(fc.constant(0), anyRound)
+/** What an earlier release does not say. */
+const maxBytes = fc.option(slot, { nil: undefined })
 const values = fc.array(value, { maxLength: 5 })
 const entry: fc.Arbitrary<AcceptedEntry> = fc.record({ slot, ballot, value })
 const entries = fc.array(entry, { maxLength: 5 })
@@ -134,9 +136,14 @@ export const messages: {
     number: slot,
     slot: count,
   }),
-  fetchEntries: fc.record({ type: type('fetchEntries'), from: slot }),
+  fetchEntries: fc.record({ type: type('fetchEntries'), from: slot, maxBytes }),
   fetched: fc.record({ type: type('fetched'), from: slot, entries, chosenThrough: count }),
-  fetchSnapshot: fc.record({ type: type('fetchSnapshot'), through: slot, offset: count }),
+  fetchSnapshot: fc.record({
+    type: type('fetchSnapshot'),
+    through: slot,
+    offset: count,
+    maxBytes,
+  }),
   snapshotChunk: fc.record({
     type: type('snapshotChunk'),
     ballot,

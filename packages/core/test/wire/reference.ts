@@ -45,10 +45,10 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
   const found = type.toObject(type.decode(bytes), { longs: Number, defaults: true, oneofs: true })
   const kind: unknown = found['message']
   if (typeof kind !== 'string') throw new Error('protobufjs found no message')
-  const body: unknown = plain(found[kind])
-  // A mark is there or it is not; to protobufjs it is false where it is not.
-  const fields = Object.entries(isMessage(body) ? body : {}).filter(
-    ([name, value]) => name !== 'relayed' || value === true,
+  // What is left out is false or 0 to protobufjs.
+  const fields = Object.entries(bodyIn(plain(found[kind]))).filter(
+    ([name, value]) =>
+      !(name === 'relayed' && value === false) && !(name === 'maxBytes' && value === 0),
   )
   return {
     cluster: plain(found['cluster']),
@@ -56,6 +56,11 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
     ...(found['membersDigest'] === 0 ? {} : { membersDigest: plain(found['membersDigest']) }),
     message: { type: kind, ...Object.fromEntries(fields) },
   }
+}
+
+/** `maxBytes`, like the digest, is left out where it is 0. */
+function bodyIn(found: unknown): object {
+  return isMessage(found) ? found : {}
 }
 
 /** Buffers are compared as what they are on the wire. */

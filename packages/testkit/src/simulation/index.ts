@@ -14,5 +14,6 @@ export { RECOVERY_BOUND_MS, recoveryBoundMs, recoveryBoundOf } from './recovery.
 export type { Recovery } from './recovery.ts'
 export { Simulation } from './simulation.ts'
 export type { RunOptions, RunResult } from './simulation.ts'
+export type { TailPlan } from './tail.ts'
 export type { Invariant, Violation } from './violation.ts'
 export type { InjectedKind, Parts, SimulatedReplica } from './world.ts'

@@ -9,6 +9,7 @@ import { FAULT_KINDS } from './profile.ts'
 import type { FaultKind, Profile } from './profile.ts'
 import { randomOf } from './random.ts'
 import type { Random } from './random.ts'
+import type { TailPlan } from './tail.ts'
 
 /** From one virtual millisecond to another. */
 interface Window {
@@ -139,6 +140,8 @@ export interface Plan {
   readonly delayMs: { readonly min: number; readonly max: number }
   /** What each direction of a link is like without faults; absent: it carries everything at once. */
   readonly links?: LinkPlan
+  /** What disks hold at the start, accepted and not chosen; absent: nothing. */
+  readonly tail?: TailPlan
   /** How long a sync takes on a disk that is not slow, in milliseconds. */
   readonly syncMs: { readonly min: number; readonly max: number }
   readonly snapshotEveryEntries: number

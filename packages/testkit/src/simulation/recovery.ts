@@ -51,10 +51,10 @@ export function recoveryBoundMs(recovery: Recovery): number {
 }
 
 /** The same for what a plan asks for at most. Links that carry everything at once need no more. */
-export function recoveryBoundOf({ actions, links, delayMs }: Plan): number {
+export function recoveryBoundOf({ actions, links, tail, delayMs }: Plan): number {
   if (links === undefined) return RECOVERY_BOUND_MS
   const { bytesPerSecond, queueBytes, loss } = links
-  let backlogBytes = 0
+  let backlogBytes = (tail?.entries ?? 0) * ((tail?.valueBytes ?? 0) + ENTRY_BYTES)
   for (const action of actions) {
     if (action.type === 'burst') backlogBytes += action.count * (action.valueBytes + ENTRY_BYTES)
   }

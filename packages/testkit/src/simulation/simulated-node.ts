@@ -16,6 +16,7 @@ import type { DeathPoint } from './plan.ts'
 import { randomOf } from './random.ts'
 import { registers } from './registers.ts'
 import type { Command, RegisterMachine, Result } from './registers.ts'
+import { leaveTail, tailOf } from './tail.ts'
 import { count, note } from './world.ts'
 import type { SimulatedReplica, World } from './world.ts'
 
@@ -348,11 +349,15 @@ export class SimulatedNode {
   }
 
   #durability(life: Life): Durability {
-    const { watcher, parts } = this.#world
+    const { watcher, parts, plan } = this.#world
+    const { tail, nodes } = plan
     const made = this.#disk.durability()
     const inner = parts.durability?.(made, this.id) ?? made
     return {
       open: async (owner) => {
+        if (life.number === 1 && tail !== undefined) {
+          await leaveTail(this.#disk, owner, tailOf(this.id, nodes.indexOf(this.id), tail))
+        }
         const opened = await inner.open(owner)
         if (life.isAlive) watcher.opened(this.id, opened)
         return opened

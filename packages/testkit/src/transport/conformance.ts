@@ -14,6 +14,7 @@ import type { Runner } from '../runner.ts'
 import { nameScenarios } from './names.ts'
 import { MAX_RETAINED_BYTES, queueScenarios } from './queues.ts'
 import { wholenessScenarios } from './whole.ts'
+import { leavingConformance } from './leaving.ts'
 import { ignore, introduce, inWorld, reach, reachProblem, retainedBytes, settle } from './world.ts'
 import type { TransportHarness, World } from './world.ts'
 
@@ -414,6 +415,8 @@ export function transportConformance(
       },
     )
   })
+
+  leavingConformance(makeHarness, { describe, it })
 
   describe('figures, where there are any,', () => {
     scenario(

@@ -1,0 +1,311 @@
+/**
+ * Mistakes in what is counted: room that is taken and not given back, so that something works until
+ * so much has gone through it and never again; and what happens at the edge of a window, or only
+ * once in a session's life. Small tests must see them: no run of a whole cluster is long enough.
+ */
+import type { Mutant } from './mutant.ts'
+
+/** A mutant that tests of its package catch. */
+function mutant(
+  name: string,
+  file: string,
+  [from, to]: readonly [from: string, to: string],
+  first: string,
+  ...others: readonly string[]
+): Mutant {
+  const tests = others.map((each) => ({ type: 'tests', file: each }) as const)
+  return { name, file, from, to, caughtBy: [{ type: 'tests', file: first }, ...tests] }
+}
+
+const CORE = 'packages/core/src'
+const FILE = 'packages/durability-file/src'
+const SQLITE = 'packages/durability-sqlite/src'
+const GRPC = 'packages/transport-grpc/src'
+const WEBSOCKET = 'packages/transport-websocket/src'
+const UDP = 'packages/transport-udp/src'
+const MEMORY = 'packages/transport-memory/src'
+const REPLICA = 'packages/replica/src'
+const STORE = 'examples/kv-store/src'
+
+export const ROOM_MUTANTS: readonly Mutant[] = [
+  mutant(
+    'reads: an answer to an earlier question confirms a later one',
+    `${CORE}/multi/reads.ts`,
+    ['number !== asked.message.number', 'number > asked.message.number'],
+    'multi/reads.test.ts',
+  ),
+  mutant(
+    'reads: an earlier question that comes late takes the place of a later one',
+    `${CORE}/multi/reads.ts`,
+    ['asked.number >= question.number', 'asked.number === question.number'],
+    'multi/reads.test.ts',
+  ),
+  mutant(
+    'reads: what a round has answered waits for the next one as well',
+    `${CORE}/multi/reads.ts`,
+    ['    this.#waiting = new Waiting()\n    return true', '    return true'],
+    'multi/reads.test.ts',
+  ),
+  mutant(
+    'reads: a follower’s places are not free again when its reads are answered',
+    `${CORE}/multi/reads.ts`,
+    ['    this.#asked = null\n    if (slot === 0)', '    if (slot === 0)'],
+    'multi/reads.test.ts',
+  ),
+  mutant(
+    'sessions: the place of one that ended is not free again',
+    `${CORE}/multi/sessions.ts`,
+    ['    this.#sizes[session.space] -= 1\n', ''],
+    'multi/sessions.test.ts',
+  ),
+  mutant(
+    'practical: an acceptor counts its saves and not that they are done',
+    `${CORE}/practical/acceptor.ts`,
+    ['    this.#runningSaves -= 1\n', ''],
+    'practical/acceptor.test.ts',
+  ),
+
+  mutant(
+    'durability-file: what was written counts for what waits, for ever',
+    `${FILE}/group-commit.ts`,
+    ['      this.#waitingBytes -= next.countedBytes\n', ''],
+    'group-commit.test.ts',
+  ),
+  mutant(
+    'durability-file: an entry that was replaced or cut off counts as alive',
+    `${FILE}/state.ts`,
+    ['this.#entryBytes -= place.bytes', 'void place.bytes'],
+    'file.test.ts',
+    'property.test.ts',
+  ),
+  mutant(
+    'durability-file: damage before a group that crosses the edge of a window is a torn tail',
+    `${FILE}/group-reader.ts`,
+    ['position += window.byteLength - beginning.byteLength + 1', 'position += window.byteLength'],
+    'group-reader.test.ts',
+  ),
+  mutant(
+    'durability-file: a group that begins in a window is taken to end in it',
+    `${FILE}/group-reader.ts`,
+    [
+      'offset + wanted > this.#window.byteLength',
+      'offset + Math.min(wanted, FRAME_HEADER_BYTES) > this.#window.byteLength',
+    ],
+    'group-reader.test.ts',
+  ),
+  mutant(
+    'durability-file: damage before the last group is a torn tail',
+    `${FILE}/group-reader.ts`,
+    ['frame.serial > serial', 'frame.serial > serial + 1'],
+    'group-reader.test.ts',
+  ),
+  mutant(
+    'durability-file: only the first thing that looks like a group is looked at behind damage',
+    `${FILE}/group-reader.ts`,
+    [
+      'for (; found >= 0; found = window.indexOf(beginning, found + 1)) {',
+      'for (; found >= 0; found = -1) {',
+    ],
+    'group-reader.test.ts',
+  ),
+  mutant(
+    'durability-sqlite: what was committed counts for what waits, for ever',
+    `${SQLITE}/group-commit.ts`,
+    ['      this.#waitingBytes -= countedBytes(item)\n', ''],
+    'group-commit.test.ts',
+  ),
+
+  mutant(
+    'transport-grpc: what has left the queue to a peer counts for its bound',
+    `${GRPC}/outbox.ts`,
+    [
+      '    if (oldest !== null) waitingBytes -= oldest.frame.byteLength + FRAME_OVERHEAD_BYTES\n',
+      '',
+    ],
+    'outbox.test.ts',
+  ),
+  mutant(
+    'transport-grpc: a queue that was emptied has no room',
+    `${GRPC}/outbox.ts`,
+    ['      waiting.length = 0\n      waitingBytes = 0\n', '      waiting.length = 0\n'],
+    'outbox.test.ts',
+  ),
+  mutant(
+    'transport-grpc: after so many look-ups there is never another',
+    `${GRPC}/lookups.ts`,
+    ['      running -= 1\n', ''],
+    'lookups.test.ts',
+  ),
+  mutant(
+    'transport-grpc: a name is looked up once in a life',
+    `${GRPC}/lookups.ts`,
+    ['      pending.delete(host)\n', ''],
+    'lookups.test.ts',
+  ),
+  mutant(
+    'transport-websocket: what has left the queue to a peer counts for its bound',
+    `${WEBSOCKET}/outbox.ts`,
+    ['    for (const { frame } of removed) bytes -= weight(frame)\n', ''],
+    'outbox.test.ts',
+  ),
+  mutant(
+    'transport-websocket: a queue that was emptied has no room',
+    `${WEBSOCKET}/outbox.ts`,
+    ['      waiting = []\n      bytes = 0\n', '      waiting = []\n'],
+    'outbox.test.ts',
+  ),
+  mutant(
+    'transport-websocket: after so many look-ups there is never another',
+    `${WEBSOCKET}/lookups.ts`,
+    ['          running -= 1\n', ''],
+    'lookups.test.ts',
+  ),
+  mutant(
+    'transport-websocket: a name is looked up once in a life',
+    `${WEBSOCKET}/lookups.ts`,
+    ['          waiting.delete(question)\n', ''],
+    'lookups.test.ts',
+  ),
+  mutant(
+    'transport-websocket: who has said its name holds a place of those who have not',
+    `${WEBSOCKET}/waiting-room.ts`,
+    ['      if (name !== null) remove(name)\n', ''],
+    'connections.test.ts',
+  ),
+  mutant(
+    'transport-websocket: a peer that is known is cut off after as many bytes as a stranger',
+    `${WEBSOCKET}/ws-channel.ts`,
+    ["      untrustedBytes = null\n      socket.off('data', countUntrusted)\n", ''],
+    'connections.test.ts',
+  ),
+  mutant(
+    'transport-udp: what has left the queue to a peer counts for its bound',
+    `${UDP}/outbox.ts`,
+    ['    if (frame !== null) waitingBytes -= frame.byteLength + FRAME_OVERHEAD_BYTES\n', ''],
+    'outbox.test.ts',
+  ),
+  mutant(
+    'transport-udp: a datagram that the system has taken is in flight for ever',
+    `${UDP}/outbox.ts`,
+    ['      inFlight -= 1\n', ''],
+    'outbox.test.ts',
+  ),
+  mutant(
+    'transport-udp: a frame that is whole counts as half-received',
+    `${UDP}/reassembly.ts`,
+    ['grow(sender, partial, -partial.bytes)', 'grow(sender, partial, 0)'],
+    'reassembly.test.ts',
+  ),
+  mutant(
+    'transport-memory: a frame that has arrived counts as on its way',
+    `${MEMORY}/link.ts`,
+    ['if (flight !== undefined) link.queuedBytes -= cost(flight)', 'void flight'],
+    'faults.test.ts',
+    'capacity.test.ts',
+  ),
+  mutant(
+    'transport-memory: a frame that had reached a node which is gone counts as on its way',
+    `${MEMORY}/link.ts`,
+    ['if (arrived) link.queuedBytes -= cost(flight)', 'void arrived'],
+    'faults.test.ts',
+    'capacity.test.ts',
+  ),
+  mutant(
+    'transport-memory: what has left a slow link counts for its queue',
+    `${MEMORY}/bottleneck.ts`,
+    ['if (parcel !== undefined) this.#waitingBytes -= cost(parcel)', 'void parcel'],
+    'capacity.test.ts',
+  ),
+  mutant(
+    'transport-memory: the queue of a slow link that was given up is full for ever',
+    `${MEMORY}/bottleneck.ts`,
+    ['    this.#leaving = null\n    this.#waitingBytes = 0\n', '    this.#leaving = null\n'],
+    'capacity.test.ts',
+  ),
+
+  mutant(
+    'replica: what has left the outbox counts for its bound',
+    `${REPLICA}/outbox.ts`,
+    ['    this.#bytes -= bytes\n', ''],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: an outbox that was emptied has no room',
+    `${REPLICA}/outbox.ts`,
+    ['    this.#values = []\n    this.#bytes = 0\n', '    this.#values = []\n'],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: a command that was applied counts for what may be on its way',
+    `${REPLICA}/proposals.ts`,
+    ['    this.#pendingBytes -= pendingBytes(pending)\n', ''],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: a command that was handed over counts for what may wait',
+    `${REPLICA}/proposals.ts`,
+    ['      this.#waitingBytes -= callBytes(call)\n', ''],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: a save that is done counts for what may be on its way to the disk, in bytes',
+    `${REPLICA}/host.ts`,
+    ['    this.#runningBytes -= bytesOf(change)\n', ''],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: a save that is done counts for what may be on its way to the disk',
+    `${REPLICA}/host.ts`,
+    ['    this.#savesAtMs.shift()\n', ''],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: a snapshot is taken by entries alone, however large they are',
+    `${REPLICA}/applier.ts`,
+    ['this.#bytesSinceSnapshot >= snapshotEveryBytes * factor', 'snapshotEveryBytes < 0'],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: once a snapshot was taken for its bytes, one is taken after every entry',
+    `${REPLICA}/applier.ts`,
+    [
+      '    this.#snapshotBytes = bytes\n    this.#bytesSinceSnapshot = 0\n',
+      '    this.#snapshotBytes = bytes\n',
+    ],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: sessions that came with a snapshot never expire',
+    `${REPLICA}/applier.ts`,
+    ['new Map([...this.#table.sessions].map((id) => [id, nowMs]))', 'new Map()'],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: sessions that came with a snapshot are idle at once',
+    `${REPLICA}/applier.ts`,
+    ['.map((id) => [id, nowMs])', '.map((id) => [id, 0])'],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: a command of a session of this node that is gone is refused, and not tried in a new one',
+    `${REPLICA}/proposals.ts`,
+    [
+      'if (isForgotten && pending.isOwn) this.#waitAgain(pending)',
+      'if (false) this.#waitAgain(pending)',
+    ],
+    'room.test.ts',
+  ),
+  mutant(
+    'replica: a read that was answered holds its place',
+    `${REPLICA}/reads.ts`,
+    ['      this.#confirmed.delete(id)\n      read.answer()', '      read.answer()'],
+    'room.test.ts',
+  ),
+
+  mutant(
+    'kv-store: what a client has taken of the memory for requests is not given back',
+    `${STORE}/budget.ts`,
+    ['    this.#used -= holder.bytes\n', ''],
+    'budget.test.ts',
+  ),
+]
