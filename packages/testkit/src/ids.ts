@@ -34,6 +34,14 @@ export const SENDER_IDS = ['n', 'N', ' n ', 'n\0', '\uFEFFn', 'é', 'e\u0301', '
  * for harnesses that have to prepare something for each, such as a certificate.
  */
 export const TRANSPORT_IDS: readonly NodeId[] = [
-  ...['a', 'b', 'c', 'peer', 'late', 'closing', '', 'ñ😀', 'x'.repeat(255)],
+  'a',
+  'b',
+  'c',
+  'peer',
+  'late',
+  'closing',
+  '',
+  'ñ😀',
+  'x'.repeat(255),
   ...SENDER_IDS,
 ]

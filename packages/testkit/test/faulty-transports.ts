@@ -244,7 +244,9 @@ const SPOILS = {
   'takes frames above the maximum after close': taking((_, { phase }) => phase === 'closed'),
   'takes frames above the maximum for nobody': taking((to, { book }) => !book.has(to)),
   'returns a promise that may reject': (inner) =>
-    over(inner, { send: async (to, frame) => inner.send(to, frame) }),
+    Object.assign(over(inner, {}), {
+      send: async (to: NodeId, frame: Uint8Array) => inner.send(to, frame),
+    }),
   'keeps everything for a peer that is down': keeping(
     (to, { book }) => book.get(to) === 'honest:deserted',
   ),
@@ -280,11 +282,11 @@ const SPOILS = {
     })
   },
   'delivers to whom opened it last': (inner) => {
-    let last: TransportOpen['receive'] = () => undefined
+    let last: TransportOpen | null = null
     return over(inner, {
       open(options) {
-        last = options.receive
-        return inner.open({ ...options, receive: (from, frame) => last(from, frame) })
+        last = options
+        return inner.open({ ...options, receive: (from, frame) => last?.receive(from, frame) })
       },
     })
   },

@@ -10,10 +10,15 @@ import type { TestNode } from './world.ts'
 
 /** Around what bytes can count, and what packets, pages and records hold, with multiples of those. */
 const SIZES_BYTES = [
-  ...[2, 126, 127, 255, 256],
+  2,
+  126,
+  127,
+  255,
+  256,
   ...[1200, 1400, 1472, 1500].flatMap((size) => [size, 2 * size]),
   ...[4096, 16_384, 65_536].flatMap((size) => [size - 1, size, size + 1]),
-  ...[60_000, 131_072],
+  60_000,
+  131_072,
 ]
 
 /** As long as a frame has to be to travel in pieces wherever frames do. */
