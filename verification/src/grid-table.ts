@@ -1,5 +1,5 @@
 /**
- * The grid as a table. The same outcomes give the same lines.
+ * The grid as a table. The same outcomes give the same lines, and what is broken says so.
  */
 import { holds } from './grid-cell.ts'
 import type { CellOutcome } from './grid-cell.ts'
@@ -52,7 +52,7 @@ function rowOf(outcome: CellOutcome): readonly string[] {
     (outcome.sentBytes / 1_000_000).toFixed(1),
     String(outcome.promises),
     String(outcome.promisesAgain),
-    violation ?? (holds(outcome) ? 'holds' : 'BROKEN'),
+    violation === null ? (holds(outcome) ? 'holds' : 'BROKEN') : `BROKEN: ${violation}`,
   ]
 }
 

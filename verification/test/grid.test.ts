@@ -80,7 +80,7 @@ it('says of a cell that does not hold how long it was given, or what was broken'
   const lines = tableOf([OUTCOME, late, { ...OUTCOME, violation: 'agreement: two values' }])
   expect(lines).toMatch(/ 1\.5 +2\.5 +20\.0 +3\.2 +4 +1 +holds\n/)
   expect(lines).toMatch(/ > 60\.0 +> 60\.0 +20\.0 .* BROKEN\n/)
-  expect(lines).toMatch(/ agreement: two values\n/)
+  expect(lines).toMatch(/ BROKEN: agreement: two values\n/)
   expect(lines).toMatch(/\n1 of 3 cells keep the bound\.$/)
 })
 

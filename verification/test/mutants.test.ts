@@ -59,7 +59,7 @@ describe('a sample', () => {
   })
 })
 
-describe('a command of the explorer or the simulator', () => {
+describe('a command of the explorer, the simulator or the grid', () => {
   const finding = 'seed 7: agreement: a and b differ in slot 3'
 
   it('has caught something when it names what is broken, and not when it merely fails', () => {
@@ -67,6 +67,8 @@ describe('a command of the explorer or the simulator', () => {
       type: 'failed',
       finding,
     })
+    const cell = 'restart  3  1024  1  20  5  1029  > 60.0  > 60.0  57.5  52.3  266  40  BROKEN'
+    expect(judge(1, `from  nodes\n${cell}\n`)).toBe('failed')
     expect(judge(0, 'nothing found')).toBe('passed')
     expect(judge(null, finding, true)).toBe('hung')
     expect(judge(1, 'SyntaxError: Unexpected token')).toBe('useless')

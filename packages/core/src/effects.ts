@@ -5,6 +5,7 @@
  * The host's duties:
  *  1. Call the engine's `tick(now)` before each other input, so that it knows when that came, and
  *     when `nextTickAtMs` is reached. (`now` is in milliseconds, of a clock that never goes back.)
+ *     A host that stood still says for how long: `tick(now, awayMs)`.
  *  2. Send `send`. Any of it may be dropped, delayed or repeated.
  *  3. If there is a `save`, hand `save.change` to stable storage, in the order of the inputs. Once
  *     it is durable, and not before, send `save.then` and call the engine's `saved()`, whose

@@ -44,6 +44,26 @@ const threeNodes = (seed = 1): Cluster<string, HeartbeatNode<string>> => {
 }
 
 describe('taking over', () => {
+  it('is put off for as long as the host stood still, and for a quarter of a window to read', () => {
+    const a = nodeA()
+    a.tick(0)
+    a.tick(900)
+    // 4.75 s are not counted: of the window 100 ms are left, and 250 ms are allowed.
+    expect(a.tick(5900, 4750)).toEqual(NO_EFFECTS)
+    expect(a.tick(6149)).toEqual(NO_EFFECTS)
+    a.tick(6150)
+    expect(a.phase).toBe('preparing')
+    // Of another, 900 ms.
+    const b = nodeA()
+    b.tick(0)
+    b.tick(100)
+    b.tick(5100, 4750)
+    b.tick(5749)
+    expect(b.phase).toBe('idle')
+    b.tick(5750)
+    expect(b.phase).toBe('preparing')
+  })
+
   it('a node that hears nobody for a liveness window prepares, and not before', () => {
     const a = nodeA()
     expect(a.tick(50)).toEqual(NO_EFFECTS)

@@ -5,6 +5,7 @@ import { copyFile, mkdir, readdir, readFile, readlink, stat, writeFile } from 'n
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { nodeFileSystem, writeWhole } from '../src/files.ts'
+import { PIECE_BYTES } from '../src/limits.ts'
 import { sqliteOn } from '../src/sqlite.ts'
 import { temporaryDirectory } from './directories.ts'
 import { accept, after, bytes, promise, readable } from './model.ts'
@@ -28,6 +29,24 @@ describe.each(DRIVERS)('what is saved with %s is there', (driver) => {
     await adapter.save(change)
     await adapter.close()
     expect(await adapter.open()).toMatchObject({ ...change, chosenThrough: 0 })
+    await adapter.close()
+  })
+
+  it('of a large snapshot nothing is left behind a smaller one', async () => {
+    const adapter = sqliteOn(QUICK, await newPath(), { driver })
+    await adapter.open()
+    const large = new Uint8Array(2 * PIECE_BYTES + 1).fill(1)
+    const C = { id: 'c', address: 'memory://c' }
+    const snapshots = [
+      { through: 1, members: [{ id: 'a', address: 'memory://a' }, C], bytes: large },
+      { through: 2, members: [C], bytes: bytes('small') },
+      { through: 3, members: [], bytes: new Uint8Array(0) },
+    ]
+    for (const snapshot of snapshots) {
+      await adapter.save({ snapshot })
+      await adapter.close()
+      expect((await adapter.open()).snapshot).toEqual(snapshot)
+    }
     await adapter.close()
   })
 

@@ -16,6 +16,7 @@ import { MAX_OUTBOX_BYTES, MAX_RUNNING_SAVE_BYTES, MAX_RUNNING_SAVES } from '../
 import { Outbox } from '../src/outbox.ts'
 import { Outcome } from '../src/outcome.ts'
 import { Proposals } from '../src/proposals.ts'
+import { Reads } from '../src/reads.ts'
 import { settingsOf } from '../src/replica-settings.ts'
 import { settled, VirtualClock } from './virtual-clock.ts'
 
@@ -172,6 +173,34 @@ it('a command of this node’s own session that is gone is made in a new one, on
   expect([proposals.pending, proposals.bytes]).toEqual([0, 0])
 })
 
+describe('reads', () => {
+  it('hold no place once they are answered, and are answered once', () => {
+    const reads = new Reads(() => undefined)
+    const [atOnce, later] = [reading(), reading()]
+    for (const read of [atOnce, later]) reads.add(read)
+    for (let times = 0; times < 2; times += 1) {
+      reads.ready(1, 5, 5)
+      reads.ready(2, 6, 5)
+    }
+    expect(reads.size).toBe(1)
+    for (const slot of [6, 7]) reads.applied(slot)
+    expect([reads.size, atOnce.answered, later.answered]).toEqual([0, 1, 1])
+  })
+
+  it('that failed are asked for again, but for those that nobody awaits any more', () => {
+    const asked: number[] = []
+    const reads = new Reads((id) => asked.push(id))
+    const [awaited, given] = [reading(), reading()]
+    for (const read of [awaited, given]) reads.add(read)
+    for (const id of [1, 2]) reads.failed(id)
+    given.isAwaited = false
+    reads.retry()
+    expect([asked, reads.size]).toEqual([[1, 2, 3], 1])
+    reads.ready(3, 1, 1)
+    expect([awaited.answered, given.answered, reads.size]).toEqual([1, 0, 0])
+  })
+})
+
 describe('a host', () => {
   it('takes frames after any number of bytes went to its disk, and of saves', async () => {
     const { host, heard, receive } = await runningHost()
@@ -232,6 +261,16 @@ describe('sessions that came with a snapshot', () => {
     expect(after.sessionsIdleSince(6000)).toEqual([{ session: sessionOpenedIn(1), usedAt: 1 }])
   })
 })
+
+function reading() {
+  const read = {
+    isAwaited: true,
+    answered: 0,
+    answer: () => void (read.answered += 1),
+    reject: () => undefined,
+  }
+  return read
+}
 
 function silentOutbox(): Outbox {
   const log = {

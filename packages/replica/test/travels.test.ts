@@ -13,28 +13,24 @@ import type { VirtualClock } from './virtual-clock.ts'
 const one = { name: 'x', add: 1 }
 
 describe('a command is in the log once', () => {
-  it(
-    'though two followers with slow disks propose, and hear of it late',
-    { repeats: 4 },
-    async () => {
-      const cluster = replicaCluster('a', 'b', 'c')
-      const slow = new Set<string>()
-      const nodes = await openOnDisks(cluster, (id) => (slow.has(id) ? 300 : 0))
-      const [leader] = leaderOf(nodes)
-      for (const id of nodes.keys()) if (id !== leader) slow.add(id)
-      const followers = [...nodes].flatMap(([id, node]) => (id === leader ? [] : node))
-      // Large enough that the first few fill the window, and the others wait behind them.
-      const name = 'x'.repeat(32 << 10)
-      const proposed = followers.flatMap((node) =>
-        Array.from({ length: 25 }, () => node.propose({ name, add: 1 })),
-      )
-      const sums = await within(cluster, Promise.all(proposed))
-      expect(Math.max(...sums)).toBe(50)
-      await cluster.clock.advance(5000)
-      expect(copies(cluster)).toEqual(new Map([[1, 52]]))
-      await closeAll(nodes)
-    },
-  )
+  it('though two followers with slow disks propose, and hear of it late', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const slow = new Set<string>()
+    const nodes = await openOnDisks(cluster, (id) => (slow.has(id) ? 300 : 0))
+    const [leader] = leaderOf(nodes)
+    for (const id of nodes.keys()) if (id !== leader) slow.add(id)
+    const followers = [...nodes].flatMap(([id, node]) => (id === leader ? [] : node))
+    // Large enough that the first few fill the window, and the others wait behind them.
+    const name = 'x'.repeat(32 << 10)
+    const proposed = followers.flatMap((node) =>
+      Array.from({ length: 25 }, () => node.propose({ name, add: 1 })),
+    )
+    const sums = await within(cluster, Promise.all(proposed))
+    expect(Math.max(...sums)).toBe(50)
+    await cluster.clock.advance(5000)
+    expect(copies(cluster)).toEqual(new Map([[1, 52]]))
+    await closeAll(nodes)
+  })
 
   it('though its leader changes before it is chosen: what the next one recovers it does not add again', async () => {
     const cluster = replicaCluster('a', 'b', 'c')
@@ -118,20 +114,62 @@ describe('a command gets to the leader', () => {
     await closeAll(nodes)
   })
 
-  it.each([400, 800, 1600, 3200, 6400])(
-    'over a link that is down for half of every %i ms, three seconds later than over another at most',
-    async (periodMs) => {
+  it('for a read too, when nothing else waits', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = await cluster.openAll()
+    const [leader] = leaderOf(nodes)
+    const [hub = '', spoke = ''] = [...nodes.keys()].filter((id) => id !== leader)
+    cluster.hub.partition([leader, hub], [hub, spoke])
+    await cluster.clock.advance(3000)
+    expect(await within(cluster, ask(nodes.get(spoke)))).toBe(0)
+    cluster.hub.heal()
+    cluster.hub.cut(hub, leader)
+    await cluster.clock.advance(3000)
+    expect(await within(cluster, ask(nodes.get(hub)))).toBe(0)
+    await closeAll(nodes)
+  })
+
+  it.each([500, 600, 700, 800, 900])(
+    'at once when the leader is heard again, after a silence of %i ms',
+    async (silentMs) => {
+      const cluster = replicaCluster('a', 'b', 'c')
+      const nodes = await cluster.openAll()
+      const [leader] = leaderOf(nodes)
+      const [other = '', rest = ''] = [...nodes.keys()].filter((id) => id !== leader)
+      await within(cluster, propose(nodes.get(other)))
+      cluster.hub.partition([leader, rest], [other])
+      const proposed = propose(nodes.get(other))
+      await cluster.clock.advance(silentMs)
+      cluster.hub.heal()
+      const healedAtMs = cluster.clock.nowMs()
+      await within(cluster, proposed, 10)
+      // With the next heartbeat.
+      expect(cluster.clock.nowMs() - healedAtMs).toBeLessThanOrEqual(210)
+      await closeAll(nodes)
+    },
+  )
+
+  it.each([
+    [400, 'there'],
+    [800, 'both ways'],
+    [1600, 'there'],
+    [3200, 'both ways'],
+    [6400, 'there'],
+  ])(
+    'over a link that is down for half of every %i ms, %s, three seconds later than over another at most',
+    async (periodMs, ways) => {
       const cluster = replicaCluster('a', 'b', 'c')
       const nodes = await cluster.openAll()
       const [leader] = leaderOf(nodes)
       const [other = '', relay = ''] = [...nodes.keys()].filter((id) => id !== leader)
-      // Only on the way there: the leader goes on, and is heard. There is no other way.
+      // The leader goes on, and there is no other way to it.
       let isUp = true
       const flap = (): void => {
         isUp = !isUp
         cluster.hub.heal()
         cluster.hub.cut(other, relay)
         if (!isUp) cluster.hub.cut(other, leader)
+        if (!isUp && ways === 'both ways') cluster.hub.cut(leader, other)
         cluster.clock.schedule(periodMs / 2, flap)
       }
       flap()

@@ -81,6 +81,19 @@ describe('a listener', () => {
     expect(stream.size).toBe(0)
   })
 
+  it('that reads late is told how many events it has lost, each time since the last', async () => {
+    const stream = new EventStream<number>()
+    const events = stream.listen()
+    for (const lost of [3, 2]) {
+      for (let event = 0; event < MAX_BUFFERED_EVENTS + lost; event += 1) stream.push(event)
+      expect((await events.next()).value).toEqual({ type: 'events-lost', count: lost })
+      for (let event = 0; event < MAX_BUFFERED_EVENTS; event += 1) {
+        expect((await events.next()).value).toBe(event + lost)
+      }
+    }
+    await events.return?.()
+  })
+
   it('of a node that waits for an event can leave without one', async () => {
     const cluster = replicaCluster('a')
     const node = await cluster.open('a')

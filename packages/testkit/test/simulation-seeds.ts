@@ -40,4 +40,16 @@ export const SEEDS: readonly FoundBySeed[] = [
     profile: 'leaders',
     found: 'the last call of a run was not allowed to end with a session that had expired',
   },
+  {
+    seed: 3,
+    profile: 'congested',
+    found:
+      'a cluster did not come back on links of 1 Mbit/s: candidates outbid each other before the ' +
+      'promises of any had crossed them, and were sent all of them again',
+  },
+  {
+    seed: 11,
+    profile: 'congested',
+    found: 'a node that had asked for a read, and had nobody left to ask, woke itself for ever',
+  },
 ]

@@ -99,15 +99,15 @@ export const BELIEF_MUTANTS: readonly Mutant[] = [
   {
     name: 'belief: anybody may say at which slot to read',
     file: `${MULTI}/node.ts`,
-    from: 'return from === this.leaderId && slot <= known + MAX_SLOTS_AHEAD',
+    from: 'return this.#isAsked(from) && slot <= known + MAX_SLOTS_AHEAD',
     to: 'return slot <= known + MAX_SLOTS_AHEAD',
     caughtBy: BY_GUARD,
   },
   {
     name: 'belief: a read waits for a slot that the leader cannot have come to',
     file: `${MULTI}/node.ts`,
-    from: 'return from === this.leaderId && slot <= known + MAX_SLOTS_AHEAD',
-    to: 'return from === this.leaderId && known >= 0',
+    from: 'return this.#isAsked(from) && slot <= known + MAX_SLOTS_AHEAD',
+    to: 'return this.#isAsked(from) && known >= 0',
     caughtBy: BY_GUARD,
   },
   {

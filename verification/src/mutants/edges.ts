@@ -116,7 +116,7 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
     'replica: a listener that lost events is not told how many',
     `${REPLICA}/event-stream.ts`,
     ['    this.#lost += 1\n', '    this.#lost = 1\n'],
-    'replica.test.ts',
+    'waiting.test.ts',
   ),
   mutant(
     'replica: who has an answer keeps its timer',
@@ -143,13 +143,13 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
       '    this.#asked.delete(id)\n    if (slot <= appliedThrough)',
       '    if (slot <= appliedThrough)',
     ],
-    'parts.test.ts',
+    'room.test.ts',
   ),
   mutant(
     'replica: nobody’s read that failed is asked for again',
     `${REPLICA}/reads.ts`,
     ['if (read.isAwaited) this.add(read)', 'this.add(read)'],
-    'parts.test.ts',
+    'room.test.ts',
   ),
   mutant(
     'replica: members that differed once differ for ever',
@@ -190,19 +190,19 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
   ),
 
   mutant(
-    'transport-udp: what is just out of the window of replays is taken for new',
+    'transport-udp: what is out of the window of replays is taken for new',
     `${UDP}/replay-window.ts`,
     [
       'if (sequence <= highest - REPLAY_WINDOW) return false',
-      'if (sequence < highest - REPLAY_WINDOW) return false',
+      'if (sequence <= highest - 2 * REPLAY_WINDOW) return false',
     ],
-    'replay.test.ts',
+    'replay-window.test.ts',
   ),
   mutant(
     'transport-udp: a number that is far ahead leaves marks of earlier ones behind',
     `${UDP}/replay-window.ts`,
     ['Math.min(to - from, words.length)', 'Math.min(to - from, 1)'],
-    'replay.test.ts',
+    'replay-window.test.ts',
   ),
   mutant(
     'transport-udp: a fragment that says another size of its frame is taken',

@@ -6,6 +6,9 @@ import type { Mutant } from './mutant.ts'
 
 const MULTI = 'packages/core/src/multi'
 
+/** What only shows where there is more to carry than links carry. */
+const BY_GRID = [{ type: 'grid' }] as const
+
 const SIMULATE = { type: 'simulate', profile: 'swarm', seeds: 40 } as const
 /** Where it takes a leader that is one no more. */
 const LEADERS = { type: 'simulate', profile: 'leaders', seeds: 100 } as const
@@ -140,6 +143,22 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     isSlow: true,
   },
   {
+    name: 'log: a candidate asks for every page of a promise from the first on',
+    file: `${MULTI}/phase1.ts`,
+    from: 'const from = this.#nextPage.get(acceptor) ?? this.from',
+    to: 'const { from } = this',
+    caughtBy: BY_GRID,
+    isSlow: true,
+  },
+  {
+    name: 'log: everything is sent at once to an acceptor, whatever its link carries',
+    file: `${MULTI}/flow.ts`,
+    from: 'return isSilent || count >= MAX_FLIGHTS ? 0 : Math.max(0, this.#pace.bytes - bytes)',
+    to: 'return isSilent || count >= MAX_FLIGHTS ? 0 : Infinity + bytes',
+    caughtBy: BY_GRID,
+    isSlow: true,
+  },
+  {
     name: 'log: a candidate that lacks slots which others have compacted fills them with no-ops',
     file: `${MULTI}/phase1.ts`,
     from: `    if (page.compactedThrough >= page.from || page.chosenThrough > reach) return 'behind'\n`,
@@ -206,6 +225,20 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     from: 'find((each) => each.snapshot.through >= from)',
     to: 'find((each) => each.snapshot.through >= 0)',
     caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'core: a node that was away has no time to read what came meanwhile',
+    file: 'packages/core/src/absence.ts',
+    from: 'return Math.max(deadlineMs + awayMs, nowMs + windowMs / 4)',
+    to: 'return Math.max(deadlineMs + awayMs, nowMs)',
+    caughtBy: [{ type: 'tests', file: 'multi/ticks.test.ts' }],
+  },
+  {
+    name: 'core: the time in which a node was away counts for the silence of others',
+    file: 'packages/core/src/absence.ts',
+    from: 'return Math.max(deadlineMs + awayMs, nowMs + windowMs / 4)',
+    to: 'return Math.max(deadlineMs, awayMs, nowMs + windowMs / 4)',
+    caughtBy: [{ type: 'tests', file: 'functional.test.ts' }],
   },
   {
     name: 'log: who does not answer is asked again before anybody else',
@@ -297,6 +330,97 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     isSlow: true,
   },
   {
+    name: 'log: a page of a promise that may be on its way is sent again',
+    file: `${MULTI}/promise-pages.ts`,
+    from: '      if (nowMs < previous.sentAtMs + this.#pace.timeoutMs / 2) return null\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'multi/acceptor.test.ts' }],
+  },
+  {
+    name: 'log: pages of a promise are as large as a message from the first on',
+    file: `${MULTI}/promise-pages.ts`,
+    from: 'const page = pageOf(Math.min(this.#pace.bytes, PAGE_BYTES))',
+    to: 'const page = pageOf(Math.max(this.#pace.bytes, PAGE_BYTES))',
+    caughtBy: [{ type: 'tests', file: 'multi/acceptor.test.ts' }],
+  },
+  {
+    name: 'log: a Prepare is repeated as often as at first',
+    file: `${MULTI}/phase1.ts`,
+    from: 'const repeats = before?.from === prepare.from ? before.repeats + 1 : 0',
+    to: 'const repeats = before?.from === prepare.from ? before.repeats : 0',
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
+  },
+  {
+    name: 'log: an Accept is sent again although those before it are being acknowledged',
+    file: `${MULTI}/flow.ts`,
+    from: '    this.#sinceMs = nowMs\n    const inFlightBytes',
+    to: '    const inFlightBytes',
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
+  },
+  {
+    name: 'log: what is not acknowledged is sent again as often as at first',
+    file: `${MULTI}/pace.ts`,
+    from: '    this.#overdue += 1\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
+  },
+  {
+    name: 'log: what may be on its way does not shrink when answers queue',
+    file: `${MULTI}/pace.ts`,
+    from: 'this.#shrink(this.#bytes / 2, nowMs)',
+    to: 'this.#shrink(this.#bytes, nowMs)',
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
+  },
+  {
+    name: 'log: a leader takes more than a quorum can be sent at once',
+    file: `${MULTI}/phase2.ts`,
+    from: 'const paced = isFull ? 0 : this.#pacedBytes(nowMs)',
+    to: 'const paced = isFull ? 0 : Math.max(PAGE_BYTES, this.#pacedBytes(nowMs))',
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
+  },
+  {
+    name: 'log: a candidate that gets on does not count for those who promised',
+    file: `${MULTI}/node.ts`,
+    from: 'const getsOn = isRival || this.acceptor.isAskedOn(message)',
+    to: 'const getsOn = isRival',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
+    name: 'log: a candidate that repeats itself counts like one that gets on',
+    file: `${MULTI}/node.ts`,
+    from: 'const getsOn = isRival || this.acceptor.isAskedOn(message)',
+    to: 'const getsOn = isRival || sameBallot(message.ballot, this.acceptor.promised)',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
+    name: 'log: an attempt is given up although nobody has outbidden it',
+    file: `${MULTI}/node.ts`,
+    from: 'if (!this.leader.isHighest && !this.#isDiskStalled)',
+    to: 'if (!this.#isDiskStalled)',
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
+  },
+  {
+    name: 'log: the window stays as it is, however many ballots fail',
+    file: `${MULTI}/election.ts`,
+    from: 'return this.#windowMs * Math.min(factor, MAX_WINDOW_FACTOR)',
+    to: 'return this.#windowMs * Math.min(factor, MAX_WINDOW_FACTOR) ** 0',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
+    name: 'log: a leader whose disk is stuck leads on',
+    file: `${MULTI}/node.ts`,
+    from: '    else if (this.#isDiskStalled && this.#campaigns) this.#yield(step)\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
+    name: 'log: a leader whose disk is stuck hands over to a node with a disk as slow',
+    file: `${MULTI}/node.ts`,
+    from: 'id !== this.#settings.id && through >= unsaved)',
+    to: 'id !== this.#settings.id && through <= Math.max(unsaved, through))',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
     name: 'log: nothing is sent again',
     file: `${MULTI}/node.ts`,
     from: '    this.leader.retransmit(step, nowMs)\n',
@@ -336,8 +460,9 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'reads: an answer serves a relayed read that came after its question',
     file: `${MULTI}/reads.ts`,
-    from: 'asked.number === question.number) return\n    this.#waiting.remote',
-    to: 'asked.number === question.number) return\n    const reads = this.#asked?.reads ?? this.#waiting\n    reads.remote',
+    from: 'if (!isCovered(question, asked)) this.#waiting.addRemote(node, question)',
+    to: `const reads = this.#asked?.reads ?? this.#waiting
+    if (!isCovered(question, asked)) reads.addRemote(node, question)`,
     caughtBy: BY_RELAY,
   },
   {

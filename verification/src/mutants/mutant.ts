@@ -9,6 +9,8 @@ export type Tool =
   | { readonly type: 'explore'; readonly model: 'essential' | 'practical' | 'multi' }
   /** Whole replicas under the faults of a profile, with the seeds from 1 to this one. */
   | { readonly type: 'simulate'; readonly profile: string; readonly seeds: number }
+  /** A few cells of the grid of recoveries. */
+  | { readonly type: 'grid' }
   /** The conformance suite of the adapter that the mutant is in. */
   | { readonly type: 'conformance' }
   /** A test file of the package that the mutant is in: where none of the others can see it. */
@@ -53,6 +55,8 @@ export function describeTool(tool: Tool, file: string): string {
       return `explore ${tool.model}`
     case 'simulate':
       return `simulate ${tool.profile} ${tool.seeds}`
+    case 'grid':
+      return 'grid --quick'
     case 'conformance':
       return `conformance of ${packageOf(file)}`
     case 'tests':

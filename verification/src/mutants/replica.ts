@@ -16,7 +16,58 @@ const BY_TRAVELS = [{ type: 'tests', file: 'travels.test.ts' }] as const
 
 const BY_FAILURES = [{ type: 'tests', file: 'failures.test.ts' }] as const
 
+const BY_SLOW = [{ type: 'tests', file: 'slow.test.ts' }] as const
+
 export const REPLICA_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'replica: a node that stood still takes the others for silent',
+    file: `${REPLICA}/attention.ts`,
+    from: 'return passedMs > 2 * this.#everyMs ? passedMs - this.#everyMs : 0',
+    to: 'return passedMs > 2e6 * this.#everyMs ? passedMs - this.#everyMs : 0',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: a leader takes a slow snapshot before it says what is chosen',
+    file: `${REPLICA}/snapshots.ts`,
+    from: '    announce()\n',
+    to: '    void announce\n',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: every node takes snapshots at slots of its own',
+    file: `${REPLICA}/applier.ts`,
+    from: 'Math.floor(this.#appliedThrough / every) > Math.floor(this.#snapshotThrough / every)',
+    to: 'this.#appliedThrough - this.#snapshotThrough >= every',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: sessions end for a time in which their leader stood still',
+    file: `${REPLICA}/maintenance.ts`,
+    from: 'if (nowMs - dueAtMs >= sessionTimeoutMs / EXPIRY_CHECKS_PER_TIMEOUT) this.leads()',
+    to: 'if (nowMs < dueAtMs - sessionTimeoutMs) this.leads()',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: close() keeps to itself that a disk is not released',
+    file: `${REPLICA}/release.ts`,
+    from: 'await Promise.race([this.#done, tooLong])',
+    to: 'await Promise.race([this.#done, tooLong.catch(() => undefined)])',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: a transport that hangs keeps the disk from being released',
+    file: `${REPLICA}/release.ts`,
+    from: "this.#release('durability', () => durability.close())",
+    to: "this.#release('durability', async () => {\n        await this.#release('transport', () => transport.close())\n        await durability.close()\n      })",
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: nobody hears of a disk that does not confirm a save',
+    file: `${REPLICA}/watch.ts`,
+    from: "tell({ type: 'disk-behind', saving })",
+    to: 'void saving',
+    caughtBy: BY_SLOW,
+  },
   {
     name: 'replica: what rests on a save is sent before the save is done',
     file: `${REPLICA}/host.ts`,
@@ -33,11 +84,11 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: `    } catch (error) {
       return this.#stop(error)
     }
-    this.#runningSaves -= 1`,
+    this.#savesAtMs.shift()`,
     to: `    } catch {
       // It may succeed the next time.
     }
-    this.#runningSaves -= 1`,
+    this.#savesAtMs.shift()`,
     caughtBy: BY_SIMULATION,
   },
   {
@@ -178,6 +229,20 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: 'this.#waiting = new Map([...waiting, ...this.#waiting])',
     to: 'this.#waiting = new Map([...this.#waiting, ...waiting])',
     caughtBy: BY_HAND_OVER,
+  },
+  {
+    name: 'replica: that the leader is heard again is no sign',
+    file: `${REPLICA}/forwarding.ts`,
+    from: '    if (silentMs > 2 * heartbeatPeriodMs) this.wanted.heardAgain()\n',
+    to: '',
+    caughtBy: BY_TRAVELS,
+  },
+  {
+    name: 'replica: a read looks for no other way to the leader',
+    file: `${REPLICA}/forwarding.ts`,
+    from: 'isIdle && (areReading || this.wanted.areWaiting)',
+    to: 'isIdle && this.wanted.areWaiting',
+    caughtBy: BY_TRAVELS,
   },
   {
     name: 'replica: a leader’s own commands leave no room for those of others',

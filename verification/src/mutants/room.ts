@@ -82,7 +82,6 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'durability-file: damage before a group that crosses the edge of a window is a torn tail',
     `${FILE}/group-reader.ts`,
     ['position += window.byteLength - beginning.byteLength + 1', 'position += window.byteLength'],
-    'damage.test.ts',
     'group-reader.test.ts',
   ),
   mutant(
@@ -92,14 +91,12 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       'offset + wanted > this.#window.byteLength',
       'offset + Math.min(wanted, FRAME_HEADER_BYTES) > this.#window.byteLength',
     ],
-    'damage.test.ts',
     'group-reader.test.ts',
   ),
   mutant(
     'durability-file: damage before the last group is a torn tail',
     `${FILE}/group-reader.ts`,
     ['frame.serial > serial', 'frame.serial > serial + 1'],
-    'damage.test.ts',
     'group-reader.test.ts',
   ),
   mutant(
@@ -109,7 +106,6 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       'for (; found >= 0; found = window.indexOf(beginning, found + 1)) {',
       'for (; found >= 0; found = -1) {',
     ],
-    'damage.test.ts',
     'group-reader.test.ts',
   ),
   mutant(
@@ -175,7 +171,6 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     `${WEBSOCKET}/waiting-room.ts`,
     ['      if (name !== null) remove(name)\n', ''],
     'connections.test.ts',
-    'waiting-room.test.ts',
   ),
   mutant(
     'transport-websocket: a peer that is known is cut off after as many bytes as a stranger',
@@ -232,49 +227,42 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'replica: what has left the outbox counts for its bound',
     `${REPLICA}/outbox.ts`,
     ['    this.#bytes -= bytes\n', ''],
-    'parts.test.ts',
     'room.test.ts',
   ),
   mutant(
     'replica: an outbox that was emptied has no room',
     `${REPLICA}/outbox.ts`,
     ['    this.#values = []\n    this.#bytes = 0\n', '    this.#values = []\n'],
-    'parts.test.ts',
     'room.test.ts',
   ),
   mutant(
     'replica: a command that was applied counts for what may be on its way',
     `${REPLICA}/proposals.ts`,
     ['    this.#pendingBytes -= pendingBytes(pending)\n', ''],
-    'parts.test.ts',
     'room.test.ts',
   ),
   mutant(
     'replica: a command that was handed over counts for what may wait',
     `${REPLICA}/proposals.ts`,
     ['      this.#waitingBytes -= callBytes(call)\n', ''],
-    'parts.test.ts',
     'room.test.ts',
   ),
   mutant(
     'replica: a save that is done counts for what may be on its way to the disk, in bytes',
     `${REPLICA}/host.ts`,
     ['    this.#runningBytes -= bytesOf(change)\n', ''],
-    'replica.test.ts',
     'room.test.ts',
   ),
   mutant(
     'replica: a save that is done counts for what may be on its way to the disk',
     `${REPLICA}/host.ts`,
     ['    this.#savesAtMs.shift()\n', ''],
-    'replica.test.ts',
     'room.test.ts',
   ),
   mutant(
     'replica: a snapshot is taken by entries alone, however large they are',
     `${REPLICA}/applier.ts`,
     ['this.#bytesSinceSnapshot >= snapshotEveryBytes * factor', 'snapshotEveryBytes < 0'],
-    'replica.test.ts',
     'room.test.ts',
   ),
   mutant(
@@ -284,21 +272,18 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       '    this.#snapshotBytes = bytes\n    this.#bytesSinceSnapshot = 0\n',
       '    this.#snapshotBytes = bytes\n',
     ],
-    'replica.test.ts',
     'room.test.ts',
   ),
   mutant(
     'replica: sessions that came with a snapshot never expire',
     `${REPLICA}/applier.ts`,
     ['new Map([...this.#table.sessions].map((id) => [id, nowMs]))', 'new Map()'],
-    'sessions.test.ts',
     'room.test.ts',
   ),
   mutant(
     'replica: sessions that came with a snapshot are idle at once',
     `${REPLICA}/applier.ts`,
     ['.map((id) => [id, nowMs])', '.map((id) => [id, 0])'],
-    'sessions.test.ts',
     'room.test.ts',
   ),
   mutant(
@@ -308,14 +293,13 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       'if (isForgotten && pending.isOwn) this.#waitAgain(pending)',
       'if (false) this.#waitAgain(pending)',
     ],
-    'parts.test.ts',
     'room.test.ts',
   ),
   mutant(
     'replica: a read that was answered holds its place',
     `${REPLICA}/reads.ts`,
     ['      this.#confirmed.delete(id)\n      read.answer()', '      read.answer()'],
-    'parts.test.ts',
+    'room.test.ts',
   ),
 
   mutant(

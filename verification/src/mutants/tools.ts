@@ -36,6 +36,8 @@ export async function runTool(
       const parameters = ['--profile', profile, '--seeds', String(seeds), '--workers', '1']
       return judgeCommand(await runSource('simulate', parameters, copy, signal))
     }
+    case 'grid':
+      return judgeCommand(await runSource('grid', ['--quick', '--workers', '1'], copy, signal))
     case 'conformance':
       return runTests(join(copy, packageOf(file)), 'conformance.test.ts', signal)
     case 'tests':
@@ -58,10 +60,11 @@ function runSource(
 }
 
 /**
- * The line with which the explorer and the simulator name what is broken: where, then the invariant.
+ * The line with which the explorer and the simulator name what is broken: where, then the invariant;
+ * or the cell of the grid that is.
  * An error that ends them is none, though their exit code is the same.
  */
-const FINDING = /^(?:seed \d+|\S* ?violated): .+$/m
+const FINDING = /^(?:(?:seed \d+|\S* ?violated): .+| *(?:congestion|restart) .* BROKEN.*)$/m
 
 /** Exported for its test. */
 export function judgeCommand({ code, isHung, output }: Ended): Verdict {

@@ -183,9 +183,12 @@ export class LogNode {
       case 'logPrepare': {
         // A candidate that gets on counts like a leader; one that repeats itself does not.
         const isRival = compareBallots(message.ballot, this.acceptor.promised) > 0
-        if (isRival || this.acceptor.isAskedOn(message)) this.#election.heard(nowMs)
+        const getsOn = isRival || this.acceptor.isAskedOn(message)
         this.leader.observe(message.ballot)
-        return this.acceptor.receivePrepare(step, from, message, nowMs)
+        this.acceptor.receivePrepare(step, from, message, nowMs)
+        this.#election.promised(this.acceptor.promised?.round ?? 0)
+        if (getsOn) this.#election.heard(nowMs)
+        return
       }
       case 'logPromise':
         return this.#receivePromise(step, from, message)

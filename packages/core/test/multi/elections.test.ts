@@ -1,8 +1,10 @@
 import type { NodeId } from '@paxos/core'
+import { MAX_WINDOW_FACTOR, type MultiPaxos } from '@paxos/core/multi'
 import { describe, expect, it } from 'vitest'
 import { at } from '../messages.ts'
 import { LogCluster } from './cluster.ts'
-import { heartbeat, nodeA, only, type MessageOf } from './one-node.ts'
+import { accept, heartbeat, instantly, knowsMore, nodeA, only } from './one-node.ts'
+import { prepare, type MessageOf } from './one-node.ts'
 
 const FIVE = ['a', 'b', 'c', 'd', 'e'] as const
 
@@ -258,6 +260,48 @@ describe('the support for a campaign', () => {
     const { a, answer } = campaigning()
     a.receive('c', heartbeat(at(1, 'c'), 1, 0))
     expect(a.receive('b', answer()).save).toBeUndefined()
+  })
+})
+
+/** Whether node a supports a campaign of c at that time. */
+function supportsAt(a: MultiPaxos, nowMs: number): boolean | undefined {
+  a.tick(nowMs)
+  return only(a.receive('c', knowsMore(0)).send, 'support')[0]?.message.granted
+}
+
+describe('who has promised', () => {
+  it('supports nobody else while the candidate asks for page after page; to ask again does not count', () => {
+    const a = nodeA()
+    const many = Array.from({ length: 40 }, () => 'x'.repeat(1000))
+    instantly(a, a.receive('c', accept(at(1, 'c'), 1, 1, many)))
+    expect([supportsAt(a, 999), supportsAt(a, 1000)]).toEqual([false, true])
+    const { sent } = instantly(a, a.receive('b', prepare(at(2, 'b'), 1)))
+    const next = only(sent, 'logPromise')[0]?.message.next ?? 0
+    expect([next > 1, supportsAt(a, 1900)]).toEqual([true, false])
+    expect(a.receive('b', prepare(at(2, 'b'), next)).send).toHaveLength(1)
+    expect(supportsAt(a, 2899)).toBe(false)
+    a.receive('b', prepare(at(2, 'b'), next))
+    expect(supportsAt(a, 2900)).toBe(true)
+  })
+
+  it('is patient for longer with each round that led to no steady leader, and then less again', () => {
+    const a = nodeA()
+    for (let round = 1; round <= 6; round += 1) {
+      instantly(a, a.receive('b', prepare(at(round, 'b'), 1)))
+    }
+    expect([supportsAt(a, 2999), supportsAt(a, 3000)]).toEqual([false, true])
+    for (let nowMs = 3000; nowMs <= 13_000; nowMs += 200) {
+      a.tick(nowMs)
+      a.receive('b', heartbeat(at(6, 'b'), 1, 0))
+    }
+    expect([supportsAt(a, 13_999), supportsAt(a, 14_000)]).toEqual([false, true])
+  })
+
+  it('is patient up to MAX_WINDOW_FACTOR windows, however many rounds there were', () => {
+    const a = nodeA()
+    instantly(a, a.receive('b', prepare(at(1_000_000, 'b'), 1)))
+    const limitMs = MAX_WINDOW_FACTOR * 1000
+    expect([supportsAt(a, limitMs - 1), supportsAt(a, limitMs)]).toEqual([false, true])
   })
 })
 

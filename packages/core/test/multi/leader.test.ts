@@ -1,6 +1,7 @@
 import { InvalidArgumentError, majority, MAX_FRAME_BYTES, MAX_VALUE_BYTES } from '@paxos/core'
 import { MAX_BATCH_VALUES, MAX_SLOTS_AHEAD, MultiPaxos, PAGE_BYTES } from '@paxos/core/multi'
-import { REFUSED_HEAD_BYTES, START_PACE_BYTES, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
+import { LEAST_PACE_BYTES, REFUSED_HEAD_BYTES, START_PACE_BYTES } from '@paxos/core/multi'
+import { VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import { describe, expect, it } from 'vitest'
 import { at } from '../messages.ts'
@@ -358,6 +359,26 @@ describe('the window', () => {
     expect(a.propose([new Uint8Array(40), new Uint8Array(40)]).first).toBeNull()
     expect(a.propose([new Uint8Array(100_000)]).first).toBe(3)
     expect(a.room).toEqual({ values: 0, bytes: 0 })
+  })
+
+  it('grows while what fills it is acknowledged at once, and shrinks when answers queue', () => {
+    const a = leadingA({ heartbeatPeriodMs: 900 })
+    let [slot, nowMs] = [1, 0]
+    /** Fills half of the room; b and c acknowledge it so many milliseconds later. */
+    const roomAfter = (ms: number): number => {
+      slot = a.propose([new Uint8Array(a.room.bytes / 2)]).first ?? 0
+      a.saved()
+      a.tick((nowMs += ms))
+      a.receive('b', accepted(at(1), slot))
+      a.receive('c', accepted(at(1), slot))
+      return Math.round(a.room.bytes / 1024)
+    }
+    expect([5, 5, 5].map(roomAfter)).toEqual([96, 144, 216])
+    // 100 ms more than the fastest are borne, 200 ms more are a queue.
+    expect([150, 250].map(roomAfter)).toEqual([216, 108])
+    expect(a.propose([new Uint8Array(1000)]).first).toBe(slot + 1)
+    a.tick((nowMs += 10_000))
+    expect(a.room.bytes).toBeLessThan(LEAST_PACE_BYTES)
   })
 
   it('P22: after overload the busy state ends', () => {

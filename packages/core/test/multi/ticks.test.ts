@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { MultiPaxos } from '@paxos/core/multi'
 import { at } from '../messages.ts'
-import { accept, heartbeat, instantly, nodeA } from './one-node.ts'
+import { accept, heartbeat, heartbeatAnswer, instantly, leadingA } from './one-node.ts'
+import { nodeA, only } from './one-node.ts'
 
 /** Of these numbers (t + 200) - t is below 200, because sums are rounded. */
 const ROUNDED_DOWN_MS = [56.239_999_999_999_86, 58.829_999_999_999_84, 59.199_999_999_999_84]
@@ -39,3 +40,88 @@ describe.each(ROUNDED_DOWN_MS)(
     })
   },
 )
+
+describe('a node whose host stood still', () => {
+  const campaigns = (a: MultiPaxos, nowMs: number, awayMs = 0) =>
+    only(a.tick(nowMs, awayMs).send, 'campaign').length > 0
+
+  it('does not take the leader for silent before it had time to read, nor helps who does', () => {
+    const a = nodeA()
+    a.tick(0)
+    a.receive('b', heartbeat(at(1, 'b'), 1, 0))
+    expect(campaigns(a, 900)).toBe(false)
+    // After 900 of 1000 ms it was away for 4.1 s: what is left is 100 ms, and 250 ms are allowed.
+    expect(campaigns(a, 5000, 4100)).toBe(false)
+    const support = a.receive('c', { type: 'campaign', run: 1, number: 1, chosenThrough: 0 }).send
+    expect(support).toMatchObject([{ message: { type: 'support', granted: false } }])
+    expect(campaigns(a, 5249)).toBe(false)
+    a.receive('b', heartbeat(at(1, 'b'), 1, 0))
+    expect(campaigns(a, 6200)).toBe(false)
+    // The leader is gone: then it counts from there on.
+    expect(campaigns(a, 6900)).toBe(true)
+  })
+
+  it('leads on, and gives its followers as much time to answer', () => {
+    const led = (until: readonly (readonly [number, number])[], answers: boolean) => {
+      const a = leadingA()
+      for (const [nowMs, awayMs] of until) {
+        a.tick(nowMs, awayMs)
+        if (answers) a.receive('b', heartbeatAnswer(at(1), 1, 1))
+      }
+      return a.phase
+    }
+    expect(
+      led(
+        [
+          [900, 0],
+          [5000, 4100],
+        ],
+        false,
+      ),
+    ).toBe('leading')
+    expect(
+      led(
+        [
+          [900, 0],
+          [5000, 4100],
+          [5249, 0],
+        ],
+        false,
+      ),
+    ).toBe('leading')
+    expect(
+      led(
+        [
+          [900, 0],
+          [5000, 4100],
+          [5250, 0],
+        ],
+        false,
+      ),
+    ).toBe('idle')
+    expect(
+      led(
+        [
+          [900, 0],
+          [5000, 4100],
+          [5250, 0],
+        ],
+        true,
+      ),
+    ).toBe('leading')
+    expect(
+      led(
+        [
+          [900, 0],
+          [5000, 0],
+        ],
+        false,
+      ),
+    ).toBe('idle')
+  })
+
+  it('says that it leads when it is asked to, before it stands still', () => {
+    expect(only(leadingA().announce().send, 'logHeartbeat')).toMatchObject([{ to: 'all' }])
+    expect(nodeA().announce().send).toEqual([])
+  })
+})
