@@ -41,10 +41,20 @@ describe.each(ROUNDED_DOWN_MS)(
   },
 )
 
-describe('a node whose host stood still', () => {
-  const campaigns = (a: MultiPaxos, nowMs: number, awayMs = 0) =>
-    only(a.tick(nowMs, awayMs).send, 'campaign').length > 0
+const campaigns = (a: MultiPaxos, nowMs: number, awayMs = 0) =>
+  only(a.tick(nowMs, awayMs).send, 'campaign').length > 0
 
+/** What a leader is doing after those ticks, each with the time that it was away before it. */
+function phaseAfter(ticks: readonly (readonly [number, number])[], answers: boolean) {
+  const a = leadingA()
+  for (const [nowMs, awayMs] of ticks) {
+    a.tick(nowMs, awayMs)
+    if (answers) a.receive('b', heartbeatAnswer(at(1), 1, 1))
+  }
+  return a.phase
+}
+
+describe('a node whose host stood still', () => {
   it('does not take the leader for silent before it had time to read, nor helps who does', () => {
     const a = nodeA()
     a.tick(0)
@@ -62,16 +72,8 @@ describe('a node whose host stood still', () => {
   })
 
   it('leads on, and gives its followers as much time to answer', () => {
-    const led = (until: readonly (readonly [number, number])[], answers: boolean) => {
-      const a = leadingA()
-      for (const [nowMs, awayMs] of until) {
-        a.tick(nowMs, awayMs)
-        if (answers) a.receive('b', heartbeatAnswer(at(1), 1, 1))
-      }
-      return a.phase
-    }
     expect(
-      led(
+      phaseAfter(
         [
           [900, 0],
           [5000, 4100],
@@ -80,7 +82,7 @@ describe('a node whose host stood still', () => {
       ),
     ).toBe('leading')
     expect(
-      led(
+      phaseAfter(
         [
           [900, 0],
           [5000, 4100],
@@ -90,7 +92,7 @@ describe('a node whose host stood still', () => {
       ),
     ).toBe('leading')
     expect(
-      led(
+      phaseAfter(
         [
           [900, 0],
           [5000, 4100],
@@ -100,7 +102,7 @@ describe('a node whose host stood still', () => {
       ),
     ).toBe('idle')
     expect(
-      led(
+      phaseAfter(
         [
           [900, 0],
           [5000, 4100],
@@ -110,7 +112,7 @@ describe('a node whose host stood still', () => {
       ),
     ).toBe('leading')
     expect(
-      led(
+      phaseAfter(
         [
           [900, 0],
           [5000, 0],
