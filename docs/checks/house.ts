@@ -22,6 +22,7 @@ const AT_THE_TOP = new Set([
   'pnpm-workspace.yaml',
   'README.md',
   'turbo.json',
+  'vitest.long.ts',
   'vitest.netns.ts',
   'vitest.shared.ts',
 ])
