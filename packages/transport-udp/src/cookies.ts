@@ -15,6 +15,7 @@ import type { Stamp } from './datagram.ts'
 import {
   FIRST_QUESTION_RETRY_MS,
   MAX_QUESTION_RETRY_MS,
+  QUESTIONS_AT_ONE_ADDRESS,
   QUESTIONS_BEFORE_PROBLEM,
   UNKNOWN_INTERVAL_MS,
 } from './limits.ts'
@@ -88,11 +89,13 @@ export interface PassOptions {
   readonly onReady: () => void
   /** Nobody has answered for long. May be called again. */
   readonly onSilence: () => void
+  /** Asks at another address from now on. False when there is no other. */
+  readonly turn: () => boolean
 }
 
 /** No cookie yet. */
 export function passOf(options: PassOptions): Pass {
-  const { clock, randomNonce, ask, isNeeded, onReady, onSilence } = options
+  const { clock, randomNonce, ask, isNeeded, onReady, onSilence, turn } = options
   let cookie: Uint8Array | null = null
   let epoch = 0
   let sequence = 0
@@ -108,7 +111,9 @@ export function passOf(options: PassOptions): Pass {
       return
     }
     if (questions >= QUESTIONS_BEFORE_PROBLEM) onSilence()
-    // One nonce for all of them: the answer to the first may be the first to come.
+    // An answer counts for the address at which it was asked for, so that frames go there too.
+    if (questions > 0 && questions % QUESTIONS_AT_ONE_ADDRESS === 0 && turn()) nonce = null
+    // One nonce for all that are asked there: the answer to the first may be the first to come.
     nonce ??= randomNonce()
     const waitMs = Math.min(MAX_QUESTION_RETRY_MS, FIRST_QUESTION_RETRY_MS * 2 ** questions)
     questions += 1

@@ -73,6 +73,9 @@ export const MAX_QUESTION_RETRY_MS = 1_000
 /** So many questions without an answer, some 1.5 seconds, and a peer is said not to answer. */
 export const QUESTIONS_BEFORE_PROBLEM = 4
 
+/** So many without an answer, and the next address is asked of a name that has several. */
+export const QUESTIONS_AT_ONE_ADDRESS = 2
+
 /** How often one peer is told that its cookie is not known: each time it asks for one. */
 export const UNKNOWN_INTERVAL_MS = 50
 

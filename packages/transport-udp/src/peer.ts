@@ -51,7 +51,7 @@ export interface PeerOptions {
     ip: string,
     done: (sent: boolean) => void,
   ) => void
-  readonly lookup: (host: string) => Promise<string>
+  readonly lookup: (host: string) => Promise<readonly string[]>
   readonly clock: Clock
   /** A frame made room for a newer one, or was too old. */
   readonly onDropped: () => void
@@ -149,6 +149,7 @@ export function peerOf(options: PeerOptions): Peer {
     randomNonce: () => randomBytes(SECRET_BYTES),
     ask: (nonce) => say({ kind: 'question', nonce, cookie: NOTHING, epoch: 0 }),
     isNeeded: () => waiting.expire(),
+    turn: () => name.turn(),
     onReady() {
       problem = null
       waiting.resume()

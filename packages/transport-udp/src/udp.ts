@@ -193,12 +193,12 @@ export function udp(options: UdpOptions = {}): UdpTransport {
   }
 
   /** Kept in mind while it runs: it cannot be cancelled, and it keeps the process alive. */
-  async function lookUp(host: string): Promise<string> {
+  async function lookUp(host: string): Promise<readonly string[]> {
     const family = session?.family === 6 ? { family: 6, hints: V4MAPPED } : { family: 4 }
-    const running = lookup(host, family)
+    const running = lookup(host, { ...family, all: true })
     lookups.add(running)
     try {
-      return (await running).address
+      return (await running).map(({ address }) => address)
     } finally {
       lookups.delete(running)
     }

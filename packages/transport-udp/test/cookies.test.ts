@@ -8,6 +8,7 @@ import type { Stamp } from '../src/datagram.ts'
 import {
   FIRST_QUESTION_RETRY_MS,
   MAX_QUESTION_RETRY_MS,
+  QUESTIONS_AT_ONE_ADDRESS,
   QUESTIONS_BEFORE_PROBLEM,
   REPLAY_WINDOW,
   UNKNOWN_INTERVAL_MS,
@@ -19,6 +20,8 @@ let drawn = 0
 let timer: { readonly atMs: number; readonly callback: () => void } | null = null
 let asked: Uint8Array[] = []
 let isNeeded = true
+/** The peer has several addresses. */
+let hasOthers = false
 let ready = 0
 let silences = 0
 
@@ -28,6 +31,7 @@ beforeEach(() => {
   timer = null
   asked = []
   isNeeded = true
+  hasOthers = false
   ready = 0
   silences = 0
 })
@@ -60,6 +64,7 @@ function makePass(): Pass {
     isNeeded: () => isNeeded,
     onReady: () => (ready += 1),
     onSilence: () => (silences += 1),
+    turn: () => hasOthers,
   })
 }
 
@@ -154,6 +159,20 @@ describe('a door', () => {
 })
 
 describe('a pass', () => {
+  it('asks elsewhere after some questions, and counts no answer of before', () => {
+    hasOthers = true
+    const pass = makePass()
+    const door = makeDoor()
+    pass.isReady()
+    const first = lastNonce()
+    for (let count = 0; count < QUESTIONS_AT_ONE_ADDRESS; count += 1) fire()
+    expect(lastNonce()).not.toEqual(first)
+    pass.accept({ nonce: first, ...door.invite() })
+    expect(pass.hasCookie()).toBe(false)
+    enter(pass, door)
+    expect(pass.hasCookie()).toBe(true)
+  })
+
   it('is asked for when it is needed, again at growing intervals, with one nonce', () => {
     const pass = makePass()
     expect(asked).toHaveLength(0)

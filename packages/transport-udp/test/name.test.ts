@@ -7,7 +7,7 @@ import type { Name } from '../src/name.ts'
 
 let nowMs = 0
 let lookups = 0
-/** What a look-up finds; null when it fails. */
+/** What a look-up finds, addresses with spaces between them; null when it fails. */
 let found: string | null = null
 
 beforeEach(() => {
@@ -16,10 +16,10 @@ beforeEach(() => {
   found = '10.0.0.1'
 })
 
-async function lookup(): Promise<string> {
+async function lookup(): Promise<readonly string[]> {
   lookups += 1
   if (found === null) throw new Error('ENOTFOUND')
-  return found
+  return found.split(' ')
 }
 
 function makeName(host: string, family: 4 | 6 = 4): Name {
@@ -93,5 +93,25 @@ describe('a name', () => {
     await nextTurn()
     expect(atOnce(name)).toBe('10.0.0.1')
     expect(lookups).toBe(2)
+  })
+
+  it('with several addresses is the next one when it is told to turn, and stays that', async () => {
+    found = '10.0.0.1 10.0.0.2'
+    const name = makeName('b.example')
+    expect(name.turn()).toBe(false)
+    await later(name)
+    expect([name.turn(), atOnce(name)]).toEqual([true, '10.0.0.2'])
+    nowMs = NAME_LIFETIME_MS
+    atOnce(name)
+    await nextTurn()
+    expect([lookups, atOnce(name)]).toEqual([2, '10.0.0.2'])
+    expect([name.turn(), atOnce(name)]).toEqual([true, '10.0.0.1'])
+  })
+
+  it('with one address has nowhere to turn', async () => {
+    const name = makeName('b.example')
+    await later(name)
+    expect([name.turn(), atOnce(name)]).toEqual([false, '10.0.0.1'])
+    expect(makeName('10.0.0.1').turn()).toBe(false)
   })
 })

@@ -14,17 +14,21 @@ import { datagramsOf } from './datagrams.ts'
 import { closeNodes, inject, makeTransport, openNode, openWithPuppet, settle } from './nodes.ts'
 
 /** Look-ups of names that end in .invalid, in order, to be answered by the test. */
-const lookups: { readonly host: string; readonly answer: (address: string | null) => void }[] = []
+const lookups: {
+  readonly host: string
+  readonly answer: (...addresses: (string | null)[]) => void
+}[] = []
 
 vi.mock('node:dns/promises', async (importOriginal) => {
   const original = await importOriginal<typeof DnsPromises>()
-  const lookup = (host: string, options: object): Promise<unknown> => {
+  const lookup = (host: string, options: { all?: boolean }): Promise<unknown> => {
     if (!host.endsWith('.invalid')) return original.lookup(host, options)
     return new Promise((resolve, reject) => {
-      const answer = (address: string | null): void => {
-        if (address === null)
+      const answer = (...addresses: (string | null)[]): void => {
+        const found = addresses.map((address) => ({ address, family: 4 }))
+        if (addresses.includes(null))
           reject(Object.assign(new Error('No such name'), { code: 'ENOTFOUND' }))
-        else resolve({ address, family: 4 })
+        else resolve(options.all === true ? found : found[0])
       }
       lookups.push({ host, answer })
     })
@@ -325,6 +329,19 @@ describe('a peer with a name', () => {
     await nextTurn()
     const arrived = once(b.arrivals, 'frame')
     lookups.shift()?.answer('127.0.0.1')
+    await arrived
+  })
+
+  it('with several addresses is found behind the one where it is', async () => {
+    const b = await openNode('b')
+    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const a = await openNode('a', { b: `udp://b.invalid:${port}` })
+    b.transport.setPeers(new Map([['a', a.transport.address]]))
+    const arrived = once(b.arrivals, 'frame')
+    a.transport.send('b', Uint8Array.of(1))
+    await nextTurn()
+    // For documentation (RFC 5737): nobody is there.
+    lookups.shift()?.answer('192.0.2.1', '127.0.0.1')
     await arrived
   })
 
