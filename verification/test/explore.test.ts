@@ -25,14 +25,6 @@ function traceFile(trace: unknown, name = 'trace.json'): string {
 }
 
 describe('pnpm explore', () => {
-  it('visits all of the small configurations of a model, and ends with 0', () => {
-    // However slow the machine is.
-    const { status, stdout } = run('--model', 'essential', '--seconds', '86400')
-    expect(stdout).toMatch(/essential +19,865 +48,006 +24 +all +no /)
-    expect(stdout).toMatch(/essential +88,906 +662,501 +30 +all +yes /)
-    expect(status).toBe(0)
-  })
-
   it('runs a saved trace again, and says that nothing is broken any more', () => {
     const steps = [{ node: 'p', action: { type: 'command', name: 'prepares' } }]
     const file = traceFile({ model: 'essential', options: {}, broken: 'agreement', steps })
