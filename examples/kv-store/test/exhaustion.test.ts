@@ -141,7 +141,9 @@ describe('answers that nobody reads', () => {
     while (server.figures().connections > 1) await raw(url, '/status')
     socket.resume()
     await closed
-    expect(server.figures().unsentBytes).toBe(0)
+    // The client may see the end before the server has let go of what it could not send.
+    while (server.figures().unsentBytes > 0) await raw(url, '/status')
+    expect((await raw(url, '/keys/k')).status).toBe(200)
   })
 
   it('of watches are given up too, and their places are free', async () => {
