@@ -48,7 +48,7 @@ describe('a folded search', () => {
     expect(folded).toMatchObject({ refuted: null, complete: true, violation: null })
     expect(folded.outcomes).toBe(whole.outcomes)
     expect(folded.outcomes).toBeGreaterThan(10)
-    expect(folded.states * 4).toBeLessThan(whole.states)
+    expect(folded.states * 3).toBeLessThan(whole.states)
   })
 
   it('visits two proposers with two ballots each and a restart, to the last state', async () => {
