@@ -6,6 +6,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import {
+  expectedPeers,
   FrameTooLargeError,
   InvalidArgumentError,
   MAX_FRAME_BYTES,
@@ -75,7 +76,8 @@ export function tcp(): Transport {
     inbound.delete(socket) // Leaving the loop has destroyed it.
   }
 
-  function setPeers(book: ReadonlyMap<NodeId, string>): void {
+  function setPeers(wanted: TransportOpen['peers']): void {
+    const book = new Map([...expectedPeers(wanted)].map(([id, { address }]) => [id, address]))
     for (const [id, peer] of peers) {
       if (book.get(id) === peer.address) continue
       peer.socket?.destroy()

@@ -21,10 +21,11 @@ export interface Transport {
    */
   readonly address: string
   /**
-   * Replaces the address book. Peers that left are disconnected. A malformed address makes a peer
-   * that cannot be reached, not an error: the book may come from the cluster itself.
+   * Replaces the address book. Peers that left are disconnected, and so are those whose address, or
+   * whose expected incarnation, is another from now on. A malformed address makes a peer that cannot
+   * be reached, not an error: the book may come from the cluster itself.
    */
-  setPeers(peers: ReadonlyMap<NodeId, string>): void
+  setPeers(peers: ReadonlyMap<NodeId, PeerAddress>): void
   /**
    * Best effort, never blocks, never throws for a peer that is unknown, down or slow, nor before
    * open or after close. The adapter bounds what it queues for a slow peer and drops the oldest:
@@ -50,14 +51,47 @@ export interface Transport {
   close(): Promise<void>
 }
 
+/**
+ * Where a peer is; and which incarnation of it is expected there, where one is: see Identity. `null`,
+ * and an address alone, expect none in particular.
+ */
+export type PeerAddress = string | ExpectedPeer
+
+/** An entry of the address book, with all that it can say. */
+export interface ExpectedPeer {
+  readonly address: string
+  readonly incarnation: string | null
+}
+
+/** The address book, every entry in its long form. */
+export function expectedPeers(
+  book: ReadonlyMap<NodeId, PeerAddress>,
+): ReadonlyMap<NodeId, ExpectedPeer> {
+  const expected = new Map<NodeId, ExpectedPeer>()
+  for (const [id, peer] of book) {
+    expected.set(id, typeof peer === 'string' ? { address: peer, incarnation: null } : peer)
+  }
+  return expected
+}
+
 /** What a transport is opened with. */
 export interface TransportOpen {
   /** This node. */
   readonly id: NodeId
+  /**
+   * The cluster that this node belongs to, up to MAX_ID_BYTES in UTF-8. Nodes of another one are
+   * refused at the door: no frame of theirs is delivered, and none is sent to them. Default ''.
+   */
+  readonly cluster?: string
+  /**
+   * The incarnation of this node, up to MAX_ID_BYTES in UTF-8: see Identity. Whoever expects another
+   * one refuses this node. Default ''.
+   */
+  readonly incarnation?: string
   /** Where to listen, e.g. 'udp://0.0.0.0:7000'. Port 0 takes a free one. */
   readonly listen: string
-  /** The address of every other node; an entry for this node itself is ignored. */
-  readonly peers: ReadonlyMap<NodeId, string>
+  /** Where every other node is; an entry for this node itself is ignored. */
+  readonly peers: ReadonlyMap<NodeId, PeerAddress>
   /**
    * `frame` belongs to the receiver from here on. Must not throw. `from` is a node of the address
    * book, and who the sender says it is, unless the transport authenticates; frames of others are
@@ -105,6 +139,8 @@ export interface TransportWarning extends PeerProblem {
 export interface PeerFigures {
   /** Whether a connection stands; `null` where the medium has none. */
   readonly isConnected: boolean | null
+  /** Which incarnation of it is there, or was last; `null` as long as it has not said so. */
+  readonly incarnation: string | null
   /** Frames that were given to the medium. */
   readonly sent: number
   /** Frames that were delivered to this node. */

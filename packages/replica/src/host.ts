@@ -83,6 +83,8 @@ export interface SavingStatus {
 export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly cluster: string
   readonly id: NodeId
+  /** This node's: whoever expects another refuses it. */
+  readonly incarnation: string
   /** Where each member listens, this node included. */
   readonly members: ReadonlyMap<NodeId, string>
   readonly engine: Engine<M, E>
@@ -182,11 +184,13 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
 
   /** Starts listening. When it rejects, nothing is left open. */
   async start(): Promise<void> {
-    const { id, members, transport } = this.#options
+    const { cluster, id, incarnation, members, transport } = this.#options
     const peers = new Map([...members].filter(([peer]) => peer !== id))
     try {
       await transport.open({
         id,
+        cluster,
+        incarnation,
         listen: members.get(id) ?? '',
         peers,
         receive: (from, frame) => this.#receive(from, frame),

@@ -4,7 +4,7 @@
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
 import { majority } from '@paxos/core'
-import type { Durability, NodeId, Saved, Slot } from '@paxos/core'
+import type { Durability, NodeId, Opened, Slot } from '@paxos/core'
 import { isEntry, isMultiPaxosMessage, MultiPaxos, SESSION_NONCE_BYTES } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
@@ -51,10 +51,10 @@ export async function openReplicaNode<Command, Result, Query, Answer>(
 
 /** A node that has never run writes down who its cluster is, before it speaks to anybody. */
 async function withMembers(
-  saved: Saved,
+  saved: Opened,
   durability: Durability,
   members: ReadonlyMap<NodeId, string>,
-): Promise<Saved> {
+): Promise<Opened> {
   if (saved.snapshot !== null) return saved
   const snapshot = { through: 0, members: membersOf(members), bytes: new Uint8Array() }
   await durability.save({ snapshot })
@@ -78,7 +78,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   #ended: Error | null = null
   #cancelWarning: (() => void) | null = null
 
-  constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Saved) {
+  constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Opened) {
     this.#settings = settings
     const { id, cluster, clock, random, transport, durability, sessionTimeoutMs } = settings
     const stored = saved.snapshot?.members ?? []
@@ -97,6 +97,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#host = new Host({
       cluster,
       id,
+      incarnation: saved.identity?.incarnation ?? '',
       members,
       engine: this.#engine,
       understands: isMultiPaxosMessage,

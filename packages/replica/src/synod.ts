@@ -11,7 +11,7 @@ import {
   requireMethods,
   requireOptions,
 } from '@paxos/core'
-import type { Durability, Envelope, Event, Message, NodeId, Saved, Transport } from '@paxos/core'
+import type { Durability, Envelope, Event, Message, NodeId, Opened, Transport } from '@paxos/core'
 import { HeartbeatNode } from '@paxos/core/functional'
 import { requireLogger, requireWait } from './arguments.ts'
 import type { Clock } from './clock.ts'
@@ -126,7 +126,7 @@ export class Synod<V = Json> {
     return synod
   }
 
-  private constructor(settings: SynodSettings<V>, saved: Saved) {
+  private constructor(settings: SynodSettings<V>, saved: Opened) {
     const { cluster, id, members, clock, random, transport, durability, observe } = settings
     this.#codec = settings.codec
     this.#engine = new HeartbeatNode({
@@ -143,6 +143,7 @@ export class Synod<V = Json> {
     this.#host = new Host({
       cluster,
       id,
+      incarnation: saved.identity?.incarnation ?? '',
       members,
       engine: this.#engine,
       understands: isMessage,

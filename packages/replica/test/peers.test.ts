@@ -208,7 +208,9 @@ describe('a node that reaches nobody', () => {
     const { logger, said } = listener()
     const problem = { reason: 'no-answer', message: 'Nobody answers at udp://b.' } as const
     const transport = withFigures(memoryTransport({ hub: cluster.hub }), {
-      peers: new Map([['b', { isConnected: false, sent: 1, received: 0, dropped: 3, problem }]]),
+      peers: new Map([
+        ['b', { isConnected: false, incarnation: null, sent: 1, received: 0, dropped: 3, problem }],
+      ]),
       refused: {},
     })
     const node = await cluster.open('a', { logger, transport })

@@ -333,6 +333,7 @@ async function runningHost() {
   const host = new Host<Message<Uint8Array>, never>({
     cluster: 'c',
     id: 'a',
+    incarnation: '',
     members: new Map([
       ['a', 'memory://a'],
       ['b', 'memory://b'],

@@ -15,7 +15,7 @@ interface Network {
 
 type Spoil = (inner: Transport, network: Network) => Transport
 
-type Book = ReadonlyMap<NodeId, string>
+type Book = TransportOpen['peers']
 
 type Phase = 'new' | 'opening' | 'open' | 'closed'
 
@@ -251,7 +251,7 @@ const SPOILS = {
     (to, { book }) => book.get(to) === 'honest:deserted',
   ),
   'keeps everything for an address that is nonsense': keeping(
-    (to, { book }) => book.has(to) && !book.get(to)?.startsWith('honest:'),
+    (to, { book }) => book.has(to) && !String(book.get(to)).startsWith('honest:'),
   ),
   'keeps everything for somebody unknown': keeping((to, { book }) => !book.has(to)),
   'keeps everything of peers that left': keeping((to) => to.startsWith('left')),

@@ -2,7 +2,7 @@
  * A transport that keeps the contract in the simplest way, and can be told to break one promise of
  * it. The suite must pass the honest one, and catch every broken one.
  */
-import { FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
+import { expectedPeers, FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import type { NodeId, PeerFigures, Transport, TransportOpen } from '@paxos/core'
 import type { TransportHarness } from '@paxos/testkit'
 
@@ -96,7 +96,8 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     return new Map(fault === 'never forgets a peer' ? [...peers, ...next] : next)
   }
 
-  function setBook(next: ReadonlyMap<NodeId, string>): void {
+  function setBook(wanted: TransportOpen['peers']): void {
+    const next = new Map([...expectedPeers(wanted)].map(([peer, { address }]) => [peer, address]))
     peers = book(next)
     for (const peer of counts.keys()) if (!peers.has(peer)) counts.delete(peer)
     for (const [peer, address] of peers) {
@@ -226,7 +227,7 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
 }
 
 function newCounts(): Counts {
-  return { isConnected: null, sent: 0, received: 0, dropped: 0, problem: null }
+  return { isConnected: null, incarnation: null, sent: 0, received: 0, dropped: 0, problem: null }
 }
 
 let lastCopy: { readonly of: Uint8Array | null; readonly copy: Uint8Array } = {

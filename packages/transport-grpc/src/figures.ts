@@ -63,5 +63,5 @@ export function makeRecords(): Records {
 }
 
 function newRecord(): PeerRecord {
-  return { isConnected: false, sent: 0, received: 0, dropped: 0, problem: null }
+  return { isConnected: false, incarnation: null, sent: 0, received: 0, dropped: 0, problem: null }
 }

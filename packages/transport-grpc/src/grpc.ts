@@ -4,13 +4,21 @@
  */
 import { Metadata } from '@grpc/grpc-js'
 import {
+  expectedPeers,
   FrameTooLargeError,
   InvalidArgumentError,
   MAX_FRAME_BYTES,
   requireOptions,
   TransportError,
 } from '@paxos/core'
-import type { NodeId, PeerProblem, Transport, TransportFigures, TransportOpen } from '@paxos/core'
+import type {
+  NodeId,
+  PeerAddress,
+  PeerProblem,
+  Transport,
+  TransportFigures,
+  TransportOpen,
+} from '@paxos/core'
 import { parseAddress, requireAddress } from './address.ts'
 import { CLOSING, examine, REFUSALS } from './admission.ts'
 import type { Admission, Refusal } from './connection.ts'
@@ -173,8 +181,9 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
     }
   }
 
-  function setPeers(book: ReadonlyMap<NodeId, string>): void {
+  function setPeers(peersToBe: ReadonlyMap<NodeId, PeerAddress>): void {
     if (session === null || isClosed()) return
+    const book = new Map([...expectedPeers(peersToBe)].map(([id, { address }]) => [id, address]))
     for (const [id, { address, peer }] of peers) {
       if (book.get(id) === address) continue
       peers.delete(id)

@@ -3,8 +3,15 @@
  * book and limits; what happens to frames on their way is the hub's. Must never hand a frame on
  * before its size is checked.
  */
-import { FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
-import type { NodeId, PeerFigures, PeerProblem, Transport, TransportOpen } from '@paxos/core'
+import { expectedPeers, FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
+import type {
+  NodeId,
+  PeerAddress,
+  PeerFigures,
+  PeerProblem,
+  Transport,
+  TransportOpen,
+} from '@paxos/core'
 import { normalizeAddress, requireAddress } from './address.ts'
 
 /** A node as the hub sees it. */
@@ -34,7 +41,9 @@ export interface Network {
 /** What became of a frame, or of one copy of it. */
 type Ending = 'delivered' | 'lost' | 'cut' | 'dropped' | 'too-large' | 'unreachable'
 
-type Counts = { -readonly [Name in Exclude<keyof PeerFigures, 'isConnected'>]: PeerFigures[Name] }
+type Counts = {
+  -readonly [Name in Exclude<keyof PeerFigures, 'isConnected' | 'incarnation'>]: PeerFigures[Name]
+}
 
 function noCounts(): Counts {
   return { sent: 0, received: 0, dropped: 0, problem: null }
@@ -90,7 +99,8 @@ export function attach(network: Network): Transport {
     return state === 'closed'
   }
 
-  function setBook(self: NodeId, peers: ReadonlyMap<NodeId, string>): void {
+  function setBook(self: NodeId, book: ReadonlyMap<NodeId, PeerAddress>): void {
+    const peers = new Map([...expectedPeers(book)].map(([id, { address }]) => [id, address]))
     addressBook = reachable(self, peers)
     for (const id of counts.keys()) if (!peers.has(id)) counts.delete(id)
     for (const [id, address] of peers) {
@@ -160,7 +170,9 @@ export function attach(network: Network): Transport {
       network.send(endpoint.id, to, address, frame)
     },
     figures: () => ({
-      peers: new Map([...counts].map(([id, found]) => [id, { isConnected: null, ...found }])),
+      peers: new Map(
+        [...counts].map(([id, found]) => [id, { isConnected: null, incarnation: null, ...found }]),
+      ),
       refused: strangers === 0 ? {} : { identity: strangers },
     }),
     async close() {

@@ -75,7 +75,7 @@ export function peerOf(options: PeerOptions): Peer {
   }
 
   function figures(): PeerFigures {
-    return { isConnected: null, ...counts, problem }
+    return { isConnected: null, incarnation: null, ...counts, problem }
   }
 
   const parsed = parseAddress(address)

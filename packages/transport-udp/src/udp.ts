@@ -8,6 +8,7 @@ import { V4MAPPED } from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
+  expectedPeers,
   FrameTooLargeError,
   InvalidArgumentError,
   MAX_FRAME_BYTES,
@@ -17,6 +18,7 @@ import {
 } from '@paxos/core'
 import type {
   NodeId,
+  PeerAddress,
   Transport,
   TransportFigures,
   TransportOpen,
@@ -148,8 +150,9 @@ export function udp(options: UdpOptions = {}): UdpTransport {
     return state === 'closed'
   }
 
-  function setPeers(book: ReadonlyMap<NodeId, string>): void {
+  function setPeers(peersToBe: ReadonlyMap<NodeId, PeerAddress>): void {
     if (session === null) return
+    const book = new Map([...expectedPeers(peersToBe)].map(([id, { address }]) => [id, address]))
     for (const [id, peer] of peers) {
       if (book.get(id) !== peer.address) forget(id, peer)
     }

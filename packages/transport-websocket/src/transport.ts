@@ -2,8 +2,8 @@
  * The transport, whatever the platform: states, address book, and who is let in. Must never let a
  * peer, or what it sends, throw into the node, and never deliver after close.
  */
-import { FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
-import type { NodeId, Transport, TransportFigures, TransportOpen } from '@paxos/core'
+import { expectedPeers, FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
+import type { NodeId, PeerAddress, Transport, TransportFigures, TransportOpen } from '@paxos/core'
 import type { Opener } from './channel.ts'
 import type { Clock } from './clock.ts'
 import { connect } from './connection.ts'
@@ -98,8 +98,9 @@ export function makeTransport(platform: Platform): WebSocketTransport {
     return state === 'closed'
   }
 
-  function setPeers(book: ReadonlyMap<NodeId, string>): void {
+  function setPeers(peersToBe: ReadonlyMap<NodeId, PeerAddress>): void {
     if (session === null) return
+    const book = new Map([...expectedPeers(peersToBe)].map(([id, { address }]) => [id, address]))
     for (const [id, peer] of peers) {
       if (book.get(id) !== peer.address) forget(id, peer)
     }
