@@ -185,7 +185,14 @@ describe('metrics', () => {
   })
 
   it('what the transport and the HTTP server count is there, by peer, reason and code', () => {
-    const peer = { isConnected: true, incarnation: null, sent: 7, received: 5, dropped: 3, problem: null }
+    const peer = {
+      isConnected: true,
+      incarnation: null,
+      sent: 7,
+      received: 5,
+      dropped: 3,
+      problem: null,
+    }
     const samples = samplesOf({
       transport: { peers: new Map([['b', peer]]), refused: { identity: 3 } },
       http: {
