@@ -20,11 +20,11 @@ export interface Guest {
   /** What carries its bytes: under TLS, the decrypted end. It is destroyed by whoever is done. */
   readonly socket: Socket
   /** Whether its certificate, where both sides show one, is that of `id`. */
-  provesToBe(id: NodeId): boolean
+  readonly provesToBe: (id: NodeId) => boolean
   /** It is known: the bounds for strangers are lifted. */
-  identified(): void
+  readonly identified: () => void
   /** It is nobody any more, and has as much time to say who it is as whoever has just come. */
-  unidentified(): void
+  readonly unidentified: () => void
 }
 
 /** Those who were turned away before they were anybody, and what an operator should know. */

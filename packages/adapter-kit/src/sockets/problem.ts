@@ -10,6 +10,9 @@ export const WRONG_CERTIFICATE: PeerProblem = {
   message: 'The common name of a certificate is not the id of its node. Give it one that is.',
 }
 
+/** OpenSSL has read what is no TLS at all, or none that it knows. */
+const NO_TLS = /^ERR_SSL_(?:HTTP_|WRONG_VERSION|PACKET_LENGTH|.*(?:_PROTOCOL|PROTOCOL_VERSION)$)/
+
 /** The problem that `error` is, of a connection that it ended, or a look-up. */
 export function problemOf(error: unknown): PeerProblem {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
@@ -20,6 +23,12 @@ export function problemOf(error: unknown): PeerProblem {
     }
   }
   if (code === WRONG_NAME_CODE) return WRONG_CERTIFICATE
+  if (NO_TLS.test(code)) {
+    return {
+      reason: 'protocol',
+      message: `The other side speaks something else (${code}). Is TLS on for both, and the address right?`,
+    }
+  }
   if (/CERT|SSL|TLS|SIGNATURE|ISSUER|CRL|VERIFY/.test(code)) {
     return {
       reason: 'credentials',
@@ -44,7 +53,7 @@ export const SILENCE: PeerProblem = {
   message: 'Nobody answers in time. Is the peer up, and may connections pass?',
 }
 
-/** Somebody who got no further than TLS, for no reason that is a certificate's. */
+/** Somebody who got no further than TLS, and did not say why. */
 export const NO_HANDSHAKE: PeerProblem = {
   reason: 'protocol',
   message: 'A connection got no further than TLS. Does something else dial this port?',
