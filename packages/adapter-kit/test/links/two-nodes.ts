@@ -95,8 +95,9 @@ export function requireSettled({ pairs, links }: World): void {
   const [link] = links
   const isOne =
     links.length === 1 && link?.isBroken === false && link.ends.every((end) => end === 'identified')
-  const isKnown = pairs.every(({ connections, dial }) => {
-    return connections.length === 1 && connections[0] === link?.id && dial === 'none'
+  const isKnown = pairs.every((pair) => {
+    const [id, ...others] = pair.connections
+    return id === link?.id && others.length === 0 && pair.dial === 'none'
   })
   if (!isOne || !isKnown) {
     throw new Broken('nothing can happen any more, and they have not one connection that stands')
