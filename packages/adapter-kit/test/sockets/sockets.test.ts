@@ -558,6 +558,10 @@ describe('reload()', () => {
   })
 })
 
+function hostOf(self: NodeId, accept: LinkHost['accept']): LinkHost {
+  return { self, accept, refused() {}, warn() {} }
+}
+
 describe('a medium of sockets and stream channels', () => {
   it.each<[string, TlsOptions | undefined, TlsOptions | undefined]>([
     ['TCP', undefined, undefined],
@@ -566,9 +570,6 @@ describe('a medium of sockets and stream channels', () => {
     const silent = { onHandshakeFailed() {}, onUnidentified() {}, onWarning() {} }
     const listen = own === undefined ? 'tcp://127.0.0.1:0' : 'tcps://127.0.0.1:0'
     const [a, b] = [tcpMedium(own, silent), tcpMedium(its, silent)]
-    const hostOf = (self: NodeId, accept: LinkHost['accept']): LinkHost => {
-      return { self, accept, refused() {}, warn() {} }
-    }
     const atA = await a.listen(
       listen,
       hostOf('a', () => {}),
