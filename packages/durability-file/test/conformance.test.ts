@@ -11,7 +11,10 @@ import { fileURLToPath } from 'node:url'
 import { extent, seeded } from '@paxos/testkit/fuzz'
 import { describe, it } from 'vitest'
 import { fileOn } from '../src/file.ts'
-import { SimulatedDisk, type Survival } from './simulated-disk.ts'
+import {
+  SimulatedDisk,
+  type Survival,
+} from '../../adapter-kit/test/stores/append/simulated-disk.ts'
 
 const FIXTURES = new URL('fixtures', import.meta.url)
 const DIRECTORY = '/node'

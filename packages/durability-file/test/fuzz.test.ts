@@ -1,98 +1,16 @@
-/** Mutants of kept records, frames and whole files: all that this package reads from a disk. */
+/** Mutants of whole files: all that this package reads from a disk. */
 import { CorruptionError, DurabilityError } from '@paxos/core'
 import { readdirSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { openObject } from '../src/durable-object.ts'
+import { FUZZ_RUNS, mutant, SEED, seeded } from '@paxos/testkit/fuzz'
+import { readable } from '../../adapter-kit/test/stores/append/model.ts'
+import { SimulatedDisk } from '../../adapter-kit/test/stores/append/simulated-disk.ts'
+import { openObjectOn as openObject } from '../src/durable-object.ts'
 import { fileOn } from '../src/file.ts'
 import { nodeFileSystem } from '../src/file-system.ts'
-import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from '../src/frame.ts'
-import { decodeRecords, encodeBasis, encodeChange, type StateRecord } from '../src/record.ts'
-import { fuzz, FUZZ_RUNS, mutant, readCorpus, SEED, seeded, type Format } from '@paxos/testkit/fuzz'
-import { readable } from './model.ts'
 import { temporaryDirectory } from './processes.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
-
-const isRefusal = (error: unknown) => error instanceof CorruptionError
-
-function encodeRecord(record: StateRecord): Uint8Array {
-  switch (record.type) {
-    case 'promised':
-      return encodeChange({ promised: record.ballot }, 0n).bytes
-    case 'accepted':
-      return encodeChange({ accepted: [record.entry] }, 0n).bytes
-    case 'chosen-through':
-      return encodeChange({ chosenThrough: record.slot }, 0n).bytes
-    case 'snapshot':
-      // Without the record behind it, which says that nothing is chosen: a byte and a 0.
-      return encodeBasis(null, 0, record.reference).bytes.slice(0, -2)
-  }
-}
-
-const joined = (parts: readonly Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
-
-const records: Format = {
-  corpus: new URL('corpus/records/', import.meta.url),
-  read: (input) => joined([...decodeRecords(input, 'the test')].map(encodeRecord)),
-  isRefusal,
-}
-
-const frames: Format = {
-  corpus: new URL('corpus/frame/', import.meta.url),
-  read(input) {
-    const frame = decodeFrame(input, 'the test')
-    if (frame === null) throw new CorruptionError('No frame is here.')
-    const { kind, id, serial, payload } = frame
-    const known = Object.values(FRAME_KIND).find((each) => each === kind)
-    if (known === undefined) return null
-    const whole = encodeFrame({ kind: known, id, serial }, payload)
-    // What is behind a frame is not its own.
-    expect(Buffer.compare(whole, input.subarray(0, whole.byteLength))).toBe(0)
-    return null
-  },
-  isRefusal,
-}
-
-/** As a disk would have it that computes checksums: so that a mutant gets past that of its frame. */
-const soundFrames: Format = {
-  corpus: frames.corpus,
-  read(input) {
-    if (input.byteLength < FRAME_HEADER_BYTES) throw new CorruptionError('No frame is here.')
-    const frame = Buffer.from(input)
-    const length = Math.min(frame.readUInt32LE(24), frame.byteLength - FRAME_HEADER_BYTES)
-    const payload = frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length)
-    frame.writeUInt32LE(crc32(payload, crc32(frame.subarray(0, 28))), 28)
-    return frames.read(Uint8Array.from(frame))
-  },
-  // Of another version.
-  isRefusal: (error) => error instanceof DurabilityError || isRefusal(error),
-}
-
-describe.each<readonly [string, Format]>([
-  ['records', records],
-  ['a frame', frames],
-  ['a frame whose checksum was put right', soundFrames],
-])('%s', (_, format) => {
-  it('of the corpus are still read', () => {
-    const corpus = readCorpus(format.corpus)
-    expect(corpus.size).toBeGreaterThan(3)
-    for (const [name, input] of corpus) expect(format.read(input) ?? input, name).toEqual(input)
-  })
-
-  it('of any other form are refused with CorruptionError, and of one form alone', () => {
-    const counts = fuzz({
-      ...format,
-      read(input) {
-        expect(format.read(input) ?? input).toEqual(input)
-        return null
-      },
-    })
-    expect(counts.refused).toBeGreaterThan(FUZZ_RUNS / 20)
-    expect(counts.read).toBeGreaterThan(0)
-  })
-})
 
 /** A directory as it was closed by an earlier process. */
 type Files = ReadonlyMap<string, Uint8Array>

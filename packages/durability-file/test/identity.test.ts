@@ -11,9 +11,16 @@ import { fileURLToPath } from 'node:url'
 import { seeded } from '@paxos/testkit/fuzz'
 import { describe, expect, it } from 'vitest'
 import { fileOn } from '../src/file.ts'
-import { decodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from '../src/frame.ts'
-import { bytes, readable } from './model.ts'
-import { SimulatedDisk, type PowerCut } from './simulated-disk.ts'
+import {
+  decodeFrame,
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+} from '../../adapter-kit/src/stores/append/frame.ts'
+import { bytes, readable } from '../../adapter-kit/test/stores/append/model.ts'
+import {
+  SimulatedDisk,
+  type PowerCut,
+} from '../../adapter-kit/test/stores/append/simulated-disk.ts'
 
 const DIRECTORY = '/node'
 const LOG = `${DIRECTORY}/log`
