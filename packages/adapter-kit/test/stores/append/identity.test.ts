@@ -10,17 +10,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { seeded } from '@paxos/testkit/fuzz'
 import { describe, expect, it } from 'vitest'
-import { fileOn } from '../src/file.ts'
-import {
-  decodeFrame,
-  FRAME_HEADER_BYTES,
-  FRAME_KIND,
-} from '../../adapter-kit/src/stores/append/frame.ts'
-import { bytes, readable } from '../../adapter-kit/test/stores/append/model.ts'
-import {
-  SimulatedDisk,
-  type PowerCut,
-} from '../../adapter-kit/test/stores/append/simulated-disk.ts'
+import { storeOn } from './on-disk.ts'
+import { decodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from '../../../src/stores/append/frame.ts'
+import { bytes, readable } from './model.ts'
+import { SimulatedDisk, type PowerCut } from './simulated-disk.ts'
 
 const DIRECTORY = '/node'
 const LOG = `${DIRECTORY}/log`
@@ -49,14 +42,14 @@ function firstFrame(disk: SimulatedDisk) {
 describe('the format', () => {
   it('of a log with an owner has a version that earlier releases refuse by name', async () => {
     const disk = new SimulatedDisk()
-    await fileOn(disk, DIRECTORY).open(OWNER)
+    await storeOn(disk, DIRECTORY).open(OWNER)
     // Whole without what is behind it: so they come to its version, and do not take it for damage.
     expect(firstFrame(disk)).toMatchObject({ version: 2, kind: FRAME_KIND.log })
   })
 
   it('of a log without an owner is the one that earlier releases read', async () => {
     const disk = new SimulatedDisk()
-    const adapter = fileOn(disk, DIRECTORY)
+    const adapter = storeOn(disk, DIRECTORY)
     await adapter.open()
     await adapter.save({ promised: { round: 1, node: 'a' } })
     await adapter.close()
@@ -67,14 +60,14 @@ describe('the format', () => {
 
   it('an owner that cannot be read is damage, and never none', async () => {
     const disk = new SimulatedDisk()
-    const adapter = fileOn(disk, DIRECTORY)
+    const adapter = storeOn(disk, DIRECTORY)
     await adapter.open(OWNER)
     await adapter.close()
     const files = disk.files()
     const log = Uint8Array.from(files.get(LOG) ?? []).fill(0, FRAME_HEADER_BYTES, 4096)
     for (const owner of [OWNER, undefined]) {
       const damaged = new SimulatedDisk(new Map(files).set(LOG, log))
-      await expect(fileOn(damaged, DIRECTORY).open(owner)).rejects.toMatchObject({
+      await expect(storeOn(damaged, DIRECTORY).open(owner)).rejects.toMatchObject({
         code: 'ERR_PAXOS_CORRUPTION',
       })
     }
@@ -88,7 +81,7 @@ describe('a refused open writes nothing', () => {
     ['to a log, for a single decree', { kind: 'decree' }],
   ])('%s, not even what a crash left to be mended', async (_, other) => {
     const first = new SimulatedDisk()
-    const adapter = fileOn(first, DIRECTORY)
+    const adapter = storeOn(first, DIRECTORY)
     await adapter.open(OWNER)
     await adapter.save({ promised: { round: 1, node: 'a' } })
     // Killed: a mark to be written, a group that is torn, a log and a snapshot that nobody needs.
@@ -97,7 +90,7 @@ describe('a refused open writes nothing', () => {
     files.set(`${DIRECTORY}/log.new`, bytes('left'))
     files.set(`${DIRECTORY}/snapshot-0123456789abcdef`, bytes('left'))
     const disk = new SimulatedDisk(files)
-    const opening = fileOn(disk, DIRECTORY).open({ ...OWNER, ...other })
+    const opening = storeOn(disk, DIRECTORY).open({ ...OWNER, ...other })
     await expect(opening).rejects.toThrow(IdentityError)
     await expect(opening).rejects.toThrow(/^\/node belongs to node "a" of cluster "x"/)
     expect(disk.operations.map(({ type }) => type)).toEqual(['sync-directory'])
@@ -109,7 +102,7 @@ describe('a refused open writes nothing', () => {
     const files = await earlierFiles()
     for (const other of [{ id: 'stranger' }, { kind: 'decree' } as const]) {
       const disk = new SimulatedDisk(files)
-      const opening = fileOn(disk, DIRECTORY).open({ ...FIXTURE_OWNER, ...other })
+      const opening = storeOn(disk, DIRECTORY).open({ ...FIXTURE_OWNER, ...other })
       await expect(opening).rejects.toThrow(IdentityError)
       expect(disk.operations.map(({ type }) => type)).toEqual(['sync-directory'])
       expect([disk.openFiles, disk.locked]).toEqual([0, false])
@@ -121,7 +114,7 @@ describe('a refused open writes nothing', () => {
 async function give(cut: PowerCut | null) {
   const disk = new SimulatedDisk(await earlierFiles())
   if (cut !== null) disk.cutPowerAt(cut)
-  const opened = await fileOn(disk, DIRECTORY)
+  const opened = await storeOn(disk, DIRECTORY)
     .open({ ...FIXTURE_OWNER, drawIncarnation: () => 'first' })
     .catch((error: unknown) => {
       if (!disk.isDown) throw error
@@ -133,7 +126,9 @@ async function give(cut: PowerCut | null) {
 
 describe('what an earlier release wrote is given its owner', () => {
   it('wherever the power goes it has all that it had, and one owner from when it was told', async () => {
-    const before = readable(await fileOn(new SimulatedDisk(await earlierFiles()), DIRECTORY).open())
+    const before = readable(
+      await storeOn(new SimulatedDisk(await earlierFiles()), DIRECTORY).open(),
+    )
     expect(before).not.toBe(readable(EMPTY_SAVED))
     const { operations } = (await give(null)).disk
     expect(operations.length).toBeGreaterThan(5)
@@ -144,7 +139,7 @@ describe('what an earlier release wrote is given its owner', () => {
         const { disk, opened } = await give({ step: index + 1, bytes: torn })
         for (const survival of ['everything', 'nothing', seeded(index * 1000 + torn)] as const) {
           const found = disk.restarted(survival)
-          const again = await fileOn(found, DIRECTORY).open()
+          const again = await storeOn(found, DIRECTORY).open()
           expect(readable(again), where).toBe(before)
           const incarnation = again.identity?.incarnation
           if (opened !== null) expect(incarnation, where).toBe('first')
@@ -160,7 +155,7 @@ describe('what an earlier release wrote is given its owner', () => {
     const files = await earlierFiles()
     const disk = new SimulatedDisk(files)
     disk.failWith('ENOSPC', ({ type, path }) => type === 'write' && path.endsWith('.new'))
-    await expect(fileOn(disk, DIRECTORY).open(FIXTURE_OWNER)).rejects.toThrow(/the disk is full/)
+    await expect(storeOn(disk, DIRECTORY).open(FIXTURE_OWNER)).rejects.toThrow(/the disk is full/)
     expect(disk.files().get(LOG)).toEqual(new Uint8Array(files.get(LOG) ?? []))
     expect([disk.openFiles, disk.locked]).toEqual([0, false])
   })
