@@ -40,6 +40,8 @@ export function webSocket(options: NoOptions = {}): WebSocketTransport {
       Class = requireWebSocket()
       return { address: '', close: async () => {} }
     },
+    // A page leaves that to its browser.
+    release: async () => {},
     opener(peerAddress) {
       const address = parseAddress(peerAddress)
       if (address === null || address.port === 0 || Class === null) return null

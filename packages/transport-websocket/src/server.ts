@@ -25,6 +25,8 @@ import { maxPayload, wsChannel } from './ws-channel.ts'
 /** What a server needs. */
 export interface ServeOptions {
   readonly address: WebSocketAddress
+  /** The IP address of a host. */
+  readonly lookup: (host: string) => Promise<string>
   /** For `wss:`, and only then. */
   readonly credentials: Credentials | null
   readonly accept: (visitor: Visitor) => void
@@ -43,7 +45,7 @@ export interface SecureListener extends Listener {
   renew(credentials: Credentials): void
 }
 
-/** Listens on `address`. Rejects with TransportError. */
+/** Listens on `address`. Rejects with TransportError: with that of `lookup`, if that rejects with one. */
 export async function serve(options: ServeOptions): Promise<SecureListener> {
   const { address, credentials, accept, tally } = options
   const server = makeServer(credentials)
@@ -79,7 +81,7 @@ export async function serve(options: ServeOptions): Promise<SecureListener> {
       })
     })
   })
-  await listen(server, address)
+  await listen(server, address, options.lookup)
   return {
     address: boundAddress(server, address),
     renew(next) {
@@ -110,13 +112,18 @@ function refuseRequest(_: IncomingMessage, response: ServerResponse): void {
     .end()
 }
 
-async function listen(server: Server, address: WebSocketAddress): Promise<void> {
+async function listen(
+  server: Server,
+  address: WebSocketAddress,
+  lookup: ServeOptions['lookup'],
+): Promise<void> {
   try {
+    const host = await lookup(address.host)
     await new Promise<void>((resolve, reject) => {
       // It stays for the life of the server: an error without a listener would end the process.
       server.on('error', reject)
       // Exclusive: in a worker of node:cluster the port would be shared with its siblings.
-      server.listen({ host: address.host, port: address.port, exclusive: true }, resolve)
+      server.listen({ host, port: address.port, exclusive: true }, resolve)
     })
   } catch (error) {
     throw explain(error, formatAddress(address))
@@ -130,6 +137,7 @@ function boundAddress(server: Server, { secure }: WebSocketAddress): string {
 }
 
 function explain(error: unknown, address: string): TransportError {
+  if (error instanceof TransportError) return error
   const cause = error instanceof Error ? error : new Error(String(error))
   const [code, message] = reasonFor('code' in cause ? cause.code : null)
   return new TransportError(code, `Cannot listen on ${address}: ${message}`, { cause })

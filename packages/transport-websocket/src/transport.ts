@@ -26,8 +26,18 @@ export interface WebSocketTransport extends Transport {
 export interface Platform {
   /** Whether nobody can dial us. */
   readonly isHidden: boolean
-  /** Listens for the node `id`. Rejects with TransportError, and then leaves nothing open. */
-  listen(address: string, accept: (visitor: Visitor) => void, id: NodeId): Promise<Listener>
+  /**
+   * Listens for the node `id`. Rejects with TransportError, and then leaves nothing open; with the
+   * reason of `signal` when that is aborted while it does not know yet where to listen.
+   */
+  listen(
+    address: string,
+    accept: (visitor: Visitor) => void,
+    id: NodeId,
+    signal: AbortSignal,
+  ): Promise<Listener>
+  /** Looks up no more names. Resolves when none is being looked up, and soon in any case. */
+  release(): Promise<void>
   /** Dials `peer`; `null` when its address is none that we could dial. */
   opener(address: string, peer: NodeId): Opener | null
   /** Calls back at the end of this turn of the event loop. */
@@ -73,15 +83,18 @@ export function makeTransport(platform: Platform): WebSocketTransport {
   let opening: Promise<void> | null = null
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
+  /** Ends open() when it does not know yet where to listen. */
+  const closed = new AbortController()
 
   async function start({ id, listen, peers: book, receive, warn }: TransportOpen): Promise<void> {
     try {
       requireId(id)
       tally.records.listen(warn)
-      const listener = await platform.listen(listen, (visitor) => accept(id, visitor), id)
+      const welcome = (visitor: Visitor): void => accept(id, visitor)
+      const listener = await platform.listen(listen, welcome, id, closed.signal)
       if (isClosed()) {
         await listener.close()
-        throw stateError('It was closed while it opened. Make another one.')
+        throw closedError()
       }
       session = { id, listener, receive }
       boundAddress = listener.address
@@ -182,6 +195,7 @@ export function makeTransport(platform: Platform): WebSocketTransport {
 
   async function shut(): Promise<void> {
     state = 'closed'
+    closed.abort(closedError())
     const listener = session?.listener
     session = null
     // At once, and before anything is awaited: this may be called while a frame is delivered.
@@ -194,7 +208,7 @@ export function makeTransport(platform: Platform): WebSocketTransport {
     // Those that are open are being drained.
     for (const connection of connections) if (!connection.isOpen) connection.close()
     const gone = [...connections].map(({ closed }) => closed)
-    await Promise.all([listener?.close(), ...gone])
+    await Promise.all([listener?.close(), platform.release(), ...gone])
     stopTimer()
   }
 
@@ -225,6 +239,10 @@ export function makeTransport(platform: Platform): WebSocketTransport {
     figures: () => tally.records.figures(),
     stats: () => ({ ...tally.counters }),
   }
+}
+
+function closedError(): TransportError {
+  return stateError('It was closed while it opened. Make another one.')
 }
 
 function stateError(message: string): TransportError {

@@ -60,14 +60,31 @@ export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTranspor
     stopWatch = watchOwn(own, tally.records.warn)
   }
 
+  /** Where to listen. Rejects at once when the transport is closed. */
+  function ownAddress(host: string, signal: AbortSignal): Promise<string> {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      lookups.lookup(host, {}, (error, found) => {
+        if (error !== null) reject(error)
+        else resolve(typeof found === 'string' ? found : (found[0]?.address ?? host))
+      })
+    })
+  }
+
   const transport = makeTransport({
     isHidden: false,
-    async listen(listen, accept, id) {
+    async listen(listen, accept, id, signal) {
       const address = requireAddress(listen)
       requireSameKind(address.secure, tls)
       ownId = id
       credentials = tls === null ? null : loadCredentials(tls, id)
-      const bound = await serve({ address, credentials, accept, tally })
+      const bound = await serve({
+        address,
+        lookup: (host) => ownAddress(host, signal),
+        credentials,
+        accept,
+        tally,
+      })
       listener = bound
       if (tls !== null) watch(tls)
       return {
@@ -75,10 +92,11 @@ export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTranspor
         async close() {
           listener = null
           stopWatch?.()
-          await Promise.all([bound.close(), lookups.close()])
+          await bound.close()
         },
       }
     },
+    release: () => lookups.close(),
     opener(peerAddress, peer) {
       const address = parseAddress(peerAddress)
       if (address === null || address.port === 0) return null

@@ -234,6 +234,7 @@ export function network(random: () => number): Network {
           },
         }
       },
+      release: async () => {},
       opener: (address) => (events) => dial(id, address, events),
       defer: (callback) => deferred.push(whileAlive(callback)),
       clock: {
