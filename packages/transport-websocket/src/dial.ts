@@ -5,6 +5,7 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { WRONG_CERTIFICATE } from '@paxos/adapter-kit/links'
 import type { ChannelEvents, OpenChannel } from '@paxos/adapter-kit/links'
 import type { NodeId } from '@paxos/core'
 import { WebSocket } from 'ws'
@@ -53,7 +54,7 @@ function connectSocket(options: DialOptions, events: ChannelEvents): Socket {
   }
   const own = credentials()
   if (own === null) return connect(to)
-  const onWrongCertificate = (): void => events.onUnproven()
+  const onWrongCertificate = (): void => events.onProblem(WRONG_CERTIFICATE)
   const socket = connectTls({ ...to, ...clientOptions(own, host, peer, onWrongCertificate) })
   socket.once('secureConnect', () => {
     watchPeer(socket, () => {

@@ -99,10 +99,11 @@ export interface ChannelEvents {
   onWritable(): void
   /** Something came that is no message of at most MAX_MESSAGE_BYTES. No message follows. */
   onMalformed(): void
-  /** What went wrong, for whoever has to say so. May come several times, or never; the first counts. */
+  /**
+   * What went wrong, for whoever has to say so: WRONG_CERTIFICATE where who answers a dial cannot
+   * prove to be the peer. May come several times, or never; of a dial that fails the first is told.
+   */
   onProblem(problem: PeerProblem): void
-  /** Who answers a dial cannot prove to be the peer, by its certificate, say. No message follows. */
-  onUnproven(): void
   /** It is closed. The last call, and the only one that is sure to come. */
   onClosed(): void
 }

@@ -12,6 +12,7 @@ import { InvalidArgumentError, TransportError } from '@paxos/core'
 import type { NodeId, PeerProblem, TransportWarning } from '@paxos/core'
 import { testAuthority } from '@paxos/testkit/certificates'
 import type { CertificateSubject } from '@paxos/testkit/certificates'
+import type { LinkHost } from '@paxos/adapter-kit/links'
 import { makeSockets, requireUrl, streamChannel } from '@paxos/adapter-kit/sockets'
 import type { Guest, SocketOptions, Sockets, TlsOptions } from '@paxos/adapter-kit/sockets'
 import { IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from '../../src/sockets/limits.ts'
@@ -565,16 +566,21 @@ describe('a medium of sockets and stream channels', () => {
     const silent = { onHandshakeFailed() {}, onUnidentified() {}, onWarning() {} }
     const listen = own === undefined ? 'tcp://127.0.0.1:0' : 'tcps://127.0.0.1:0'
     const [a, b] = [tcpMedium(own, silent), tcpMedium(its, silent)]
-    const atA = await a.listen(listen, () => {}, 'a')
+    const hostOf = (self: NodeId, accept: LinkHost['accept']): LinkHost => {
+      return { self, accept, refused() {}, warn() {} }
+    }
+    const atA = await a.listen(
+      listen,
+      hostOf('a', () => {}),
+    )
     let arrive: ((host: ReturnType<typeof record>) => void) | null = null
     const arrived = new Promise<ReturnType<typeof record>>((resolve) => (arrive = resolve))
     const atB = await b.listen(
       listen,
-      (visitor) => {
+      hostOf('b', (visitor) => {
         expect(visitor.provesToBe?.('a')).toBe(true)
         arrive?.(record(visitor.open, (channel) => channel.trust?.()))
-      },
-      'b',
+      }),
     )
     const opener = a.dial(atB.address, 'b')
     if (opener === null) throw new Error('It cannot be dialled.')

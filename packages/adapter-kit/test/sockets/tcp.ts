@@ -14,15 +14,15 @@ export function tcpMedium(
 ): LinkMedium & Pick<Sockets, 'reload'> {
   const sockets = makeSockets({ scheme: TCP, tls, events })
   return {
-    listen: (address, accept, self) =>
+    listen: (address, host) =>
       sockets.listen(
         address,
         ({ socket, provesToBe, identified }) =>
-          accept({
+          host.accept({
             open: (told) => streamChannel({ stream: socket, events: told, onTrusted: identified }),
             provesToBe,
           }),
-        self,
+        host.self,
       ),
     dial(address, peer) {
       const target = sockets.target(address)
