@@ -2,7 +2,7 @@
  * The transport for Node.js: listens and dials with `ws`.
  */
 import { links } from '@paxos/adapter-kit/links'
-import type { LinkHost, LinkMedium, LinkTransport, OpenChannel } from '@paxos/adapter-kit/links'
+import type { LinkMedium, LinkTransport, OpenChannel } from '@paxos/adapter-kit/links'
 import { makeSockets, requireUrl } from '@paxos/adapter-kit/sockets'
 import type { Sockets, TlsOptions } from '@paxos/adapter-kit/sockets'
 import { requireOptions } from '@paxos/core'
@@ -41,22 +41,10 @@ export interface NodeWebSocketTransport extends LinkTransport {
 export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTransport {
   requireOptions('webSocket()', options, ['tls', 'pingIntervalMs'])
   const { tls, pingIntervalMs } = options
-  let host: LinkHost | null = null
-  const sockets = makeSockets({
-    scheme: SCHEME,
-    tls,
-    events: {
-      onHandshakeFailed: (problem) => host?.refused('failedHandshakes', problem),
-      onUnidentified: () => host?.refused('unidentifiedConnections'),
-      onWarning: (warning) => host?.warn(warning),
-    },
-  })
+  const sockets = makeSockets({ scheme: SCHEME, tls })
   const medium: LinkMedium = {
     addressHint: ADDRESS_HINT,
-    listen(address, own) {
-      host = own
-      return sockets.listen(address, makeServer(own), own.self)
-    },
+    listen: (address, host) => sockets.listen(address, host, makeServer(host)),
     dial: (address, peer) => opener(sockets, address, peer),
   }
   const transport = links(medium, { pingIntervalMs })

@@ -10,7 +10,8 @@ const NO_TLS = /^ERR_SSL_(?:HTTP_|WRONG_VERSION|PACKET_LENGTH|.*(?:_PROTOCOL|PRO
 
 /** The problem that `error` is, of a connection that it ended, or a look-up. */
 export function problemOf(error: unknown): PeerProblem {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const isCoded = typeof error === 'object' && error !== null && 'code' in error
+  const code = isCoded ? String(error.code) : ''
   if (/^(?:ENOTFOUND|EAI_.*)$/.test(code)) {
     return {
       reason: 'address',
@@ -40,18 +41,6 @@ export function problemOf(error: unknown): PeerProblem {
     reason: 'failed',
     message: `The connection came to nothing${code === '' ? '' : ` (${code})`}.`,
   }
-}
-
-/** Somebody who got no further than TLS, and did not say why. */
-export const NO_HANDSHAKE: PeerProblem = {
-  reason: 'protocol',
-  message: 'A connection got no further than TLS. Does something else dial this port?',
-}
-
-/** Somebody who did not say in time who it is. */
-export const UNIDENTIFIED: PeerProblem = {
-  reason: 'protocol',
-  message: 'A connection did not say in time whose it is. Does something else dial this port?',
 }
 
 /** What is said of a peer whose certificate ends while it is connected. */
