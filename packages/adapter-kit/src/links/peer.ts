@@ -1,27 +1,16 @@
 /**
- * One peer: what waits for it, and the connections with it. Must never hold more than a few
- * connections, nor dial while there is one.
- *
- * The rule for a pair of nodes, which needs no coordination:
- *
- * 1. The node with the smaller id dials at once. The other leaves it to that node for a moment, and
- *    dials as well if nothing has come: the first may not be able to, for a page in a browser has
- *    no address and a firewall may let nothing in. A page dials at once, whatever its id.
- * 2. A node takes a connection from either side, and sends on the newest that it has: who dials has
- *    no connection that it knows to be alive, so that what came before is dead, or as new.
- * 3. If there are two, the node with the smaller id, and only that one, closes the older. Each goes
- *    on receiving from what is being closed, and what was sent before the goodbye arrives before
- *    it. So the two cannot close one connection each, and nothing is lost on the way to one.
+ * One peer: what waits for it, and the connections with it, which pair.ts has the rule for. Must
+ * never hold more than a few connections, nor send on one that is being closed.
  */
-import { compareBallots } from '@paxos/core'
-import type { NodeId } from '@paxos/core'
 import { backoff } from './backoff.ts'
-import type { Opener } from './channel.ts'
-import type { Clock } from './clock.ts'
+import type { LinkPlatform } from './clock.ts'
 import { connect } from './connection.ts'
-import type { Connection, ConnectionEvents } from './connection.ts'
-import { DIAL_PATIENCE_MS, MAX_BATCH_BYTES, MAX_CONNECTIONS_PER_PEER, STABLE_MS } from './limits.ts'
+import type { Connection, ConnectionEvents, Expected, Self } from './connection.ts'
+import { DIAL_PATIENCE_MS, MAX_BATCH_BYTES, STABLE_MS } from './limits.ts'
+import type { OpenChannel } from './medium.ts'
 import { outbox } from './outbox.ts'
+import { NEW_PAIR, pairRole, sendsOn, step } from './pair.ts'
+import type { PairAction, PairInput, PairState } from './pair.ts'
 import type { Tally } from './stats.ts'
 
 /** One peer. */
@@ -31,7 +20,7 @@ export interface Peer {
   /** Copies `frame` and sends it as soon as it can. */
   push(frame: Uint8Array): void
   /** Takes a connection that the peer has dialled, once it has said who it is. */
-  adopt(connection: Connection): PeerConnection
+  adopt(connection: Connection, incarnation: string): PeerConnection
   /** Closes every connection, and drops what waits. Nothing is delivered any more. */
   forget(): void
   /**
@@ -46,18 +35,15 @@ export type PeerConnection = Omit<ConnectionEvents, 'identified'>
 
 /** What a peer needs. */
 export interface PeerOptions {
-  readonly self: NodeId
-  readonly id: NodeId
+  readonly self: Self
+  readonly peer: Expected
   /** Dials the peer; `null` when it has no address that could be dialled. */
-  readonly opener: Opener | null
+  readonly opener: OpenChannel | null
   /** Whether nobody can dial us, so that we dial at once. */
   readonly isHidden: boolean
   readonly receive: (frame: Uint8Array) => void
   readonly pingIntervalMs: number
-  readonly clock: Clock
-  readonly random: () => number
-  /** Calls back at the end of this turn of the event loop. */
-  readonly defer: (callback: () => void) => void
+  readonly platform: LinkPlatform
   readonly tally: Tally
   /** Told of every connection that is dialled. */
   readonly onDialled: (connection: Connection) => void
@@ -65,53 +51,71 @@ export interface PeerOptions {
 
 /** A peer without a connection, which is dialled at once if it is ours to dial. */
 export function makePeer(options: PeerOptions): Peer {
-  const { self, id, opener, isHidden, receive, clock, defer, tally } = options
-  const decides = comesFirst(self, id)
-  const patienceMs = decides || isHidden ? 0 : DIAL_PATIENCE_MS
+  const { self, opener, receive, tally } = options
+  const { id } = options.peer
+  const { clock, random, defer } = options.platform
+  const role = pairRole(self.id, id, opener !== null, options.isHidden)
+  const patienceMs = role.dials === 'after-patience' ? DIAL_PATIENCE_MS : 0
   const frames = outbox()
-  const delays = backoff(options.random)
-  /** Identified, and not closed yet; the newest last. Frames are sent on the last that is open. */
-  const connections: Connection[] = []
+  const delays = backoff(random)
+  let pair: PairState<Connection> = NEW_PAIR
   let dialling: Connection | null = null
   let stopTimer: (() => void) | null = null
   let isFlushing = false
   let state: 'open' | 'draining' | 'forgotten' = 'open'
 
-  function dialAgain(): void {
-    if (opener === null || state !== 'open' || dialling !== null || connections.length > 0) return
-    dialAfter(opener, Math.max(patienceMs, delays.next()))
+  function advance(input: PairInput<Connection>): void {
+    const next = step(role, pair, input)
+    pair = next.state
+    for (const action of next.actions) take(action)
   }
 
-  function dialAfter(open: Opener, delayMs: number): void {
-    stopTimer = clock.after(delayMs, () => {
-      stopTimer = null
-      dial(open)
-    })
+  function take(action: PairAction<Connection>): void {
+    switch (action.type) {
+      case 'dial':
+        if (opener !== null) dial(opener)
+        break
+      case 'wait':
+        wait(action.for === 'patience' ? patienceMs : Math.max(patienceMs, delays.next()))
+        break
+      case 'stop-waiting':
+        stopTimer?.()
+        break
+      case 'stop-dialling':
+        dialling?.terminate()
+        break
+      case 'retire':
+        action.connection.retire()
+        break
+      case 'destroy':
+        action.connection.terminate()
+        break
+    }
   }
 
-  function dial(open: Opener): void {
+  function wait(delayMs: number): void {
+    stopTimer = clock.after(delayMs, () => advance({ type: 'waited' }))
+  }
+
+  function dial(open: OpenChannel): void {
     let events: PeerConnection | null = null
     const connection = connect({
       open,
       self,
-      peer: id,
-      isWelcome: () => false,
+      peer: options.peer,
+      admit: () => 'stranger',
       pingIntervalMs: options.pingIntervalMs,
       clock,
       tally,
       events: {
-        identified() {
-          dialling = null
-          events = adopt(connection)
+        identified({ incarnation }) {
+          events = join(connection, incarnation, true)
         },
         frame: (frame) => events?.frame(frame),
         written: () => events?.written(),
         closed() {
           if (events !== null) events.closed()
-          else {
-            dialling = null
-            dialAgain()
-          }
+          else advance({ type: 'dial-failed' })
         },
       },
     })
@@ -119,16 +123,13 @@ export function makePeer(options: PeerOptions): Peer {
     options.onDialled(connection)
   }
 
-  function adopt(connection: Connection): PeerConnection {
+  function join(connection: Connection, incarnation: string, isDialled: boolean): PeerConnection {
     const sinceMs = clock.now()
-    stopTimer?.()
-    stopTimer = null
-    if (decides) for (const older of connections) older.retire()
-    connections.push(connection)
-    if (connections.length > MAX_CONNECTIONS_PER_PEER) connections[0]?.terminate()
+    advance({ type: 'identified', connection, isDialled })
     dropped(frames.expire(sinceMs))
     const record = tally.records.of(id)
     record.isConnected = true
+    record.incarnation = incarnation
     record.problem = null
     flushSoon()
     return {
@@ -139,11 +140,11 @@ export function makePeer(options: PeerOptions): Peer {
       },
       written: flushSoon,
       closed() {
-        connections.splice(connections.indexOf(connection), 1)
-        tally.records.of(id).isConnected = connections.length > 0
         if (clock.now() - sinceMs >= STABLE_MS) delays.reset()
+        advance({ type: 'closed', connection })
+        // Who is forgotten may be in the address book again, with a connection of its own.
+        if (state !== 'forgotten') tally.records.of(id).isConnected = pair.connections.length > 0
         flushSoon()
-        dialAgain()
       },
     }
   }
@@ -162,7 +163,7 @@ export function makePeer(options: PeerOptions): Peer {
 
   function flush(): void {
     isFlushing = false
-    const newest = connections.findLast(({ isOpen }) => isOpen)
+    const newest = sendsOn(pair.connections, ({ isOpen }) => isOpen)
     if (newest?.isWriting === true) return
     const batch = newest === undefined ? [] : frames.take(MAX_BATCH_BYTES)
     if (newest === undefined || batch.length === 0) {
@@ -171,39 +172,33 @@ export function makePeer(options: PeerOptions): Peer {
     }
     tally.records.of(id).sent += batch.length
     newest.send(batch)
+    if (!newest.isWriting) flushSoon()
   }
 
   function leave(next: 'draining' | 'forgotten'): void {
     state = next
-    stopTimer?.()
-    stopTimer = null
-    dialling?.terminate()
+    advance({ type: 'ended' })
   }
 
   function forget(): void {
     leave('forgotten')
     frames.clear()
-    for (const connection of connections) connection.close()
+    tally.records.of(id).isConnected = false
+    for (const connection of pair.connections) connection.close()
   }
 
-  if (opener !== null && patienceMs === 0) dial(opener)
-  else if (opener !== null) dialAfter(opener, patienceMs)
+  advance({ type: 'begun' })
   return {
     isDialable: opener !== null,
     push(frame) {
       dropped(frames.push(frame, clock.now()))
-      if (connections.length > 0) flushSoon()
+      if (pair.connections.length > 0) flushSoon()
     },
-    adopt,
+    adopt: (connection, incarnation) => join(connection, incarnation, false),
     forget,
     drain() {
       leave('draining')
       flush()
     },
   }
-}
-
-/** Whether `a` comes first in the order of ids that ballots have. */
-function comesFirst(a: NodeId, b: NodeId): boolean {
-  return compareBallots({ round: 1, node: a }, { round: 1, node: b }) < 0
 }

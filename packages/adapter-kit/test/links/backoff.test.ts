@@ -1,8 +1,8 @@
 /** How long to wait before the next attempt to connect. */
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { backoff } from '../src/backoff.ts'
-import { FIRST_RETRY_MS, MAX_RETRY_MS } from '../src/limits.ts'
+import { backoff } from '../../src/links/backoff.ts'
+import { FIRST_RETRY_MS, MAX_RETRY_MS } from '../../src/links/limits.ts'
 
 describe('the delay', () => {
   it('doubles up to the cap, and starts again after a success', () => {

@@ -1,15 +1,19 @@
 /**
- * A network of WebSockets in memory, in which a test decides what happens next: every interleaving
- * of dialling, greeting, sending, closing and breaking can be had, and time is virtual. It keeps
- * what TCP keeps: each direction of a channel has its order.
+ * A medium in memory, in which a test decides what happens next: every interleaving of dialling,
+ * greeting, sending, closing and breaking can be had, and time is virtual. It keeps what TCP keeps:
+ * each direction of a channel has its order.
  */
 import type { NodeId } from '@paxos/core'
-import type { Channel, ChannelEvents } from '../src/channel.ts'
-import type { Clock } from '../src/clock.ts'
-import { DEFAULT_PING_INTERVAL_MS, IDENTIFY_TIMEOUT_MS } from '../src/limits.ts'
-import { newTally } from '../src/stats.ts'
-import { makeTransport } from '../src/transport.ts'
-import type { Platform, Visitor, WebSocketTransport } from '../src/transport.ts'
+import { CLOSE_TIMEOUT_MS, links } from '@paxos/adapter-kit/links'
+import type {
+  Channel,
+  ChannelEvents,
+  Clock,
+  LinkMedium,
+  LinkPlatform,
+  LinkTransport,
+  Visitor,
+} from '@paxos/adapter-kit/links'
 
 /** Something that will happen. Those of one lane happen in order. */
 type Lane = (() => void)[]
@@ -20,7 +24,7 @@ interface End {
   readonly incoming: Lane
   events: ChannelEvents | null
   isOpen: boolean
-  isTrusted: boolean
+  isWriting: boolean
   saidGoodbye: boolean
   heardGoodbye: boolean
   isClosed: boolean
@@ -34,7 +38,7 @@ interface Link {
 /** A network, and what may happen on it. */
 export interface Network {
   /** A node that is not open; its address is its id. */
-  node(id: NodeId): WebSocketTransport
+  node(id: NodeId): LinkTransport
   /** Lets one thing happen, of those that can. False when nothing can. */
   step(choice: number): boolean
   /** Lets time go by, and everything happen in it, in any order that `choose` likes. */
@@ -91,7 +95,7 @@ export function network(random: () => number): Network {
       incoming: lane(),
       events: null,
       isOpen: false,
-      isTrusted: false,
+      isWriting: false,
       saidGoodbye: false,
       heardGoodbye: false,
       isClosed: false,
@@ -112,21 +116,15 @@ export function network(random: () => number): Network {
         return
       }
       far.isOpen = true
-      // As the waiting room of a server does.
-      clock.after(IDENTIFY_TIMEOUT_MS, () => {
-        if (!far.isTrusted) closeEnd(far)
-      })
       accept({
         open(farEvents) {
           far.events = farEvents
           return channelEnd(channel, far, near)
         },
-        provesToBe: () => true,
-        isPage: false,
       })
       near.incoming.push(() => {
         near.isOpen = true
-        events.opened()
+        events.onOpen()
       })
     })
     return channelEnd(channel, near, far)
@@ -137,22 +135,17 @@ export function network(random: () => number): Network {
       if (!channel.isSilent && !other.isClosed) other.incoming.push(what)
     }
     return {
-      get isOpen() {
-        return own.isOpen
+      get writable() {
+        return own.isOpen && !own.isWriting
       },
-      send(messages, written) {
-        if (!own.isOpen) return
-        for (const message of messages) transmit(() => other.events?.message(message))
-        own.incoming.push(written)
-      },
-      ping() {
-        transmit(() => {
-          other.events?.alive()
-          if (!channel.isSilent) own.incoming.push(() => own.events?.alive())
+      send(messages) {
+        if (!own.isOpen || own.isWriting) throw new Error('It is not writable.')
+        own.isWriting = true
+        for (const message of messages) transmit(() => other.events?.onMessage(message))
+        own.incoming.push(() => {
+          own.isWriting = false
+          own.events?.onWritable()
         })
-      },
-      trust() {
-        own.isTrusted = true
       },
       close() {
         if (own.saidGoodbye || own.isClosed) return
@@ -160,7 +153,7 @@ export function network(random: () => number): Network {
         else sayGoodbye(channel, own, other)
         own.isOpen = false
       },
-      terminate() {
+      destroy() {
         // Who has not been reached yet has nothing to close.
         if (channel.isSilent && other.events !== null) closeEnd(own)
         else closeBoth(channel)
@@ -170,7 +163,7 @@ export function network(random: () => number): Network {
 
   function sayGoodbye(channel: Link, own: End, other: End): void {
     own.saidGoodbye = true
-    clock.after(2_000, () => closeEnd(own))
+    clock.after(CLOSE_TIMEOUT_MS, () => closeEnd(own))
     if (channel.isSilent) return
     other.incoming.push(() => {
       other.isOpen = false
@@ -216,16 +209,15 @@ export function network(random: () => number): Network {
     nowMs = endMs
   }
 
-  function node(id: NodeId): WebSocketTransport {
+  function node(id: NodeId): LinkTransport {
     const life = { isDead: false }
     lives.set(id, life)
     const whileAlive = (callback: () => void) => (): void => {
       if (!life.isDead) callback()
     }
     const deferred = lane()
-    const platform: Platform = {
-      isHidden: false,
-      async listen(address, accept) {
+    const medium: LinkMedium = {
+      async listen(address, { accept }) {
         servers.set(address, accept)
         return {
           address,
@@ -234,17 +226,17 @@ export function network(random: () => number): Network {
           },
         }
       },
-      opener: (address) => (events) => dial(id, address, events),
+      dial: (address) => (events) => dial(id, address, events),
+    }
+    const platform: LinkPlatform = {
       defer: (callback) => deferred.push(whileAlive(callback)),
       clock: {
         now: clock.now,
         after: (delayMs, callback) => clock.after(delayMs, whileAlive(callback)),
       },
       random,
-      pingIntervalMs: DEFAULT_PING_INTERVAL_MS,
-      tally: newTally(),
     }
-    return makeTransport(platform)
+    return links(medium, { platform })
   }
 
   return {
@@ -292,7 +284,7 @@ function closeEnd(closed: End): void {
   closed.isClosed = true
   closed.isOpen = false
   closed.incoming.length = 0
-  closed.incoming.push(() => closed.events?.closed())
+  closed.incoming.push(() => closed.events?.onClosed())
 }
 
 function pick<T>(from: readonly T[], choice: number): T | undefined {

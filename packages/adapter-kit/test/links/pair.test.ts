@@ -5,8 +5,8 @@
 import * as fc from 'fast-check'
 import { extent } from '@paxos/testkit/fuzz'
 import { describe, expect, it } from 'vitest'
+import type { LinkTransport } from '@paxos/adapter-kit/links'
 import type { NodeId } from '@paxos/core'
-import type { WebSocketTransport } from '../src/transport.ts'
 import { network } from './network.ts'
 import type { Network } from './network.ts'
 
@@ -17,7 +17,7 @@ const book = new Map([
 
 interface Pair {
   readonly net: Network
-  readonly nodes: Record<NodeId, WebSocketTransport>
+  readonly nodes: Record<NodeId, LinkTransport>
   readonly inboxes: Record<NodeId, number[]>
   readonly start: (id: NodeId) => Promise<void>
 }
@@ -213,7 +213,7 @@ describe('two nodes that dial each other', () => {
     )
   })
 
-  it.each<[string, (transport: WebSocketTransport) => void]>([
+  it.each<[string, (transport: LinkTransport) => void]>([
     ['forgets the other', (transport) => transport.setPeers(new Map())],
     ['closes', (transport) => void transport.close()],
   ])('hear nothing any more once one of them %s, on whatever connection', async (_, leave) => {

@@ -7,8 +7,8 @@ import {
   FRAME_OVERHEAD_BYTES,
   MAX_BATCH_BYTES,
   MAX_OUTBOX_BYTES,
-} from '../src/limits.ts'
-import { outbox } from '../src/outbox.ts'
+} from '../../src/links/limits.ts'
+import { outbox } from '../../src/links/outbox.ts'
 
 const numbered = (number: number, bytes = 4): Uint8Array => {
   const frame = new Uint8Array(Math.max(bytes, 4))
