@@ -27,16 +27,16 @@ durabilityConformance(
 
 /** The process: at which call it stops, before that is done or right after. */
 const { machine, call } = vi.hoisted(() => {
-  const machine = { calls: 0, stopAt: Number.POSITIVE_INFINITY, isDone: false, hasStopped: false }
-  async function call<T>(run: () => Promise<T>): Promise<T> {
-    machine.calls += 1
-    const isLast = machine.calls === machine.stopAt
-    if (isLast && machine.isDone) await run()
-    machine.hasStopped ||= isLast
-    if (machine.hasStopped) throw new Error('The process has stopped.')
+  const state = { calls: 0, stopAt: Number.POSITIVE_INFINITY, isDone: false, hasStopped: false }
+  async function called<T>(run: () => Promise<T>): Promise<T> {
+    state.calls += 1
+    const isLast = state.calls === state.stopAt
+    if (isLast && state.isDone) await run()
+    state.hasStopped ||= isLast
+    if (state.hasStopped) throw new Error('The process has stopped.')
     return run()
   }
-  return { machine, call }
+  return { machine: state, call: called }
 })
 
 vi.mock('node:fs/promises', async (original) => {
