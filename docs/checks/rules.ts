@@ -71,6 +71,11 @@ export const RULES: Readonly<Record<string, Rule>> = {
     libraries: ['@peculiar/x509', 'reflect-metadata'],
     node: true,
   },
+  '@paxos/create-adapter': {
+    imports: [],
+    node: true,
+    testsUse: [core, '@paxos/adapter-kit', testkit],
+  },
 
   '@paxos/transport-memory': { ...adapter, node: false },
   '@paxos/transport-udp': { ...adapter, node: true },
