@@ -1,0 +1,58 @@
+/**
+ * What is begun with the command is built, checked and tested as its author would do: each kind, as a
+ * project of its own on what was built, and as a package of this repository on its sources.
+ */
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, it, onTestFinished } from 'vitest'
+import { adapterFiles, KINDS } from '@paxos/create-adapter'
+import { writeFiles } from '../src/write.ts'
+
+const run = promisify(execFile)
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
+const ROOT = join(PACKAGE, '../..')
+const TSC = join(PACKAGE, 'node_modules/typescript/bin/tsc')
+const VITEST = join(PACKAGE, 'node_modules/vitest/vitest.mjs')
+
+/** In this package, where what a project needs is found. Git does not look at it. */
+const SCRATCH = join(PACKAGE, '.scratch')
+
+for (const kind of KINDS) {
+  it.each([
+    ['a project of its own', false, ['--project', 'tsconfig.json'], 'vitest.config.ts'],
+    [
+      'a package of this repository',
+      true,
+      ['--build', '.', 'test'],
+      '../../../../vitest.shared.ts',
+    ],
+  ] as const)(`${kind}: %s builds, and passes the suite`, async (_, isOurs, build, config) => {
+    mkdirSync(SCRATCH, { recursive: true })
+    const cwd = mkdtempSync(join(SCRATCH, `${kind}-`))
+    onTestFinished(() => rmSync(cwd, { recursive: true }))
+    const repository = isOurs ? relative(cwd, ROOT).replaceAll('\\', '/') : null
+    writeFiles(cwd, adapterFiles({ name: `@acme/${kind}-clay-tablet`, kind, repository }))
+    await inNode(cwd, TSC, ...build)
+    if (!isOurs) await inNode(cwd, TSC, '--project', 'test/tsconfig.json')
+    const report = await inNode(cwd, VITEST, 'run', '--config', config, '--reporter=json')
+    const { numPassedTests, numTotalTests, success } = JSON.parse(report)
+    expect({ success, numPassedTests }).toEqual({ success: true, numPassedTests: numTotalTests })
+    expect(numTotalTests).toBeGreaterThan(50)
+  })
+}
+
+/** What a program prints. Rejects with all that it said when it fails. */
+async function inNode(cwd: string, ...args: readonly string[]): Promise<string> {
+  try {
+    const { stdout } = await run(process.execPath, args, { cwd, maxBuffer: 1 << 24 })
+    return stdout
+  } catch (error) {
+    const said = error instanceof Error && 'stdout' in error && 'stderr' in error
+    throw new Error(said ? `${String(error.stdout)}\n${String(error.stderr)}` : String(error), {
+      cause: error,
+    })
+  }
+}
