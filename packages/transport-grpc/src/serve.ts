@@ -3,6 +3,7 @@
  * come from this socket and from no other. Must never let more than one stream in at a time.
  */
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
+import { CLOSE_TIMEOUT_MS } from '@paxos/adapter-kit/links'
 import type { LinkHost } from '@paxos/adapter-kit/links'
 import type { Guest } from '@paxos/adapter-kit/sockets'
 import { callChannel } from './call-channel.ts'
@@ -42,8 +43,9 @@ export function serve({ socket, ...guest }: Guest, host: LinkHost): void {
           current = null
           unknownBytes = 0
           closed()
-          // After what was sent last has left.
-          socket.write('', guest.unidentified)
+          guest.unidentified()
+          // What was sent last, and how the stream ended, leaves before that.
+          if (host.signal.aborted) injector.drain(CLOSE_TIMEOUT_MS)
         })
         return channel
       },

@@ -15,7 +15,11 @@ import type { CertificateSubject } from '@paxos/testkit/certificates'
 import type { LinkHost } from '@paxos/adapter-kit/links'
 import { makeSockets, requireUrl, streamChannel } from '@paxos/adapter-kit/sockets'
 import type { Guest, SocketOptions, Sockets, TlsOptions } from '@paxos/adapter-kit/sockets'
-import { IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from '../../src/sockets/limits.ts'
+import {
+  CLOSE_TIMEOUT_MS,
+  IDENTIFY_TIMEOUT_MS,
+  MAX_UNIDENTIFIED_CONNECTIONS,
+} from '../../src/sockets/limits.ts'
 import type * as Timer from '../../src/sockets/timer.ts'
 import { afterwards, cleanUp } from './cleanup.ts'
 import { record } from './recorded.ts'
@@ -280,6 +284,28 @@ describe('a port', () => {
     known.end()
     await closing
     await expect(plain(b.port)).rejects.toThrow(/ECONNREFUSED/)
+  })
+})
+
+describe('who was known until the port closed', () => {
+  it('is left a moment to say goodbye, and then ended by force', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const b = await open('b')
+    const arrival = b.next()
+    const peer = await plain(b.port)
+    const guest = await arrival
+    guest.identified()
+    const closing = b.close()
+    guest.unidentified()
+    guest.socket.write('bye')
+    const [said] = await once(peer, 'data')
+    expect(String(said)).toBe('bye')
+    vi.advanceTimersByTime(CLOSE_TIMEOUT_MS - 1)
+    expect(guest.socket.destroyed).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(guest.socket.destroyed).toBe(true)
+    await closing
+    expect(b.refused).toEqual([])
   })
 })
 
