@@ -220,7 +220,7 @@ describe('a peer', () => {
     const b = await openNode('b', { a: DESERTED })
     const visitor = await visitAs('a', 'b', b.transport.address)
     const emit = vi.spyOn(WebSocket.prototype, 'emit')
-    const [ping, pong] = ['7a021200', '7a021a00']
+    const [ping, pong] = ['4a021200', '4a021a00']
     const pongs = (): number =>
       emit.mock.calls.filter(([event, data]) => event === 'message' && hex(data) === pong).length
     visitor.binaryType = 'arraybuffer'
@@ -347,7 +347,7 @@ describe('who dials is refused, and counted,', () => {
     expect(code).toBe(1000)
     // That it is refused, and nothing else.
     expect(answers).toHaveBeenCalledOnce()
-    expect(Buffer.from(answers.mock.calls[0]?.[0]).toString('hex')).toMatch(/^7a042a0208/)
+    expect(Buffer.from(answers.mock.calls[0]?.[0]).toString('hex')).toMatch(/^4a042a0208/)
     expect(b.inbox).toEqual([])
     expect(b.transport.stats().strangerConnections).toBe(1)
   })
