@@ -138,8 +138,7 @@ describe('who dials is refused, told why, counted and warned of', () => {
 
   it('but a page is let in as a peer that has no address', async () => {
     const net = network(() => 0.5)
-    const dial = (): null => null
-    const b = await openNode(net, 'b', { page: '' }, { medium: { dial } })
+    const b = await openNode(net, 'b', { page: '' }, { medium: { dial: nobody } })
     const visitor = net.visit('b', { isPage: true })
     say(net, visitor, hello('page', 'b'), FRAME)
     expect(b.inbox).toEqual([{ from: 'page', frame: FRAME }])
@@ -154,6 +153,11 @@ describe('who dials is refused, told why, counted and warned of', () => {
     expect(b.inbox).toHaveLength(1)
   })
 })
+
+/** How a page is dialled: not at all. */
+function nobody(): null {
+  return null
+}
 
 /** A control message with a field of a later version, which makes it `bytes` long. */
 function padded(message: Uint8Array, bytes: number): Uint8Array {

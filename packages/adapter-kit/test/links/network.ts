@@ -66,6 +66,12 @@ export interface Network {
   kill(id: NodeId): void
   /** The channels that at least one end has not closed. */
   readonly living: number
+  /** From here on what a node gives to its channels is not written. */
+  hold(id: NodeId): void
+  /** It is written, and from here on as before. */
+  release(id: NodeId): void
+  /** Every group of messages that was given to a channel at once. */
+  readonly writes: readonly (readonly Uint8Array[])[]
   /** Who has dialled, in order. */
   readonly dials: readonly NodeId[]
   /** The virtual time. */
@@ -85,6 +91,9 @@ export function network(random: () => number): Network {
   const timers = new Set<Timer>()
   const lives = new Map<NodeId, { isDead: boolean }>()
   const dials: NodeId[] = []
+  const writes: (readonly Uint8Array[])[] = []
+  /** What is to be written by nodes that are held. */
+  const held = new Map<NodeId, (() => void)[]>()
   let nowMs = 0
 
   const clock: Clock = {
@@ -160,11 +169,17 @@ export function network(random: () => number): Network {
       send(messages) {
         if (!own.isOpen || own.isWriting) throw new Error('It is not writable.')
         own.isWriting = true
-        for (const message of messages) transmit(() => other.events?.onMessage(message))
-        own.incoming.push(() => {
-          own.isWriting = false
-          own.events?.onWritable()
-        })
+        writes.push(messages)
+        const write = (): void => {
+          for (const message of messages) transmit(() => other.events?.onMessage(message))
+          own.incoming.push(() => {
+            own.isWriting = false
+            own.events?.onWritable()
+          })
+        }
+        const waiting = held.get(own.owner)
+        if (waiting === undefined) write()
+        else waiting.push(write)
       },
       close() {
         if (own.saidGoodbye || own.isClosed) return
@@ -297,6 +312,13 @@ export function network(random: () => number): Network {
         if (!channel.isSilent || other.events === null) closeEnd(other)
       }
     },
+    hold: (id) => void held.set(id, []),
+    release(id) {
+      const waiting = held.get(id) ?? []
+      held.delete(id)
+      for (const write of waiting) write()
+    },
+    writes,
     get living() {
       return living().length
     },
