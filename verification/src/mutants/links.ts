@@ -183,7 +183,7 @@ export const LINK_MUTANTS: readonly Mutant[] = [
       "    if (state === 'cut' || state === 'closed') return\n    if (isControl",
       '    if (isControl',
     ],
-    'door.test.ts',
+    'links.test.ts',
   ),
   mutant(
     'a frame that begins as control messages do is sent as it is',

@@ -80,7 +80,8 @@ describe('a frame', () => {
   ])('%s ends the connection of its sender', async (_, message) => {
     const net = network(() => 0.5)
     const { b, visitor } = await openVisited(net)
-    say(net, visitor, message, Uint8Array.of(1))
+    visitor.channel.send([message, Uint8Array.of(1)])
+    net.run(10, first)
     expect([visitor.messages, visitor.isClosed]).toEqual([[refused('protocol')], true])
     expect([b.inbox, b.transport.stats().malformedMessages]).toEqual([[], 1])
   })
