@@ -20,7 +20,6 @@ const APPEND = 'packages/adapter-kit/src/stores/append'
 const SQLITE = 'packages/durability-sqlite/src'
 const UDP = 'packages/transport-udp/src'
 const GRPC = 'packages/transport-grpc/src'
-const WEBSOCKET = 'packages/transport-websocket/src'
 const MEMORY = 'packages/transport-memory/src'
 
 export const EDGE_MUTANTS: readonly Mutant[] = [
@@ -242,18 +241,6 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
       'chunk.copy(header, 0, 0, HEADER_BYTES - headerBytes)',
     ],
     'frame-guard.test.ts',
-  ),
-  mutant(
-    'transport-websocket: dials to a peer that is down become rarer without end',
-    `${WEBSOCKET}/backoff.ts`,
-    ['Math.min(2 * limitMs, MAX_RETRY_MS)', '2 * limitMs'],
-    'backoff.test.ts',
-  ),
-  mutant(
-    'transport-websocket: a look-up begins after close',
-    `${WEBSOCKET}/lookups.ts`,
-    ['      queue.length = 0\n', ''],
-    'lookups.test.ts',
   ),
   mutant(
     'transport-memory: a frame may overtake one more than its share',

@@ -135,36 +135,6 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'lookups.test.ts',
   ),
   mutant(
-    'transport-websocket: what has left the queue to a peer counts for its bound',
-    `${WEBSOCKET}/outbox.ts`,
-    ['    for (const { frame } of removed) bytes -= weight(frame)\n', ''],
-    'outbox.test.ts',
-  ),
-  mutant(
-    'transport-websocket: a queue that was emptied has no room',
-    `${WEBSOCKET}/outbox.ts`,
-    ['      waiting = []\n      bytes = 0\n', '      waiting = []\n'],
-    'outbox.test.ts',
-  ),
-  mutant(
-    'transport-websocket: after so many look-ups there is never another',
-    `${WEBSOCKET}/lookups.ts`,
-    ['          running -= 1\n', ''],
-    'lookups.test.ts',
-  ),
-  mutant(
-    'transport-websocket: a name is looked up once in a life',
-    `${WEBSOCKET}/lookups.ts`,
-    ['          waiting.delete(question)\n', ''],
-    'lookups.test.ts',
-  ),
-  mutant(
-    'transport-websocket: who has said its name holds a place of those who have not',
-    `${WEBSOCKET}/waiting-room.ts`,
-    ['      if (name !== null) remove(name)\n', ''],
-    'connections.test.ts',
-  ),
-  mutant(
     'transport-websocket: a peer that is known is cut off after as many bytes as a stranger',
     `${WEBSOCKET}/ws-channel.ts`,
     ["      untrustedBytes = null\n      socket.off('data', countUntrusted)\n", ''],

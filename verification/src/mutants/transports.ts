@@ -6,7 +6,6 @@ import type { Mutant } from './mutant.ts'
 
 const MEMORY = 'packages/transport-memory/src'
 const UDP = 'packages/transport-udp/src'
-const WEBSOCKET = 'packages/transport-websocket/src'
 const GRPC = 'packages/transport-grpc/src'
 
 const BY_CONFORMANCE = [{ type: 'conformance' }] as const
@@ -239,68 +238,6 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     from: '      clearInterval(closed.sweep)\n',
     to: '',
     caughtBy: BY_CONFORMANCE,
-  },
-  {
-    name: 'transport-websocket: any hello is believed, for whomever it is meant',
-    file: `${WEBSOCKET}/connection.ts`,
-    from: "    else if (hello.receiver !== self) refuse('strangerConnections')\n",
-    to: '',
-    caughtBy: [{ type: 'tests', file: 'connections.test.ts' }],
-    isSlow: true,
-  },
-  {
-    name: 'transport-websocket: close() says goodbye while a batch is being written',
-    file: `${WEBSOCKET}/peer.ts`,
-    from: '    if (newest?.isWriting === true) return\n',
-    to: "    if (newest?.isWriting === true) return state === 'draining' ? forget() : undefined\n",
-    caughtBy: [{ type: 'tests', file: 'connections.test.ts' }],
-    isSlow: true,
-  },
-  {
-    name: 'transport-websocket: who answers a dial is not held against who was dialled',
-    file: `${WEBSOCKET}/connection.ts`,
-    from: 'else if (hello.sender === peer) identify(peer)',
-    to: 'else if (hello.sender !== self) identify(peer)',
-    caughtBy: [{ type: 'tests', file: 'connections.test.ts' }],
-    isSlow: true,
-  },
-  {
-    name: 'transport-websocket: frames are delivered after the connection was cut',
-    file: `${WEBSOCKET}/connection.ts`,
-    from: "else if (state === 'identified' || state === 'retired') events.frame(bytes)",
-    to: 'else events.frame(bytes)',
-    caughtBy: BY_CONFORMANCE,
-  },
-  {
-    name: 'transport-websocket: a certificate proves to be whoever is claimed',
-    file: `${WEBSOCKET}/transport.ts`,
-    from: 'if (provesToBe(sender)) return true',
-    to: 'if (provesToBe(sender) || session !== null) return true',
-    caughtBy: [{ type: 'tests', file: 'tls.test.ts' }],
-    isSlow: true,
-  },
-  {
-    name: 'transport-websocket: any page in a browser may pass for a node',
-    file: `${WEBSOCKET}/transport.ts`,
-    from: 'if (peer === undefined || (isPage && peer.isDialable)) {',
-    to: 'if (peer === undefined || (isPage && !peer.isDialable)) {',
-    caughtBy: [{ type: 'tests', file: 'connections.test.ts' }],
-    isSlow: true,
-  },
-  {
-    name: 'transport-websocket: the queue to a slow peer has no bound',
-    file: `${WEBSOCKET}/outbox.ts`,
-    from: 'for (; bytes > MAX_OUTBOX_BYTES; dropped += 1) {',
-    to: 'for (; bytes > Infinity * MAX_OUTBOX_BYTES; dropped += 1) {',
-    caughtBy: BY_CONFORMANCE,
-  },
-  {
-    name: 'transport-websocket: connections without a name have no bound',
-    file: `${WEBSOCKET}/waiting-room.ts`,
-    from: 'if (guests.size >= MAX_UNIDENTIFIED_CONNECTIONS && oldest !== undefined) expel(oldest)',
-    to: 'if (guests.size > 1e6 * MAX_UNIDENTIFIED_CONNECTIONS && oldest !== undefined) expel(oldest)',
-    caughtBy: [{ type: 'tests', file: 'server.test.ts' }],
-    isSlow: true,
   },
   {
     name: 'transport-grpc: a node lets in whoever dials, whatever its certificate says',
