@@ -219,12 +219,6 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
     'outbox.test.ts',
   ),
   mutant(
-    'transport-grpc: dials to a peer that is down never become rarer',
-    `${GRPC}/backoff.ts`,
-    ['Math.min(MAX_RETRY_MS, ceilingMs * 2)', 'Math.min(MAX_RETRY_MS, ceilingMs)'],
-    'backoff.test.ts',
-  ),
-  mutant(
     'transport-grpc: frames of HTTP/2 are counted in a life, and not in a time',
     `${GRPC}/frame-guard.ts`,
     [

@@ -8,6 +8,7 @@ import { LOG_MUTANTS } from './log.ts'
 import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
 import { ROOM_MUTANTS } from './room.ts'
+import { SOCKET_MUTANTS } from './sockets.ts'
 import { TRANSPORT_MUTANTS } from './transports.ts'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -18,6 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
   ...LINK_MUTANTS,
+  ...SOCKET_MUTANTS,
   ...ROOM_MUTANTS,
   ...EDGE_MUTANTS,
 ]

@@ -19,7 +19,6 @@ function mutant(
 
 const CORE = 'packages/core/src'
 const STORES = 'packages/adapter-kit/src/stores'
-const GRPC = 'packages/transport-grpc/src'
 const WEBSOCKET = 'packages/transport-websocket/src'
 const UDP = 'packages/transport-udp/src'
 const MEMORY = 'packages/transport-memory/src'
@@ -107,33 +106,6 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'stores/append/group-reader.test.ts',
   ),
 
-  mutant(
-    'transport-grpc: what has left the queue to a peer counts for its bound',
-    `${GRPC}/outbox.ts`,
-    [
-      '    if (oldest !== null) waitingBytes -= oldest.frame.byteLength + FRAME_OVERHEAD_BYTES\n',
-      '',
-    ],
-    'outbox.test.ts',
-  ),
-  mutant(
-    'transport-grpc: a queue that was emptied has no room',
-    `${GRPC}/outbox.ts`,
-    ['      waiting.length = 0\n      waitingBytes = 0\n', '      waiting.length = 0\n'],
-    'outbox.test.ts',
-  ),
-  mutant(
-    'transport-grpc: after so many look-ups there is never another',
-    `${GRPC}/lookups.ts`,
-    ['      running -= 1\n', ''],
-    'lookups.test.ts',
-  ),
-  mutant(
-    'transport-grpc: a name is looked up once in a life',
-    `${GRPC}/lookups.ts`,
-    ['      pending.delete(host)\n', ''],
-    'lookups.test.ts',
-  ),
   mutant(
     'transport-websocket: a peer that is known is cut off after as many bytes as a stranger',
     `${WEBSOCKET}/ws-channel.ts`,
