@@ -448,6 +448,7 @@ describe('who dials a port with TLS', () => {
     const arrival = b.next()
     secured(b.port, short)
     const guest = await arrival
+    guest.identified()
     const closed = once(guest.socket.resume(), 'close')
     for (const { atMs, come } of moments) if (atMs === endMs) come()
     await closed
@@ -519,7 +520,10 @@ describe('a peer that is dialled', () => {
     const endMs = Date.parse(new X509Certificate(short.cert).validTo)
     const a = await open('a', { tls: tlsA })
     const b = await open('b', { tls: short })
+    const arrival = b.next()
     const [socket, problems] = await dialled(a, b.address, 'b')
+    const guest = await arrival
+    guest.identified()
     const closed = once(socket.resume(), 'close')
     for (const { atMs, come } of moments) if (atMs === endMs) come()
     await closed
