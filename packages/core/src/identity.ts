@@ -108,8 +108,12 @@ function identityOf({ cluster, id, kind, drawIncarnation }: Owner): Identity {
   return { cluster, id, incarnation, kind }
 }
 
-/** Bounded, so that an identity fits into the first block of whatever it is kept in. */
-function requireName(what: string, text: string): void {
+/**
+ * Throws InvalidArgumentError unless `text` is well-formed and has at most MAX_ID_BYTES in UTF-8, as
+ * all of Identity: it is to fit into the first block of a file, and into a datagram. `what` names it
+ * in the error.
+ */
+export function requireName(what: string, text: unknown): void {
   if (typeof text === 'string' && encodeUtf8(text).length <= MAX_ID_BYTES) return
   throw new InvalidArgumentError(
     `${what} is no text of at most ${MAX_ID_BYTES} bytes. Choose a shorter one.`,

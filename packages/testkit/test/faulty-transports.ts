@@ -2,8 +2,8 @@
  * More promises of a transport, broken one at a time, each by something between the honest transport
  * and whoever uses it: what is sent, what is delivered, and when it may be called.
  */
-import { MAX_FRAME_BYTES } from '@paxos/core'
-import type { NodeId, Transport, TransportOpen } from '@paxos/core'
+import { expectedPeers, MAX_FRAME_BYTES, MAX_ID_BYTES } from '@paxos/core'
+import type { NodeId, PeerAddress, Transport, TransportOpen } from '@paxos/core'
 import type { TransportHarness } from '@paxos/testkit'
 import { honestHarness } from './honest.ts'
 
@@ -51,6 +51,42 @@ function naming(name: (id: NodeId) => NodeId): Spoil {
         inner.open({ ...options, id: name(options.id), peers: mapped(options.peers) }),
       setPeers: (peers) => inner.setPeers(mapped(peers)),
       send: (to, frame) => inner.send(name(to), frame),
+    })
+}
+
+/** Whose cluster is another than the one that was given. */
+function inCluster(name: (cluster: string) => string): Spoil {
+  return (inner) =>
+    over(inner, {
+      open: (options) => inner.open({ ...options, cluster: name(options.cluster ?? '') }),
+    })
+}
+
+/** Whose incarnations, those that are expected too, are others than those that were given. */
+function asIncarnation(name: (incarnation: string) => string): Spoil {
+  const mapped = expecting((incarnation) => (incarnation === null ? null : name(incarnation)))
+  return (inner, network) =>
+    over(mapped(inner, network), {
+      open: (options) =>
+        mapped(inner, network).open({ ...options, incarnation: name(options.incarnation ?? '') }),
+    })
+}
+
+/** What it expects of others is something else than what it was told to. */
+function expecting(change: (incarnation: string | null) => string | null): Spoil {
+  const mapped = (book: Book): Book => {
+    const changed = [...expectedPeers(book)].map(
+      ([id, { address, incarnation }]): [NodeId, PeerAddress] => [
+        id,
+        { address, incarnation: change(incarnation) },
+      ],
+    )
+    return new Map(changed)
+  }
+  return (inner) =>
+    over(inner, {
+      open: (options) => inner.open({ ...options, peers: mapped(options.peers) }),
+      setPeers: (peers) => inner.setPeers(mapped(peers)),
     })
 }
 
@@ -223,6 +259,34 @@ const SPOILS = {
   'looks ids up in an object': naming((id) => (id in {} ? '' : id)),
   'alters an id that it cannot carry': naming((id) => Buffer.from(id).toString()),
   'cuts an id that is too long': naming((id) => id.slice(0, 255)),
+  'trims clusters': inCluster((cluster) => cluster.trim()),
+  'lower-cases clusters': inCluster((cluster) => cluster.toLowerCase()),
+  'normalises clusters': inCluster((cluster) => cluster.normalize('NFC')),
+  'cuts clusters at NUL': inCluster((cluster) => cluster.split('\0')[0] ?? ''),
+  'cuts a cluster that is too long': inCluster((cluster) => cluster.slice(0, MAX_ID_BYTES)),
+  'trims incarnations': asIncarnation((incarnation) => incarnation.trim()),
+  'lower-cases incarnations': asIncarnation((incarnation) => incarnation.toLowerCase()),
+  'normalises incarnations': asIncarnation((incarnation) => incarnation.normalize('NFC')),
+  'cuts incarnations at NUL': asIncarnation((incarnation) => incarnation.split('\0')[0] ?? ''),
+  'alters an incarnation that is no text': asIncarnation((text) => Buffer.from(text).toString()),
+  'expects nobody where it expects somebody': expecting((wanted) => wanted && `not ${wanted}`),
+  'expects nothing where it cannot carry what is expected': expecting((wanted) =>
+    wanted !== null && wanted.length > MAX_ID_BYTES ? null : wanted,
+  ),
+  'throws for an incarnation that nobody can have': expecting((wanted) => {
+    if (wanted !== null && wanted.length > MAX_ID_BYTES) throw new Error('It is too long.')
+    return wanted
+  }),
+  'expects nothing until setPeers': (inner) =>
+    over(inner, {
+      open: (options) =>
+        inner.open({
+          ...options,
+          peers: new Map(
+            [...expectedPeers(options.peers)].map(([id, { address }]) => [id, address]),
+          ),
+        }),
+    }),
   'knows senders by their address': (inner, { owners }) =>
     over(inner, {
       async open(options) {
@@ -251,7 +315,7 @@ const SPOILS = {
     (to, { book }) => book.get(to) === 'honest:deserted',
   ),
   'keeps everything for an address that is nonsense': keeping(
-    (to, { book }) => book.has(to) && !String(book.get(to)).startsWith('honest:'),
+    (to, { book }) => book.has(to) && !expectedPeers(book).get(to)?.address.startsWith('honest:'),
   ),
   'keeps everything for somebody unknown': keeping((to, { book }) => !book.has(to)),
   'keeps everything of peers that left': keeping((to) => to.startsWith('left')),

@@ -2,8 +2,14 @@
  * A transport that keeps the contract in the simplest way, and can be told to break one promise of
  * it. The suite must pass the honest one, and catch every broken one.
  */
-import { expectedPeers, FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
-import type { NodeId, PeerFigures, Transport, TransportOpen } from '@paxos/core'
+import {
+  expectedPeers,
+  FrameTooLargeError,
+  MAX_FRAME_BYTES,
+  requireName,
+  TransportError,
+} from '@paxos/core'
+import type { ExpectedPeer, NodeId, PeerFigures, Transport, TransportOpen } from '@paxos/core'
 import type { TransportHarness } from '@paxos/testkit'
 
 /** Promises that can be broken, one at a time. */
@@ -41,6 +47,22 @@ export const FAULTS = [
   'keeps a problem after all is well',
   'tells nobody of a problem',
   'never counts strangers',
+  'takes any cluster',
+  'takes whoever names no cluster',
+  'sends to another cluster',
+  'tells nobody of another cluster',
+  'tells nobody of whom it only hears',
+  'takes any incarnation',
+  'sends to any incarnation',
+  'hears any incarnation',
+  'expects nothing where the empty incarnation is expected',
+  'expects the empty incarnation where none is expected',
+  'judges an incarnation once',
+  'expects the incarnation that was there first',
+  'never names an incarnation',
+  'names an incarnation that nobody has told',
+  'takes names that are too long',
+  'keeps its address after a name that is too long',
 ] as const
 
 export type Fault = (typeof FAULTS)[number]
@@ -51,10 +73,17 @@ const LEFT_RUNNING_MS = 1_500
 /** What a slow receiver may have waiting, in frames. */
 const MAX_WAITING = 32
 
-interface Endpoint {
-  readonly knows: (from: NodeId) => boolean
-  readonly refuse: (from: NodeId) => void
-  readonly receive: (from: NodeId, frame: Uint8Array) => void
+/** What a node says of itself at a door. */
+interface Caller {
+  readonly id: NodeId
+  readonly cluster: string
+  readonly incarnation: string
+}
+
+interface Endpoint extends Caller {
+  /** Whether frames of `from` are delivered; otherwise it is refused, and told of. */
+  readonly admits: (from: Caller) => boolean
+  readonly receive: (from: Caller, frame: Uint8Array) => void
 }
 
 type Counts = { -readonly [Name in keyof PeerFigures]: PeerFigures[Name] }
@@ -62,7 +91,8 @@ type Counts = { -readonly [Name in keyof PeerFigures]: PeerFigures[Name] }
 /** A frame that waits for its turn. */
 interface Waiting {
   readonly to: NodeId
-  readonly deliver: () => void
+  /** Whether it is given to the medium, and not dropped at the door. */
+  readonly deliver: () => boolean
 }
 
 /** A network of its own, whose transports have `fault`, or none. */
@@ -78,36 +108,62 @@ export function honestHarness(fault: Fault | null = null): TransportHarness {
 
 function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): Transport {
   let phase: 'new' | 'opening' | 'open' | 'closed' = 'new'
-  let id: NodeId = ''
+  let self: Caller = { id: '', cluster: '', incarnation: '' }
   let bound = ''
-  let peers: ReadonlyMap<NodeId, string> = new Map()
+  let book = nobody
   let waiting: Waiting[] = []
   let warn: TransportOpen['warn']
   let strangers = 0
   const counts = new Map<NodeId, Counts>()
+  /** Only for faults: what was there, or was decided, first. */
+  const first = new Map<NodeId, string>()
 
   /** Asked anew: close() may have come while open() waited. */
   function wasClosed(): boolean {
     return phase === 'closed'
   }
 
-  function book(next: ReadonlyMap<NodeId, string>): ReadonlyMap<NodeId, string> {
-    if (fault === 'keeps the map of peers') return next
-    return new Map(fault === 'never forgets a peer' ? [...peers, ...next] : next)
-  }
-
   function setBook(wanted: TransportOpen['peers']): void {
-    const next = new Map([...expectedPeers(wanted)].map(([peer, { address }]) => [peer, address]))
-    peers = book(next)
-    for (const peer of counts.keys()) if (!peers.has(peer)) counts.delete(peer)
-    for (const [peer, address] of peers) {
-      if (peer === id && fault !== 'has figures of itself') continue
-      const known = counts.get(peer) ?? newCounts()
+    const old = fault === 'never forgets a peer' ? book() : new Map<NodeId, ExpectedPeer>()
+    const next = new Map([...old, ...expectedPeers(wanted)])
+    book = fault === 'keeps the map of peers' ? () => expectedPeers(wanted) : () => next
+    for (const peer of counts.keys()) if (!next.has(peer)) counts.delete(peer)
+    for (const [peer, { address }] of next) {
+      if (peer === self.id && fault !== 'has figures of itself') continue
+      const known = counts.get(peer) ?? newCounts(fault)
       counts.set(peer, known)
       if (!address.startsWith('honest:')) {
         known.problem = { reason: 'address', message: 'Write honest:name.' }
       }
     }
+  }
+
+  /** Whether `other`, who is there now, is who is expected there. */
+  function isExpected(other: Caller, isReceived: boolean): boolean {
+    if (!isOfCluster(other, isReceived)) return false
+    const wanted = book().get(other.id)?.incarnation ?? null
+    if (fault === 'takes any incarnation') return true
+    if (fault === (isReceived ? 'hears any incarnation' : 'sends to any incarnation')) return true
+    if (fault === 'expects nothing where the empty incarnation is expected' && !wanted) return true
+    if (fault === 'expects the empty incarnation where none is expected') {
+      return (wanted ?? '') === other.incarnation
+    }
+    if (fault === 'expects the incarnation that was there first') {
+      const before = first.get(other.id) ?? other.incarnation
+      first.set(other.id, before)
+      if (before !== other.incarnation) return false
+    }
+    const isWell = wanted === null || wanted === other.incarnation
+    if (fault !== 'judges an incarnation once') return isWell
+    const before = first.get(other.id) ?? String(isWell)
+    first.set(other.id, before)
+    return before === 'true'
+  }
+
+  function isOfCluster({ cluster }: Caller, isReceived: boolean): boolean {
+    if (fault === 'takes any cluster') return true
+    if (fault === 'takes whoever names no cluster' && !(cluster && self.cluster)) return true
+    return cluster === self.cluster || (fault === 'sends to another cluster' && !isReceived)
   }
 
   function went(to: NodeId, isWell: boolean): void {
@@ -121,9 +177,21 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     if (fault !== 'tells nobody of a problem') warn?.({ peer: to, ...known.problem })
   }
 
+  function refuse(who: NodeId): void {
+    if (fault !== 'never counts strangers') strangers += 1
+    warn?.({ peer: null, reason: 'identity', message: `Who is '${who}'? Add it.` })
+  }
+
   function count(peer: NodeId, what: 'sent' | 'received' | 'dropped'): void {
     const known = counts.get(peer)
     if (known !== undefined) known[what] += 1
+  }
+
+  function meet({ id, incarnation }: Caller): void {
+    const known = counts.get(id)
+    if (known !== undefined && fault !== 'never names an incarnation') {
+      known.incarnation = incarnation
+    }
   }
 
   function send(to: NodeId, frame: Uint8Array): void {
@@ -134,22 +202,36 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
       if (phase === 'new' && fault === 'throws before open') throw new Error('not open')
       return
     }
-    const address = peers.get(to)
+    const address = book().get(to)?.address
     if (address === undefined && fault === 'throws for an unknown peer') throw new Error(to)
-    if (address === undefined || (to === id && fault !== 'delivers to itself')) return
-    const from = fault === 'names the receiver as the sender' ? to : id
+    if (address === undefined || (to === self.id && fault !== 'delivers to itself')) return
+    const from = fault === 'names the receiver as the sender' ? { ...self, id: to } : self
     const copy = copyOf(frame, fault)
     if (copy.byteLength === 0 && fault === 'loses empty frames') return
-    const deliver = (): void => {
-      const endpoint = endpoints.get(address)
-      const isWell = endpoint?.knows(from) === true
-      went(to, isWell)
-      if (isWell) endpoint.receive(from, copy)
-      else endpoint?.refuse(from)
-    }
+    const deliver = (): boolean => deliverTo(to, endpoints.get(address), from, copy)
     if (fault === 'counts what never left') count(to, 'sent')
     if (fault === 'delivers inside send') deliver()
     else enqueue({ to, deliver })
+  }
+
+  /** Whether it was let through this node's door. */
+  function deliverTo(
+    to: NodeId,
+    endpoint: Endpoint | undefined,
+    from: Caller,
+    frame: Uint8Array,
+  ): boolean {
+    if (endpoint?.id === to && book().has(to) && !isExpected(endpoint, false)) {
+      if (fault !== 'tells nobody of another cluster') refuse(to)
+      endpoint.admits(from)
+      return false
+    }
+    const isWell = endpoint?.admits(from) === true
+    went(to, isWell)
+    if (!isWell) return true
+    meet(endpoint)
+    endpoint.receive(from, frame)
+    return true
   }
 
   function enqueue(frame: Waiting): void {
@@ -165,8 +247,9 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     const due = waiting
     waiting = []
     for (const { to, deliver } of due) {
-      if (fault !== 'counts what never left') count(to, 'sent')
-      deliver()
+      const known = counts.get(to)
+      if (!deliver()) count(to, 'dropped')
+      else if (fault !== 'counts what never left' && known !== undefined) known.sent += 1
     }
   }
 
@@ -175,32 +258,49 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     phase = 'opening'
     await Promise.resolve()
     if (wasClosed() && fault !== 'opens though it was closed') throw stateError()
+    const { id, cluster = '', incarnation = '', listen } = options
+    const endpoint: Endpoint = {
+      id,
+      cluster,
+      incarnation,
+      admits(from) {
+        const isUnknown = !book().has(from.id)
+        if (fault === 'delivers from strangers' || fault === 'names the receiver as the sender') {
+          return true
+        }
+        if (!isUnknown && isExpected(from, true)) return true
+        const isSilent =
+          fault === 'tells nobody of another cluster' ||
+          fault === 'tells nobody of whom it only hears'
+        if (isUnknown || !isSilent) refuse(from.id)
+        return false
+      },
+      receive(from, frame) {
+        if (phase !== 'open' && fault !== 'delivers after close') return
+        if (fault !== 'counts no deliveries') count(from.id, 'received')
+        meet(from)
+        options.receive(from.id, frame)
+      },
+    }
     try {
-      checkAddress(options.listen, endpoints, fault)
-      if (options.id === '' && fault === 'refuses the empty id') throw stateError()
+      checkAddress(listen, endpoints, fault)
+      if (id === '' && fault === 'refuses the empty id') throw stateError()
+      if (fault === 'keeps its address after a name that is too long') {
+        endpoints.set(listen, endpoint)
+      }
+      if (fault !== 'takes names that are too long') {
+        requireName('The cluster', cluster)
+        requireName('The incarnation', incarnation)
+      }
     } catch (error) {
       phase = 'closed'
       throw error
     }
-    id = options.id
-    bound = options.listen
+    self = endpoint
+    bound = listen
     ;({ warn } = options)
     if (fault !== 'ignores the peers of open') setBook(options.peers)
-    endpoints.set(bound, {
-      knows: (from) =>
-        fault === 'delivers from strangers' || fault === 'names the receiver as the sender'
-          ? true
-          : peers.has(from),
-      receive: (from, frame) => {
-        if (phase !== 'open' && fault !== 'delivers after close') return
-        if (fault !== 'counts no deliveries') count(from, 'received')
-        options.receive(from, frame)
-      },
-      refuse: (from) => {
-        if (fault !== 'never counts strangers') strangers += 1
-        warn?.({ peer: null, reason: 'identity', message: `Who is '${from}'? Add it.` })
-      },
-    })
+    endpoints.set(bound, endpoint)
     phase = 'open'
   }
 
@@ -226,8 +326,11 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
   }
 }
 
-function newCounts(): Counts {
-  return { isConnected: null, incarnation: null, sent: 0, received: 0, dropped: 0, problem: null }
+const nobody = (): ReadonlyMap<NodeId, ExpectedPeer> => new Map()
+
+function newCounts(fault: Fault | null): Counts {
+  const incarnation = fault === 'names an incarnation that nobody has told' ? '' : null
+  return { isConnected: null, incarnation, sent: 0, received: 0, dropped: 0, problem: null }
 }
 
 let lastCopy: { readonly of: Uint8Array | null; readonly copy: Uint8Array } = {

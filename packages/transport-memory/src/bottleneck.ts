@@ -7,12 +7,12 @@ import type { Capacity } from './capacity.ts'
 import type { Fate } from './faults.ts'
 import { FRAME_OVERHEAD_BYTES, HEADER_BYTES, SLICE_MS } from './limits.ts'
 import type { Scheduler } from './scheduler.ts'
+import type { Route } from './transport.ts'
 
 /** A frame, before it has left. */
 export interface Parcel {
   readonly frame: Uint8Array
-  /** Where it goes, in the long form. */
-  readonly address: string
+  readonly route: Route
   /** Decided when it was sent, so that the dice do not depend on the capacity. */
   readonly fate: Fate
 }

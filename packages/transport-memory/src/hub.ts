@@ -17,13 +17,14 @@ import { CAPACITIES, changeCapacity, UNLIMITED } from './capacity.ts'
 import type { Capacity } from './capacity.ts'
 import { changeFaults, FAULTS, NO_FAULTS, rollFate } from './faults.ts'
 import type { Faults } from './faults.ts'
+import { objection } from './door.ts'
 import { emptyLink, enqueue, takeDue, takeFirst } from './link.ts'
 import type { Flight, Link } from './link.ts'
 import { seededRandom } from './random.ts'
 import { platformScheduler } from './scheduler.ts'
 import type { Scheduler } from './scheduler.ts'
 import { attach } from './transport.ts'
-import type { Endpoint, Network } from './transport.ts'
+import type { Ending, Endpoint, Network, Route } from './transport.ts'
 
 /** How a hub is made. Faults may be changed later with setFaults, capacities with setLinks. */
 export interface MemoryHubOptions extends Partial<Faults>, Partial<Capacity> {
@@ -47,10 +48,17 @@ export interface Trace {
 /**
  * 'duplicated' tells of one copy more; every copy then ends in exactly one of the others. 'dropped'
  * made room in a full queue, or found none; 'too-large' was above the link's maxFrameBytes;
- * 'unreachable' found no such node there, or one that does not have the sender in its address book.
+ * 'unreachable' found no such node there, or one that does not have the sender in its address book;
+ * 'refused' found a node of another cluster, or one of the two another incarnation than it expects.
  */
-export type Outcome =
-  'duplicated' | 'delivered' | 'lost' | 'cut' | 'dropped' | 'too-large' | 'unreachable'
+export type Outcome = 'duplicated' | Ending
+
+/** A frame, or one copy of it. */
+interface Sent {
+  readonly frame: Uint8Array
+  readonly route: Route
+  readonly isDuplicate?: boolean
+}
 
 /** A network, and the switches of its faults. Each may be used at any time. */
 export interface MemoryHub {
@@ -116,7 +124,7 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
   function newLink(from: NodeId, to: NodeId): Link {
     const bottleneck = new Bottleneck(capacity, scheduler, {
       leave: (parcel) => depart(link, parcel),
-      drop: ({ frame }) => trace(link, frame, 'dropped'),
+      drop: (parcel) => trace(link, parcel, 'dropped'),
     })
     const link = emptyLink(from, to, bottleneck)
     return link
@@ -126,13 +134,13 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
     return [...links.values()].flatMap((outgoing) => [...outgoing.values()])
   }
 
-  function trace(link: Link, frame: Uint8Array, outcome: Outcome, isDuplicate = false): void {
-    if (outcome !== 'duplicated') {
-      for (const { id, told } of endpoints.values()) {
-        if (id === link.from) told(link.to, outcome, isDuplicate)
-      }
-    }
-    observe?.({ from: link.from, to: link.to, frame: new Uint8Array(frame), outcome })
+  function trace(
+    { from, to }: Link,
+    { frame, route, isDuplicate = false }: Sent,
+    outcome: Outcome,
+  ) {
+    if (outcome !== 'duplicated') route.sender.told(to, outcome, isDuplicate)
+    observe?.({ from, to, frame: new Uint8Array(frame), outcome })
   }
 
   function isCut(link: Link): boolean {
@@ -141,26 +149,27 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
     return groups.some((group) => group.has(link.from) || group.has(link.to))
   }
 
-  function send(from: NodeId, to: NodeId, address: string, frame: Uint8Array): void {
-    const link = linkOf(from, to)
+  function send(to: NodeId, route: Route, frame: Uint8Array): void {
+    const link = linkOf(route.sender.id, to)
     const fate = rollFate(faults, random)
-    if (isCut(link)) return trace(link, frame, 'cut')
+    if (isCut(link)) return trace(link, { frame, route }, 'cut')
     const { bottleneck } = link
     if (frame.byteLength > bottleneck.capacity.maxFrameBytes) {
-      return trace(link, frame, 'too-large')
+      return trace(link, { frame, route }, 'too-large')
     }
     // Not frame.slice(): the slice of a Buffer shares its memory.
-    bottleneck.send({ frame: new Uint8Array(frame), address, fate })
+    bottleneck.send({ frame: new Uint8Array(frame), route, fate })
   }
 
   /** The link has carried the frame: what is lost later has taken its time as well. */
-  function depart(link: Link, { frame, address, fate }: Parcel): void {
-    if (fate.lost) return trace(link, frame, 'lost')
-    if (fate.copies.length > 1) trace(link, frame, 'duplicated')
+  function depart(link: Link, parcel: Parcel): void {
+    const { frame, route, fate } = parcel
+    if (fate.lost) return trace(link, parcel, 'lost')
+    if (fate.copies.length > 1) trace(link, parcel, 'duplicated')
     for (const [copy, { delayMs, overtake }] of fate.copies.entries()) {
       const flight: Flight = {
         frame: copy > 0 ? new Uint8Array(frame) : frame,
-        address,
+        route,
         isDuplicate: copy > 0,
         timer: null,
         due: false,
@@ -193,25 +202,42 @@ export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
     }
   }
 
-  function arrive(link: Link, { frame, address, isDuplicate }: Flight): void {
-    if (isCut(link)) return trace(link, frame, 'cut', isDuplicate)
+  function arrive(link: Link, flight: Flight): void {
+    if (isCut(link)) return trace(link, flight, 'cut')
+    const { sender, address, expected } = flight.route
     const endpoint = endpoints.get(address)
-    if (endpoint?.id === link.to && !endpoint.knows(link.from)) endpoint.refuse(link.from)
-    if (endpoint === undefined || endpoint.id !== link.to || !endpoint.knows(link.from)) {
-      return trace(link, frame, 'unreachable', isDuplicate)
+    if (endpoint === undefined || endpoint.id !== link.to) return trace(link, flight, 'unreachable')
+    const entry = endpoint.entryOf(sender.id)
+    if (entry === undefined) {
+      const who = `A frame is of ${JSON.stringify(sender.id)}, who is not in the address book.`
+      endpoint.refuse(sender.id, `${who} Is its id right?`)
+      return trace(link, flight, 'unreachable')
     }
-    trace(link, frame, 'delivered', isDuplicate)
-    endpoint.receive(link.from, frame)
+    const reason =
+      objection(sender, endpoint, expected) ?? objection(endpoint, sender, entry.incarnation)
+    if (reason !== null) {
+      for (const [one, other] of [
+        [sender, endpoint],
+        [endpoint, sender],
+      ] as const) {
+        one.refuse(other.id, reason)
+      }
+      return trace(link, flight, 'refused')
+    }
+    trace(link, flight, 'delivered')
+    sender.met(endpoint)
+    endpoint.met(sender)
+    endpoint.receive(sender.id, flight.frame)
   }
 
   function discard(link: Link, flight: Flight, outcome: Outcome): void {
     if (!flight.due) scheduler.clearTimeout(flight.timer)
-    trace(link, flight.frame, outcome, flight.isDuplicate)
+    trace(link, flight, outcome)
   }
 
   function abandon(link: Link): void {
     for (let f = takeFirst(link); f; f = takeFirst(link)) discard(link, f, 'unreachable')
-    for (const { frame } of link.bottleneck.clear()) trace(link, frame, 'unreachable')
+    for (const parcel of link.bottleneck.clear()) trace(link, parcel, 'unreachable')
   }
 
   const network: Network = {

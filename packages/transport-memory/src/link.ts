@@ -6,13 +6,13 @@
  */
 import type { NodeId } from '@paxos/core'
 import type { Bottleneck } from './bottleneck.ts'
+import type { Route } from './transport.ts'
 import { FRAME_OVERHEAD_BYTES, MAX_QUEUED_BYTES } from './limits.ts'
 
 /** One copy of a frame on its way. */
 export interface Flight {
   readonly frame: Uint8Array
-  /** Where it goes, in the long form. */
-  readonly address: string
+  readonly route: Route
   /** Whether it is one more of a frame that was duplicated: figures count the frame once. */
   readonly isDuplicate: boolean
   /** What the scheduler returned for the timer that makes it due. */
@@ -67,7 +67,7 @@ export function takeDue(link: Link, address: string): Flight[] {
   const taken: Flight[] = []
   const kept: Flight[] = []
   for (const flight of link.flights.splice(0)) {
-    const arrived = flight.due && flight.address === address
+    const arrived = flight.due && flight.route.address === address
     if (arrived) link.queuedBytes -= cost(flight)
     ;(arrived ? taken : kept).push(flight)
   }

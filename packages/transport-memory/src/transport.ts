@@ -5,6 +5,7 @@
  */
 import { expectedPeers, FrameTooLargeError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import type {
+  ExpectedPeer,
   NodeId,
   PeerAddress,
   PeerFigures,
@@ -12,20 +13,32 @@ import type {
   Transport,
   TransportOpen,
 } from '@paxos/core'
+import { callerOf } from './door.ts'
+import type { Caller } from './door.ts'
 import { normalizeAddress, requireAddress } from './address.ts'
 
 /** A node as the hub sees it. */
-export interface Endpoint {
-  readonly id: NodeId
+export interface Endpoint extends Caller {
   /** In the long form. */
   readonly address: string
-  /** Whether `node` is in the address book: frames of strangers are not delivered. */
-  readonly knows: (node: NodeId) => boolean
+  /** What the address book says of `node`: frames of strangers are not delivered. */
+  readonly entryOf: (node: NodeId) => ExpectedPeer | undefined
   readonly receive: (from: NodeId, frame: Uint8Array) => void
-  /** A frame of a stranger came, and was not delivered. */
-  readonly refuse: (from: NodeId) => void
+  /** A frame from or to `other` was not let through the door, and this is why. */
+  readonly refuse: (other: NodeId, why: string) => void
+  /** A frame from or to `other` was let through. */
+  readonly met: (other: Caller) => void
   /** What became of a frame that this node sent: it arrived, made room or found nobody. */
   readonly told: (to: NodeId, outcome: Ending, isDuplicate: boolean) => void
+}
+
+/** Who sends a frame, and whom it is to reach there. */
+export interface Route {
+  readonly sender: Endpoint
+  /** In the long form. */
+  readonly address: string
+  /** The incarnation that the sender expects there; null where any will do. */
+  readonly expected: string | null
 }
 
 /** The hub as a node sees it. */
@@ -35,18 +48,20 @@ export interface Network {
   /** Nothing is delivered to `endpoint` any more. */
   unbind(endpoint: Endpoint): void
   /** Takes a copy of `frame`, and delivers it later or never. */
-  send(from: NodeId, to: NodeId, address: string, frame: Uint8Array): void
+  send(to: NodeId, route: Route, frame: Uint8Array): void
 }
 
 /** What became of a frame, or of one copy of it. */
-type Ending = 'delivered' | 'lost' | 'cut' | 'dropped' | 'too-large' | 'unreachable'
+export type Ending =
+  'delivered' | 'lost' | 'cut' | 'dropped' | 'too-large' | 'unreachable' | 'refused'
 
-type Counts = {
-  -readonly [Name in Exclude<keyof PeerFigures, 'isConnected' | 'incarnation'>]: PeerFigures[Name]
-}
+/** Endings of frames that never were in the medium: they made room there, or met a closed door. */
+const NEVER_SENT: readonly Ending[] = ['dropped', 'refused']
+
+type Counts = { -readonly [Name in keyof PeerFigures]: PeerFigures[Name] }
 
 function noCounts(): Counts {
-  return { sent: 0, received: 0, dropped: 0, problem: null }
+  return { isConnected: null, incarnation: null, sent: 0, received: 0, dropped: 0, problem: null }
 }
 
 type State = 'new' | 'opening' | 'open' | 'closed'
@@ -55,10 +70,10 @@ type State = 'new' | 'opening' | 'open' | 'closed'
 export function attach(network: Network): Transport {
   let state: State = 'new'
   let endpoint: Endpoint | null = null
-  let addressBook: ReadonlyMap<NodeId, string> = new Map()
+  let addressBook: ReadonlyMap<NodeId, ExpectedPeer> = new Map()
   let warn: TransportOpen['warn']
   const counts = new Map<NodeId, Counts>()
-  let strangers = 0
+  let refusals = 0
 
   function countsOf(node: NodeId): Counts {
     let found = counts.get(node)
@@ -71,14 +86,15 @@ export function attach(network: Network): Transport {
     state = 'closed' // Until all is well: a transport that failed to open does not open again.
     const { id, listen, peers, receive } = options
     const bound: Endpoint = {
-      id,
+      ...callerOf(options),
       address: requireAddress(listen),
-      knows,
+      entryOf: (node) => addressBook.get(node),
       receive(from, frame) {
         countsOf(from).received += 1
         receive(from, frame)
       },
       refuse,
+      met,
       told,
     }
     network.bind(bound)
@@ -100,10 +116,10 @@ export function attach(network: Network): Transport {
   }
 
   function setBook(self: NodeId, book: ReadonlyMap<NodeId, PeerAddress>): void {
-    const peers = new Map([...expectedPeers(book)].map(([id, { address }]) => [id, address]))
+    const peers = expectedPeers(book)
     addressBook = reachable(self, peers)
     for (const id of counts.keys()) if (!peers.has(id)) counts.delete(id)
-    for (const [id, address] of peers) {
+    for (const [id, { address }] of peers) {
       if (id === self) continue
       const { problem } = countsOf(id)
       const isMalformed = !addressBook.has(id)
@@ -118,29 +134,30 @@ export function attach(network: Network): Transport {
     warn?.({ peer, ...problem })
   }
 
-  function refuse(from: NodeId): void {
-    strangers += 1
-    warn?.({
-      peer: null,
-      reason: 'identity',
-      message: `A frame is of '${from}', who is not in the address book. Is its id right?`,
-    })
+  function refuse(other: NodeId, why: string): void {
+    if (isClosed()) return
+    refusals += 1
+    const problem = { reason: 'identity', message: why } as const
+    const found = counts.get(other)
+    if (found !== undefined) found.problem = problem
+    warn?.({ peer: found === undefined ? null : other, ...problem })
+  }
+
+  function met({ id, incarnation }: Caller): void {
+    const found = counts.get(id)
+    if (found !== undefined) found.incarnation = incarnation
   }
 
   /** A frame is counted when it has left the queue: as sent, or as dropped. */
   function told(to: NodeId, outcome: Ending, isDuplicate: boolean): void {
     const found = counts.get(to)
-    if (found === undefined) return
-    if (!isDuplicate) found[outcome === 'dropped' ? 'dropped' : 'sent'] += 1
+    if (found === undefined || isClosed()) return
+    if (!isDuplicate) found[NEVER_SENT.includes(outcome) ? 'dropped' : 'sent'] += 1
     if (outcome === 'delivered') found.problem = null
     else if (outcome === 'unreachable') {
-      const message = `Nobody who knows this node listens at ${addressBook.get(to)}. Is it open?`
+      const message = `Nobody who knows this node listens at ${addressBook.get(to)?.address}. Is it open?`
       fail(to, { reason: 'no-answer', message })
     }
-  }
-
-  function knows(node: NodeId): boolean {
-    return addressBook.has(node)
   }
 
   return {
@@ -161,19 +178,18 @@ export function attach(network: Network): Transport {
         )
       }
       if (endpoint === null || state !== 'open') return
-      const address = addressBook.get(to)
-      if (address === undefined) {
+      const peer = addressBook.get(to)
+      if (peer === undefined) {
         const found = counts.get(to)
         if (found !== undefined) found.dropped += 1
         return
       }
-      network.send(endpoint.id, to, address, frame)
+      const { address, incarnation: expected } = peer
+      network.send(to, { sender: endpoint, address, expected }, frame)
     },
     figures: () => ({
-      peers: new Map(
-        [...counts].map(([id, found]) => [id, { isConnected: null, incarnation: null, ...found }]),
-      ),
-      refused: strangers === 0 ? {} : { identity: strangers },
+      peers: new Map([...counts].map(([id, found]) => [id, { ...found }])),
+      refused: refusals === 0 ? {} : { identity: refusals },
     }),
     async close() {
       const wasBound = state === 'opening' || state === 'open'
@@ -187,13 +203,16 @@ export function attach(network: Network): Transport {
  * The peers that frames can be sent to. One with an address that is none of ours is left out: it
  * is a peer that cannot be reached, and the address book may come from the other nodes.
  */
-function reachable(self: NodeId, peers: ReadonlyMap<NodeId, string>): Map<NodeId, string> {
-  const addresses = new Map<NodeId, string>()
+function reachable(
+  self: NodeId,
+  peers: ReadonlyMap<NodeId, ExpectedPeer>,
+): ReadonlyMap<NodeId, ExpectedPeer> {
+  const known = new Map<NodeId, ExpectedPeer>()
   for (const [id, peer] of peers) {
-    const address = normalizeAddress(peer)
-    if (id !== self && address !== null) addresses.set(id, address)
+    const address = normalizeAddress(peer.address)
+    if (id !== self && address !== null) known.set(id, { ...peer, address })
   }
-  return addresses
+  return known
 }
 
 function stateError(what: string, wayOut: string): TransportError {

@@ -5,6 +5,9 @@
  */
 import { TransportError } from '@paxos/core'
 
+/** How addresses are written, for whoever wrote another. */
+export const ADDRESS_HINT = 'Write ws://host:port, or wss: where there are certificates.'
+
 /** The parts of an address. */
 export interface WebSocketAddress {
   /** Whether it is `wss:`. */

@@ -5,15 +5,13 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import type { ChannelEvents, OpenChannel } from '@paxos/adapter-kit/links'
 import type { NodeId } from '@paxos/core'
 import { WebSocket } from 'ws'
 import { formatAddress } from './address.ts'
 import type { WebSocketAddress } from './address.ts'
-import type { Opener } from './channel.ts'
 import { ADDRESS_TIMEOUT_MS } from './limits.ts'
 import type { Lookups } from './lookups.ts'
-import { REFUSALS } from './stats.ts'
-import type { Tally } from './stats.ts'
 import { clientOptions } from './tls.ts'
 import type { Credentials } from './tls.ts'
 import { EXPIRED, watchPeer } from './validity.ts'
@@ -26,25 +24,25 @@ export interface DialOptions {
   readonly credentials: () => Credentials | null
   readonly peer: NodeId
   readonly lookups: Lookups
-  readonly tally: Tally
 }
 
 /** Dials `address` when it is called. */
-export function dialler(options: DialOptions): Opener {
+export function dialler(options: DialOptions): OpenChannel {
   const url = formatAddress(options.address)
   return (events) => {
-    const socket = connectSocket(options)
+    const socket = connectSocket(options, events)
     const ws = new WebSocket(url, {
       createConnection: () => socket,
       perMessageDeflate: false,
       autoPong: false,
       maxPayload,
     })
-    return wsChannel({ ws, socket, events, onTrusted: () => {} })
+    return wsChannel({ ws, socket, events })
   }
 }
 
-function connectSocket({ address, credentials, peer, lookups, tally }: DialOptions): Socket {
+function connectSocket(options: DialOptions, events: ChannelEvents): Socket {
+  const { address, credentials, peer, lookups } = options
   const { host, port } = address
   const to = {
     host,
@@ -55,14 +53,11 @@ function connectSocket({ address, credentials, peer, lookups, tally }: DialOptio
   }
   const own = credentials()
   if (own === null) return connect(to)
-  const onWrongCertificate = (): void => {
-    tally.counters.wrongCertificates += 1
-    tally.records.fail(peer, REFUSALS.wrongCertificates)
-  }
+  const onWrongCertificate = (): void => events.onUnproven()
   const socket = connectTls({ ...to, ...clientOptions(own, host, peer, onWrongCertificate) })
   socket.once('secureConnect', () => {
     watchPeer(socket, () => {
-      tally.records.fail(peer, EXPIRED)
+      events.onProblem(EXPIRED)
       socket.destroy()
     })
   })

@@ -33,9 +33,3 @@ export function problemOf(error: unknown): PeerProblem {
     message: `The connection came to nothing${code === '' ? '' : ` (${code})`}.`,
   }
 }
-
-/** The problem with somebody who does not answer in time. */
-export const SILENCE: PeerProblem = {
-  reason: 'no-answer',
-  message: 'Nobody answers in time. Is the peer up, and may connections pass?',
-}

@@ -7,17 +7,17 @@ import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'nod
 import { createServer as createTlsServer, Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { IDENTIFY_TIMEOUT_MS } from '@paxos/adapter-kit/links'
+import type { LinkHost, Listening } from '@paxos/adapter-kit/links'
 import { TransportError } from '@paxos/core'
 import type { TransportErrorCode } from '@paxos/core'
 import { WebSocketServer } from 'ws'
 import { formatAddress } from './address.ts'
 import type { WebSocketAddress } from './address.ts'
-import { IDENTIFY_TIMEOUT_MS, MAX_HEADER_BYTES } from './limits.ts'
+import { MAX_HEADER_BYTES } from './limits.ts'
 import { problemOf } from './problem.ts'
-import type { Tally } from './stats.ts'
 import { isCertified } from './tls.ts'
 import type { Credentials } from './tls.ts'
-import type { Listener, Visitor } from './transport.ts'
 import { EXPIRED, watchPeer } from './validity.ts'
 import { waitingRoom } from './waiting-room.ts'
 import { maxPayload, wsChannel } from './ws-channel.ts'
@@ -27,8 +27,7 @@ export interface ServeOptions {
   readonly address: WebSocketAddress
   /** For `wss:`, and only then. */
   readonly credentials: Credentials | null
-  readonly accept: (visitor: Visitor) => void
-  readonly tally: Tally
+  readonly host: LinkHost
 }
 
 const SERVER_OPTIONS: ServerOptions = {
@@ -38,14 +37,14 @@ const SERVER_OPTIONS: ServerOptions = {
 }
 
 /** A listener whose certificates can be replaced. */
-export interface SecureListener extends Listener {
+export interface SecureListener extends Listening {
   /** Connections from now on are shown these. Not without TLS. */
   renew(credentials: Credentials): void
 }
 
 /** Listens on `address`. Rejects with TransportError. */
 export async function serve(options: ServeOptions): Promise<SecureListener> {
-  const { address, credentials, accept, tally } = options
+  const { address, credentials, host } = options
   const server = makeServer(credentials)
   const upgrader = new WebSocketServer({
     noServer: true,
@@ -54,25 +53,29 @@ export async function serve(options: ServeOptions): Promise<SecureListener> {
     autoPong: false,
     maxPayload,
   })
-  const room = waitingRoom(() => tally.refuse('unidentifiedConnections', null))
+  const room = waitingRoom(() => host.refused('unidentifiedConnections'))
   server.on('connection', (socket: Socket) => room.enter(socket))
   server.on('request', refuseRequest)
   server.on('clientError', (error: unknown, socket: Socket) => {
     const problem = problemOf(error)
-    tally.refuse('failedHandshakes', null, problem.reason === 'credentials' ? problem : undefined)
+    host.refused('failedHandshakes', problem.reason === 'credentials' ? problem : null)
     socket.destroy()
   })
   server.on('upgrade', (request: IncomingMessage, stream, head) => {
     upgrader.handleUpgrade(request, stream, head, (ws) => {
       const { socket } = request
-      if (socket instanceof TLSSocket) {
-        watchPeer(socket, () => {
-          tally.records.warn({ peer: null, ...EXPIRED })
-          socket.destroy()
-        })
-      }
-      accept({
-        open: (events) => wsChannel({ ws, socket, events, onTrusted: () => room.leave(socket) }),
+      // From here on it is the kit that bounds how many there are, and how long they take.
+      room.leave(socket)
+      host.accept({
+        open(events) {
+          if (socket instanceof TLSSocket) {
+            watchPeer(socket, () => {
+              events.onProblem(EXPIRED)
+              socket.destroy()
+            })
+          }
+          return wsChannel({ ws, socket, events })
+        },
         provesToBe: (id) =>
           credentials?.mutual !== true || (socket instanceof TLSSocket && isCertified(socket, id)),
         isPage: request.headers.origin !== undefined,

@@ -1,9 +1,10 @@
 /**
- * The connections that were accepted and have not said who they are. Anybody can open one, so that
- * they are bounded in number and in time. Must never hold more than its limits, whoever comes.
+ * The connections that were accepted and are no WebSocket yet. Anybody can open one, so that they
+ * are bounded in number and in time. Must never hold more than its limits, whoever comes.
  */
 import type { Socket } from 'node:net'
-import { IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from './limits.ts'
+import { IDENTIFY_TIMEOUT_MS } from '@paxos/adapter-kit/links'
+import { MAX_UNIDENTIFIED_CONNECTIONS } from './limits.ts'
 
 /** Connections that have not said who they are. */
 export interface WaitingRoom {

@@ -1,20 +1,17 @@
 /**
  * The transport for Node.js: listens and dials with `ws`.
  */
+import { links } from '@paxos/adapter-kit/links'
+import type { LinkHost, LinkMedium, LinkTransport } from '@paxos/adapter-kit/links'
 import { InvalidArgumentError, requireOptions, TransportError } from '@paxos/core'
 import type { NodeId, Transport } from '@paxos/core'
-import { parseAddress, requireAddress } from './address.ts'
-import { platformClock } from './clock.ts'
+import { ADDRESS_HINT, parseAddress, requireAddress } from './address.ts'
 import { dialler } from './dial.ts'
-import { DEFAULT_PING_INTERVAL_MS, MAX_PING_INTERVAL_MS, MIN_PING_INTERVAL_MS } from './limits.ts'
 import { makeLookups } from './lookups.ts'
 import { serve } from './server.ts'
 import type { SecureListener } from './server.ts'
-import { newTally } from './stats.ts'
 import { credentialsError, loadCredentials, requireTlsOptions } from './tls.ts'
 import type { Credentials, TlsOptions } from './tls.ts'
-import { makeTransport } from './transport.ts'
-import type { WebSocketTransport } from './transport.ts'
 import { watchOwn } from './validity.ts'
 
 /** How a transport is made. */
@@ -29,7 +26,7 @@ export interface WebSocketOptions {
 }
 
 /** A transport whose certificates can be replaced. */
-export interface NodeWebSocketTransport extends WebSocketTransport {
+export interface NodeWebSocketTransport extends LinkTransport {
   /**
    * Shows and asks for other certificates from now on. Connections that stand go on with those that
    * they began with, until the peer's ends. Throws TransportError (ERR_PAXOS_CREDENTIALS) for
@@ -46,28 +43,28 @@ export interface NodeWebSocketTransport extends WebSocketTransport {
 export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTransport {
   requireOptions('webSocket()', options, ['tls', 'pingIntervalMs'])
   let tls = options.tls === undefined ? null : requireTlsOptions(options.tls)
-  const pingIntervalMs = requireInterval(options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS)
-  const tally = newTally()
   const lookups = makeLookups()
   let credentials: Credentials | null = null
   let listener: SecureListener | null = null
   /** Whose certificates they are; not known before it opens. */
   let ownId: NodeId | null = null
+  let warn: LinkHost['warn'] | null = null
   let stopWatch: (() => void) | null = null
 
   function watch(own: TlsOptions): void {
     stopWatch?.()
-    stopWatch = watchOwn(own, tally.records.warn)
+    stopWatch = watchOwn(own, (warning) => warn?.(warning))
   }
 
-  const transport = makeTransport({
-    isHidden: false,
-    async listen(listen, accept, id) {
+  const medium: LinkMedium = {
+    addressHint: ADDRESS_HINT,
+    async listen(listen, host) {
       const address = requireAddress(listen)
       requireSameKind(address.secure, tls)
-      ownId = id
-      credentials = tls === null ? null : loadCredentials(tls, id)
-      const bound = await serve({ address, credentials, accept, tally })
+      ownId = host.self
+      warn = host.warn
+      credentials = tls === null ? null : loadCredentials(tls, ownId)
+      const bound = await serve({ address, credentials, host })
       listener = bound
       if (tls !== null) watch(tls)
       return {
@@ -79,19 +76,15 @@ export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTranspor
         },
       }
     },
-    opener(peerAddress, peer) {
+    dial(peerAddress, peer) {
       const address = parseAddress(peerAddress)
       if (address === null || address.port === 0) return null
       // Neither in the clear to whom expects TLS, nor the reverse.
       if (address.secure !== (credentials !== null)) return null
-      return dialler({ address, credentials: () => credentials, peer, lookups, tally })
+      return dialler({ address, credentials: () => credentials, peer, lookups })
     },
-    defer: setImmediate,
-    clock: platformClock,
-    random: Math.random,
-    pingIntervalMs,
-    tally,
-  })
+  }
+  const transport = links(medium, { pingIntervalMs: options.pingIntervalMs })
   return {
     open: (open) => transport.open(open),
     get address() {
@@ -146,17 +139,4 @@ function requireSameKind(secure: boolean, tls: TlsOptions | null): void {
   if (!secure && tls !== null) {
     throw credentialsError('ws: uses no certificate. Write wss:, or leave out the option tls.')
   }
-}
-
-function requireInterval(intervalMs: number): number {
-  if (
-    Number.isInteger(intervalMs) &&
-    intervalMs >= MIN_PING_INTERVAL_MS &&
-    intervalMs <= MAX_PING_INTERVAL_MS
-  ) {
-    return intervalMs
-  }
-  throw new InvalidArgumentError(
-    `pingIntervalMs is ${intervalMs}. Give ${MIN_PING_INTERVAL_MS} to ${MAX_PING_INTERVAL_MS}.`,
-  )
 }

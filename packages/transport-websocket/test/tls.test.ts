@@ -7,16 +7,16 @@ import { connect, createServer as createTlsServer } from 'node:tls'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ClientOptions } from 'ws'
+import { IDENTIFY_TIMEOUT_MS } from '@paxos/adapter-kit/links'
 import { InvalidArgumentError, TransportError } from '@paxos/core'
 import { testAuthority } from '@paxos/testkit/certificates'
 import type { TestCertificate } from '@paxos/testkit/certificates'
 import { fromUrl, webSocket } from '@paxos/transport-websocket'
 import type { TlsOptions } from '@paxos/transport-websocket'
-import { encodeHello } from '../src/hello.ts'
-import { IDENTIFY_TIMEOUT_MS } from '../src/limits.ts'
 import { isCertificateOf } from '../src/tls.ts'
 import {
   closeAll,
+  hello,
   keepFramesYoung,
   onCleanup,
   openNode,
@@ -89,10 +89,15 @@ describe('a node that dials us', () => {
     const answers = vi.fn()
     visitor.on('message', answers)
     const closed = once(visitor, 'close')
-    visitor.send(encodeHello({ sender: 'a', receiver: 'b' }))
+    visitor.send(hello('a', 'b'))
     visitor.send(Uint8Array.of(1))
     await closed
-    expect(answers).not.toHaveBeenCalled()
+    // That it is refused, and nothing else.
+    const [[answer] = []] = answers.mock.calls
+    expect([answers.mock.calls.length, Buffer.from(answer).toString('hex')]).toEqual([
+      1,
+      '7a042a020805',
+    ])
     expect(b.inbox).toEqual([])
     expect(b.transport.stats()).toMatchObject({ wrongCertificates: 1, strangerConnections: 0 })
     await expectServes(b)

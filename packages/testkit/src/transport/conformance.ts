@@ -11,6 +11,7 @@ import { active, nothingMoreThan } from '../active.ts'
 import { bytes, filled, isEqual } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
 import type { Runner } from '../runner.ts'
+import { doorScenarios } from './door.ts'
 import { nameScenarios } from './names.ts'
 import { MAX_RETAINED_BYTES, queueScenarios } from './queues.ts'
 import { wholenessScenarios } from './whole.ts'
@@ -166,6 +167,7 @@ export function transportConformance(
 
   wholenessScenarios({ describe, scenario })
   nameScenarios({ describe, scenario })
+  doorScenarios({ describe, scenario })
   queueScenarios({ describe, scenario })
 
   describe('the address book', () => {

@@ -5,7 +5,7 @@
 import { EventEmitter, once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { NodeId, Transport, TransportWarning } from '@paxos/core'
+import type { NodeId, Transport, TransportOpen, TransportWarning } from '@paxos/core'
 import { isEqual } from '../bytes.ts'
 
 /** What a transport has to bring along to be tested. A new one is made for each scenario. */
@@ -33,12 +33,15 @@ export interface TestNode {
   readonly received: (frame: Uint8Array) => Promise<void>
 }
 
+/** As whom a node is opened, besides its id, and whom it knows; otherwise as `''`, and nobody. */
+export type OpenedAs = Partial<Pick<TransportOpen, 'cluster' | 'incarnation' | 'peers'>>
+
 /** The network of one scenario; everything that was made in it is closed when it is over. */
 export interface World {
   readonly harness: TransportHarness
   /** A transport that is not open. */
   readonly made: () => Transport
-  readonly openNode: (id: NodeId, listen?: string) => Promise<TestNode>
+  readonly openNode: (id: NodeId, listen?: string, as?: OpenedAs) => Promise<TestNode>
   /** Open nodes that know each other. */
   readonly openPair: () => Promise<readonly [TestNode, TestNode]>
   readonly openThree: () => Promise<readonly [TestNode, TestNode, TestNode]>
@@ -54,7 +57,11 @@ export async function inWorld(
     opened.push(transport)
     return transport
   }
-  async function openNode(id: NodeId, listen = harness.listen(id)): Promise<TestNode> {
+  async function openNode(
+    id: NodeId,
+    listen = harness.listen(id),
+    as: OpenedAs = {},
+  ): Promise<TestNode> {
     const transport = made()
     const inbox: TestNode['inbox'] = []
     const arrivals = new EventEmitter()
@@ -67,7 +74,7 @@ export async function inWorld(
       warnings.push(warning)
       arrivals.emit('warning')
     }
-    await transport.open({ id, listen, peers: new Map(), receive, warn })
+    await transport.open({ id, listen, peers: new Map(), receive, warn, ...as })
     async function received(frame: Uint8Array): Promise<void> {
       while (!inbox.some((entry) => isEqual(entry.frame, frame))) await once(arrivals, 'frame')
     }
@@ -96,7 +103,7 @@ export function introduce(...nodes: TestNode[]): void {
 }
 
 /** Often enough to wait for nothing, and not so often that a slow transport has to drop. */
-const RESEND_AFTER_MS = 20
+export const RESEND_AFTER_MS = 20
 
 /** What did not arrive by then never will: in turns and not in time, for a busy machine takes longer. */
 const MAX_RESENDS = 1_000
