@@ -5,10 +5,9 @@
 import { createSocket } from 'node:dgram'
 import type { Socket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
-import { TransportError } from '@paxos/core'
-import type { TransportErrorCode } from '@paxos/core'
-import { formatAddress } from './address.ts'
-import type { UdpAddress } from './address.ts'
+import { explainBind } from '@paxos/adapter-kit/sockets'
+import type { HostAddress } from '@paxos/adapter-kit/addresses'
+import { addresses } from './address.ts'
 import { SOCKET_BUFFER_BYTES } from './limits.ts'
 
 /** A bound socket. */
@@ -20,7 +19,7 @@ export interface Bound {
 }
 
 /** Binds `address`. Rejects with TransportError. */
-export async function bind(address: UdpAddress): Promise<Bound> {
+export async function bind(address: HostAddress): Promise<Bound> {
   try {
     const { address: ip, family } = await lookup(address.host)
     const isIPv6 = family === 6
@@ -34,9 +33,10 @@ export async function bind(address: UdpAddress): Promise<Bound> {
     }
     enlargeBuffers(socket)
     const { address: host, port } = socket.address()
-    return { socket, family: isIPv6 ? 6 : 4, address: formatAddress({ host, port }) }
+    const bound = addresses.format({ isSecure: false, host, port })
+    return { socket, family: isIPv6 ? 6 : 4, address: bound }
   } catch (error) {
-    throw explain(error, formatAddress(address))
+    throw explainBind(error, addresses.format(address))
   }
 }
 
@@ -66,33 +66,5 @@ function enlargeBuffers(socket: Socket): void {
     } catch {
       // Some systems refuse what they do not allow in full. The default will do.
     }
-  }
-}
-
-function explain(error: unknown, address: string): TransportError {
-  const cause = error instanceof Error ? error : new Error(String(error))
-  const [code, message] = reasonFor('code' in cause ? cause.code : null)
-  return new TransportError(code, `Cannot listen on ${address}: ${message}`, { cause })
-}
-
-function reasonFor(code: unknown): readonly [TransportErrorCode, string] {
-  switch (code) {
-    case 'EADDRINUSE':
-      return ['ERR_PAXOS_ADDRESS_IN_USE', 'it is taken. Stop who has it, or take another port.']
-    case 'EACCES':
-    case 'EPERM':
-      return ['ERR_PAXOS_ADDRESS_UNAVAILABLE', 'it is not permitted. Take a port from 1024 on.']
-    case 'EADDRNOTAVAIL':
-    case 'EAFNOSUPPORT':
-    case 'EINVAL':
-    case 'ENODEV':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return [
-        'ERR_PAXOS_ADDRESS_UNAVAILABLE',
-        'this machine does not have it. Take an address of this machine, or udp://0.0.0.0:port.',
-      ]
-    default:
-      return ['ERR_PAXOS_TRANSPORT_FAILED', 'the system refused. Read the cause.']
   }
 }

@@ -11,9 +11,3 @@ export const NAME_LIFETIME_MS = 30_000
 
 /** How long a name that was not found is left alone: each look-up takes a thread of the process. */
 export const NAME_RETRY_MS = 1_000
-
-/**
- * How long close() waits for a look-up of a name. It cannot be cancelled, and keeps the process
- * alive; a name server that is silent must not keep the node from closing all the same.
- */
-export const CLOSE_LOOKUP_MS = 100

@@ -7,6 +7,9 @@ import { V4MAPPED } from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { datagrams } from '@paxos/adapter-kit/datagrams'
+import { makeLookups } from '@paxos/adapter-kit/sockets'
+import type { Lookups } from '@paxos/adapter-kit/sockets'
+import type { HostAddress } from '@paxos/adapter-kit/addresses'
 import type {
   DatagramAuthentication,
   DatagramMedium,
@@ -17,11 +20,9 @@ import type {
 } from '@paxos/adapter-kit/datagrams'
 import { requireOptions } from '@paxos/core'
 import type { PeerProblem } from '@paxos/core'
-import { parseAddress, requireAddress } from './address.ts'
-import type { UdpAddress } from './address.ts'
+import { addresses } from './address.ts'
 import { bind, closeSocket } from './bind.ts'
 import type { Bound } from './bind.ts'
-import { CLOSE_LOOKUP_MS } from './limits.ts'
 import { nameOf } from './name.ts'
 
 /** How a transport is made. */
@@ -47,13 +48,14 @@ export function udp(options: UdpOptions = {}): UdpTransport {
 
 const medium: DatagramMedium = {
   async bind(listen, receive) {
-    const { socket, family, address } = await bind(requireAddress(listen))
+    const { socket, family, address } = await bind(addresses.require(listen))
     socket.on('message', receive)
-    const lookups = lookupsFor(family)
+    const hints = family === 6 ? ({ family, hints: V4MAPPED } as const) : { family }
+    const lookups = makeLookups((host) => lookup(host, { ...hints, all: true }))
     return {
       address,
       route(peer) {
-        const parsed = parseAddress(peer)
+        const parsed = addresses.parse(peer)
         return parsed === null || parsed.port === 0
           ? null
           : routeTo(parsed, { socket, family, lookups })
@@ -62,7 +64,7 @@ const medium: DatagramMedium = {
         // A socket takes what it is given in the course of a turn, and forgets it when it is closed.
         await nextTurn()
         await closeSocket(socket)
-        await lookups.ended()
+        await lookups.close()
       },
     }
   },
@@ -73,8 +75,13 @@ interface Shared extends Omit<Bound, 'address'> {
   readonly lookups: Lookups
 }
 
-function routeTo({ host, port }: UdpAddress, { socket, family, lookups }: Shared): Route {
-  const name = nameOf({ host, family, lookup: lookups.start, now: () => performance.now() })
+function routeTo({ host, port }: HostAddress, { socket, family, lookups }: Shared): Route {
+  const name = nameOf({
+    host,
+    family,
+    lookup: async () => (await lookups.addressesOf(host)).map(({ address }) => address),
+    now: () => performance.now(),
+  })
   const unknown: PeerProblem = {
     reason: 'address',
     message: `There is no address for '${host}'. Is the name right, and known here?`,
@@ -113,38 +120,4 @@ function transmit(
   } catch {
     done(UNSENT)
   }
-}
-
-/** The look-ups that run: they cannot be cancelled, and keep the process alive. */
-interface Lookups {
-  readonly start: (host: string) => Promise<readonly string[]>
-  /** Resolves when none runs any more, and at the latest after CLOSE_LOOKUP_MS. */
-  readonly ended: () => Promise<void>
-}
-
-function lookupsFor(family: 4 | 6): Lookups {
-  const running = new Set<Promise<unknown>>()
-  const options = family === 6 ? ({ family, hints: V4MAPPED } as const) : { family }
-  return {
-    async start(host) {
-      const found = lookup(host, { ...options, all: true })
-      running.add(found)
-      try {
-        return (await found).map(({ address }) => address)
-      } finally {
-        running.delete(found)
-      }
-    },
-    ended: () => atMost(CLOSE_LOOKUP_MS, Promise.allSettled(running)),
-  }
-}
-
-/** Resolves when `promise` does, and at the latest after `delayMs`. */
-async function atMost(delayMs: number, promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, delayMs)
-  })
-  await Promise.race([promise, late])
-  clearTimeout(timer)
 }

@@ -4,7 +4,7 @@ import { EventEmitter, once } from 'node:events'
 import type { NodeId, Transport } from '@paxos/core'
 import { udp } from '@paxos/transport-udp'
 import type { UdpOptions, UdpTransport } from '@paxos/transport-udp'
-import { parseAddress } from '../src/address.ts'
+import { addresses } from '../src/address.ts'
 
 export interface TestNode {
   readonly id: NodeId
@@ -66,7 +66,7 @@ export async function settle(from: TestNode, to: TestNode): Promise<void> {
 
 /** Sends datagrams to `address` from a socket of nobody. */
 export async function inject(address: string, datagrams: readonly Uint8Array[]): Promise<void> {
-  const { host, port } = parseAddress(address) ?? { host: '', port: 0 }
+  const { host, port } = addresses.parse(address) ?? { host: '', port: 0 }
   const socket = createSocket('udp4')
   for (const datagram of datagrams) {
     await new Promise<void>((resolve, reject) => {

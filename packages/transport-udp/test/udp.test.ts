@@ -8,8 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
 import { fromUrl, udp } from '@paxos/transport-udp'
-import { parseAddress } from '../src/address.ts'
-import { CLOSE_LOOKUP_MS } from '../src/limits.ts'
+import { addresses } from '../src/address.ts'
 import { closeNodes, inject, introduce, makeTransport, openNode, settle } from './nodes.ts'
 
 /** Look-ups of names that end in .invalid, in order, to be answered by the test. */
@@ -188,7 +187,7 @@ describe('addresses', () => {
     }
     expect(transport.address).toMatch(/^udp:\/\/\[::1\]:[1-9]\d*$/)
     const a = await openNode('a', { b: transport.address }, { listen: 'udp://[::]:0' })
-    const { port } = parseAddress(a.transport.address) ?? { port: 0 }
+    const { port } = addresses.parse(a.transport.address) ?? { port: 0 }
     transport.setPeers(new Map([['a', `udp://[::1]:${port}`]]))
     a.transport.send('b', Uint8Array.of(1))
     await arrived
@@ -202,7 +201,7 @@ describe('addresses', () => {
 
   it('may be names', async () => {
     const b = await openNode('b', {}, { listen: 'udp://localhost:0' })
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = addresses.parse(b.transport.address) ?? { port: 0 }
     const listen = b.transport.address.includes('[') ? 'udp://[::1]:0' : 'udp://127.0.0.1:0'
     const a = await openNode('a', { b: `udp://localhost:${port}` }, { listen })
     b.transport.setPeers(new Map([['a', a.transport.address]]))
@@ -257,7 +256,7 @@ describe('a peer with a name', () => {
 
   it('receives what was sent while it was looked up', async () => {
     const b = await openNode('b')
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = addresses.parse(b.transport.address) ?? { port: 0 }
     const a = await openNode('a', { b: `udp://b.invalid:${port}` })
     b.transport.setPeers(new Map([['a', a.transport.address]]))
     a.transport.send('b', Uint8Array.of(1))
@@ -269,7 +268,7 @@ describe('a peer with a name', () => {
 
   it('with several addresses is found behind the one where it is', async () => {
     const b = await openNode('b')
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = addresses.parse(b.transport.address) ?? { port: 0 }
     const a = await openNode('a', { b: `udp://b.invalid:${port}` })
     b.transport.setPeers(new Map([['a', a.transport.address]]))
     const arrived = once(b.arrivals, 'frame')
@@ -282,7 +281,7 @@ describe('a peer with a name', () => {
 
   it('is sent nothing when it left before the look-up ended', async () => {
     const b = await openNode('b')
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = addresses.parse(b.transport.address) ?? { port: 0 }
     const a = await openNode('a', { b: `udp://b.invalid:${port}` })
     b.transport.setPeers(new Map([['a', a.transport.address]]))
     a.transport.send('b', Uint8Array.of(1))
@@ -307,7 +306,7 @@ describe('a peer with a name', () => {
     for (let turn = 0; turn < 10; turn += 1) await nextTurn()
     expect(isClosed).toBe(false)
     // Nobody answers.
-    vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
+    vi.advanceTimersByTime(100)
     await closing
     expect(lookups).toHaveLength(1)
   })

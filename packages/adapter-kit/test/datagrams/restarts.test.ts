@@ -9,7 +9,10 @@ import type { PeerFigures } from '@paxos/core'
 import { decodeDatagram } from '../../src/datagrams/datagram.ts'
 import { datagramsOn } from '../../src/datagrams/datagrams.ts'
 import type { DatagramTransport } from '../../src/datagrams/datagrams.ts'
+import { SECRET_BYTES } from '../../src/datagrams/header.ts'
+import { encodeWord } from '../../src/datagrams/words.ts'
 import type { Flight } from './hub.ts'
+import { headOf } from './samples.ts'
 import { heldHub, virtualPlatform } from './virtual.ts'
 
 type Side = 'a' | 'b'
@@ -257,6 +260,25 @@ describe('another incarnation than the expected one', () => {
       while (world.hub.flights.length > 0) world.deliver(0)
       expect(world.figuresOf('a')).toMatchObject({ incarnation, problem: null, sent: 0 })
     }
+  })
+})
+
+describe('somebody who asks in the name of a peer', () => {
+  it.each([
+    ['another cluster', { cluster: 'another', incarnation: 'i1' }],
+    ['another incarnation', { cluster: 'c', incarnation: 'i2' }],
+  ])('as %s, changes nothing that is known of it, and is told of', async (_, names) => {
+    const world = await worldOf({ expects: 'i1' }, {})
+    world.settle()
+    const question = { kind: 'question', nonce: new Uint8Array(SECRET_BYTES), ...names } as const
+    const nobody = world.hub.attach('hub://*', () => {})
+    nobody.post(encodeWord(headOf('b'), question, 1_200), 'hub://a')
+    world.deliver(0)
+    expect(world.figuresOf('a')).toMatchObject({ problem: null, incarnation: 'i1' })
+    expect(world.lives.a?.refusals).toContain('identity')
+    const before = receivedBy(world, 'a')
+    world.settle()
+    expect(receivedBy(world, 'a')).toBeGreaterThan(before)
   })
 })
 
