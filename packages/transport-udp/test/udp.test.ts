@@ -14,7 +14,7 @@ import { closeNodes, inject, introduce, makeTransport, openNode, settle } from '
 /** Look-ups of names that end in .invalid, in order, to be answered by the test. */
 const lookups: {
   readonly host: string
-  readonly answer: (...addresses: (string | null)[]) => void
+  readonly answer: (...ips: (string | null)[]) => void
 }[] = []
 
 vi.mock('node:dns/promises', async (importOriginal) => {
@@ -22,9 +22,9 @@ vi.mock('node:dns/promises', async (importOriginal) => {
   const lookup = (host: string, options: { all?: boolean }): Promise<unknown> => {
     if (!host.endsWith('.invalid')) return original.lookup(host, options)
     return new Promise((resolve, reject) => {
-      const answer = (...addresses: (string | null)[]): void => {
-        const found = addresses.map((address) => ({ address, family: 4 }))
-        if (addresses.includes(null))
+      const answer = (...ips: (string | null)[]): void => {
+        const found = ips.map((address) => ({ address, family: 4 }))
+        if (ips.includes(null))
           reject(Object.assign(new Error('No such name'), { code: 'ENOTFOUND' }))
         else resolve(options.all === true ? found : found[0])
       }

@@ -35,6 +35,13 @@ export interface HubPort {
   detach(): void
 }
 
+/** What a harness says of addresses. */
+export const hubAddresses = {
+  listen: () => 'hub://*',
+  deserted: 'hub://nobody',
+  malformed: ['', 'nobody', 'hub://', 'hub://a/b', 'udp://127.0.0.1:7000'],
+}
+
 const TOO_LARGE: PeerProblem = { reason: 'failed', message: 'It is too large.' }
 
 export function hubOf({ carry = soon, largest = Infinity }: HubOptions = {}): Hub {
