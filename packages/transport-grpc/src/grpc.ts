@@ -112,6 +112,8 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
   let opening: Promise<void> | null = null
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
+  /** Ends open() when it does not know yet where to listen. */
+  const closed = new AbortController()
 
   async function start({
     id,
@@ -128,6 +130,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
       const credentials = loadCredentials(id, tls)
       const listener = await listen({
         address,
+        lookup: ownAddress,
         credentials,
         pingIntervalMs,
         admit,
@@ -138,7 +141,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
       })
       if (isClosed()) {
         await listener.close()
-        throw stateError('It was closed while it opened. Make another one.')
+        throw closedError()
       }
       const stopWatch = tls === null ? () => {} : watchOwn(tls, records.warn)
       session = { id, from, credentials, stopWatch, receive, listener }
@@ -258,6 +261,14 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
       })
   }
 
+  /** Where to listen. Rejects at once when the transport is closed. */
+  function ownAddress(host: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      closed.signal.addEventListener('abort', () => reject(closed.signal.reason), { once: true })
+      addressOf(lookups, host, 0).then(resolve, reject)
+    })
+  }
+
   function waitFor(promise: Promise<unknown>): void {
     leaving.add(promise)
     void promise.finally(() => leaving.delete(promise))
@@ -265,11 +276,12 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
 
   async function shut(): Promise<void> {
     state = 'closed'
+    closed.abort(closedError())
     await opening?.catch(() => {})
-    const closed = session
+    const last = session
     session = null
-    closed?.listener.stop()
-    closed?.stopWatch()
+    last?.listener.stop()
+    last?.stopWatch()
     for (const { peer } of peers.values()) waitFor(peer.drain())
     const timer = setTimeout(() => {
       for (const { peer } of peers.values()) waitFor(peer.destroy())
@@ -277,7 +289,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
     const lookedUp = lookups.close()
     await Promise.all(leaving)
     clearTimeout(timer)
-    await closed?.listener.close()
+    await last?.listener.close()
     await lookedUp
   }
 
@@ -368,6 +380,10 @@ function requirePingInterval(ms: number): number {
   throw new InvalidArgumentError(
     `pingIntervalMs is ${ms}. Give ${MIN_PING_INTERVAL_MS} to ${MAX_PING_INTERVAL_MS}.`,
   )
+}
+
+function closedError(): TransportError {
+  return stateError('It was closed while it opened. Make another one.')
 }
 
 function stateError(message: string): TransportError {

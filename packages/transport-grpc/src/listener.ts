@@ -3,7 +3,6 @@
  * connections there are without a stream of a known peer, and for how long. Must never leave a
  * socket open after close.
  */
-import { lookup } from 'node:dns/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
@@ -35,6 +34,8 @@ export interface Listener {
 /** What a listener needs. */
 export interface ListenerOptions {
   readonly address: GrpcAddress
+  /** The IP address of a host. */
+  readonly lookup: (host: string) => Promise<string>
   readonly credentials: NodeCredentials | null
   readonly pingIntervalMs: number
   /** As in connection.ts; `commonName` is what a certificate that was checked says, else `null`. */
@@ -55,7 +56,7 @@ interface Visitor {
   timer: NodeJS.Timeout | null
 }
 
-/** Listens on an address. Rejects with TransportError. */
+/** Listens on an address. Rejects with TransportError: with that of `lookup`, if that rejects with one. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { address, credentials, pingIntervalMs, admit, onExpired, onFlood } = options
   const visitors = new Map<string, Visitor>()
@@ -135,7 +136,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   tlsServer?.on('secureConnection', welcomeSecure)
   tlsServer?.on('tlsClientError', options.onTlsFailed)
   const server = createServer({ noDelay: true }, welcome)
-  const bound = await bind(server, address)
+  const bound = await bind(server, address, options.lookup)
   let closing: Promise<void> | null = null
   function stop(): void {
     closing ??= new Promise((resolve) => {
@@ -165,9 +166,13 @@ function certifiedName(socket: TLSSocket): string | null {
 }
 
 /** Rejects with TransportError, and then leaves nothing open. */
-async function bind(server: Server, address: GrpcAddress): Promise<AddressInfo> {
+async function bind(
+  server: Server,
+  address: GrpcAddress,
+  lookup: ListenerOptions['lookup'],
+): Promise<AddressInfo> {
   try {
-    const { address: ip } = await lookup(address.host)
+    const ip = await lookup(address.host)
     await new Promise<void>((resolve, reject) => {
       // It stays for the life of the server, as above.
       server.on('error', reject)
@@ -183,6 +188,7 @@ async function bind(server: Server, address: GrpcAddress): Promise<AddressInfo> 
 }
 
 function explain(error: unknown, address: string): TransportError {
+  if (error instanceof TransportError) return error
   const cause = error instanceof Error ? error : new Error(String(error))
   const [code, message] = reasonFor('code' in cause ? cause.code : null)
   return new TransportError(code, `Cannot listen on ${address}: ${message}`, { cause })

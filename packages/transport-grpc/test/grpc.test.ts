@@ -12,7 +12,12 @@ import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/co
 import { fromUrl, grpc } from '@paxos/transport-grpc'
 import { parseAddress } from '../src/address.ts'
 import { FROM_KEY } from '../src/identity.ts'
-import { DIAL_TIMEOUT_MS, DRAIN_TIMEOUT_MS, MAX_OUTBOX_BYTES } from '../src/limits.ts'
+import {
+  CLOSE_LOOKUP_MS,
+  DIAL_TIMEOUT_MS,
+  DRAIN_TIMEOUT_MS,
+  MAX_OUTBOX_BYTES,
+} from '../src/limits.ts'
 import { EXCHANGE } from '../src/service.ts'
 import type { AcceptedCall } from '../src/service.ts'
 import {
@@ -369,6 +374,44 @@ describe('names', () => {
     expect(isClosed).toBe(false)
     lookups.shift()?.answer('127.0.0.1')
     await closing
+  })
+
+  it('hold up close() not for long when no name server answers', async () => {
+    const a = await openNode('a', { peers: { n: 'grpc://nowhere.invalid:7000' } })
+    await until(() => lookups.length === 1)
+    stopTime()
+    let isClosed = false
+    const closing = a.transport.close().then(() => (isClosed = true))
+    for (let turn = 0; turn < 20; turn += 1) await nextTurn()
+    expect(isClosed).toBe(false)
+    vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
+    await closing
+    expect(lookups).toHaveLength(1)
+  })
+
+  it('of this node itself, when no name server answers, end open() at once and hold up close() not for long', async () => {
+    const before = await sockets()
+    const transport = grpc()
+    const opening = errorOf(
+      transport.open({
+        id: 'a',
+        listen: 'grpc://a.invalid:0',
+        peers: new Map(),
+        receive: () => {},
+      }),
+    )
+    await until(() => lookups.length === 1)
+    stopTime()
+    let isClosed = false
+    const closing = transport.close().then(() => (isClosed = true))
+    expect((await opening).code).toBe('ERR_PAXOS_TRANSPORT_STATE')
+    for (let turn = 0; turn < 20; turn += 1) await nextTurn()
+    expect(isClosed).toBe(false)
+    vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
+    await closing
+    // It answers at last, and nothing is bound.
+    lookups.shift()?.answer('127.0.0.1')
+    expect(await sockets()).toBe(before)
   })
 })
 

@@ -4,9 +4,10 @@
  */
 import { createSocket } from 'node:dgram'
 import type { Socket } from 'node:dgram'
-import { lookup } from 'node:dns/promises'
-import { explainBind } from '@paxos/adapter-kit/sockets'
+import type { LookupAddress } from 'node:dns'
+import { explainBind, makeLookups } from '@paxos/adapter-kit/sockets'
 import type { HostAddress } from '@paxos/adapter-kit/addresses'
+import { TransportError } from '@paxos/core'
 import { addresses } from './address.ts'
 import { SOCKET_BUFFER_BYTES } from './limits.ts'
 
@@ -18,10 +19,10 @@ export interface Bound {
   readonly address: string
 }
 
-/** Binds `address`. Rejects with TransportError. */
-export async function bind(address: HostAddress): Promise<Bound> {
+/** Binds `address`. Rejects with TransportError, and with the reason of `signal` when that is aborted. */
+export async function bind(address: HostAddress, signal: AbortSignal): Promise<Bound> {
   try {
-    const { address: ip, family } = await lookup(address.host)
+    const { address: ip, family } = await ownAddress(address.host, signal)
     const isIPv6 = family === 6
     // An IPv6 socket on :: takes IPv4 peers as well.
     const socket = createSocket(isIPv6 ? { type: 'udp6', ipv6Only: false } : { type: 'udp4' })
@@ -36,7 +37,22 @@ export async function bind(address: HostAddress): Promise<Bound> {
     const bound = addresses.format({ isSecure: false, host, port })
     return { socket, family: isIPv6 ? 6 : 4, address: bound }
   } catch (error) {
-    throw explainBind(error, addresses.format(address))
+    throw error instanceof TransportError ? error : explainBind(error, addresses.format(address))
+  }
+}
+
+/** Where to listen. A look-up cannot be cancelled; what it says is not waited for once it is too late. */
+async function ownAddress(host: string, signal: AbortSignal): Promise<LookupAddress> {
+  const lookups = makeLookups()
+  try {
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    const [first] = await Promise.race([lookups.addressesOf(host), aborted])
+    if (first === undefined) throw new Error(`There is no address for '${host}'.`)
+    return first
+  } finally {
+    await lookups.close()
   }
 }
 

@@ -47,8 +47,8 @@ export function udp(options: UdpOptions = {}): UdpTransport {
 }
 
 const medium: DatagramMedium = {
-  async bind(listen, receive) {
-    const { socket, family, address } = await bind(addresses.require(listen))
+  async bind(listen, receive, signal) {
+    const { socket, family, address } = await bind(addresses.require(listen), signal)
     socket.on('message', receive)
     const hints = family === 6 ? ({ family, hints: V4MAPPED } as const) : { family }
     const lookups = makeLookups((host) => lookup(host, { ...hints, all: true }))

@@ -293,11 +293,47 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     ['      this.#confirmed.delete(id)\n      read.answer()', '      read.answer()'],
     'room.test.ts',
   ),
+  mutant(
+    'replica: what has arrived at the leader counts for what may be on its way',
+    `${REPLICA}/hand-over.ts`,
+    ['    if (given !== undefined) this.#givenBytes -= given.bytes\n', ''],
+    'hand-over.test.ts',
+  ),
+  mutant(
+    'replica: what is to be handed over again counts for what is on its way',
+    `${REPLICA}/hand-over.ts`,
+    ['      this.#givenBytes -= bytes\n', ''],
+    'hand-over.test.ts',
+  ),
+  mutant(
+    'replica: what was given up counts for what is on its way',
+    `${REPLICA}/hand-over.ts`,
+    ['    this.#givenBytes = 0\n  }', '  }'],
+    'hand-over.test.ts',
+  ),
 
   mutant(
     'kv-store: what a client has taken of the memory for requests is not given back',
     `${STORE}/budget.ts`,
     ['    this.#used -= holder.bytes\n', ''],
     'budget.test.ts',
+  ),
+  mutant(
+    'kv-store: a request that was answered counts among those that are sent ahead',
+    `${STORE}/connections.ts`,
+    ['      this.#waiting -= 1\n', ''],
+    'exhaustion.test.ts',
+  ),
+  mutant(
+    'kv-store: a connection that was refused counts for the share of its address',
+    `${STORE}/connections.ts`,
+    ['    this.#shares.give(client)\n    return false', '    return false'],
+    'exhaustion.test.ts',
+  ),
+  mutant(
+    'kv-store: a request whose client went away in the middle of it runs for ever',
+    `${STORE}/exchange.ts`,
+    ['    ran()\n    received.release()\n    unsent', '    received.release()\n    unsent'],
+    'exhaustion.test.ts',
   ),
 ]

@@ -120,9 +120,11 @@ export function datagramsOn(
   const nextMessageId = messageIds(platform)
   let state: 'new' | 'opening' | 'open' | 'closed' = 'new'
   let session: Session | null = null
-  let opening: Promise<void> | null = null
+  /** What the medium makes of open(), though it may be closed before. */
+  let binding: Promise<DatagramPort> | null = null
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
+  const closed = new AbortController()
   let stopSweep: (() => void) | null = null
   const arrivals = inbox({
     verify: (datagram) => session !== null && keys.verify(session.head.sender, datagram),
@@ -144,32 +146,34 @@ export function datagramsOn(
       const head: Head = { sender: encodeName('A node id', id), isAuthenticated: keys.isOn }
       const self: Identity = { cluster, incarnation }
       requireNames(head, self, datagramBytes)
-      const port = await medium.bind(open.listen, (datagram) => {
+      const receiveDatagram = (datagram: Uint8Array): void => {
         if (state === 'open') arrivals.accept(datagram)
-      })
-      if (isClosed()) {
-        await port.close()
-        throw stateError('It was closed while it opened. Make another one.')
       }
+      binding = medium.bind(open.listen, receiveDatagram, closed.signal)
+      const port = await unlessAborted(binding, closed.signal)
+      closed.signal.throwIfAborted()
       session = { id, self, receive, warn: (warning) => warn?.(warning), head, port }
       boundAddress = port.address
       state = 'open'
       setPeers(open.peers)
       sweep()
     } catch (error) {
-      state = 'closed'
+      if (closing === null) await (closing = shut())
       throw error
     }
+  }
+
+  /** Lets go of the port, if there ever comes one. */
+  async function release(): Promise<void> {
+    const bound = binding
+    binding = null
+    const port = await bound?.catch(() => null)
+    await port?.close()
   }
 
   function sweep(): void {
     arrivals.expire()
     stopSweep = clock.after(PARTIAL_LIFETIME_MS, sweep)
-  }
-
-  /** Out of line, because close() may run while start() waits. */
-  function isClosed(): boolean {
-    return state === 'closed'
   }
 
   function setPeers(peersToBe: ReadonlyMap<NodeId, PeerAddress>): void {
@@ -222,21 +226,19 @@ export function datagramsOn(
 
   async function shut(): Promise<void> {
     state = 'closed'
-    await opening?.catch(() => {})
+    closed.abort(stateError('It was closed while it opened. Make another one.'))
     for (const [id, peer] of peers) forget(id, peer)
     arrivals.retain(peers)
-    const closed = session
     session = null
     stopSweep?.()
-    await closed?.port.close()
+    await release()
   }
 
   return {
     async open(open) {
       if (state !== 'new') throw stateError('A transport opens once. Make another one.')
       state = 'opening'
-      opening = start(open)
-      await opening
+      await start(open)
     },
     get address() {
       if (boundAddress === null) throw stateError('It has no address yet. Await open() first.')
@@ -270,6 +272,14 @@ export function datagramsOn(
     },
     stats: () => ({ ...arrivals.stats(), ...counters }),
   }
+}
+
+/** As `promise`, and rejects with the reason of `signal` when that is aborted before. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    promise.then(resolve, reject)
+  })
 }
 
 function requireDatagramBytes(bytes: number): number {

@@ -8,9 +8,15 @@ import type { PeerProblem } from '@paxos/core'
 export interface DatagramMedium {
   /**
    * Binds `address`, and hands every datagram that comes to `receive`, which copies what it keeps and
-   * never throws. Rejects with TransportError, and then leaves nothing open.
+   * never throws. Rejects with TransportError, and then leaves nothing open. `signal` is aborted when
+   * the transport is closed meanwhile: who waits for something that may not come, such as a name
+   * server, then rejects soon, with whatever reason.
    */
-  bind(address: string, receive: (datagram: Uint8Array) => void): Promise<DatagramPort>
+  bind(
+    address: string,
+    receive: (datagram: Uint8Array) => void,
+    signal: AbortSignal,
+  ): Promise<DatagramPort>
 }
 
 /** A bound address. */

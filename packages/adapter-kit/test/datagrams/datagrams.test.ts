@@ -1,6 +1,8 @@
 /** What becomes of datagrams that nobody should have sent, of half frames and of slow peers. */
 import { once } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { datagrams } from '@paxos/adapter-kit/datagrams'
+import type { DatagramPort } from '@paxos/adapter-kit/datagrams'
 import { InvalidArgumentError, MAX_FRAME_BYTES } from '@paxos/core'
 import { PARTIAL_LIFETIME_MS } from '../../src/datagrams/limits.ts'
 import { closeNodes, inject, makeTransport, openNode, openWithPuppet } from './nodes.ts'
@@ -116,5 +118,45 @@ describe('names', () => {
       /maxDatagramBytes is 512, .* take 513\. Raise it/,
     )
     await makeTransport().open(longer)
+  })
+})
+
+describe('a medium that waits for something that may never come', () => {
+  it('ends open() when it is closed, and close() when it has given up', async () => {
+    let giveUp = (): void => {}
+    const transport = datagrams({
+      bind: (_, __, signal) =>
+        new Promise((_resolve, reject) => {
+          giveUp = () => reject(signal.reason)
+        }),
+    })
+    const opening = transport.open({ id: 'a', listen: '', peers: new Map(), receive: () => {} })
+    const refused = expect(opening).rejects.toMatchObject({ code: 'ERR_PAXOS_TRANSPORT_STATE' })
+    const closing = transport.close()
+    await refused
+    giveUp()
+    await closing
+  })
+
+  it('and binds all the same is let go of: nothing stays open', async () => {
+    let isLeft = false
+    let bind = (): void => {}
+    const transport = datagrams({
+      bind: () =>
+        new Promise((resolve) => {
+          const port: DatagramPort = {
+            address: 'here',
+            route: () => null,
+            close: async () => void (isLeft = true),
+          }
+          bind = () => resolve(port)
+        }),
+    })
+    const opening = transport.open({ id: 'a', listen: '', peers: new Map(), receive: () => {} })
+    const refused = expect(opening).rejects.toMatchObject({ code: 'ERR_PAXOS_TRANSPORT_STATE' })
+    bind()
+    await transport.close()
+    await refused
+    expect(isLeft).toBe(true)
   })
 })
