@@ -123,24 +123,24 @@ describe('names', () => {
 
 describe('a medium that waits for something that may never come', () => {
   it('ends open() when it is closed, and close() when it has given up', async () => {
-    let giveUp = (): void => {}
+    const giveUps: (() => void)[] = []
     const transport = datagrams({
       bind: (_, __, signal) =>
         new Promise((_resolve, reject) => {
-          giveUp = () => reject(signal.reason)
+          giveUps.push(() => reject(signal.reason))
         }),
     })
     const opening = transport.open({ id: 'a', listen: '', peers: new Map(), receive: () => {} })
     const refused = expect(opening).rejects.toMatchObject({ code: 'ERR_PAXOS_TRANSPORT_STATE' })
     const closing = transport.close()
     await refused
-    giveUp()
+    giveUps[0]?.()
     await closing
   })
 
   it('and binds all the same is let go of: nothing stays open', async () => {
     let isLeft = false
-    let bind = (): void => {}
+    const binds: (() => void)[] = []
     const transport = datagrams({
       bind: () =>
         new Promise((resolve) => {
@@ -149,12 +149,12 @@ describe('a medium that waits for something that may never come', () => {
             route: () => null,
             close: async () => void (isLeft = true),
           }
-          bind = () => resolve(port)
+          binds.push(() => resolve(port))
         }),
     })
     const opening = transport.open({ id: 'a', listen: '', peers: new Map(), receive: () => {} })
     const refused = expect(opening).rejects.toMatchObject({ code: 'ERR_PAXOS_TRANSPORT_STATE' })
-    bind()
+    binds[0]?.()
     await transport.close()
     await refused
     expect(isLeft).toBe(true)
