@@ -378,6 +378,6 @@ describe.each([
         for (const life of [world.lives.a, world.lives.b]) await life?.transport.close()
       },
     )
-    await fc.assert(property, { numRuns: extent(30, 700), seed: 20_260_101 })
+    await fc.assert(property, { numRuns: extent(30, 300), seed: 20_260_101 })
   })
 })
