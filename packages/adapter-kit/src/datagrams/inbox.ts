@@ -133,7 +133,9 @@ export function inbox(options: InboxOptions): Inbox {
   }
 
   function acceptFragment(fragment: Fragment, bytes: Uint8Array): void {
-    const accepted = partials.accept(fragment, now())
+    // It is kept, and the memory of the datagram is not ours.
+    const kept = { ...fragment, payload: new Uint8Array(fragment.payload) }
+    const accepted = partials.accept(kept, now())
     if (accepted.type === 'contradiction') refuse('malformedDatagrams', bytes)
     if (accepted.type === 'complete') deliver(fragment.sender, accepted.frame)
   }

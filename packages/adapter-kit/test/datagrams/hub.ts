@@ -61,7 +61,12 @@ export function hubOf({ carry = soon, largest = Infinity }: HubOptions = {}): Hu
       address,
       post(datagram, to) {
         const flight = { from: address, to, datagram: new Uint8Array(datagram) }
-        carry(flight, () => listeners.get(to)?.(new Uint8Array(flight.datagram), address))
+        carry(flight, () => {
+          // Whoever keeps it without a copy keeps what is used again.
+          const memory = Buffer.from(flight.datagram)
+          listeners.get(to)?.(memory, address)
+          memory.fill(0xff)
+        })
       },
       detach() {
         if (listeners.get(address) === receive) listeners.delete(address)

@@ -136,4 +136,24 @@ describe('a datagram in the name of a peer that does not hear the answer', () =>
     // Nor is anything on its way: nobody was let in.
     expect(b.transport.figures().peers.get('x')).toMatchObject({ sent: 0, received: 0 })
   })
+
+  it.each([
+    ['is answered', ''],
+    ['is refused', 'another'],
+  ])('that %s makes a node send no more than came, whatever its names', async (_, cluster) => {
+    const names = { cluster: 'c'.repeat(200), incarnation: 'i'.repeat(200) }
+    const victim = openVictim()
+    const marker = await openPuppet('m', null, names)
+    const b = await openNode('b', { x: victim.address, m: marker.address }, names)
+    const asked = { nonce: new Uint8Array(SECRET_BYTES), ...names, incarnation: '' }
+    const question = { kind: 'question', ...asked, cluster: cluster || names.cluster } as const
+    for (const size of [0, 300, 400, 1_200]) {
+      const before = victim.bytes()
+      const datagram = encodeWord(headOf('x'), question, size)
+      await inject(b.transport.address, [datagram])
+      await marker.enter(b)
+      expect(victim.bytes() - before).toBeLessThanOrEqual(datagram.byteLength)
+    }
+    expect(victim.bytes()).toBeGreaterThan(0)
+  })
 })
