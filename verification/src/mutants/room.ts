@@ -20,7 +20,7 @@ function mutant(
 const CORE = 'packages/core/src'
 const STORES = 'packages/adapter-kit/src/stores'
 const WEBSOCKET = 'packages/transport-websocket/src'
-const UDP = 'packages/transport-udp/src'
+const DATAGRAMS = 'packages/adapter-kit/src/datagrams'
 const MEMORY = 'packages/transport-memory/src'
 const REPLICA = 'packages/replica/src'
 const STORE = 'examples/kv-store/src'
@@ -113,22 +113,22 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'connections.test.ts',
   ),
   mutant(
-    'transport-udp: what has left the queue to a peer counts for its bound',
-    `${UDP}/outbox.ts`,
+    'datagrams: what has left the queue to a peer counts for its bound',
+    `${DATAGRAMS}/outbox.ts`,
     ['    if (frame !== null) waitingBytes -= frame.byteLength + FRAME_OVERHEAD_BYTES\n', ''],
-    'outbox.test.ts',
+    'datagrams/outbox.test.ts',
   ),
   mutant(
-    'transport-udp: a datagram that the system has taken is in flight for ever',
-    `${UDP}/outbox.ts`,
+    'datagrams: a datagram that the system has taken is in flight for ever',
+    `${DATAGRAMS}/outbox.ts`,
     ['      inFlight -= 1\n', ''],
-    'outbox.test.ts',
+    'datagrams/outbox.test.ts',
   ),
   mutant(
-    'transport-udp: a frame that is whole counts as half-received',
-    `${UDP}/reassembly.ts`,
+    'datagrams: a frame that is whole counts as half-received',
+    `${DATAGRAMS}/reassembly.ts`,
     ['grow(sender, partial, -partial.bytes)', 'grow(sender, partial, 0)'],
-    'reassembly.test.ts',
+    'datagrams/reassembly.test.ts',
   ),
   mutant(
     'transport-memory: a frame that has arrived counts as on its way',

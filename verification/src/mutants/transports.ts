@@ -5,10 +5,12 @@
 import type { Mutant } from './mutant.ts'
 
 const MEMORY = 'packages/transport-memory/src'
-const UDP = 'packages/transport-udp/src'
+const DATAGRAMS = 'packages/adapter-kit/src/datagrams'
 const GRPC = 'packages/transport-grpc/src'
 
 const BY_CONFORMANCE = [{ type: 'conformance' }] as const
+const BY_DATAGRAM_CONFORMANCE = [{ type: 'tests', file: 'datagrams/conformance.test.ts' }] as const
+const BY_RESTARTS = [{ type: 'tests', file: 'datagrams/restarts.test.ts' }] as const
 
 export const TRANSPORT_MUTANTS: readonly Mutant[] = [
   {
@@ -125,22 +127,22 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_CONFORMANCE,
   },
   {
-    name: 'transport-udp: the HMAC of a datagram is not compared',
-    file: `${UDP}/authentication.ts`,
+    name: 'datagrams: the HMAC of a datagram is not compared',
+    file: `${DATAGRAMS}/authentication.ts`,
     from: 'return accepted.some((key) => timingSafeEqual(tagOf(key, receiver, body), tag))',
     to: 'return accepted.some((key) => tagOf(key, receiver, body).length === tag.length)',
-    caughtBy: [{ type: 'tests', file: 'keys.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'datagrams/keys.test.ts' }],
   },
   {
-    name: 'transport-udp: the HMAC does not cover for whom a datagram is',
-    file: `${UDP}/authentication.ts`,
+    name: 'datagrams: the HMAC does not cover for whom a datagram is',
+    file: `${DATAGRAMS}/authentication.ts`,
     from: 'hmac.update(Uint8Array.of(receiver.byteLength)).update(receiver).update(body)',
     to: 'hmac.update(Uint8Array.of(receiver.byteLength)).update(body)',
-    caughtBy: [{ type: 'tests', file: 'authentication.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'datagrams/authentication.test.ts' }],
   },
   {
-    name: 'transport-udp: a frame is delivered again for each fragment that comes twice',
-    file: `${UDP}/reassembly.ts`,
+    name: 'datagrams: a frame is delivered again for each fragment that comes twice',
+    file: `${DATAGRAMS}/reassembly.ts`,
     from: `    if (partial.payloads.has(index)) return { type: 'duplicate' }
     partial.payloads.set(index, payload)
     grow(sender, partial, payload.byteLength + FRAGMENT_OVERHEAD_BYTES)
@@ -153,56 +155,56 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     partial.payloads.set(index, payload)
     if (partial.payloads.size === count) {
 `,
-    caughtBy: [{ type: 'tests', file: 'reassembly.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'datagrams/reassembly.test.ts' }],
   },
   {
-    name: 'transport-udp: half-received frames are kept for ever',
-    file: `${UDP}/reassembly.ts`,
+    name: 'datagrams: half-received frames are kept for ever',
+    file: `${DATAGRAMS}/reassembly.ts`,
     from: '        while (nowMs - startOf(sender) > PARTIAL_LIFETIME_MS) dropOldest(id, sender)\n',
     to: '        while (startOf(sender) > PARTIAL_LIFETIME_MS + nowMs) dropOldest(id, sender)\n',
-    caughtBy: [{ type: 'tests', file: 'reassembly.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'datagrams/reassembly.test.ts' }],
   },
   {
-    name: 'transport-udp: frames of strangers are delivered',
-    file: `${UDP}/inbox.ts`,
+    name: 'datagrams: frames of strangers are delivered',
+    file: `${DATAGRAMS}/inbox.ts`,
     from: 'const door = knows(datagram.sender) ? doorOf(datagram.sender) : null',
     to: 'const door = doorOf(datagram.sender)',
-    caughtBy: [{ type: 'tests', file: 'inbox.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'datagrams/inbox.test.ts' }],
   },
   {
-    name: 'transport-udp: a frame is delivered in the memory of its datagram',
-    file: `${UDP}/inbox.ts`,
+    name: 'datagrams: a frame is delivered in the memory of its datagram',
+    file: `${DATAGRAMS}/inbox.ts`,
     from: 'deliver(sender, new Uint8Array(frame))',
     to: 'deliver(sender, frame)',
-    caughtBy: BY_CONFORMANCE,
+    caughtBy: BY_DATAGRAM_CONFORMANCE,
   },
   {
-    name: 'transport-udp: what was recorded is delivered again',
-    file: `${UDP}/replay-window.ts`,
+    name: 'datagrams: what was recorded is delivered again',
+    file: `${DATAGRAMS}/replay-window.ts`,
     from: '      if ((word & bit) !== 0) return false\n',
     to: '',
-    caughtBy: [{ type: 'tests', file: 'replay.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'datagrams/replay.test.ts' }],
   },
   {
-    name: 'transport-udp: what was recorded before its sender restarted is delivered again',
-    file: `${UDP}/cookies.ts`,
+    name: 'datagrams: what was recorded before its sender restarted is delivered again',
+    file: `${DATAGRAMS}/cookies.ts`,
     from: "if (stamp.epoch < epoch) return 'replayed'",
     to: "if (stamp.epoch < 0) return 'replayed'",
-    caughtBy: [{ type: 'tests', file: 'cookies.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'datagrams/cookies.test.ts' }],
   },
   {
-    name: 'transport-udp: who has no cookie is let in',
-    file: `${UDP}/cookies.ts`,
+    name: 'datagrams: who has no cookie is let in',
+    file: `${DATAGRAMS}/cookies.ts`,
     from: "if (!isSame(stamp.cookie, cookie) || stamp.epoch > issued) return 'unknown'",
     to: "if (stamp.epoch > issued) return 'unknown'",
-    caughtBy: [{ type: 'tests', file: 'cookies.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'datagrams/cookies.test.ts' }],
   },
   {
-    name: 'transport-udp: an old answer is taken for a cookie',
-    file: `${UDP}/cookies.ts`,
+    name: 'datagrams: an old answer is taken for a cookie',
+    file: `${DATAGRAMS}/cookies.ts`,
     from: 'if (isStopped || nonce === null || !isSame(nonce, answer.nonce)) return',
     to: 'if (isStopped) return',
-    caughtBy: [{ type: 'tests', file: 'cookies.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'datagrams/cookies.test.ts' }],
   },
   {
     name: 'transport-grpc: frames of HTTP/2 that waited come in one turn',
@@ -219,25 +221,81 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     caughtBy: [{ type: 'tests', file: 'certificates.test.ts' }],
   },
   {
-    name: 'transport-udp: the queue to a slow peer has no bound',
-    file: `${UDP}/outbox.ts`,
+    name: 'datagrams: the queue to a slow peer has no bound',
+    file: `${DATAGRAMS}/outbox.ts`,
     from: '    while (waitingBytes > MAX_OUTBOX_BYTES && takeWaiting() !== null) onDropped()\n',
     to: '',
-    caughtBy: BY_CONFORMANCE,
+    caughtBy: BY_DATAGRAM_CONFORMANCE,
   },
   {
-    name: 'transport-udp: the largest frame is refused, by one byte',
-    file: `${UDP}/udp.ts`,
+    name: 'datagrams: the largest frame is refused, by one byte',
+    file: `${DATAGRAMS}/datagrams.ts`,
     from: 'if (frame.byteLength > MAX_FRAME_BYTES) {',
     to: 'if (frame.byteLength >= MAX_FRAME_BYTES) {',
-    caughtBy: BY_CONFORMANCE,
+    caughtBy: BY_DATAGRAM_CONFORMANCE,
   },
   {
-    name: 'transport-udp: close leaves its timer running',
-    file: `${UDP}/udp.ts`,
-    from: '      clearInterval(closed.sweep)\n',
+    name: 'datagrams: close leaves its timer running',
+    file: `${DATAGRAMS}/datagrams.ts`,
+    from: '    stopSweep?.()\n',
     to: '',
-    caughtBy: BY_CONFORMANCE,
+    caughtBy: BY_DATAGRAM_CONFORMANCE,
+  },
+  {
+    name: 'datagrams: a node of another cluster is given a cookie',
+    file: `${DATAGRAMS}/peer.ts`,
+    from: 'const mismatch = mismatchOf(id, expectation, question)',
+    to: 'const mismatch = mismatchOf(id, expectation, { ...question, cluster: self.cluster })',
+    caughtBy: BY_RESTARTS,
+  },
+  {
+    name: 'datagrams: another incarnation than the expected one is given a cookie',
+    file: `${DATAGRAMS}/peer.ts`,
+    from: 'const mismatch = mismatchOf(id, expectation, question)',
+    to: 'const mismatch = mismatchOf(id, { ...expectation, incarnation: null }, question)',
+    caughtBy: BY_RESTARTS,
+  },
+  {
+    name: 'datagrams: frames leave for whoever answers, though it is not who is expected',
+    file: `${DATAGRAMS}/peer.ts`,
+    from: 'const mismatch = mismatchOf(id, expectation, word)',
+    to: 'const mismatch = mismatchOf(id, { ...expectation, incarnation: null }, word)',
+    caughtBy: BY_RESTARTS,
+  },
+  {
+    name: 'datagrams: who was let in stays, though another incarnation is expected by now',
+    file: `${DATAGRAMS}/datagrams.ts`,
+    from: 'return peer.address === entry?.address && peer.expected === entry.incarnation',
+    to: 'return peer.address === entry?.address',
+    caughtBy: BY_RESTARTS,
+  },
+  {
+    name: 'datagrams: half a frame outlives the entry of its sender',
+    file: `${DATAGRAMS}/datagrams.ts`,
+    from: '    arrivals.retain(peers)\n    for (const [id, entry]',
+    to: '    for (const [id, entry]',
+    caughtBy: BY_RESTARTS,
+  },
+  {
+    name: 'datagrams: whoever asks in the name of a peer changes what is known of it',
+    file: `${DATAGRAMS}/peer.ts`,
+    from: 'if (pass.hasCookie()) onProblem(mismatch)',
+    to: 'if (mismatch === null) onProblem(mismatch)',
+    caughtBy: BY_RESTARTS,
+  },
+  {
+    name: 'datagrams: an answer is larger than its question',
+    file: `${DATAGRAMS}/peer.ts`,
+    from: 'if (datagram.byteLength <= askedBytes) return',
+    to: 'if (datagram.byteLength <= datagramBytes) return',
+    caughtBy: [{ type: 'tests', file: 'datagrams/replay.test.ts' }],
+  },
+  {
+    name: 'datagrams: another version of the format is not told from what is none of ours',
+    file: `${DATAGRAMS}/inbox.ts`,
+    from: "if (version !== null && version !== VERSION) return refuse('otherVersionDatagrams', bytes)",
+    to: "if (version !== VERSION) return refuse('malformedDatagrams', bytes)",
+    caughtBy: [{ type: 'tests', file: 'datagrams/inbox.test.ts' }],
   },
   {
     name: 'transport-grpc: a node lets in whoever dials, whatever its certificate says',

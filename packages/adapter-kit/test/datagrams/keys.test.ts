@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { InvalidArgumentError, MAX_FRAME_BYTES } from '@paxos/core'
-import { fromUrl, udp } from '@paxos/transport-udp'
-import { datagramsOf, packed, signed } from './datagrams.ts'
+import { datagrams } from '@paxos/adapter-kit/datagrams'
+import { hubOf } from './hub.ts'
+import { datagramsOf, packed, signed } from './samples.ts'
 import {
   closeNodes,
   introduce,
@@ -20,15 +21,11 @@ afterEach(closeNodes)
 
 const [key, otherKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)] as const
 const withKey = { authentication: { sign: key } }
-const nowhere = 'udp://127.0.0.1:9'
+const nowhere = 'hub://nowhere'
 
 /** What `to` receives of datagrams that `a` sends as they are, then of one that is right. */
-async function heard(
-  to: TestNode,
-  a: Puppet,
-  datagrams: readonly Uint8Array[],
-): Promise<unknown[]> {
-  await a.sendRaw(to, datagrams)
+async function heard(to: TestNode, a: Puppet, sent: readonly Uint8Array[]): Promise<unknown[]> {
+  await a.sendRaw(to, sent)
   const arrived = once(to.arrivals, 'frame')
   await a.send(to, [packed('a', [Uint8Array.of(99)], true)])
   await arrived
@@ -55,7 +52,7 @@ describe('nodes with a key', () => {
     const sample = packed('a', [Uint8Array.of(2)], true)
     const changed = signed(sample, key, 'b')
     changed[changed.byteLength - 17] = 3
-    const datagrams = [
+    const sent = [
       unsigned,
       sample,
       changed,
@@ -64,9 +61,9 @@ describe('nodes with a key', () => {
       ...datagramsOf('a', 1n, new Uint8Array(2_000)),
       ...datagramsOf('a', 1n, new Uint8Array(2_000), 1_200, true),
     ]
-    expect(await heard(b, a, datagrams)).toEqual([['a', 99]])
+    expect(await heard(b, a, sent)).toEqual([['a', 99]])
     expect(b.transport.stats()).toMatchObject({
-      unauthenticDatagrams: datagrams.length,
+      unauthenticDatagrams: sent.length,
       malformedDatagrams: 0,
       strangerDatagrams: 0,
     })
@@ -196,7 +193,6 @@ describe('a key', () => {
 
   it('that is too short is refused when the transport is made', () => {
     const authentication = { sign: new Uint8Array(31) }
-    expect(() => udp({ authentication })).toThrow(InvalidArgumentError)
-    expect(() => fromUrl('udp://127.0.0.1:0', { authentication })).toThrow(InvalidArgumentError)
+    expect(() => datagrams(hubOf().medium, { authentication })).toThrow(InvalidArgumentError)
   })
 })

@@ -5,7 +5,7 @@
  *
  *     offset  bytes  field
  *     0       4      magic: "PxUD"
- *     4       1      version: 2
+ *     4       1      version: 3; one of another version is refused, and counted as such
  *     5       1      flags: 1 authenticated, 2 a fragment, 4 about cookies (never with 2); a datagram
  *                    with another one is dropped
  *     6       1      n, the length of the sender's id
@@ -39,51 +39,53 @@
  * A frame is cut into fragments of equal size, only the last is shorter; so the length and the
  * number of fragments say how long each one is, and a datagram that disagrees is not ours.
  *
- * What is said of cookies has always the same size, so that no answer is larger than its question:
+ * What is said of cookies is a byte that tells what, and
  *
- *     0       1      1 a question, 2 its answer, 3 "I do not know your cookie"
- *     1       16     the nonce of the question; in the third all 0
- *     17      16     the cookie; in a question all 0
- *     33      8      the epoch; in the others 0
+ *     1 a question    16 nonce; the identity of who asks; then zeros, up to the size of the largest
+ *                     answer as far as a datagram may be that large: no answer is larger than its
+ *                     question, and those who speak in the name of others gain nothing by it
+ *     2 its answer    16 the nonce of the question; 16 the cookie; 8 the epoch; the identity of who
+ *                     answers
+ *     3 "I did not give you this cookie"    16 the cookie
+ *     4 a refusal     16 the nonce of the question; the identity of who refuses
+ *
+ * with nothing behind it but in a question. An identity is the name of a cluster and that of an
+ * incarnation, each as its length in a byte and its text in UTF-8.
  *
  * Must never throw for bytes from the network.
  */
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
+import {
+  contentStartOf,
+  COOKIE,
+  decodeUtf8,
+  EPOCH_BYTES,
+  flagsOf,
+  FRAGMENT,
+  hasTag,
+  HEADER_BYTES,
+  isOurs,
+  readSafe,
+  roomFor,
+  SECRET_BYTES,
+  startDatagram,
+  TAG_BYTES,
+  viewOf,
+} from './header.ts'
+import type { Head } from './header.ts'
 import { MAX_FRAGMENTS, MAX_FRAMES_PER_DATAGRAM } from './limits.ts'
+import { decodeWord } from './words.ts'
+import type { ReceivedWord } from './words.ts'
 
-const MAGIC = 0x50785544
-const VERSION = 2
-const AUTHENTICATED = 1
-const FRAGMENT = 2
-const COOKIE = 4
-const HEADER_BYTES = 7
-const EPOCH_BYTES = 8
-/** Of a nonce and of a cookie: more than anybody can guess. */
-export const SECRET_BYTES = 16
 const STAMP_BYTES = SECRET_BYTES + EPOCH_BYTES + 8
-const COOKIE_CONTENT_BYTES = 1 + 2 * SECRET_BYTES + EPOCH_BYTES
 const COUNT_BYTES = 1
 const LENGTH_BYTES = 2
 const FRAGMENT_HEADER_BYTES = 16
 
-/**
- * The tag is HMAC-SHA-256 cut to its first half: RFC 2104, section 5, advises against less than
- * half, and it is a guess in 2^128 that costs a datagram each.
- */
-export const TAG_BYTES = 16
-
-/** What the datagrams of one node have in common. */
-export interface Head {
-  /** The id of the node, in UTF-8. */
-  readonly sender: Uint8Array
-  /** Whether they end in a tag. */
-  readonly isAuthenticated: boolean
-}
-
 /** What was in a datagram; the bytes share its memory. */
-export type Datagram = Frames | Fragment | CookieWord
+export type Datagram = Frames | Fragment | ReceivedWord
 
 /** What says that a sender was let in, and that a datagram is not an old one. */
 export interface Stamp {
@@ -93,22 +95,6 @@ export interface Stamp {
   readonly epoch: number
   readonly sequence: number
 }
-
-/** What is said of cookies. */
-export interface CookieWord {
-  readonly type: 'cookie'
-  readonly sender: NodeId
-  readonly kind: CookieKind
-  /** SECRET_BYTES bytes each. */
-  readonly nonce: Uint8Array
-  readonly cookie: Uint8Array
-  readonly epoch: number
-}
-
-/** A question for a cookie, its answer, and the answer to a cookie that is not known. */
-export type CookieKind = 'question' | 'answer' | 'unknown'
-
-const COOKIE_KINDS: readonly CookieKind[] = ['question', 'answer', 'unknown']
 
 /** Frames that travelled together, in the order in which they were sent. */
 export interface Frames {
@@ -144,7 +130,7 @@ export function countFitting(
   frames: readonly Uint8Array[],
   datagramBytes: number,
 ): number {
-  let room = roomFor(head, datagramBytes) - COUNT_BYTES
+  let room = roomFor(head, datagramBytes) - STAMP_BYTES - COUNT_BYTES
   let count = 0
   for (const frame of frames) {
     room -= LENGTH_BYTES + frame.byteLength
@@ -156,7 +142,7 @@ export function countFitting(
 
 /** How to cut a frame that does not fit, so that each datagram has at most `datagramBytes`. */
 export function cutFrame(head: Head, frameBytes: number, datagramBytes: number): Cut {
-  const room = roomFor(head, datagramBytes) - FRAGMENT_HEADER_BYTES
+  const room = roomFor(head, datagramBytes) - STAMP_BYTES - FRAGMENT_HEADER_BYTES
   const count = Math.ceil(frameBytes / room)
   return { count, fragmentBytes: Math.ceil(frameBytes / count) }
 }
@@ -192,62 +178,24 @@ export function encodeFragment(
 
 /** Writes `stamp` into a datagram of encodeFrames or encodeFragment. */
 export function stampDatagram(datagram: Uint8Array, { cookie, epoch, sequence }: Stamp): void {
-  const start = HEADER_BYTES + (datagram[6] ?? 0)
+  const start = contentStartOf(datagram)
   const view = viewOf(datagram)
   datagram.set(cookie, start)
   view.setBigUint64(start + SECRET_BYTES, BigInt(epoch))
   view.setBigUint64(start + SECRET_BYTES + EPOCH_BYTES, BigInt(sequence))
 }
 
-/** A datagram about cookies, with room for the tag. */
-export function encodeCookieWord(
-  head: Head,
-  { kind, nonce, cookie, epoch }: Omit<CookieWord, 'type' | 'sender'>,
-): Buffer {
-  const { datagram, start } = startDatagram(head, COOKIE, COOKIE_CONTENT_BYTES)
-  datagram.writeUInt8(COOKIE_KINDS.indexOf(kind) + 1, start)
-  datagram.set(nonce, start + 1)
-  datagram.set(cookie, start + 1 + SECRET_BYTES)
-  datagram.writeBigUInt64BE(BigInt(epoch), start + 1 + 2 * SECRET_BYTES)
-  return datagram
-}
-
-/** Whether `datagram` begins as ours do. */
-export function isOurs(datagram: Uint8Array): boolean {
-  if (datagram.byteLength < HEADER_BYTES) return false
-  const view = viewOf(datagram)
-  const flags = view.getUint8(5)
-  return (
-    view.getUint32(0) === MAGIC &&
-    view.getUint8(4) === VERSION &&
-    (flags & ~(AUTHENTICATED | FRAGMENT | COOKIE)) === 0 &&
-    (flags & (FRAGMENT | COOKIE)) !== (FRAGMENT | COOKIE)
-  )
-}
-
-/** Whether a datagram of ours says that it ends in a tag. */
-export function hasTag(datagram: Uint8Array): boolean {
-  return ((datagram[5] ?? 0) & AUTHENTICATED) !== 0
-}
-
-/** Whom `datagram` names as its sender, whatever else it holds; `null` when it names nobody. */
-export function senderOf(datagram: Uint8Array): NodeId | null {
-  if (!isOurs(datagram)) return null
-  const end = HEADER_BYTES + (datagram[6] ?? 0)
-  return end > datagram.byteLength ? null : decodeUtf8(datagram.subarray(HEADER_BYTES, end))
-}
-
 /** What is in `datagram`; `null` when it is not ours. Looks at no tag: verify it before. */
 export function decodeDatagram(datagram: Uint8Array): Datagram | null {
   if (!isOurs(datagram)) return null
   const end = datagram.byteLength - (hasTag(datagram) ? TAG_BYTES : 0)
-  const start = HEADER_BYTES + (datagram[6] ?? 0)
+  const start = contentStartOf(datagram)
   if (start > end) return null
   const sender = decodeUtf8(datagram.subarray(HEADER_BYTES, start))
   if (sender === null) return null
   const content = datagram.subarray(start, end)
-  const flags = datagram[5] ?? 0
-  if ((flags & COOKIE) !== 0) return decodeCookieWord(sender, content)
+  const flags = flagsOf(datagram)
+  if ((flags & COOKIE) !== 0) return decodeWord(sender, content)
   const stamp = decodeStamp(content)
   if (stamp === null) return null
   const rest = content.subarray(STAMP_BYTES)
@@ -261,22 +209,6 @@ function decodeStamp(content: Uint8Array): Stamp | null {
   const sequence = readSafe(content, SECRET_BYTES + EPOCH_BYTES)
   if (epoch === null || sequence === null) return null
   return { cookie: content.subarray(0, SECRET_BYTES), epoch, sequence }
-}
-
-function decodeCookieWord(sender: NodeId, content: Uint8Array): CookieWord | null {
-  if (content.byteLength !== COOKIE_CONTENT_BYTES) return null
-  const kind = COOKIE_KINDS[(content[0] ?? 0) - 1]
-  const epoch = readSafe(content, 1 + 2 * SECRET_BYTES)
-  if (kind === undefined || epoch === null) return null
-  const nonce = content.subarray(1, 1 + SECRET_BYTES)
-  const cookie = content.subarray(1 + SECRET_BYTES, 1 + 2 * SECRET_BYTES)
-  return { type: 'cookie', sender, kind, nonce, cookie, epoch }
-}
-
-/** The number of 64 bits at `offset`; `null` when it is not a safe integer. */
-function readSafe(bytes: Uint8Array, offset: number): number | null {
-  const value = Number(viewOf(bytes).getBigUint64(offset))
-  return Number.isSafeInteger(value) ? value : null
 }
 
 function decodeFrames(sender: NodeId, stamp: Stamp, content: Uint8Array): Frames | null {
@@ -323,12 +255,6 @@ function isConsistent({ frameBytes, count, index, payload }: Fragment): boolean 
   return Math.ceil(frameBytes / fragmentBytes) === count && payload.byteLength === expected
 }
 
-/** What a datagram of so many bytes has for its content. */
-function roomFor({ sender, isAuthenticated }: Head, datagramBytes: number): number {
-  const tagBytes = isAuthenticated ? TAG_BYTES : 0
-  return datagramBytes - HEADER_BYTES - sender.byteLength - STAMP_BYTES - tagBytes
-}
-
 /** As startDatagram, with room for a stamp before the content. */
 function startStamped(
   head: Head,
@@ -337,34 +263,4 @@ function startStamped(
 ): { readonly datagram: Buffer; readonly start: number } {
   const { datagram, start } = startDatagram(head, flags, STAMP_BYTES + contentBytes)
   return { datagram, start: start + STAMP_BYTES }
-}
-
-/** A datagram for content of so many bytes, and where that starts. */
-function startDatagram(
-  { sender, isAuthenticated }: Head,
-  flags: number,
-  contentBytes: number,
-): { readonly datagram: Buffer; readonly start: number } {
-  const start = HEADER_BYTES + sender.byteLength
-  const datagram = Buffer.alloc(start + contentBytes + (isAuthenticated ? TAG_BYTES : 0))
-  datagram.writeUInt32BE(MAGIC, 0)
-  datagram.writeUInt8(VERSION, 4)
-  datagram.writeUInt8(isAuthenticated ? flags | AUTHENTICATED : flags, 5)
-  datagram.writeUInt8(sender.byteLength, 6)
-  datagram.set(sender, HEADER_BYTES)
-  return { datagram, start }
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset, byteLength)
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function decodeUtf8(bytes: Uint8Array): string | null {
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    return null
-  }
 }

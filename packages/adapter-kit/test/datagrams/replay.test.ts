@@ -1,16 +1,17 @@
 /** What an attacker on the path can do with what was said, and one off it with a small datagram. */
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
-import { encodeCookieWord, SECRET_BYTES } from '../src/datagram.ts'
-import { datagramsOf, headOf, packed } from './datagrams.ts'
+import { SECRET_BYTES } from '../../src/datagrams/header.ts'
+import { encodeWord } from '../../src/datagrams/words.ts'
+import { datagramsOf, headOf, packed } from './samples.ts'
 import {
   closeNodes,
   inject,
   introduce,
   openNode,
   openPuppet,
+  openVictim,
   openWithPuppet,
   reach,
   settle,
@@ -94,12 +95,8 @@ describe('two nodes', () => {
 
 describe('a datagram in the name of a peer that does not hear the answer', () => {
   it('makes a node send nobody more than its own size, whatever would answer it', async () => {
-    const victim = createSocket('udp4')
-    let victimBytes = 0
-    victim.on('message', ({ byteLength }) => (victimBytes += byteLength))
-    victim.bind(0, '127.0.0.1')
-    await once(victim, 'listening')
-    const book = { x: `udp://127.0.0.1:${victim.address().port}` }
+    const victim = openVictim()
+    const book = { x: victim.address }
     const marker = await openPuppet('m')
     const b = await openNode('b', { ...book, m: marker.address })
     await marker.enter(b)
@@ -108,8 +105,21 @@ describe('a datagram in the name of a peer that does not hear the answer', () =>
       if (b.inbox.at(-1)?.from === 'x') b.transport.send('x', new Uint8Array(MAX_FRAME_BYTES))
     })
     const secret = new Uint8Array(SECRET_BYTES)
-    const words = (['question', 'answer', 'unknown'] as const).map((kind) =>
-      encodeCookieWord(headOf('x'), { kind, nonce: secret, cookie: secret, epoch: 1 }),
+    const [ours, theirs] = [
+      { cluster: '', incarnation: '' },
+      { cluster: 'another', incarnation: '' },
+    ] as const
+    const words = [512, 1_200].flatMap((size) =>
+      [ours, theirs].flatMap((names) => [
+        encodeWord(headOf('x'), { kind: 'question', nonce: secret, ...names }, size),
+        encodeWord(headOf('x'), { kind: 'refusal', nonce: secret, ...names }, size),
+        encodeWord(headOf('x'), { kind: 'unknown', cookie: secret }, size),
+        encodeWord(
+          headOf('x'),
+          { kind: 'answer', nonce: secret, cookie: secret, epoch: 1, ...names },
+          size,
+        ),
+      ]),
     )
     const forged = Array.from({ length: 50 }, (_, index) => [
       packed('x', [new Uint8Array(20)]),
@@ -122,9 +132,28 @@ describe('a datagram in the name of a peer that does not hear the answer', () =>
     await arrived
     const sentBytes = forged.reduce((sum, { byteLength }) => sum + byteLength, 0)
     expect(b.inbox.map(({ from }) => from)).toEqual(['m'])
-    expect(victimBytes).toBeLessThanOrEqual(sentBytes)
+    expect(victim.bytes()).toBeLessThanOrEqual(sentBytes)
     // Nor is anything on its way: nobody was let in.
     expect(b.transport.figures().peers.get('x')).toMatchObject({ sent: 0, received: 0 })
-    victim.close()
+  })
+
+  it.each([
+    ['is answered', ''],
+    ['is refused', 'another'],
+  ])('that %s makes a node send no more than came, whatever its names', async (_, cluster) => {
+    const names = { cluster: 'c'.repeat(200), incarnation: 'i'.repeat(200) }
+    const victim = openVictim()
+    const marker = await openPuppet('m', null, names)
+    const b = await openNode('b', { x: victim.address, m: marker.address }, names)
+    const asked = { nonce: new Uint8Array(SECRET_BYTES), ...names, incarnation: '' }
+    const question = { kind: 'question', ...asked, cluster: cluster || names.cluster } as const
+    for (const size of [0, 300, 400, 1_200]) {
+      const before = victim.bytes()
+      const datagram = encodeWord(headOf('x'), question, size)
+      await inject(b.transport.address, [datagram])
+      await marker.enter(b)
+      expect(victim.bytes() - before).toBeLessThanOrEqual(datagram.byteLength)
+    }
+    expect(victim.bytes()).toBeGreaterThan(0)
   })
 })

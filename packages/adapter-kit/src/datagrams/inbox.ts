@@ -1,14 +1,16 @@
 /**
  * The way of a datagram into frames: is it ours, is it authentic, is its sender known, was it let in
  * and is it new, is it whole. In that order: nothing is made, kept or delivered of a datagram before
- * its tag is verified. Must
- * never throw for bytes from the network, nor deliver to a node that does not want any more.
+ * its tag is verified. Must never throw for bytes from the network, nor deliver to a node that does
+ * not want any more.
  */
 import type { NodeId } from '@paxos/core'
 import type { Door } from './cookies.ts'
-import { decodeDatagram, isOurs } from './datagram.ts'
-import type { CookieWord, Fragment, Frames } from './datagram.ts'
+import { decodeDatagram } from './datagram.ts'
+import type { Fragment, Frames } from './datagram.ts'
+import { isOurs, VERSION, versionOf } from './header.ts'
 import { reassembly } from './reassembly.ts'
+import type { ReceivedWord } from './words.ts'
 
 /** Where datagrams come in. */
 export interface Inbox {
@@ -28,6 +30,8 @@ export interface Inbox {
 export interface InboxStats {
   /** Datagrams that are none of ours, or contradict one that came before. */
   readonly malformedDatagrams: number
+  /** Datagrams in another version of the format: of an older release, or a newer one. */
+  readonly otherVersionDatagrams: number
   /**
    * Datagrams without a tag, or with one by none of the accepted keys or for another receiver;
    * without keys, datagrams with a tag.
@@ -42,12 +46,20 @@ export interface InboxStats {
    * the two has restarted, or somebody else sent them.
    */
   readonly uninvitedDatagrams: number
+  /**
+   * Questions for a cookie, and answers, of nodes of another cluster or of another incarnation than
+   * the expected one.
+   */
+  readonly foreignDatagrams: number
   /** Frames of which only a part came. */
   readonly partialFrames: number
 }
 
-/** What can be wrong with a datagram. */
+/** How many datagrams were refused, by what was wrong with them. */
 export type Refusals = Omit<InboxStats, 'partialFrames'>
+
+/** What can be wrong with a datagram, but for who is foreign: that depends on the peer. */
+export type Fault = Exclude<keyof Refusals, 'foreignDatagrams'>
 
 /** What an inbox needs. */
 export interface InboxOptions {
@@ -57,12 +69,15 @@ export interface InboxOptions {
   readonly knows: (sender: NodeId) => boolean
   /** What is kept for a sender that is known; `null` when it is not known any more. */
   readonly doorOf: (sender: NodeId) => Door | null
-  /** A known sender asks, or answers. */
-  readonly onCookieWord: (word: CookieWord) => void
+  /**
+   * A known sender asks, or answers, in a datagram of so many bytes. Returns whether it is of this
+   * cluster and of the incarnation that is expected, and says so where it is not.
+   */
+  readonly onCookieWord: (word: ReceivedWord, datagramBytes: number) => boolean
   /** A known sender has a cookie that its door does not know. */
   readonly onUninvited: (sender: NodeId, cookie: Uint8Array) => void
   /** A datagram was counted, and nothing else came of it. */
-  readonly onRefused: (reason: keyof Refusals, datagram: Uint8Array) => void
+  readonly onRefused: (fault: Fault, datagram: Uint8Array) => void
   /** Must not throw. The frame is in memory of its own. */
   readonly deliver: (from: NodeId, frame: Uint8Array) => void
   /** Milliseconds of a monotonic clock. */
@@ -74,21 +89,25 @@ export function inbox(options: InboxOptions): Inbox {
   const { verify, knows, doorOf, onCookieWord, onUninvited, onRefused, deliver, now } = options
   const counters = {
     malformedDatagrams: 0,
+    otherVersionDatagrams: 0,
     unauthenticDatagrams: 0,
     strangerDatagrams: 0,
     replayedDatagrams: 0,
     uninvitedDatagrams: 0,
+    foreignDatagrams: 0,
   }
   const partials = reassembly()
 
   function accept(bytes: Uint8Array): void {
+    const version = versionOf(bytes)
+    if (version !== null && version !== VERSION) return refuse('otherVersionDatagrams', bytes)
     if (!isOurs(bytes)) return refuse('malformedDatagrams', bytes)
     if (!verify(bytes)) return refuse('unauthenticDatagrams', bytes)
     const datagram = decodeDatagram(bytes)
     if (datagram === null) return refuse('malformedDatagrams', bytes)
     const door = knows(datagram.sender) ? doorOf(datagram.sender) : null
     if (door === null) return refuse('strangerDatagrams', bytes)
-    if (datagram.type === 'cookie') return onCookieWord(datagram)
+    if (datagram.type === 'cookie') return hear(datagram, bytes)
     const verdict = door.admit(datagram.stamp)
     if (verdict === 'fresh') take(datagram, bytes)
     else if (verdict === 'replayed') refuse('replayedDatagrams', bytes)
@@ -98,9 +117,14 @@ export function inbox(options: InboxOptions): Inbox {
     }
   }
 
-  function refuse(reason: keyof Refusals, bytes: Uint8Array): void {
-    counters[reason] += 1
-    onRefused(reason, bytes)
+  /** Who is foreign was told of where that was found out. */
+  function hear(word: ReceivedWord, { byteLength }: Uint8Array): void {
+    if (!onCookieWord(word, byteLength)) counters.foreignDatagrams += 1
+  }
+
+  function refuse(fault: Fault, bytes: Uint8Array): void {
+    counters[fault] += 1
+    onRefused(fault, bytes)
   }
 
   function take(datagram: Frames | Fragment, bytes: Uint8Array): void {
@@ -109,7 +133,9 @@ export function inbox(options: InboxOptions): Inbox {
   }
 
   function acceptFragment(fragment: Fragment, bytes: Uint8Array): void {
-    const accepted = partials.accept(fragment, now())
+    // It is kept, and the memory of the datagram is not ours.
+    const kept = { ...fragment, payload: new Uint8Array(fragment.payload) }
+    const accepted = partials.accept(kept, now())
     if (accepted.type === 'contradiction') refuse('malformedDatagrams', bytes)
     if (accepted.type === 'complete') deliver(fragment.sender, accepted.frame)
   }

@@ -3,14 +3,16 @@ import * as fc from 'fast-check'
 import { extent } from '@paxos/testkit/fuzz'
 import { describe, expect, it } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
-import { authentication } from '../src/authentication.ts'
-import type { UdpAuthentication } from '../src/authentication.ts'
-import type { Door } from '../src/cookies.ts'
-import { encodeCookieWord, encodeFragment, SECRET_BYTES } from '../src/datagram.ts'
-import { inbox } from '../src/inbox.ts'
-import type { InboxStats } from '../src/inbox.ts'
-import { MAX_PARTIAL_BYTES_PER_SENDER, PARTIAL_LIFETIME_MS } from '../src/limits.ts'
-import { datagramsOf, headOf, packed, signed } from './datagrams.ts'
+import { authentication } from '../../src/datagrams/authentication.ts'
+import type { DatagramAuthentication } from '../../src/datagrams/authentication.ts'
+import type { Door } from '../../src/datagrams/cookies.ts'
+import { encodeFragment } from '../../src/datagrams/datagram.ts'
+import { SECRET_BYTES, VERSION } from '../../src/datagrams/header.ts'
+import { inbox } from '../../src/datagrams/inbox.ts'
+import type { InboxStats } from '../../src/datagrams/inbox.ts'
+import { MAX_PARTIAL_BYTES_PER_SENDER, PARTIAL_LIFETIME_MS } from '../../src/datagrams/limits.ts'
+import { encodeWord } from '../../src/datagrams/words.ts'
+import { datagramsOf, headOf, packed, signed } from './samples.ts'
 
 const RUNS = extent(2, 12)
 const DATAGRAMS_PER_RUN = 3_000
@@ -50,19 +52,22 @@ const alone = filled(900, 77)
 const large = [1_500, 5_000].map((length, index) => filled(length, 100 + index))
 const genuine = new Set([...together, alone, ...large].map(hash))
 
+/** A question, and its answer. */
+function wordsOf(sender: string, isAuthenticated: boolean): Uint8Array[] {
+  const names = { nonce: filled(SECRET_BYTES, 3), cluster: 'c', incarnation: 'ñ😀' }
+  const cookie = filled(SECRET_BYTES, 5)
+  return [
+    { kind: 'question', ...names } as const,
+    { kind: 'answer', ...names, cookie, epoch: 7 } as const,
+  ].map((word) => new Uint8Array(encodeWord(headOf(sender, isAuthenticated), word, 1_200)))
+}
+
 /** The datagrams of those frames; the fragments of each share a message id. */
 function samplesOf(sender: string, isAuthenticated: boolean): Uint8Array[] {
   return [
     packed(sender, together, isAuthenticated),
     packed(sender, [alone], isAuthenticated),
-    new Uint8Array(
-      encodeCookieWord(headOf(sender, isAuthenticated), {
-        kind: 'answer',
-        nonce: filled(SECRET_BYTES, 3),
-        cookie: filled(SECRET_BYTES, 5),
-        epoch: 7,
-      }),
-    ),
+    ...wordsOf(sender, isAuthenticated),
     ...large.flatMap((frame, index) =>
       datagramsOf(sender, BigInt(index), frame, 1_200, isAuthenticated),
     ),
@@ -98,7 +103,8 @@ function mutated(datagram: Uint8Array, dice: Dice): Uint8Array {
 /** What begins as our datagrams do, and goes on as it likes. */
 function randomBytes(dice: Dice): Uint8Array {
   const bytes = Uint8Array.from({ length: dice(120) }, () => dice(256))
-  if (dice(2) === 0) bytes.set([0x50, 0x78, 0x55, 0x44, 2, dice(8), dice(4)].slice(0, bytes.length))
+  if (dice(2) === 0)
+    bytes.set([0x50, 0x78, 0x55, 0x44, VERSION, dice(8), dice(4)].slice(0, bytes.length))
   return bytes
 }
 
@@ -153,7 +159,7 @@ interface Outcome extends InboxStats {
 /** What becomes of a node that the datagrams of these seeds come to. */
 function bombard(
   seeds: Iterable<number>,
-  options: UdpAuthentication | undefined,
+  options: DatagramAuthentication | undefined,
   makeDatagram: (dice: Dice) => Uint8Array,
   checkFrame: (frame: Uint8Array) => void,
 ): Outcome {
@@ -165,7 +171,7 @@ function bombard(
     verify: (datagram) => verify(receiver, datagram),
     knows: (sender) => PEERS.includes(sender),
     doorOf: () => openDoor,
-    onCookieWord: () => {},
+    onCookieWord: () => true,
     onUninvited: () => {},
     onRefused: () => {},
     deliver(_, frame) {

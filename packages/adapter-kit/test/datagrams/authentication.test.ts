@@ -4,9 +4,9 @@ import { inspect } from 'node:util'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { InvalidArgumentError } from '@paxos/core'
-import { authentication } from '../src/authentication.ts'
-import { TAG_BYTES } from '../src/datagram.ts'
-import { datagramsOf, packed, signed } from './datagrams.ts'
+import { authentication } from '../../src/datagrams/authentication.ts'
+import { TAG_BYTES } from '../../src/datagrams/header.ts'
+import { datagramsOf, packed, signed } from './samples.ts'
 
 const keyOf = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)
 const utf8 = new TextEncoder()

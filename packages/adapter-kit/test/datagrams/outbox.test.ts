@@ -1,8 +1,8 @@
 /** The queue to one peer: what it keeps, joins and drops and how fast it sends; on virtual time. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
-import { decodeDatagram } from '../src/datagram.ts'
-import type { Fragment, Frames } from '../src/datagram.ts'
+import { decodeDatagram } from '../../src/datagrams/datagram.ts'
+import type { Fragment, Frames } from '../../src/datagrams/datagram.ts'
 import {
   BURST_BYTES,
   DATAGRAM_OVERHEAD_BYTES,
@@ -11,10 +11,10 @@ import {
   MAX_DATAGRAMS_IN_FLIGHT,
   MAX_FRAMES_PER_DATAGRAM,
   MAX_OUTBOX_BYTES,
-} from '../src/limits.ts'
-import { outbox } from '../src/outbox.ts'
-import type { Outbox } from '../src/outbox.ts'
-import { headOf } from './datagrams.ts'
+} from '../../src/datagrams/limits.ts'
+import { outbox } from '../../src/datagrams/outbox.ts'
+import type { Outbox } from '../../src/datagrams/outbox.ts'
+import { headOf } from './samples.ts'
 
 interface Transmission {
   readonly datagram: Frames | Fragment

@@ -1,14 +1,15 @@
 /** The way of a datagram into frames: what is asked first, and who is asked before each frame. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { PARTIAL_LIFETIME_MS } from '../src/limits.ts'
-import { inbox } from '../src/inbox.ts'
-import type { Inbox } from '../src/inbox.ts'
-import type { Door } from '../src/cookies.ts'
-import { encodeCookieWord } from '../src/datagram.ts'
-import { datagramsOf, headOf, packed } from './datagrams.ts'
+import { PARTIAL_LIFETIME_MS } from '../../src/datagrams/limits.ts'
+import { inbox } from '../../src/datagrams/inbox.ts'
+import type { Inbox } from '../../src/datagrams/inbox.ts'
+import type { Door } from '../../src/datagrams/cookies.ts'
+import { encodeWord } from '../../src/datagrams/words.ts'
+import { datagramsOf, headOf, packed } from './samples.ts'
 
 let delivered: number[] = []
 let isBelieved = true
+let isExpected = true
 let known = new Set<string>()
 let nowMs = 0
 /** Lets everything in that it has not seen. */
@@ -26,6 +27,7 @@ let onDelivered = (): void => {}
 beforeEach(() => {
   delivered = []
   isBelieved = true
+  isExpected = true
   known = new Set(['a'])
   nowMs = 0
   verdict = 'fresh'
@@ -39,7 +41,10 @@ function makeInbox(): Inbox {
     verify: () => isBelieved,
     knows: (sender) => known.has(sender),
     doorOf: () => door,
-    onCookieWord: ({ kind }) => words.push(kind),
+    onCookieWord({ kind }) {
+      words.push(kind)
+      return isExpected
+    },
     onUninvited: (sender) => words.push(`uninvited ${sender}`),
     onRefused: (reason) => refused.push(reason),
     deliver(_, frame) {
@@ -53,12 +58,23 @@ function makeInbox(): Inbox {
 const three = packed('a', [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)])
 const halves = datagramsOf('a', 1n, new Uint8Array(2_000).fill(4))
 const [half = new Uint8Array(), rest = new Uint8Array()] = halves
+function questionOf(sender: string): Uint8Array {
+  const question = {
+    kind: 'question',
+    nonce: new Uint8Array(16),
+    cluster: '',
+    incarnation: '',
+  } as const
+  return encodeWord(headOf(sender), question, 1_200)
+}
 const nothing = {
   malformedDatagrams: 0,
+  otherVersionDatagrams: 0,
   unauthenticDatagrams: 0,
   strangerDatagrams: 0,
   replayedDatagrams: 0,
   uninvitedDatagrams: 0,
+  foreignDatagrams: 0,
 }
 
 describe('a datagram', () => {
@@ -138,13 +154,38 @@ describe('a datagram that was not let in', () => {
   })
 
   it('is told apart from a word about cookies, which strangers have none of', () => {
-    const secret = new Uint8Array(16)
-    const word = { kind: 'question', nonce: secret, cookie: secret, epoch: 0 } as const
     const arrivals = makeInbox()
-    arrivals.accept(encodeCookieWord(headOf('a'), word))
-    arrivals.accept(encodeCookieWord(headOf('stranger'), word))
+    arrivals.accept(questionOf('a'))
+    arrivals.accept(questionOf('stranger'))
     expect(words).toEqual(['question'])
     expect(arrivals.stats()).toMatchObject({ ...nothing, strangerDatagrams: 1 })
+  })
+})
+
+describe('a word about cookies', () => {
+  it('of a peer that is not who is expected is counted', () => {
+    isExpected = false
+    const arrivals = makeInbox()
+    arrivals.accept(questionOf('a'))
+    expect(arrivals.stats()).toEqual({ ...nothing, foreignDatagrams: 1, partialFrames: 0 })
+    expect([words, refused]).toEqual([['question'], []])
+  })
+})
+
+describe('a datagram of another version', () => {
+  it.each([0, 1, 2, 4, 255])('is refused, and counted as what it is: %i', (version) => {
+    const arrivals = makeInbox()
+    for (const datagram of [three, half, questionOf('a')]) {
+      const other = new Uint8Array(datagram)
+      other[4] = version
+      arrivals.accept(other)
+    }
+    expect(arrivals.stats()).toEqual({ ...nothing, otherVersionDatagrams: 3, partialFrames: 0 })
+    expect([delivered, words, new Set(refused)]).toEqual([
+      [],
+      [],
+      new Set(['otherVersionDatagrams']),
+    ])
   })
 })
 

@@ -1,14 +1,15 @@
 /** Frames as the datagrams that they travel in, for tests. */
-import { authentication } from '../src/authentication.ts'
+import { authentication } from '../../src/datagrams/authentication.ts'
 import {
   countFitting,
   cutFrame,
   encodeFragment,
   encodeFrames,
-  SECRET_BYTES,
   stampDatagram,
-} from '../src/datagram.ts'
-import type { Head, Stamp } from '../src/datagram.ts'
+} from '../../src/datagrams/datagram.ts'
+import type { Stamp } from '../../src/datagrams/datagram.ts'
+import { SECRET_BYTES } from '../../src/datagrams/header.ts'
+import type { Head } from '../../src/datagrams/header.ts'
 
 const utf8 = new TextEncoder()
 

@@ -2,10 +2,11 @@
  * Who is let in, and what is old. Before a node sends to a peer it asks for a cookie, and the answer
  * goes to the address of the address book: so who has a cookie does receive there, and nobody makes
  * this node send more than a question's size to somebody else. A cookie is drawn by the receiver for
- * each peer, each time that it starts; with it comes an epoch, a higher one for each question. A
- * newer epoch replaces the one before it, and within one each sequence number counts once. So what
- * was recorded before either side restarted, or has come already, is known without any clock: its
- * cookie is another, its epoch is over, or its number has been.
+ * each entry of its address book, each time that it starts; with it comes an epoch, a higher one for
+ * each question. A newer epoch replaces the one before it, and within one each sequence number counts
+ * once. So what was recorded before either side restarted, or has come already, is known without any
+ * clock: its cookie is another, its epoch is over, or its number has been. And as only who is of this
+ * cluster, and of the incarnation that is expected, is given a cookie, no datagram of others passes.
  *
  * Must keep nothing for those who are not in the address book.
  */
@@ -14,6 +15,7 @@ import type { Clock } from './clock.ts'
 import type { Stamp } from './datagram.ts'
 import {
   FIRST_QUESTION_RETRY_MS,
+  MAX_INVITED,
   MAX_QUESTION_RETRY_MS,
   QUESTIONS_AT_ONE_ADDRESS,
   QUESTIONS_BEFORE_PROBLEM,
@@ -23,32 +25,52 @@ import { replayWindow } from './replay-window.ts'
 
 /** What a receiver keeps for one peer: whom it let in, and what has come of it. */
 export interface Door {
-  /** The cookie, and a new epoch for it. */
-  invite(): { readonly cookie: Uint8Array; readonly epoch: number }
+  /** The cookie, and a new epoch for it, for who asked as `incarnation`. */
+  invite(incarnation: string): { readonly cookie: Uint8Array; readonly epoch: number }
   /** 'unknown' is a stamp that this door has not given out since it was made. */
   admit(stamp: Stamp): 'fresh' | 'replayed' | 'unknown'
   /** Whether to say now that a cookie is not known: not each time. */
   mayComplain(): boolean
 }
 
-/** A door that nobody has passed. `cookie` must be new, and beyond guessing. */
-export function doorWith(cookie: Uint8Array, now: () => number): Door {
+/** What a door needs. */
+export interface DoorOptions {
+  /** New, and beyond guessing. */
+  readonly cookie: Uint8Array
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  /** The first datagram has come of an invitation that `incarnation` asked for. */
+  readonly onEntered: (incarnation: string) => void
+}
+
+/** A door that nobody has passed. */
+export function doorWith({ cookie, now, onEntered }: DoorOptions): Door {
   let issued = 0
   let epoch = 0
   let window = replayWindow()
   let complainAgainAtMs = -Infinity
+  /** The incarnations of the latest invitations, by epoch: whoever asks may not be who receives. */
+  const invited = new Map<number, string>()
+
+  function enter(next: number): void {
+    epoch = next
+    window = replayWindow()
+    const incarnation = invited.get(next)
+    for (const past of invited.keys()) if (past <= next) invited.delete(past)
+    if (incarnation !== undefined) onEntered(incarnation)
+  }
+
   return {
-    invite() {
+    invite(incarnation) {
       issued += 1
+      invited.set(issued, incarnation)
+      invited.delete(issued - MAX_INVITED)
       return { cookie, epoch: issued }
     },
     admit(stamp) {
       if (!isSame(stamp.cookie, cookie) || stamp.epoch > issued) return 'unknown'
       if (stamp.epoch < epoch) return 'replayed'
-      if (stamp.epoch > epoch) {
-        epoch = stamp.epoch
-        window = replayWindow()
-      }
+      if (stamp.epoch > epoch) enter(stamp.epoch)
       // Nobody was given epoch 0.
       return epoch > 0 && window.admit(stamp.sequence) ? 'fresh' : 'replayed'
     },
@@ -68,6 +90,8 @@ export interface Pass {
   hasCookie(): boolean
   /** The next stamp; `null` when there is no cookie. */
   next(): Stamp | null
+  /** Whether `nonce` is that of a question that nobody has answered. */
+  isAsked(nonce: Uint8Array): boolean
   /** An answer has come. One to another question is ignored. */
   accept(answer: Omit<Stamp, 'sequence'> & { readonly nonce: Uint8Array }): void
   /** The peer does not know `cookie`. If it is the one in use, another is asked for. */
@@ -133,6 +157,7 @@ export function passOf(options: PassOptions): Pass {
       sequence += 1
       return { cookie, epoch, sequence }
     },
+    isAsked: (answered) => !isStopped && nonce !== null && isSame(nonce, answered),
     accept(answer) {
       if (isStopped || nonce === null || !isSame(nonce, answer.nonce)) return
       // Not slice(): it is cut from a datagram, and a Buffer's slice shares its memory.

@@ -2,16 +2,16 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
-import { decodeDatagram } from '../src/datagram.ts'
-import type { Fragment } from '../src/datagram.ts'
+import { decodeDatagram } from '../../src/datagrams/datagram.ts'
+import type { Fragment } from '../../src/datagrams/datagram.ts'
 import {
   MAX_PARTIAL_BYTES,
   MAX_PARTIAL_BYTES_PER_SENDER,
   MAX_PARTIAL_FRAMES_PER_SENDER,
   PARTIAL_LIFETIME_MS,
-} from '../src/limits.ts'
-import { reassembly } from '../src/reassembly.ts'
-import { datagramsOf, NO_STAMP } from './datagrams.ts'
+} from '../../src/datagrams/limits.ts'
+import { reassembly } from '../../src/datagrams/reassembly.ts'
+import { datagramsOf, NO_STAMP } from './samples.ts'
 
 function fragmentsOf(sender: string, messageId: bigint, frame: Uint8Array): Fragment[] {
   return datagramsOf(sender, messageId, frame)

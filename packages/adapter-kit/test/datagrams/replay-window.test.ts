@@ -1,8 +1,8 @@
 /** Which numbers are let in: each once, those that are not too old in whatever order. */
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { REPLAY_WINDOW } from '../src/limits.ts'
-import { replayWindow } from '../src/replay-window.ts'
+import { REPLAY_WINDOW } from '../../src/datagrams/limits.ts'
+import { replayWindow } from '../../src/datagrams/replay-window.ts'
 
 describe('a window of replays', () => {
   it.each([1, REPLAY_WINDOW - 32, REPLAY_WINDOW, REPLAY_WINDOW + 1, 3 * REPLAY_WINDOW, 2 ** 50])(

@@ -12,11 +12,11 @@ import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { isUint8Array } from 'node:util/types'
 import { InvalidArgumentError, requireOptions } from '@paxos/core'
-import { hasTag, TAG_BYTES } from './datagram.ts'
+import { hasTag, TAG_BYTES } from './header.ts'
 import { MAX_KEYS, MIN_KEY_BYTES } from './limits.ts'
 
 /** The keys that the nodes of one cluster share, each at least 32 random bytes. */
-export interface UdpAuthentication {
+export interface DatagramAuthentication {
   /** What this node signs with. It accepts it, too. */
   readonly sign: Uint8Array
   /** What it accepts beside that: up to three keys, for the time of a rotation. Default none. */
@@ -37,11 +37,11 @@ export interface Authentication {
  * Takes copies of the keys. Without any, nothing is signed, and a datagram that is signed is not
  * believed either: who sent it counts on being protected. Throws InvalidArgumentError.
  */
-export function authentication(options: UdpAuthentication | undefined): Authentication {
+export function authentication(options: DatagramAuthentication | undefined): Authentication {
   if (options === undefined) return withoutKeys
   requireOptions('authentication', options, ['sign', 'accept'])
   // Callers without types may have left anything out.
-  const { sign, accept = [] } = options as Partial<UdpAuthentication>
+  const { sign, accept = [] } = options as Partial<DatagramAuthentication>
   if (!Array.isArray(accept) || accept.length >= MAX_KEYS) {
     throw new InvalidArgumentError(
       `authentication.accept is no list of at most ${MAX_KEYS - 1} keys. Drop those that nobody signs with.`,

@@ -1,10 +1,10 @@
 /** Who is let in, and what is old: on virtual time, with every loss, delay and repetition. */
 import * as fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { doorWith, passOf } from '../src/cookies.ts'
-import type { Door, Pass } from '../src/cookies.ts'
-import { SECRET_BYTES } from '../src/datagram.ts'
-import type { Stamp } from '../src/datagram.ts'
+import { doorWith, passOf } from '../../src/datagrams/cookies.ts'
+import type { Door, Pass } from '../../src/datagrams/cookies.ts'
+import { SECRET_BYTES } from '../../src/datagrams/header.ts'
+import type { Stamp } from '../../src/datagrams/datagram.ts'
 import {
   FIRST_QUESTION_RETRY_MS,
   MAX_QUESTION_RETRY_MS,
@@ -12,8 +12,8 @@ import {
   QUESTIONS_BEFORE_PROBLEM,
   REPLAY_WINDOW,
   UNKNOWN_INTERVAL_MS,
-} from '../src/limits.ts'
-import { replayWindow } from '../src/replay-window.ts'
+} from '../../src/datagrams/limits.ts'
+import { replayWindow } from '../../src/datagrams/replay-window.ts'
 
 let nowMs = 0
 let drawn = 0
@@ -24,6 +24,8 @@ let isNeeded = true
 let hasOthers = false
 let ready = 0
 let silences = 0
+/** The incarnations that a door was told to have entered. */
+let entered: string[] = []
 
 beforeEach(() => {
   nowMs = 0
@@ -34,6 +36,7 @@ beforeEach(() => {
   hasOthers = false
   ready = 0
   silences = 0
+  entered = []
 })
 
 /** No other draw gives the same. */
@@ -43,7 +46,11 @@ function draw(): Uint8Array {
 }
 
 function makeDoor(): Door {
-  return doorWith(draw(), () => nowMs)
+  return doorWith({
+    cookie: draw(),
+    now: () => nowMs,
+    onEntered: (incarnation) => entered.push(incarnation),
+  })
 }
 
 function makePass(): Pass {
@@ -82,7 +89,7 @@ function lastNonce(): Uint8Array {
 
 function enter(pass: Pass, door: Door): void {
   pass.isReady()
-  pass.accept({ nonce: lastNonce(), ...door.invite() })
+  pass.accept({ nonce: lastNonce(), ...door.invite('i') })
 }
 
 function stampOf(pass: Pass): Stamp {
@@ -96,9 +103,9 @@ describe('a door', () => {
     const door = makeDoor()
     const guess = { cookie: new Uint8Array(SECRET_BYTES), epoch: 1, sequence: 0 }
     expect(door.admit(guess)).toBe('unknown')
-    const { cookie } = makeDoor().invite()
+    const { cookie } = makeDoor().invite('i')
     expect(door.admit({ ...guess, cookie })).toBe('unknown')
-    const own = door.invite().cookie
+    const own = door.invite('i').cookie
     expect(door.admit({ cookie: own, epoch: 2, sequence: 0 })).toBe('unknown')
     expect(door.admit({ cookie: own, epoch: 0, sequence: 0 })).toBe('replayed')
   })
@@ -107,7 +114,7 @@ describe('a door', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(60), { maxLength: 200 }), (sequences) => {
         const door = makeDoor()
-        const { cookie, epoch } = door.invite()
+        const { cookie, epoch } = door.invite('i')
         const seen = new Set<number>()
         for (const sequence of sequences) {
           const expected = seen.has(sequence) ? 'replayed' : 'fresh'
@@ -137,7 +144,7 @@ describe('a door', () => {
     enter(pass, before)
     const old = [stampOf(pass), stampOf(pass)]
     for (const stamp of old) expect(before.admit(stamp)).toBe('fresh')
-    after.invite()
+    after.invite('i')
     expect(old.map((stamp) => after.admit(stamp))).toEqual(['unknown', 'unknown'])
   })
 
@@ -146,7 +153,7 @@ describe('a door', () => {
     const pass = makePass()
     enter(pass, door)
     expect(door.admit(stampOf(pass))).toBe('fresh')
-    for (let count = 0; count < 1_000; count += 1) door.invite()
+    for (let count = 0; count < 1_000; count += 1) door.invite('i')
     expect(door.admit(stampOf(pass))).toBe('fresh')
   })
 
@@ -167,7 +174,7 @@ describe('a pass', () => {
     const first = lastNonce()
     for (let count = 0; count < QUESTIONS_AT_ONE_ADDRESS; count += 1) fire()
     expect(lastNonce()).not.toEqual(first)
-    pass.accept({ nonce: first, ...door.invite() })
+    pass.accept({ nonce: first, ...door.invite('i') })
     expect(pass.hasCookie()).toBe(false)
     enter(pass, door)
     expect(pass.hasCookie()).toBe(true)
@@ -204,7 +211,7 @@ describe('a pass', () => {
 
   it('is taken from the answer to its own question, and from no other', () => {
     const pass = makePass()
-    const { cookie, epoch } = makeDoor().invite()
+    const { cookie, epoch } = makeDoor().invite('i')
     pass.accept({ nonce: new Uint8Array(SECRET_BYTES), cookie, epoch })
     pass.isReady()
     pass.accept({ nonce: draw(), cookie, epoch })
@@ -224,7 +231,7 @@ describe('a pass', () => {
     enter(pass, door)
     pass.forget(draw())
     expect(pass.hasCookie()).toBe(true)
-    pass.forget(door.invite().cookie)
+    pass.forget(door.invite('i').cookie)
     expect([pass.hasCookie(), pass.next(), asked.length]).toEqual([false, null, 2])
     expect(asked[0]).not.toEqual(asked[1])
   })

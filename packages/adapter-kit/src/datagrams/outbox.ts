@@ -6,7 +6,8 @@
  */
 import type { Clock } from './clock.ts'
 import { countFitting, cutFrame, encodeFragment, encodeFrames } from './datagram.ts'
-import type { Cut, Head } from './datagram.ts'
+import type { Cut } from './datagram.ts'
+import type { Head } from './header.ts'
 import {
   FRAME_LIFETIME_MS,
   FRAME_OVERHEAD_BYTES,
