@@ -13,6 +13,7 @@ import {
   withAddresses,
   withRelativeLinks,
 } from '../checks/address.ts'
+import { circleProblems } from '../checks/circles.ts'
 import {
   linkProblems,
   scriptProblems,
@@ -207,6 +208,32 @@ describe('a package depends on what the table of rules allows, and on nothing el
     const source = "import a from 'one'\nconst b = require('two')\nconst c = await import('three')"
     expect(importsOf(source).filter(({ onDemand }) => onDemand)).toEqual([
       { specifier: 'three', onDemand: true },
+    ])
+  })
+})
+
+describe('no module imports what leads back to it, not even for a type', () => {
+  const sources = files.filter((file) => /(?:\/src|^docs\/checks|^\.ci)\/.*\.ts$/.test(file))
+  const folders = new Set(sources.map((file) => file.replace(/\/(?:src\/)?[^/]*$|\/src\/.*/, '')))
+
+  it.each([...folders])('in %s', (folder) => {
+    const own = sources.filter((file) => file.startsWith(`${folder}/`))
+    expect(circleProblems(own, read)).toEqual([])
+  })
+
+  it('a circle is caught, once, by its shortest way', () => {
+    const texts: Record<string, string> = {
+      'src/a.ts': "import './b.ts'\nimport type { D } from './parts/d.ts'",
+      'src/b.ts': "export * from './c.ts'",
+      'src/c.ts': "import { a } from './a.ts'\nimport '@paxos/core'",
+      'src/parts/d.ts': "import type { A } from '../a.ts'",
+      'src/itself.ts': "type Self = import('./itself.ts').Self",
+      'src/leaf.ts': "import './b.ts'\nimport './missing.ts'",
+    }
+    const way = 'src/a.ts imports src/parts/d.ts imports src/a.ts.'
+    expect(circleProblems(Object.keys(texts), (file) => texts[file] ?? '')).toEqual([
+      `${way} Move what they share into a module of its own.`,
+      expect.stringMatching(/^src\/itself\.ts imports src\/itself\.ts\./),
     ])
   })
 })
