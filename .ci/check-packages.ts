@@ -19,7 +19,7 @@ const SIZE_LIMITS = [
   {
     name: 'every entry point',
     entries: ['.', 'essential', 'practical', 'functional', 'external', 'wire'],
-    maxBytes: 10_700,
+    maxBytes: 11_200,
   },
 ]
 

@@ -1,6 +1,7 @@
 /**
  * How long nobody leads after the leader was killed with SIGKILL.
  */
+import { nowMs } from './clock.ts'
 import { IDS, members } from './members.ts'
 
 export interface FailoverOptions {
@@ -19,7 +20,7 @@ export async function failover({ transport, kills, directory }: FailoverOptions)
       for (let count = 0; count < kills; count += 1) {
         const { id } = await leads
         leads = all.next('leads')
-        const killedAtMs = performance.timeOrigin + performance.now()
+        const killedAtMs = nowMs()
         await all.kill(id)
         pausesMs.push((await leads).atMs - killedAtMs)
         await all.start(id)

@@ -6,6 +6,7 @@
 import { tmpdir } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { failover } from './failover.ts'
+import { leaving } from './leaving.ts'
 import { lateJoiner } from './late-joiner.ts'
 import { memory } from './memory.ts'
 import { throughput } from './throughput.ts'
@@ -41,6 +42,23 @@ program
   .action(failover)
 
 program
+  .command('leaving')
+  .description('a new cluster: its first write, and what happens when its leader is asked to end')
+  .option(transport[0], 'memory (in one process), udp, ws or grpc', ['memory', 'udp', 'ws', 'grpc'])
+  .option('--runs <count>', 'how many clusters over each', toCount, 5)
+  .option(...directory)
+  .addHelpText(
+    'after',
+    `
+Each cluster has three nodes that write one command after another, to files.
+  first write      from when two of the three are open
+  without a write  the longest that a node which stays waits while the leader leaves
+  gone after       from SIGTERM, or close() in one process, to the end of the leader
+Each is the median of the clusters, with the lowest and the highest.`,
+  )
+  .action(leaving)
+
+program
   .command('late-joiner')
   .description('a member that starts late and gets a large snapshot while the others go on')
   .option(...transport, ['udp', 'ws', 'grpc'])
@@ -66,6 +84,12 @@ function toNumber(text: string): number {
   const number = Number(text)
   if (number > 0 && Number.isFinite(number)) return number
   throw new InvalidArgumentError('Give a number above 0.')
+}
+
+function toCount(text: string): number {
+  const count = toNumber(text)
+  if (Number.isSafeInteger(count)) return count
+  throw new InvalidArgumentError('Give a whole number above 0.')
 }
 
 function toNumbers(text: string, before: readonly number[] | undefined): number[] {

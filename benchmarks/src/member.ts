@@ -1,13 +1,16 @@
 /**
  * One of the three processes. It runs a pipeline, measures it when it is told to, and says what
- * happens to it.
+ * happens to it. On SIGTERM it closes the pipeline, and then waits for nothing but what that has left
+ * behind.
  */
 import { bare } from './bare.ts'
+import { nowMs } from './clock.ts'
 import { measure } from './measure.ts'
 import type { Measured } from './measure.ts'
 import type { Pipeline, PipelineOptions } from './pipeline.ts'
 import { replicated } from './replicated.ts'
 import { countSyncs } from './syncs.ts'
+import { Writer } from './writer.ts'
 
 /** To a member. */
 export type Order =
@@ -15,34 +18,54 @@ export type Order =
   | { readonly type: 'measure'; readonly callers: number; readonly durationMs: number }
   /** Commits that many commands, and says how it is getting on. */
   | { readonly type: 'commit'; readonly callers: number; readonly commands: number }
+  /** Writes one command after another until it ends. */
+  | { readonly type: 'write' }
+  /** Says when these were answered. */
+  | { readonly type: 'tell' }
 
 /** From a member. */
 export type Report =
-  | { readonly type: 'opened' }
+  | { readonly type: 'opened'; readonly atMs: number }
   /** It leads: the callers may be started in it. */
   | { readonly type: 'leads'; readonly atMs: number }
   | { readonly type: 'measured'; readonly measured: Measured }
   | { readonly type: 'committed'; readonly commands: number }
+  /** Its writer has had that many answers: at the first, and then now and again. */
+  | { readonly type: 'wrote'; readonly count: number; readonly atMs: number }
+  | { readonly type: 'answers'; readonly atMs: readonly number[] }
   | { readonly type: 'memory'; readonly rssBytes: number }
   /** It has taken another one's snapshot. */
   | { readonly type: 'installed'; readonly bytes: number }
 
 const MEMORY_EVERY_MS = 250
+const WROTE_EVERY = 100
 
 const syncs = await countSyncs()
 let pipeline: Pipeline | null = null
+let writer: Writer | null = null
 
 process.on('message', (order: Order) => void obey(order))
-process.on('disconnect', () => process.exit())
-setInterval(() => report({ type: 'memory', rssBytes: process.memoryUsage.rss() }), MEMORY_EVERY_MS)
+process.on('disconnect', orphaned)
+process.once('SIGTERM', () => void leave())
+const memoryTimer = setInterval(
+  () => report({ type: 'memory', rssBytes: process.memoryUsage.rss() }),
+  MEMORY_EVERY_MS,
+)
 
 async function obey(order: Order): Promise<void> {
   if (order.type === 'open') {
     pipeline = await (order.kind === 'bare' ? bare : replicated)(order.options, {
-      leads: () => report({ type: 'leads', atMs: performance.timeOrigin + performance.now() }),
+      leads: () => report({ type: 'leads', atMs: nowMs() }),
       installed: (bytes) => report({ type: 'installed', bytes }),
     })
-    report({ type: 'opened' })
+    report({ type: 'opened', atMs: nowMs() })
+  } else if (pipeline !== null && order.type === 'write') {
+    writer = new Writer(pipeline.commit, (count) => {
+      if (count === 1 || count % WROTE_EVERY === 0) report({ type: 'wrote', count, atMs: nowMs() })
+    })
+    await writer.run()
+  } else if (order.type === 'tell') {
+    report({ type: 'answers', atMs: writer?.answeredAtMs ?? [] })
   } else if (pipeline !== null && order.type === 'measure') {
     const measured = await measure(order.callers, order.durationMs, pipeline.commit, syncs)
     report({ type: 'measured', measured })
@@ -72,6 +95,18 @@ async function commit(
   )
 }
 
+async function leave(): Promise<void> {
+  process.off('disconnect', orphaned)
+  clearInterval(memoryTimer)
+  writer?.stop()
+  await pipeline?.close()
+  process.disconnect()
+}
+
+function orphaned(): void {
+  process.exit()
+}
+
 function report(said: Report): void {
-  process.send?.(said)
+  if (process.connected) process.send?.(said)
 }

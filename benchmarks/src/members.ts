@@ -29,6 +29,8 @@ export interface MembersOptions {
 export interface Members {
   start(id: Id): Promise<void>
   kill(id: Id): Promise<void>
+  /** Asks it to end, and resolves when it has. */
+  leave(id: Id): Promise<void>
   order(id: Id, order: Order): void
   /** The next report of that type, of one process or of whichever is first. */
   next<Type extends Report['type']>(
@@ -54,13 +56,15 @@ export async function members(options: MembersOptions): Promise<Members> {
   })
   failed.catch(() => undefined)
 
-  async function kill(id: Id): Promise<void> {
+  async function end(id: Id, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = children.get(id)
     children.delete(id)
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
+    child.kill(signal)
     await once(child, 'exit')
   }
+
+  const kill = (id: Id): Promise<void> => end(id, 'SIGKILL')
 
   function next<Type extends Report['type']>(type: Type, id?: Id) {
     const reported = new Promise<Extract<Report, { type: Type }> & { readonly id: Id }>(
@@ -94,6 +98,7 @@ export async function members(options: MembersOptions): Promise<Members> {
       await opened
     },
     kill,
+    leave: (id) => end(id, 'SIGTERM'),
     order(id, order) {
       children.get(id)?.send(order)
     },

@@ -13,13 +13,14 @@ const asTheyAre: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes)
 export async function replicated(
   { id, members, directory, stateBytes }: PipelineOptions,
   { leads, installed }: Listener,
+  transportOptions: object = {},
 ): Promise<Pipeline> {
   const state = Buffer.alloc(Math.max(8, stateBytes), 1)
   let applied = 0
   const replica = await Replica.open({
     id,
     members,
-    transport: await openTransport(members[id] ?? ''),
+    transport: await openTransport(members[id] ?? '', transportOptions),
     durability: await openDurability(`file:${join(directory, id)}`),
     commandCodec: asTheyAre,
     stateMachine: {

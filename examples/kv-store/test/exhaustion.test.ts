@@ -48,6 +48,25 @@ describe('more connections than there may be', () => {
     }
   })
 
+  it('leave nothing behind where there was no room: an address that was refused gets in later', async () => {
+    const { url, solo, server } = await serving({ listen: { limits: { connections: 4 } } })
+    const all = gate()
+    solo.before = () => all.opened
+    const from = ['127.0.0.2', '127.0.0.2', '127.0.0.3', '127.0.0.3']
+    const busy = await Promise.all(from.map((localAddress) => connection(url, { localAddress })))
+    for (const { socket } of busy) socket.write(get('/keys/k'))
+    while (solo.waits.length < 4) await new Promise(setImmediate)
+    for (let refused = 1; refused <= 4; refused += 1) {
+      await (
+        await connection(url)
+      ).closed
+      expect(server.figures().connectionsCut).toBe(refused)
+    }
+    all.open()
+    for (const { received } of busy) await received((text) => text.includes('}}'))
+    expect((await raw(url, '/status')).status).toBe(200)
+  })
+
   it.each([
     [1024, 896],
     [200, 100],
@@ -104,6 +123,37 @@ describe('requests that are sent ahead on one connection', () => {
     socket.write(get('/keys/k').repeat(60))
     await closed
     expect((await raw(url, '/status')).status).toBe(200)
+  })
+})
+
+describe('what was taken of every limit', () => {
+  it('is given back by requests that were answered, however many', async () => {
+    const { url } = await serving({ listen: { limits: { sentAheadInAll: 3, sentAhead: 2 } } })
+    const { socket, received } = await connection(url)
+    for (let count = 1; count <= 10; count += 1) {
+      socket.write(get('/keys/k'))
+      const text = await received((all) => statusesIn(all).length === count)
+      expect(statusesIn(text)).toHaveLength(count)
+    }
+  })
+
+  it('is given back by clients that went away in the middle of a request', async () => {
+    const limits = { requests: 2, shareOfAddress: 1 }
+    const { url, server } = await serving({ listen: { limits } })
+    for (let time = 0; time < 5; time += 1) {
+      const { socket, closed } = await connection(url)
+      socket.write('PUT /keys/k HTTP/1.1\r\nHost: node\r\nContent-Length: 10\r\n\r\nhalf')
+      while (server.figures().receivedBytes === 0) await new Promise(setImmediate)
+      socket.destroy()
+      await closed
+      while (server.figures().connections > 0) await new Promise(setImmediate)
+      const asking = await connection(url)
+      asking.socket.write(get('/status'))
+      expect(statusesIn(await asking.received((text) => text.includes('}')))).toEqual([200])
+      asking.socket.destroy()
+      await asking.closed
+    }
+    expect(server.figures()).toMatchObject({ requests: 0, receivedBytes: 0, unsentBytes: 0 })
   })
 })
 

@@ -22,8 +22,8 @@ export interface QuorumSystem {
   isPhase2Quorum(nodes: ReadonlySet<NodeId>): boolean
 }
 
-/** Those of `majority`, which need no check. */
-const MAJORITIES = new WeakSet<QuorumSystem>()
+/** Those that this library made, which need no check. */
+const SOUND = new WeakSet<QuorumSystem>()
 
 /**
  * Any more than half of `acceptors`, in both phases. Throws InvalidArgumentError when there are
@@ -31,18 +31,26 @@ const MAJORITIES = new WeakSet<QuorumSystem>()
  */
 export function majority(acceptors: Iterable<NodeId>): QuorumSystem {
   const ids = [...acceptors]
-  const set = new Set(ids)
-  requireAcceptors(set)
-  if (set.size !== ids.length) {
-    throw new InvalidArgumentError('An acceptor is named twice. Name each once.')
-  }
   const isQuorum = (nodes: ReadonlySet<NodeId>): boolean => {
     let members = 0
-    for (const id of set) if (nodes.has(id)) members += 1
-    return members * 2 > set.size
+    for (const id of ids) if (nodes.has(id)) members += 1
+    return members * 2 > ids.length
   }
-  const quorums = { acceptors: set, isPhase1Quorum: isQuorum, isPhase2Quorum: isQuorum }
-  MAJORITIES.add(quorums)
+  return quorumSystem(ids, { isPhase1Quorum: isQuorum, isPhase2Quorum: isQuorum })
+}
+
+/** A system that is known to be sound. Throws InvalidArgumentError for acceptors that are none. */
+export function quorumSystem(
+  ids: readonly NodeId[],
+  rules: Omit<QuorumSystem, 'acceptors'>,
+): QuorumSystem {
+  const acceptors = new Set(ids)
+  requireAcceptors(acceptors)
+  if (acceptors.size !== ids.length) {
+    throw new InvalidArgumentError('An acceptor is named twice. Name each once.')
+  }
+  const quorums = { acceptors, ...rules }
+  SOUND.add(quorums)
   return quorums
 }
 
@@ -55,7 +63,7 @@ export function majority(acceptors: Iterable<NodeId>): QuorumSystem {
  * MAX_CHECKED_ACCEPTORS it takes as it is.
  */
 export function requireQuorums(quorums: QuorumSystem): void {
-  if (MAJORITIES.has(quorums)) return
+  if (SOUND.has(quorums)) return
   requireAcceptors(quorums.acceptors)
   const ids = [...quorums.acceptors]
   if (ids.length > MAX_CHECKED_ACCEPTORS) return

@@ -1,4 +1,11 @@
-import { InvalidArgumentError, majority, MAX_CHECKED_ACCEPTORS, requireQuorums } from '@paxos/core'
+import {
+  flexible,
+  InvalidArgumentError,
+  majority,
+  MAX_CHECKED_ACCEPTORS,
+  requireQuorums,
+  weighted,
+} from '@paxos/core'
 import type { NodeId, QuorumSystem } from '@paxos/core'
 import { ExternalNode } from '@paxos/core/external'
 import { HeartbeatNode } from '@paxos/core/functional'
@@ -69,32 +76,8 @@ describe('a majority', () => {
   })
 })
 
-/** Phase 1 needs any `phase1` acceptors and phase 2 any `phase2`; they meet if the sum exceeds all. */
-function flexible(ids: readonly NodeId[], phase1: number, phase2: number): QuorumSystem {
-  const acceptors = new Set(ids)
-  const count = (nodes: ReadonlySet<NodeId>): number =>
-    [...nodes].filter((id) => acceptors.has(id)).length
-  return {
-    acceptors,
-    isPhase1Quorum: (nodes) => count(nodes) >= phase1,
-    isPhase2Quorum: (nodes) => count(nodes) >= phase2,
-  }
-}
-
-/** More than half of the weight, in both phases. */
-function weighted(weights: ReadonlyMap<NodeId, number>): QuorumSystem {
-  const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0)
-  const isQuorum = (nodes: ReadonlySet<NodeId>): boolean =>
-    [...nodes].reduce((sum, id) => sum + (weights.get(id) ?? 0), 0) * 2 > total
-  return {
-    acceptors: new Set(weights.keys()),
-    isPhase1Quorum: isQuorum,
-    isPhase2Quorum: isQuorum,
-  }
-}
-
 describe('flexible quorums: 4 of 5 to prepare, 2 of 5 to choose', () => {
-  const quorums = flexible(IDS, 4, 2)
+  const quorums = flexible(IDS, { phase1: 4, phase2: 2 })
   const leading = (): Node<string> => {
     const a = new Node<string>({ id: 'a', quorums })
     a.propose('x')
@@ -190,12 +173,12 @@ const REFUSED: readonly {
 }[] = [
   {
     title: 'two of four in both phases',
-    quorums: flexible(['a', 'b', 'c', 'd'], 2, 2),
+    quorums: counting(['a', 'b', 'c', 'd'], 2, 2),
     said: /\{a, b\} and \{c, d\}, quorums of phases 1 and 2, do not meet/,
   },
   {
     title: 'three of five to prepare, two of five to choose',
-    quorums: flexible(IDS, 3, 2),
+    quorums: counting(IDS, 3, 2),
     said: /\{a, b, c\} and \{d, e\}, quorums of phases 1 and 2, do not meet/,
   },
   {
@@ -205,7 +188,7 @@ const REFUSED: readonly {
   },
   {
     title: 'nobody at all to choose',
-    quorums: flexible(['a', 'b', 'c'], 3, 0),
+    quorums: counting(['a', 'b', 'c'], 3, 0),
     said: /\{a, b, c\} and \{\}, quorums of phases 1 and 2, do not meet/,
   },
   {
@@ -215,17 +198,27 @@ const REFUSED: readonly {
   },
   {
     title: 'four of three to prepare',
-    quorums: flexible(['a', 'b', 'c'], 4, 2),
+    quorums: counting(['a', 'b', 'c'], 4, 2),
     said: /All acceptors together are no quorum/,
   },
-  { title: 'nobody', quorums: flexible([], 0, 0), said: /A quorum needs acceptors/ },
-  { title: "one that is called 'all'", quorums: flexible(['all'], 1, 1), said: /'all' addresses/ },
+  { title: 'nobody', quorums: counting([], 0, 0), said: /A quorum needs acceptors/ },
+  { title: "one that is called 'all'", quorums: counting(['all'], 1, 1), said: /'all' addresses/ },
   {
     title: `the largest system that is checked, of ${MAX_CHECKED_ACCEPTORS}`,
-    quorums: flexible(numbered(MAX_CHECKED_ACCEPTORS), 6, 6),
+    quorums: counting(numbered(MAX_CHECKED_ACCEPTORS), 6, 6),
     said: /quorums of phases 1 and 2, do not meet/,
   },
 ]
+
+/** Any `phase1` of `ids` to prepare and any `phase2` to choose, whether they meet or not. */
+function counting(ids: readonly NodeId[], phase1: number, phase2: number): QuorumSystem {
+  const count = (nodes: ReadonlySet<NodeId>): number => ids.filter((id) => nodes.has(id)).length
+  return {
+    acceptors: new Set(ids),
+    isPhase1Quorum: (nodes) => count(nodes) >= phase1,
+    isPhase2Quorum: (nodes) => count(nodes) >= phase2,
+  }
+}
 
 /** What counts by the quorums that it is given. */
 const GIVEN: readonly [string, (quorums: QuorumSystem) => unknown][] = [
@@ -249,13 +242,13 @@ describe.each(GIVEN)('%s', (_name, give) => {
 
   it.each([
     ['a majority', majority(IDS)],
-    ['four of five to prepare, two of five to choose', flexible(IDS, 4, 2)],
-    ['all to prepare, one to choose', flexible(IDS, 5, 1)],
+    ['four of five to prepare, two of five to choose', flexible(IDS, { phase1: 4, phase2: 2 })],
+    ['all to prepare, one to choose', flexible(IDS, { phase1: 5, phase2: 1 })],
     [
       'more weight for one',
       weighted(new Map([['a', 3], ...['b', 'c'].map((id) => [id, 1] as const)])),
     ],
-    ['a single acceptor', flexible(['a'], 1, 1)],
+    ['a single acceptor', flexible(['a'], { phase1: 1, phase2: 1 })],
   ])('takes %s', (_title, quorums) => {
     expect(() => give(quorums)).not.toThrow()
   })

@@ -3,9 +3,9 @@ import { DurableObject, MAX_OBJECT_BYTES, type Codec } from '@paxos/durability-f
 import { InvalidArgumentError } from '@paxos/core'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { bytes } from './model.ts'
-import { openObject } from '../src/durable-object.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { bytes } from '../../adapter-kit/test/stores/append/model.ts'
+import { openObjectOn as openObject } from '../src/durable-object.ts'
+import { SimulatedDisk } from '../../adapter-kit/test/stores/append/simulated-disk.ts'
 import { temporaryDirectory } from './processes.ts'
 
 const rawBytes: Codec<Uint8Array> = { encode: (value) => value, decode: (value) => value }

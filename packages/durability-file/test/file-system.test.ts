@@ -1,7 +1,7 @@
 /** What node:fs is asked to make durable. */
 import type * as FsPromises from 'node:fs/promises'
 import { constants } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { nodeFileSystem } from '../src/file-system.ts'
@@ -116,4 +116,19 @@ describe('a sync is one of the system, not a word of ours', () => {
     failing.add(directory)
     await expect(nodeFileSystem.syncDirectory(directory)).rejects.toMatchObject({ code: 'EIO' })
   })
+})
+
+it('a length that nothing has verified takes no more of it than the file has', async () => {
+  const path = join(await temporaryDirectory(), 'small')
+  await writeFile(path, 'small')
+  for (const file of [
+    await nodeFileSystem.open(path, 'existing'),
+    await nodeFileSystem.openDurable(path, 'existing'),
+  ]) {
+    const read = await file.read(2, 64 << 20)
+    expect(Buffer.from(read).toString()).toBe('all')
+    expect(read.buffer.byteLength).toBeLessThan(1 << 20)
+    expect((await file.read(9, 64 << 20)).buffer.byteLength).toBe(0)
+    await file.close()
+  }
 })

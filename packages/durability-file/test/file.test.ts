@@ -13,9 +13,9 @@ import {
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fileOn } from '../src/file.ts'
-import { nodeFileSystem, writeWhole } from '../src/file-system.ts'
-import { RESERVE_BYTES } from '../src/limits.ts'
-import { after, bytes, readable } from './model.ts'
+import { nodeFileSystem } from '../src/file-system.ts'
+import { RESERVE_BYTES } from '../../adapter-kit/src/stores/append/limits.ts'
+import { after, bytes, readable } from '../../adapter-kit/test/stores/append/model.ts'
 import { temporaryDirectory } from './processes.ts'
 
 const ballot = { round: 1, node: 'a' }
@@ -262,24 +262,5 @@ describe('a place that cannot be used is refused in one clear sentence', () => {
     })
     const later = await opened(directory)
     await later.close()
-  })
-})
-
-describe('P11: a write that the system did only in part', () => {
-  it('is carried on to the end', async () => {
-    const path = join(await temporaryDirectory(), 'file')
-    const handle = await openFile(path, 'w')
-    const stingy = {
-      write: (buffer: Uint8Array, offset: number, length: number, position: number) =>
-        handle.write(buffer, offset, Math.min(length, 3), position),
-    }
-    await writeWhole(stingy, 2, bytes('0123456789'))
-    await handle.close()
-    expect(await readFile(path, 'latin1')).toBe('\0\x000123456789')
-  })
-
-  it('and one of nothing at all is an error, not a loop', async () => {
-    const handle = { write: async () => ({ bytesWritten: 0 }) }
-    await expect(writeWhole(handle, 0, bytes('x'))).rejects.toThrow('wrote nothing')
   })
 })

@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fileOn } from '../src/file.ts'
 import { nodeFileSystem } from '../src/file-system.ts'
-import { bytes } from './model.ts'
+import { bytes } from '../../adapter-kit/test/stores/append/model.ts'
 import { temporaryDirectory } from './processes.ts'
 
 /** Something that saves, and what it keeps its state in. */

@@ -10,11 +10,12 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { seeded } from '@paxos/testkit/fuzz'
 import { describe, expect, it, vi } from 'vitest'
-import { openObject } from '../src/durable-object.ts'
+import { openObjectOn as openObject } from '../src/durable-object.ts'
 import { file, fileOn } from '../src/file.ts'
-import { nodeFileSystem, type FileSystem } from '../src/file-system.ts'
-import type * as Limits from '../src/limits.ts'
-import { after, readable } from './model.ts'
+import { nodeFileSystem, type DirectorySystem as FileSystem } from '../src/file-system.ts'
+import type * as Limits from '../../adapter-kit/src/stores/append/limits.ts'
+import type * as AllLimits from '../../adapter-kit/src/stores/limits.ts'
+import { after, readable } from '../../adapter-kit/test/stores/append/model.ts'
 import { temporaryDirectory } from './processes.ts'
 import {
   filesAfter,
@@ -25,13 +26,17 @@ import {
   type Event,
   type Recording,
 } from './recording.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
+import { SimulatedDisk } from '../../adapter-kit/test/stores/append/simulated-disk.ts'
 
-vi.mock('../src/limits.ts', async (original) => ({
+vi.mock('../../adapter-kit/src/stores/limits.ts', async (original) => ({
+  ...(await original<typeof AllLimits>()),
+  GROUP_TARGET_BYTES: 200,
+}))
+
+vi.mock('../../adapter-kit/src/stores/append/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   // Small enough that the lives below rewrite their log, and that a snapshot has several pieces.
   COMPACT_ABOVE_BYTES: 12_900,
-  GROUP_TARGET_BYTES: 200,
   SNAPSHOT_PIECE_BYTES: 100,
   RESERVE_BYTES: 1500,
   RESERVE_FOR_GROUPS_BELOW_BYTES: 300,

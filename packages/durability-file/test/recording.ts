@@ -4,7 +4,8 @@
  * then on they may be on disk. They must be there once a sync has ended that began after they had
  * ended. Must never take anything for synced that a disk may still lose.
  */
-import type { DurableFile, FileSystem, OpenFile } from '../src/file-system.ts'
+import type { DurableFile, OpenFile } from '@paxos/adapter-kit/stores'
+import type { DirectorySystem as FileSystem } from '../src/file-system.ts'
 
 /** A file, however it is called: its number in the order of creation. */
 type FileNumber = number

@@ -6,8 +6,9 @@
  * Must never leave a call unanswered, whatever happens to the thread, nor keep a process alive that
  * waits for nothing.
  */
+import { errorCode } from '@paxos/adapter-kit/files'
 import { Worker } from 'node:worker_threads'
-import { errorCode, missingDriver } from './failure.ts'
+import { missingDriver } from './failure.ts'
 import { MESSAGE_BYTES } from './limits.ts'
 
 /** The SQLite libraries that this package can work with. */

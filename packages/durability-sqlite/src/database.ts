@@ -16,8 +16,8 @@
  *
  * Must never write to a file that is not a database of this package, nor to one that is refused.
  */
-import { claim, DurabilityError, EMPTY_SAVED, type CorruptionError } from '@paxos/core'
-import type { Claim, Opened, Owner } from '@paxos/core'
+import type { Admit } from '@paxos/adapter-kit/stores'
+import { DurabilityError, type CorruptionError, type Saved } from '@paxos/core'
 import { dirname } from 'node:path'
 import type { Connection, SqlThread, Step } from './connection.ts'
 import { createDatabase } from './create.ts'
@@ -34,7 +34,7 @@ export interface OpenDatabase {
   readonly connection: Connection
   readonly mark: Mark
   readonly state: State
-  readonly opened: Opened
+  readonly saved: Saved
 }
 
 const HEADER_BYTES = 100
@@ -53,29 +53,23 @@ export async function openDatabase(
   fs: FileSystem,
   thread: SqlThread,
   path: string,
-  owner: Owner | undefined,
+  admit: Admit,
 ): Promise<OpenDatabase> {
   // Rejects for a link: SQLite may follow one, to wherever it leads.
   for (const suffix of BESIDE) await fs.size(path + suffix)
   const databaseIsThere = await hasContent(fs, path)
   const markIsThere = await hasContent(fs, `${path}-mark`)
-  let claimed: Claim | null = null
-  /** What is found first decides, so that nothing is drawn twice. */
-  const admit = ({ state, saved }: Loaded): Claim => {
-    claimed ??= claim(path, { ...saved, identity: state.identity }, owner)
-    return claimed
-  }
+  const admitFor = ({ state, saved }: Loaded) => admit({ ...saved, identity: state.identity })
   if (databaseIsThere && !markIsThere) throw await strange(fs, path)
   if (!databaseIsThere) {
     await requireNothingLost(fs, path, markIsThere)
-    claimed = claim(path, { ...EMPTY_SAVED, identity: null }, owner)
-    await createDatabase(fs, thread, path, claimed.identity)
+    await createDatabase(fs, thread, path, admit(null))
   }
   await fs.syncDirectory(dirname(path))
   const mark = await openMark(await fs.open(`${path}-mark`, 'existing'), path)
   try {
     await requireWholeHeader(fs, path)
-    if ((await fs.size(`${path}-wal`)) !== null) admit(await lookOnly(fs, thread, mark, path))
+    if ((await fs.size(`${path}-wal`)) !== null) admitFor(await lookOnly(fs, thread, mark, path))
     const connection = await thread.connect(path, 'write')
     await connection.run([
       // First: it decides how the log is read.
@@ -83,7 +77,7 @@ export async function openDatabase(
       statement('PRAGMA cell_size_check = ON'),
     ])
     const loaded = await load(connection, mark, path)
-    const { identity, isNew } = admit(loaded)
+    const identity = admitFor(loaded)
     const { state, saved } = loaded
     await setUp(connection, path)
     await checkpoint(connection, path)
@@ -92,7 +86,7 @@ export async function openDatabase(
       await giveOwner(connection, mark, state, identity)
       await checkpoint(connection, path)
     }
-    return { connection, mark, state, opened: { ...saved, identity, isNew } }
+    return { connection, mark, state, saved }
   } catch (error) {
     await mark.close()
     throw error

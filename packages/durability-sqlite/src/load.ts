@@ -3,11 +3,11 @@
  * finds it sound, the tables are ours, the mark knows of no later commit, and the rows add up to
  * the digest. Must never change anything, nor return a state that is not the newest.
  */
-import type { AcceptedEntry, Identity, Member, Saved, Snapshot } from '@paxos/core'
+import { MAX_SNAPSHOT_BYTES } from '@paxos/adapter-kit/stores'
+import type { AcceptedEntry, Identity, Member, Saved, Slot, Snapshot } from '@paxos/core'
 import type { Connection, SqlValue } from './connection.ts'
 import { hashRow, NO_ROWS } from './digest.ts'
 import { damaged } from './failure.ts'
-import { MAX_SNAPSHOT_BYTES } from './limits.ts'
 import type { Mark } from './mark.ts'
 import { bytesIn, countIn, integerIn, rowsOf, textIn } from './rows.ts'
 import { definitionOf, isKnownVersion, SCHEMA_VERSION, tablesOf } from './schema.ts'
@@ -120,11 +120,12 @@ async function readSnapshot(
   state: State,
   path: string,
 ): Promise<Snapshot | null> {
+  let through: Slot | null = null
   let bytes: Uint8Array | null = null
   let digest = NO_ROWS
   for await (const row of rowsOf(connection, 'snapshot', path)) {
     digest ^= hashRow(state.databaseId, 'snapshot', Object.values(row))
-    state.snapshotThrough = countIn(row, 'through', path)
+    through = countIn(row, 'through', path)
     const length = countIn(row, 'bytes', path)
     if (length > MAX_SNAPSHOT_BYTES) throw damaged(path, `a snapshot has ${length} bytes`)
     bytes = new Uint8Array(length)
@@ -144,6 +145,5 @@ async function readSnapshot(
     bytes?.set(piece, start)
   }
   state.snapshotDigest = digest
-  const through = state.snapshotThrough
   return bytes === null || through === null ? null : { through, members, bytes }
 }

@@ -23,10 +23,11 @@
  *
  * The id, the version and the place of the hash are the same in every version for ever.
  */
+import { BLOCK_BYTES } from '@paxos/adapter-kit/files'
 import { DurabilityError } from '@paxos/core'
 import { createHash, randomBytes } from 'node:crypto'
 import { damaged } from './failure.ts'
-import { BLOCK_BYTES, type OpenFile } from './files.ts'
+import type { OpenFile } from './files.ts'
 import { isKnownVersion, OWNED_SCHEMA_VERSION, SCHEMA_VERSION } from './schema.ts'
 import type { SchemaVersion } from './schema.ts'
 

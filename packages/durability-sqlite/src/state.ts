@@ -13,7 +13,6 @@ export class State {
   generation = 0
   promised: Ballot | null = null
   chosenThrough: Slot = 0
-  snapshotThrough: Slot | null = null
   /** Whose it is; null in a database of version 1. */
   identity: Identity | null = null
   /** Of every row of the snapshot, its members and its pieces. */
@@ -25,11 +24,6 @@ export class State {
     this.databaseId = databaseId
   }
 
-  /** Whether an entry of `slot` counts: those that the snapshot covers do not. */
-  isAboveSnapshot(slot: Slot): boolean {
-    return this.snapshotThrough === null || slot > this.snapshotThrough
-  }
-
   /** Takes into account the entry of `slot`, which replaces the one that was there. */
   setAccepted(slot: Slot, values: readonly SqlValue[]): void {
     const hash = hashRow(this.databaseId, 'accepted', values)
@@ -37,11 +31,10 @@ export class State {
     this.#accepted.set(slot, hash)
   }
 
-  /** Forgets the entries at or below the slot `through`. */
-  discardAccepted(through: Slot): void {
-    for (const [slot, hash] of this.#accepted) {
-      if (slot > through) continue
-      this.#acceptedDigest ^= hash
+  /** Forgets the entries of these slots. */
+  discardAccepted(slots: readonly Slot[]): void {
+    for (const slot of slots) {
+      this.#acceptedDigest ^= this.#accepted.get(slot) ?? NO_ROWS
       this.#accepted.delete(slot)
     }
   }

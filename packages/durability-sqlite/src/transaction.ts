@@ -1,10 +1,9 @@
 /**
- * What a group of changes amounts to as one transaction: each row that is left at the end is
- * written once, however often the group changed it. Must be whole or not at all: BEGIN to COMMIT,
- * and nothing between two groups.
+ * One transaction as statements of SQLite. Must be whole or not at all: BEGIN to COMMIT, and nothing
+ * between two of them.
  */
-import type { Slot } from '@paxos/core'
-import type { AcceptedRow, EncodedChange, EncodedSnapshot } from './change.ts'
+import type { Transaction } from '@paxos/adapter-kit/stores'
+import type { AcceptedEntry, Snapshot } from '@paxos/core'
 import type { Connection, SqlValue, Step } from './connection.ts'
 import { hashRow, NO_ROWS } from './digest.ts'
 import { MESSAGE_BYTES, PIECE_BYTES } from './limits.ts'
@@ -14,29 +13,37 @@ import type { State } from './state.ts'
 /** What a statement counts for besides its bytes. */
 const STEP_BYTES = 64
 
-/** Commits the group and takes it into account in `state`, as the next generation. */
-export async function commitGroup(
+/** Commits it and takes it into account in `state`, as the next generation. */
+export async function commit(
   connection: Connection,
   state: State,
-  group: readonly EncodedChange[],
+  { promised, chosenThrough, snapshot, discarded, accepted }: Transaction,
 ): Promise<void> {
-  const { snapshot, discardThrough, accepted } = netEffect(state, group)
   const sender = new Sender(connection)
   await sender.add({ sql: 'BEGIN IMMEDIATE', parameters: [] })
   if (snapshot !== null) await replaceSnapshot(sender, state, snapshot)
-  if (discardThrough !== null) {
-    state.discardAccepted(discardThrough)
-    const parameters = [BigInt(discardThrough)]
+  const lastDiscarded = discarded.at(-1)
+  if (lastDiscarded !== undefined) {
+    state.discardAccepted(discarded)
+    const parameters = [BigInt(lastDiscarded)]
     await sender.add({ sql: 'DELETE FROM accepted WHERE slot <= ?', parameters })
   }
-  for (const { slot, values } of accepted) {
-    state.setAccepted(slot, values)
+  for (const entry of accepted) {
+    const values = acceptedRow(entry)
+    state.setAccepted(entry.slot, values)
     await sender.add(put('accepted', values))
   }
+  state.promised = promised
+  state.chosenThrough = chosenThrough
   state.generation += 1
   await sender.add(put('acceptor', state.acceptorRow()))
   await sender.add({ sql: 'COMMIT', parameters: [] })
   await sender.send()
+}
+
+/** In the order of the columns. */
+function acceptedRow({ slot, ballot, value }: AcceptedEntry): readonly SqlValue[] {
+  return [BigInt(slot), BigInt(ballot.round), Buffer.from(ballot.node), value]
 }
 
 /** A row, in place of the one with the same primary key. */
@@ -45,41 +52,10 @@ export function put(table: TableName, values: readonly SqlValue[]): Step {
   return { sql: `INSERT OR REPLACE INTO ${table} VALUES (${marks})`, parameters: values }
 }
 
-interface NetEffect {
-  /** The last snapshot of the group. */
-  readonly snapshot: EncodedSnapshot | null
-  /** Every entry that is stored at or below this slot goes. */
-  readonly discardThrough: Slot | null
-  readonly accepted: Iterable<AcceptedRow>
-}
-
-/** Applies what is single to `state`, and finds what the rest comes to. */
-function netEffect(state: State, group: readonly EncodedChange[]): NetEffect {
-  let snapshot: EncodedSnapshot | null = null
-  let discardThrough: Slot | null = null
-  const accepted = new Map<Slot, AcceptedRow>()
-  for (const change of group) {
-    state.promised = change.promised ?? state.promised
-    state.chosenThrough = change.chosenThrough ?? state.chosenThrough
-    // First, as it says which of the entries count.
-    if (change.snapshot !== null) {
-      const { through } = change.snapshot
-      snapshot = change.snapshot
-      state.snapshotThrough = through
-      discardThrough = Math.max(discardThrough ?? through, through)
-      for (const slot of accepted.keys()) if (slot <= through) accepted.delete(slot)
-    }
-    for (const row of change.accepted) {
-      if (state.isAboveSnapshot(row.slot)) accepted.set(row.slot, row)
-    }
-  }
-  return { snapshot, discardThrough, accepted: accepted.values() }
-}
-
 async function replaceSnapshot(
   sender: Sender,
   state: State,
-  { through, members, bytes }: EncodedSnapshot,
+  { through, members, bytes }: Snapshot,
 ): Promise<void> {
   let digest = NO_ROWS
   const add = (table: TableName, values: readonly SqlValue[]) => {
@@ -90,7 +66,9 @@ async function replaceSnapshot(
     await sender.add({ sql: `DELETE FROM ${table}`, parameters: [] })
   }
   await add('snapshot', [1n, BigInt(through), BigInt(bytes.byteLength)])
-  for (const values of members) await add('snapshot_member', values)
+  for (const [position, { id, address }] of members.entries()) {
+    await add('snapshot_member', [BigInt(position), Buffer.from(id), Buffer.from(address)])
+  }
   for (let start = 0; start < bytes.byteLength; start += PIECE_BYTES) {
     const piece = bytes.subarray(start, start + PIECE_BYTES)
     await add('snapshot_piece', [BigInt(start), piece])

@@ -2,8 +2,6 @@
 import { InvalidArgumentError, type Change, type Saved } from '@paxos/core'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { GroupCommit } from '../src/group-commit.ts'
-import { GROUP_TARGET_BYTES, MAX_WAITING_BYTES } from '../src/limits.ts'
 import { sqliteOn } from '../src/sqlite.ts'
 import { temporaryDirectory } from './directories.ts'
 import { newGate, type Gate } from './gate.ts'
@@ -134,57 +132,6 @@ describe('group commit', () => {
     expect(accepted).toEqual(entry(3, 2).accepted)
     expect(snapshot?.through).toBe(2)
   })
-
-  it('a group ends at its target, so that the first of it does not wait for megabytes', async () => {
-    const groups: number[][] = []
-    const commit = new GroupCommit<{ readonly bytes: number }>(async (group) => {
-      groups.push(group.map(({ bytes }) => bytes))
-    })
-    const part = GROUP_TARGET_BYTES * 0.6
-    const sizes = [part, part, part, 10 * part, 1]
-    await Promise.all(sizes.map((bytes) => commit.add({ bytes })))
-    expect(groups).toEqual([[part, part], [part, 10 * part], [1]])
-  })
-
-  it('what waits is bounded: past the limit a save is refused, and so is every later one', async () => {
-    const gate = newGate()
-    const commit = new GroupCommit<{ readonly bytes: number }>(gate.pass)
-    const running = commit.add({ bytes: GROUP_TARGET_BYTES })
-    await turn()
-    const large = commit.add({ bytes: MAX_WAITING_BYTES + 1 })
-    await expect(commit.add({ bytes: 1 })).rejects.toThrow(/are waiting for the disk/)
-    await expect(commit.add({ bytes: 1 })).rejects.toMatchObject({
-      code: 'ERR_PAXOS_DURABILITY_POISONED',
-    })
-    gate.open()
-    await Promise.all([running, large])
-    await commit.settled()
-  })
-})
-
-it('what was committed no longer counts for what may wait: a database takes any number of bytes', async () => {
-  const commit = new GroupCommit<{ readonly bytes: number; readonly ownBytes?: number }>(() =>
-    Promise.resolve(),
-  )
-  for (let save = 0; save < 3; save += 1) {
-    await Promise.all([
-      commit.add({ bytes: 1, ownBytes: MAX_WAITING_BYTES / 2 }),
-      commit.add({ bytes: 1 }),
-    ])
-    await commit.add({ bytes: MAX_WAITING_BYTES })
-  }
-  expect(commit.poisoned).toBe(false)
-})
-
-it('a snapshot that waits does not count for what may wait: what is behind it is not refused', async () => {
-  const gate = newGate()
-  const commit = new GroupCommit<{ readonly bytes: number; readonly ownBytes?: number }>(gate.pass)
-  const running = commit.add({ bytes: GROUP_TARGET_BYTES })
-  await turn()
-  const snapshots = [1, 2].map(() => commit.add({ bytes: 4 * MAX_WAITING_BYTES, ownBytes: 1 }))
-  const later = [1, 2].map(() => commit.add({ bytes: 1 }))
-  gate.open()
-  await Promise.all([running, ...snapshots, ...later])
 })
 
 const systemError = (code: string) => Object.assign(new Error('simulated'), { code })
@@ -269,22 +216,6 @@ describe('after a failed save', () => {
     const fourth = adapter.save(promise(4))
     await expect(fourth).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_POISONED' })
     await adapter.close()
-  })
-
-  it('what waits behind a group that fails is never written, though the next write would succeed', async () => {
-    const written: number[] = []
-    const commit = new GroupCommit<{ readonly bytes: number; readonly number: number }>(
-      async (group) => {
-        written.push(...group.map(({ number }) => number))
-        if (written.length === 1) throw new Error('simulated')
-      },
-    )
-    const saves = [1, 2].map((number) => commit.add({ bytes: GROUP_TARGET_BYTES, number }))
-    const [first, second] = await Promise.allSettled(saves)
-    expect(first).toMatchObject({ reason: { message: 'simulated' } })
-    expect(second).toMatchObject({ reason: { code: 'ERR_PAXOS_DURABILITY_POISONED' } })
-    await commit.settled()
-    expect(written).toEqual([1])
   })
 
   it.each<[string, Change]>([

@@ -12,7 +12,7 @@ import {
   type SqlThread,
 } from '../src/connection.ts'
 import { nodeFileSystem, type FileSystem, type OpenFile } from '../src/files.ts'
-import type { Platform } from '../src/sqlite.ts'
+import type { Platform } from '../src/medium.ts'
 
 const require = createRequire(import.meta.url)
 

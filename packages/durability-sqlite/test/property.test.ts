@@ -5,16 +5,22 @@ import { extent } from '@paxos/testkit/fuzz'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
 import type { Durability } from '@paxos/core'
+import type * as AllLimits from '../../adapter-kit/src/stores/limits.ts'
 import type * as Limits from '../src/limits.ts'
-import { sqliteOn, type Platform } from '../src/sqlite.ts'
+import type { Platform } from '../src/medium.ts'
+import { sqliteOn } from '../src/sqlite.ts'
 import { copyNow, temporaryDirectory } from './directories.ts'
 import { after, changes, readable } from './model.ts'
 import { DRIVERS, platformWith } from './platform.ts'
 
+vi.mock('../../adapter-kit/src/stores/limits.ts', async (original) => ({
+  ...(await original<typeof AllLimits>()),
+  GROUP_TARGET_BYTES: 150,
+}))
+
 vi.mock('../src/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   // Small enough that groups end, messages are cut, and the log is moved into the database.
-  GROUP_TARGET_BYTES: 150,
   MESSAGE_BYTES: 300,
   PIECE_BYTES: 16,
   CHECKPOINT_AFTER_PAGES: 6,

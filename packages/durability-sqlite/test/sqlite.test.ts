@@ -4,7 +4,6 @@ import { fromUrl, MAX_CHANGE_BYTES, sqlite } from '@paxos/durability-sqlite'
 import { copyFile, mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { nodeFileSystem, writeWhole } from '../src/files.ts'
 import { PIECE_BYTES } from '../src/limits.ts'
 import { sqliteOn } from '../src/sqlite.ts'
 import { temporaryDirectory } from './directories.ts'
@@ -449,27 +448,5 @@ describe('SQLite is set up for safety, and asked whether it is', () => {
     expect((await again.open()).chosenThrough).toBe(acknowledged)
     await again.save(promise(1))
     await again.close()
-  })
-})
-
-describe('P11: a write that the system did only in part', () => {
-  it('is carried on to the end', async () => {
-    const path = join(await temporaryDirectory(), 'file')
-    const file = await nodeFileSystem.open(path, 'create')
-    const stingy = {
-      async write(buffer: Uint8Array, offset: number, length: number, position: number) {
-        const bytesWritten = Math.min(length, 3)
-        await file.write(position, buffer.subarray(offset, offset + bytesWritten))
-        return { bytesWritten }
-      },
-    }
-    await writeWhole(stingy, 2, bytes('0123456789'))
-    await file.close()
-    expect(await readFile(path, 'latin1')).toBe('\0\x000123456789')
-  })
-
-  it('and one of nothing at all is an error, not a loop', async () => {
-    const handle = { write: async () => ({ bytesWritten: 0 }) }
-    await expect(writeWhole(handle, 0, bytes('x'))).rejects.toThrow('wrote nothing')
   })
 })

@@ -166,6 +166,29 @@ describe('values that are on their way', () => {
   })
 })
 
+describe('values that are not on their way any more', () => {
+  const values = Array.from({ length: 8 }, (_, index) => command(index + 1, 16 * KIB))
+  const atFirst = Math.floor(MIN_FORWARDED_BYTES / (16.2 * KIB))
+
+  it.each<[string, (handOver: HandOver) => void]>([
+    [
+      'they are forgotten',
+      (handOver) => {
+        for (const value of values) handOver.forget(value)
+      },
+    ],
+    ['all is given up', (handOver) => handOver.clear()],
+  ])('leave their room to others once %s, however often', (_, end) => {
+    const { handOver, given } = world()
+    for (let life = 1; life <= 10; life += 1) {
+      const before = given().length
+      for (const value of values) handOver.add(value)
+      expect(given().slice(before)).toHaveLength(atFirst)
+      end(handOver)
+    }
+  })
+})
+
 describe('the way to the leader', () => {
   it('is the direct one while something arrives, or nothing waits', () => {
     const { route, clock, taken } = ways()

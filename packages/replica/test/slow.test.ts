@@ -7,6 +7,8 @@ import type { ReplicaEvent, ReplicaOptions } from '@paxos/replica'
 import { memory as memoryDurability, memoryDisk } from '@paxos/durability-memory'
 import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
 import { Attention } from '../src/attention.ts'
+import { noLogger, noMetrics } from '../src/telemetry.ts'
+import { Watch } from '../src/watch.ts'
 import { PausableClock } from './pausable-clock.ts'
 import { closeAll, leaderOf, replicaCluster, Sums, within } from './replica-cluster.ts'
 import type { Add, ReplicaCluster, SumsReplica } from './replica-cluster.ts'
@@ -130,6 +132,32 @@ describe('a node that stood still', () => {
     const answer = now.propose(one, { session: { id: session, sequence: 1 } })
     expect(await within(cluster, answer)).toBe(1)
     await closeAll(nodes)
+  })
+})
+
+describe('what watches a node that knows no leader', () => {
+  it.each([1000, 1600, 60_000])(
+    'misses nobody when it goes on after it stood still for %d ms and more, before it reads what came',
+    async (ms) => {
+      const { told, hear, standStill } = watch()
+      for (let count = 0; count < 3; count += 1) {
+        await hear(2000)
+        await standStill(ms + 1000)
+      }
+      await hear(2000)
+      expect(told).toEqual([])
+    },
+  )
+
+  it('misses them soon after that when nothing has come', async () => {
+    const { time, told, hear, standStill } = watch()
+    await hear(2000)
+    await standStill(60_000)
+    expect(told).toEqual([])
+    await time.advance(500)
+    expect(told).toEqual(['majority-unheard'])
+    await hear(1000)
+    expect(told).toEqual(['majority-unheard', 'majority-heard'])
   })
 })
 
@@ -308,3 +336,35 @@ describe('close()', () => {
     await expect(Replica.open({ ...wrong, closeTimeoutMs: 0 })).rejects.toThrow('closeTimeoutMs')
   })
 })
+
+/** What is told of a node without a leader, which hears the others every 100 ms while hear() runs. */
+function watch() {
+  const time = new VirtualClock()
+  const clock = new PausableClock(time)
+  const heard: { atMs: number | null } = { atMs: 0 }
+  const told: string[] = []
+  const saving = { saves: 0, bytes: 0, forMs: 0 }
+  const watched = new Watch({
+    watched: { peers: {}, saving, heardAtMs: () => heard.atMs },
+    peers: ['b', 'c'],
+    isLeaderless: () => true,
+    livenessWindowMs: 1000,
+    clock,
+    logger: noLogger,
+    metrics: noMetrics,
+    tell: ({ type }) => told.push(type),
+  })
+  watched.start()
+  const hear = async (ms: number): Promise<void> => {
+    for (let passedMs = 0; passedMs < ms; passedMs += 100) {
+      await time.advance(100)
+      heard.atMs = time.nowMs()
+    }
+  }
+  const standStill = async (ms: number): Promise<void> => {
+    clock.pause()
+    await time.advance(ms)
+    clock.resume()
+  }
+  return { time, told, hear, standStill }
+}

@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MAX_VALUE_BYTES } from '@paxos/core'
 import { MAX_BATCH_VALUES, MAX_SNAPSHOT_BYTES, MAX_WINDOW_ACCEPTS } from '@paxos/core/multi'
 import { PAGE_BYTES, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
-import * as files from '../../durability-file/src/limits.ts'
-import * as sqlite from '../../durability-sqlite/src/limits.ts'
+import * as disk from '../../adapter-kit/src/stores/limits.ts'
 import { InvalidArgumentError } from '@paxos/core'
 import { MAX_RESULT_BYTES, MAX_STATE_BYTES, StateTooLargeError } from '@paxos/replica'
 import type { ReplicaEvent } from '@paxos/replica'
@@ -24,36 +23,28 @@ async function within<T>({ clock }: ReplicaCluster, promise: Promise<T>): Promis
   return await watched
 }
 
-describe.each([
-  ['files', files],
-  ['sqlite', sqlite],
-])(
-  'the budget from the application down to %s: what a layer lets through, the next takes',
-  (_, disk) => {
-    it('a state that is not refused, with a window of large commands behind it, is a snapshot', () => {
-      const onTheWay = MAX_WINDOW_ACCEPTS * Math.max(PAGE_BYTES, MAX_VALUE_BYTES)
-      expect(MAX_STATE_BYTES + onTheWay).toBeLessThan(MAX_SNAPSHOT_BYTES)
-      expect(MAX_SNAPSHOT_BYTES).toBeLessThanOrEqual(disk.MAX_SNAPSHOT_BYTES)
-    })
+describe('the budget from the application down to a disk: what a layer lets through, the next takes', () => {
+  it('a state that is not refused, with a window of large commands behind it, is a snapshot', () => {
+    const onTheWay = MAX_WINDOW_ACCEPTS * Math.max(PAGE_BYTES, MAX_VALUE_BYTES)
+    expect(MAX_STATE_BYTES + onTheWay).toBeLessThan(MAX_SNAPSHOT_BYTES)
+    expect(MAX_SNAPSHOT_BYTES).toBeLessThanOrEqual(disk.MAX_SNAPSHOT_BYTES)
+  })
 
-    it('a full message of values is a change, and so is all that a leader may have in flight', () => {
-      const message =
-        Math.max(PAGE_BYTES, MAX_VALUE_BYTES) + MAX_BATCH_VALUES * VALUE_OVERHEAD_BYTES
-      expect(message).toBeLessThan(disk.MAX_CHANGE_BYTES)
-    })
+  it('a full message of values is a change, and so is all that a leader may have in flight', () => {
+    const message = Math.max(PAGE_BYTES, MAX_VALUE_BYTES) + MAX_BATCH_VALUES * VALUE_OVERHEAD_BYTES
+    expect(message).toBeLessThan(disk.MAX_CHANGE_BYTES)
+  })
 
-    it('the saves that run, one more frame and a window of its own wait without being refused', () => {
-      const message =
-        Math.max(PAGE_BYTES, MAX_VALUE_BYTES) + MAX_BATCH_VALUES * VALUE_OVERHEAD_BYTES
-      const most = MAX_RUNNING_SAVE_BYTES + message + MAX_WINDOW_ACCEPTS * message
-      expect(most).toBeLessThan(disk.MAX_WAITING_BYTES)
-    })
+  it('the saves that run, one more frame and a window of its own wait without being refused', () => {
+    const message = Math.max(PAGE_BYTES, MAX_VALUE_BYTES) + MAX_BATCH_VALUES * VALUE_OVERHEAD_BYTES
+    const most = MAX_RUNNING_SAVE_BYTES + message + MAX_WINDOW_ACCEPTS * message
+    expect(most).toBeLessThan(disk.MAX_WAITING_BYTES)
+  })
 
-    it('a result is no larger than a command', () => {
-      expect(MAX_RESULT_BYTES).toBeLessThanOrEqual(MAX_VALUE_BYTES)
-    })
-  },
-)
+  it('a result is no larger than a command', () => {
+    expect(MAX_RESULT_BYTES).toBeLessThanOrEqual(MAX_VALUE_BYTES)
+  })
+})
 
 describe('the space for the state', () => {
   it('is measured anew before anything is refused, and not for each that is', () => {

@@ -138,9 +138,14 @@ function taking(isTaken: (to: NodeId, at: At) => boolean): Spoil {
   })
 }
 
+/** Long, so that it is on slow machines as well. */
+const BLOCKS_FOR_MS = 150
+
 function blocking(phase: Phase): Spoil {
   return acting((inner, to, frame, at) => {
-    if (at.phase === phase) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
+    if (at.phase === phase) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCKS_FOR_MS)
+    }
     inner.send(to, frame)
   })
 }

@@ -10,9 +10,14 @@ import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import { fromUrl, grpc } from '@paxos/transport-grpc'
-import { parseAddress } from '../src/address.ts'
+import { GRPC } from '../src/address.ts'
 import { FROM_KEY } from '../src/identity.ts'
-import { DIAL_TIMEOUT_MS, DRAIN_TIMEOUT_MS, MAX_OUTBOX_BYTES } from '../src/limits.ts'
+import {
+  CLOSE_LOOKUP_MS,
+  DIAL_TIMEOUT_MS,
+  DRAIN_TIMEOUT_MS,
+  MAX_OUTBOX_BYTES,
+} from '../src/limits.ts'
 import { EXCHANGE } from '../src/service.ts'
 import type { AcceptedCall } from '../src/service.ts'
 import {
@@ -324,7 +329,7 @@ describe('a slow peer', () => {
 describe('names', () => {
   it('of peers and of oneself work', async () => {
     const b = await openNode('b', { listen: 'grpc://localhost:0' })
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = GRPC.parse(b.transport.address) ?? { port: 0 }
     const a = await openNode('a', { peers: { b: `grpc://localhost:${port}` } })
     b.transport.setPeers(new Map([['a', a.transport.address]]))
     await meet(a, b)
@@ -345,7 +350,7 @@ describe('names', () => {
 
   it('with several addresses are tried one after the other', async () => {
     const b = await openNode('b')
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = GRPC.parse(b.transport.address) ?? { port: 0 }
     const a = await openNode('a', { peers: { b: `grpc://b.invalid:${port}` } })
     b.transport.setPeers(new Map([['a', 'can only dial']]))
     a.transport.send('b', Uint8Array.of(1))
@@ -369,6 +374,44 @@ describe('names', () => {
     expect(isClosed).toBe(false)
     lookups.shift()?.answer('127.0.0.1')
     await closing
+  })
+
+  it('hold up close() not for long when no name server answers', async () => {
+    const a = await openNode('a', { peers: { n: 'grpc://nowhere.invalid:7000' } })
+    await until(() => lookups.length === 1)
+    stopTime()
+    let isClosed = false
+    const closing = a.transport.close().then(() => (isClosed = true))
+    for (let turn = 0; turn < 20; turn += 1) await nextTurn()
+    expect(isClosed).toBe(false)
+    vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
+    await closing
+    expect(lookups).toHaveLength(1)
+  })
+
+  it('of this node itself, when no name server answers, end open() at once and hold up close() not for long', async () => {
+    const before = await sockets()
+    const transport = grpc()
+    const opening = errorOf(
+      transport.open({
+        id: 'a',
+        listen: 'grpc://a.invalid:0',
+        peers: new Map(),
+        receive: () => {},
+      }),
+    )
+    await until(() => lookups.length === 1)
+    stopTime()
+    let isClosed = false
+    const closing = transport.close().then(() => (isClosed = true))
+    expect((await opening).code).toBe('ERR_PAXOS_TRANSPORT_STATE')
+    for (let turn = 0; turn < 20; turn += 1) await nextTurn()
+    expect(isClosed).toBe(false)
+    vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
+    await closing
+    // It answers at last, and nothing is bound.
+    lookups.shift()?.answer('127.0.0.1')
+    expect(await sockets()).toBe(before)
   })
 })
 
@@ -395,7 +438,7 @@ describe('open', () => {
     introduce(a, b)
     await meet(a, b)
     // The wildcard of IPv6 takes IPv4 as well.
-    const { port } = parseAddress(a.transport.address) ?? { port: 0 }
+    const { port } = GRPC.parse(a.transport.address) ?? { port: 0 }
     const c = await openNode('Z', { peers: { a: `grpc://127.0.0.1:${port}` } })
     a.transport.setPeers(new Map([['Z', 'nowhere']]))
     await meet(c, a)
@@ -469,7 +512,7 @@ describe('close', () => {
 
   it('does not wait for strangers who hold a connection open', async () => {
     const b = await openNode('b')
-    const silent = connect(parseAddress(b.transport.address)?.port ?? 0, '127.0.0.1')
+    const silent = connect(GRPC.parse(b.transport.address)?.port ?? 0, '127.0.0.1')
     afterwards(() => silent.destroy())
     await once(silent, 'data')
     const closed = once(silent, 'close')

@@ -4,7 +4,7 @@
  */
 import { createSocket } from 'node:dgram'
 import type { Socket } from 'node:dgram'
-import { lookup } from 'node:dns/promises'
+import type { LookupAddress } from 'node:dns'
 import { TransportError } from '@paxos/core'
 import type { TransportErrorCode } from '@paxos/core'
 import { formatAddress } from './address.ts'
@@ -19,8 +19,11 @@ export interface Bound {
   readonly address: string
 }
 
-/** Binds `address`. Rejects with TransportError. */
-export async function bind(address: UdpAddress): Promise<Bound> {
+/** Binds `address`. Rejects with TransportError: with that of `lookup`, if that rejects with one. */
+export async function bind(
+  address: UdpAddress,
+  lookup: (host: string) => Promise<LookupAddress>,
+): Promise<Bound> {
   try {
     const { address: ip, family } = await lookup(address.host)
     const isIPv6 = family === 6
@@ -70,6 +73,7 @@ function enlargeBuffers(socket: Socket): void {
 }
 
 function explain(error: unknown, address: string): TransportError {
+  if (error instanceof TransportError) return error
   const cause = error instanceof Error ? error : new Error(String(error))
   const [code, message] = reasonFor('code' in cause ? cause.code : null)
   return new TransportError(code, `Cannot listen on ${address}: ${message}`, { cause })

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:dgram'
 import { V4MAPPED } from 'node:dns'
+import type { LookupAddress } from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
@@ -108,6 +109,8 @@ export function udp(options: UdpOptions = {}): UdpTransport {
   let opening: Promise<void> | null = null
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
+  /** Ends open() when it does not know yet where to listen. */
+  const closed = new AbortController()
   const arrivals = inbox({
     verify: (datagram) => session !== null && keys.verify(session.head.sender, datagram),
     knows: (sender) => state === 'open' && peers.has(sender),
@@ -125,10 +128,10 @@ export function udp(options: UdpOptions = {}): UdpTransport {
   async function start(open: TransportOpen): Promise<void> {
     try {
       const head: Head = { sender: encodeId(open.id), isAuthenticated: keys.isOn }
-      const bound = await bind(requireAddress(open.listen))
+      const bound = await bind(requireAddress(open.listen), ownAddress)
       if (isClosed()) {
         await closeSocket(bound.socket)
-        throw stateError('It was closed while it opened. Make another one.')
+        throw closedError()
       }
       const sweep = setInterval(() => arrivals.expire(), PARTIAL_LIFETIME_MS)
       const { id, receive, warn } = open
@@ -195,13 +198,22 @@ export function udp(options: UdpOptions = {}): UdpTransport {
     session?.warn({ peer: peer === undefined ? null : claimed, ...problem })
   }
 
-  /** Kept in mind while it runs: it cannot be cancelled, and it keeps the process alive. */
   async function lookUp(host: string): Promise<readonly string[]> {
     const family = session?.family === 6 ? { family: 6, hints: V4MAPPED } : { family: 4 }
-    const running = lookup(host, { ...family, all: true })
+    const found = await remember(lookup(host, { ...family, all: true }))
+    return found.map(({ address }) => address)
+  }
+
+  /** Where to listen. Rejects at once when the transport is closed. */
+  function ownAddress(host: string): Promise<LookupAddress> {
+    return unlessAborted(remember(lookup(host)), closed.signal)
+  }
+
+  /** A look-up, while it runs: it cannot be cancelled, and it keeps the process alive. */
+  async function remember<T>(running: Promise<T>): Promise<T> {
     lookups.add(running)
     try {
-      return (await running).map(({ address }) => address)
+      return await running
     } finally {
       lookups.delete(running)
     }
@@ -209,16 +221,17 @@ export function udp(options: UdpOptions = {}): UdpTransport {
 
   async function shut(): Promise<void> {
     state = 'closed'
+    closed.abort(closedError())
     await opening?.catch(() => {})
     for (const [id, peer] of peers) forget(id, peer)
     arrivals.retain(peers)
-    const closed = session
+    const last = session
     session = null
-    if (closed !== null) {
-      clearInterval(closed.sweep)
+    if (last !== null) {
+      clearInterval(last.sweep)
       // A socket takes what it is given in the course of a turn, and forgets it when it is closed.
       await nextTurn()
-      await closeSocket(closed.socket)
+      await closeSocket(last.socket)
     }
     await atMost(CLOSE_LOOKUP_MS, Promise.allSettled(lookups))
   }
@@ -280,6 +293,14 @@ function sendDatagram(
   }
 }
 
+/** As `promise`, and rejects with the reason of `signal` when that is aborted before. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    promise.then(resolve, reject)
+  })
+}
+
 /** Resolves when `promise` does, and at the latest after `delayMs`. */
 async function atMost(delayMs: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -318,6 +339,10 @@ function messageIds(): () => bigint {
     next = BigInt.asUintN(64, next + 1n)
     return next
   }
+}
+
+function closedError(): TransportError {
+  return stateError('It was closed while it opened. Make another one.')
 }
 
 function stateError(message: string): TransportError {

@@ -21,14 +21,14 @@ const lookups: {
 
 vi.mock('node:dns/promises', async (importOriginal) => {
   const original = await importOriginal<typeof DnsPromises>()
-  const lookup = (host: string, options: { all?: boolean }): Promise<unknown> => {
-    if (!host.endsWith('.invalid')) return original.lookup(host, options)
+  const lookup = (host: string, options?: { all?: boolean }): Promise<unknown> => {
+    if (!host.endsWith('.invalid')) return original.lookup(host, options ?? {})
     return new Promise((resolve, reject) => {
       const answer = (...addresses: (string | null)[]): void => {
         const found = addresses.map((address) => ({ address, family: 4 }))
         if (addresses.includes(null))
           reject(Object.assign(new Error('No such name'), { code: 'ENOTFOUND' }))
-        else resolve(options.all === true ? found : found[0])
+        else resolve(options?.all === true ? found : found[0])
       }
       lookups.push({ host, answer })
     })
@@ -375,6 +375,28 @@ describe('a peer with a name', () => {
     vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
     await closing
     expect(lookups).toHaveLength(1)
+  })
+})
+
+describe('a name of this node itself', () => {
+  it('that no name server answers for ends open() at once and holds up close() not for long', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const before = await sockets()
+    const transport = makeTransport()
+    const opening = errorOf(
+      transport.open({ id: 'a', listen: 'udp://a.invalid:0', peers: new Map(), receive: () => {} }),
+    )
+    expect(lookups).toHaveLength(1)
+    let isClosed = false
+    const closing = transport.close().then(() => (isClosed = true))
+    expect((await opening).code).toBe('ERR_PAXOS_TRANSPORT_STATE')
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn()
+    expect(isClosed).toBe(false)
+    vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
+    await closing
+    // It answers at last, and nothing is bound.
+    lookups.shift()?.answer('127.0.0.1')
+    expect(await sockets()).toBe(before)
   })
 })
 

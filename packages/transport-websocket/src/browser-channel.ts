@@ -1,10 +1,11 @@
 /**
- * A channel by the WebSocket that browsers have (WHATWG, WebSockets). It cannot ping, does not say
- * when it has written, and cannot be ended at once: so it is asked, and abandoned. Must never throw,
+ * A channel by the WebSocket that browsers have (WHATWG, WebSockets). It does not say when it has
+ * written, and cannot be ended at once: so it is asked, and abandoned. Must never throw,
  * whatever the browser forbids.
  */
-import type { ChannelEvents, Channel, CloseCode } from './channel.ts'
-import { BROWSER_BUFFER_BYTES, BROWSER_POLL_MS, CLOSE_TIMEOUT_MS } from './limits.ts'
+import { CLOSE_TIMEOUT_MS } from '@paxos/adapter-kit/links'
+import type { Channel, ChannelEvents } from '@paxos/adapter-kit/links'
+import { BROWSER_BUFFER_BYTES, BROWSER_POLL_MS } from './limits.ts'
 
 /** What we use of a browser's WebSocket. */
 export interface BrowserWebSocket {
@@ -30,6 +31,7 @@ export function browserChannel(
 ): Channel {
   const socket = tryTo(() => new Class(url))
   let isClosed = false
+  let isWriting = false
   let closeTimer: ReturnType<typeof setTimeout> | undefined
   let pollTimer: ReturnType<typeof setTimeout> | undefined
 
@@ -38,17 +40,21 @@ export function browserChannel(
     isClosed = true
     clearTimeout(closeTimer)
     clearTimeout(pollTimer)
-    events.closed()
+    events.onClosed()
   }
 
   function isOpen(): boolean {
     return !isClosed && socket?.readyState === OPEN
   }
 
-  function callWhenWritten(written: () => void): void {
+  function tellWhenWritten(): void {
     if (!isOpen()) return
-    if ((socket?.bufferedAmount ?? 0) <= BROWSER_BUFFER_BYTES) written()
-    else pollTimer = setTimeout(callWhenWritten, BROWSER_POLL_MS, written)
+    if ((socket?.bufferedAmount ?? 0) <= BROWSER_BUFFER_BYTES) {
+      isWriting = false
+      events.onWritable()
+    } else {
+      pollTimer = setTimeout(tellWhenWritten, BROWSER_POLL_MS)
+    }
   }
 
   function abandon(): void {
@@ -61,12 +67,12 @@ export function browserChannel(
   } else {
     socket.binaryType = 'arraybuffer'
     socket.addEventListener('open', () => {
-      if (!isClosed) events.opened()
+      if (!isClosed) events.onOpen()
     })
     socket.addEventListener('message', ({ data }) => {
       if (isClosed) return
-      if (data instanceof ArrayBuffer) events.message(new Uint8Array(data))
-      else events.malformed()
+      if (data instanceof ArrayBuffer) events.onMessage(new Uint8Array(data))
+      else events.onMalformed()
     })
     // A browser does not tell pages what went wrong, and says that it closed as well.
     socket.addEventListener('error', () => {})
@@ -74,20 +80,19 @@ export function browserChannel(
   }
 
   return {
-    get isOpen() {
-      return isOpen()
+    get writable() {
+      return !isWriting && isOpen()
     },
-    send(messages, written) {
+    send(messages) {
+      isWriting = true
       for (const message of messages) tryTo(() => socket?.send(message))
-      queueMicrotask(() => callWhenWritten(written))
+      queueMicrotask(tellWhenWritten)
     },
-    ping: null,
-    trust() {},
-    close(code: CloseCode) {
-      closeTimer ??= setTimeout(abandon, CLOSE_TIMEOUT_MS)
-      tryTo(() => socket?.close(code))
+    close() {
+      closeTimer = setTimeout(abandon, CLOSE_TIMEOUT_MS)
+      tryTo(() => socket?.close(1000))
     },
-    terminate: abandon,
+    destroy: abandon,
   }
 }
 

@@ -2,19 +2,18 @@
  * The transport for pages in browsers: it dials, and nobody can dial it. Must never import anything
  * of Node.js.
  */
+import { links } from '@paxos/adapter-kit/links'
+import type { LinkMedium, LinkTransport } from '@paxos/adapter-kit/links'
 import { requireOptions, TransportError } from '@paxos/core'
 import type { Transport } from '@paxos/core'
-import { formatAddress, parseAddress } from './address.ts'
+import { ADDRESS_HINT, SCHEME } from './address.ts'
 import { browserChannel } from './browser-channel.ts'
 import type { BrowserWebSocketClass } from './browser-channel.ts'
-import { platformClock } from './clock.ts'
-import { DEFAULT_PING_INTERVAL_MS } from './limits.ts'
-import { newTally } from './stats.ts'
-import { makeTransport } from './transport.ts'
-import type { WebSocketTransport } from './transport.ts'
 
-export type { WebSocketStats } from './stats.ts'
-export type { WebSocketTransport } from './transport.ts'
+export type {
+  LinkStats as WebSocketStats,
+  LinkTransport as WebSocketTransport,
+} from '@paxos/adapter-kit/links'
 
 /** What there is in Node.js is the browser's business here. */
 type NoOptions = Readonly<Record<string, never>>
@@ -25,11 +24,12 @@ type NoOptions = Readonly<Record<string, never>>
  * Its peers list it with the address ''. open() rejects with TransportError for any other address,
  * and where there is no WebSocket. There are no options, and InvalidArgumentError is thrown for any.
  */
-export function webSocket(options: NoOptions = {}): WebSocketTransport {
+export function webSocket(options: NoOptions = {}): LinkTransport {
   requireOptions('webSocket() in a page', options, [])
   let Class: BrowserWebSocketClass | null = null
-  return makeTransport({
+  const medium: LinkMedium = {
     isHidden: true,
+    addressHint: ADDRESS_HINT,
     async listen(listen) {
       if (listen !== '') {
         throw new TransportError(
@@ -40,20 +40,15 @@ export function webSocket(options: NoOptions = {}): WebSocketTransport {
       Class = requireWebSocket()
       return { address: '', close: async () => {} }
     },
-    opener(peerAddress) {
-      const address = parseAddress(peerAddress)
+    dial(peerAddress) {
+      const address = SCHEME.parse(peerAddress)
       if (address === null || address.port === 0 || Class === null) return null
-      const url = formatAddress(address)
+      const url = SCHEME.format(address)
       const found = Class
       return (events) => browserChannel(found, url, events)
     },
-    // The browser joins what is sent in one turn by itself, and has no setImmediate.
-    defer: queueMicrotask,
-    clock: platformClock,
-    random: Math.random,
-    pingIntervalMs: DEFAULT_PING_INTERVAL_MS,
-    tally: newTally(),
-  })
+  }
+  return links(medium)
 }
 
 /**

@@ -1,8 +1,10 @@
 /**
  * Carries frames over WebSockets. Bundlers for browsers take browser.ts instead.
  */
-export type { WebSocketStats } from './stats.ts'
-export type { TlsOptions } from './tls.ts'
-export type { WebSocketTransport } from './transport.ts'
+export type {
+  LinkStats as WebSocketStats,
+  LinkTransport as WebSocketTransport,
+} from '@paxos/adapter-kit/links'
+export type { TlsOptions } from '@paxos/adapter-kit/sockets'
 export { fromUrl, webSocket } from './web-socket.ts'
 export type { NodeWebSocketTransport, WebSocketOptions } from './web-socket.ts'

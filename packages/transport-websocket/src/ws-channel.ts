@@ -3,16 +3,20 @@
  * wait for ever for one that does not close.
  */
 import type { Socket } from 'node:net'
+import { CLOSE_TIMEOUT_MS } from '@paxos/adapter-kit/links'
+import type { Channel, ChannelEvents } from '@paxos/adapter-kit/links'
+import { problemOf } from '@paxos/adapter-kit/sockets'
+import type { PeerProblem } from '@paxos/core'
 import { WebSocket } from 'ws'
-import type { Channel, ChannelEvents, CloseCode } from './channel.ts'
-import { problemOf } from './problem.ts'
-import { CLOSE_TIMEOUT_MS, MAX_UNIDENTIFIED_BYTES, MAX_UNREAD_PONG_BYTES } from './limits.ts'
+import { MAX_UNIDENTIFIED_BYTES, MAX_UNREAD_PONG_BYTES } from './limits.ts'
 
-/** What both sides tell `ws`. A frame is one message, as it is. */
-export { MAX_FRAME_BYTES as maxPayload } from '@paxos/core'
+/** What both sides tell `ws`. A message of links is one of WebSocket. */
+export { MAX_MESSAGE_BYTES as maxPayload } from '@paxos/adapter-kit/links'
 
-/** The other side has refused: see CloseCode. */
-const REFUSED: CloseCode = 4000
+const NO_WEB_SOCKET: PeerProblem = {
+  reason: 'protocol',
+  message: 'Whoever listens there speaks HTTP, and no WebSocket. Is the address right?',
+}
 
 /** What a channel is made of. */
 export interface WsChannelOptions {
@@ -20,85 +24,82 @@ export interface WsChannelOptions {
   /** The socket under `ws`. */
   readonly socket: Socket
   readonly events: ChannelEvents
-  /** The other side has said who it is. */
-  readonly onTrusted: () => void
 }
 
 /** The channel of `ws`, whether it is open already or is still to connect. */
-export function wsChannel({ ws, socket, events, onTrusted }: WsChannelOptions): Channel {
+export function wsChannel({ ws, socket, events }: WsChannelOptions): Channel {
   let untrustedBytes: number | null = 0
+  let isWriting = false
   let closeTimer: NodeJS.Timeout | undefined
 
   ws.binaryType = 'arraybuffer'
   ws.on('open', () => {
     // From here on, and not before: what HTTP and TLS take has limits of its own.
     socket.on('data', countUntrusted)
-    events.opened()
+    events.onOpen()
   })
   ws.on('message', (data, isBinary) => {
-    if (isBinary && data instanceof ArrayBuffer) events.message(new Uint8Array(data))
-    else events.malformed()
+    if (isBinary && data instanceof ArrayBuffer) events.onMessage(new Uint8Array(data))
+    else events.onMalformed()
   })
   ws.on('ping', (data) => {
-    events.alive()
     // `ws` itself would keep an answer to each for whoever reads none.
     if (socket.writableLength <= MAX_UNREAD_PONG_BYTES) ws.pong(data)
   })
-  ws.on('pong', () => events.alive())
   ws.on('error', (error) => {
     // Others are errors of the network: the peer is gone.
-    if ('code' in error && String(error.code).startsWith('WS_ERR_')) events.malformed()
-    else events.failed(problemOf(error))
+    if ('code' in error && String(error.code).startsWith('WS_ERR_')) events.onMalformed()
+    else events.onProblem(isNoUpgrade(error) ? NO_WEB_SOCKET : problemOf(error))
   })
-  ws.on('close', (code) => {
-    if (code === REFUSED) {
-      events.failed({
-        reason: 'refused',
-        message: 'The peer does not let this node in. Does it know it?',
-      })
-    }
+  ws.on('close', () => {
     clearTimeout(closeTimer)
-    events.closed()
+    events.onClosed()
   })
   if (ws.readyState === WebSocket.OPEN) socket.on('data', countUntrusted)
+
+  function written(): void {
+    isWriting = false
+    events.onWritable()
+  }
 
   /** `ws` itself would wait for a first message of the size of a frame. */
   function countUntrusted(chunk: Uint8Array): void {
     if (untrustedBytes === null) return
     untrustedBytes += chunk.byteLength
     if (untrustedBytes > MAX_UNIDENTIFIED_BYTES) {
-      events.malformed()
+      events.onMalformed()
       ws.terminate()
     }
   }
 
   return {
-    get isOpen() {
-      return ws.readyState === WebSocket.OPEN
+    get writable() {
+      return !isWriting && ws.readyState === WebSocket.OPEN
     },
-    send(messages, written) {
+    send(messages) {
+      isWriting = true
       socket.cork()
       const last = messages.length - 1
       for (const [index, message] of messages.entries()) {
-        if (index === last) ws.send(message, () => written())
+        if (index === last) ws.send(message, written)
         else ws.send(message)
       }
       socket.uncork()
     },
-    ping() {
-      if (ws.readyState === WebSocket.OPEN) ws.ping()
-    },
     trust() {
       untrustedBytes = null
       socket.off('data', countUntrusted)
-      onTrusted()
     },
-    close(code: CloseCode) {
-      closeTimer ??= setTimeout(() => ws.terminate(), CLOSE_TIMEOUT_MS)
-      ws.close(code)
+    close() {
+      closeTimer = setTimeout(() => ws.terminate(), CLOSE_TIMEOUT_MS)
+      ws.close(1000)
     },
-    terminate() {
+    destroy() {
       ws.terminate()
     },
   }
+}
+
+function isNoUpgrade({ message }: Error): boolean {
+  return message.startsWith('Unexpected server response')
 }

@@ -11,17 +11,16 @@ import { build } from 'esbuild'
 import type { BuildResult } from 'esbuild'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { CLOSE_TIMEOUT_MS } from '@paxos/adapter-kit/links'
+import type { ChannelEvents } from '@paxos/adapter-kit/links'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
 import { testAuthority } from '@paxos/testkit/certificates'
+import type { WebSocketTransport } from '@paxos/transport-websocket'
 import { browserChannel } from '../src/browser-channel.ts'
 import type { BrowserWebSocket } from '../src/browser-channel.ts'
 import type * as Browser from '../src/browser.ts'
-import type { ChannelEvents } from '../src/channel.ts'
-import { encodeHello } from '../src/hello.ts'
-import { CLOSE_TIMEOUT_MS } from '../src/limits.ts'
-import type { WebSocketTransport } from '../src/transport.ts'
-import { closeAll, keepFramesYoung, onCleanup, openNode, stopTime, until } from './nodes.ts'
+import { closeAll, hello, keepFramesYoung, onCleanup, openNode, stopTime, until } from './nodes.ts'
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const native: unknown = Reflect.get(globalThis, 'WebSocket')
@@ -171,7 +170,7 @@ describe('a page', () => {
     onCleanup(() => server.close())
     server.on('connection', (socket) => {
       socket.on('message', () => {
-        socket.send(encodeHello({ sender: 'node', receiver: 'page' }))
+        socket.send(hello('node', 'page'))
         socket.send(new Uint8Array(MAX_FRAME_BYTES + 1))
       })
     })
@@ -274,12 +273,12 @@ class Scripted implements BrowserWebSocket {
 function script(): { readonly events: ChannelEvents; readonly told: string[] } {
   const told: string[] = []
   const events: ChannelEvents = {
-    opened: () => void told.push('opened'),
-    message: (bytes) => void told.push(`message ${bytes.join(' ')}`),
-    malformed: () => void told.push('malformed'),
-    failed: ({ reason }) => void told.push(reason),
-    alive: () => void told.push('alive'),
-    closed: () => void told.push('closed'),
+    onOpen: () => void told.push('open'),
+    onMessage: (bytes) => void told.push(`message ${bytes.join(' ')}`),
+    onWritable: () => void told.push('writable'),
+    onMalformed: () => void told.push('malformed'),
+    onProblem: ({ reason }) => void told.push(reason),
+    onClosed: () => void told.push('closed'),
   }
   return { events, told }
 }
@@ -292,16 +291,15 @@ function made(): Scripted {
 describe('a channel of a browser', () => {
   it('asks again until there is room for more', async () => {
     vi.useFakeTimers()
-    const { events } = script()
+    const { events, told } = script()
     const channel = browserChannel(Scripted, 'ws://host:1', events)
     made().open()
-    const written = vi.fn()
-    channel.send([new Uint8Array(MAX_FRAME_BYTES)], written)
+    channel.send([new Uint8Array(MAX_FRAME_BYTES)])
     await vi.advanceTimersByTimeAsync(1_000)
-    expect(written).not.toHaveBeenCalled()
+    expect([channel.writable, told]).toEqual([false, ['open']])
     made().bufferedAmount = 0
     await vi.advanceTimersByTimeAsync(100)
-    expect(written).toHaveBeenCalledOnce()
+    expect([channel.writable, told]).toEqual([true, ['open', 'writable']])
   })
 
   it('does not ask any more once it is closed', async () => {
@@ -309,14 +307,12 @@ describe('a channel of a browser', () => {
     const { events, told } = script()
     const channel = browserChannel(Scripted, 'ws://host:1', events)
     made().open()
-    const written = vi.fn()
-    channel.send([new Uint8Array(MAX_FRAME_BYTES)], written)
+    channel.send([new Uint8Array(MAX_FRAME_BYTES)])
     await vi.advanceTimersByTimeAsync(0)
     made().readyState = 3
     made().emit('close')
     expect(vi.getTimerCount()).toBe(0)
-    expect(told).toEqual(['opened', 'closed'])
-    expect(written).not.toHaveBeenCalled()
+    expect(told).toEqual(['open', 'closed'])
   })
 
   it('is abandoned when the other side does not say goodbye in time', async () => {
@@ -324,16 +320,16 @@ describe('a channel of a browser', () => {
     const { events, told } = script()
     const channel = browserChannel(Scripted, 'ws://host:1', events)
     made().open()
-    channel.close(4000)
-    expect([channel.isOpen, made().closings]).toEqual([false, [4000]])
+    channel.close()
+    expect([channel.writable, made().closings]).toEqual([false, [1000]])
     await vi.advanceTimersByTimeAsync(CLOSE_TIMEOUT_MS - 1)
-    expect(told).toEqual(['opened'])
+    expect(told).toEqual(['open'])
     await vi.advanceTimersByTimeAsync(1)
-    expect(told).toEqual(['opened', 'closed'])
+    expect(told).toEqual(['open', 'closed'])
     // Nothing that comes later is told.
     made().emit('message', new ArrayBuffer(1))
     made().emit('close')
-    expect(told).toEqual(['opened', 'closed'])
+    expect(told).toEqual(['open', 'closed'])
   })
 
   it('tells bytes from anything else', () => {
@@ -343,15 +339,15 @@ describe('a channel of a browser', () => {
     made().open()
     made().emit('message', Uint8Array.of(1, 2).buffer)
     made().emit('message', 'text')
-    expect(told).toEqual(['opened', 'message 1 2', 'malformed'])
+    expect(told).toEqual(['open', 'message 1 2', 'malformed'])
   })
 
   it('that the browser forbids is closed, soon and not at once', async () => {
     const { events, told } = script()
     const channel = browserChannel(Scripted, 'ws://forbidden:1', events)
-    channel.send([Uint8Array.of(1)], () => {})
-    channel.close(1000)
-    channel.terminate()
+    channel.send([Uint8Array.of(1)])
+    channel.close()
+    channel.destroy()
     expect(told).toEqual([])
     await Promise.resolve()
     expect(told).toEqual(['closed'])

@@ -1,26 +1,21 @@
 /** Connections on real sockets: one for a pair, found again when lost, and what is let in. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import type * as Dns from 'node:dns'
+import type * as DnsPromises from 'node:dns/promises'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
-import type { LookupFunction } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { CLOSE_TIMEOUT_MS, MAX_MESSAGE_BYTES } from '@paxos/adapter-kit/links'
 import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import { fromUrl, webSocket } from '@paxos/transport-websocket'
-import { encodeHello } from '../src/hello.ts'
-import {
-  ADDRESS_TIMEOUT_MS,
-  CLOSE_TIMEOUT_MS,
-  DEFAULT_PING_INTERVAL_MS,
-  MAX_RETRY_MS,
-} from '../src/limits.ts'
+import { ADDRESS_TIMEOUT_MS } from '../../adapter-kit/src/sockets/limits.ts'
 import { MAX_UNIDENTIFIED_BYTES } from '../src/limits.ts'
 import {
   closeAll,
+  hello,
   keepFramesYoung,
   onCleanup,
   openNode,
@@ -38,23 +33,15 @@ import type { TestNode } from './nodes.ts'
 /** Look-ups of names that end in .invalid, in order, to be answered by the test. */
 const lookups: { readonly host: string; readonly answer: (address: string | null) => void }[] = []
 
-vi.mock('node:dns', async (importOriginal) => {
-  const original = await importOriginal<typeof Dns>()
-  const lookup: LookupFunction = (host, options, callback) => {
-    if (!host.endsWith('.invalid')) {
-      original.lookup(host, options, callback)
-      return
-    }
-    const answer = (address: string | null): void => {
-      const error = Object.assign(new Error('No such name'), { code: 'ENOTFOUND' })
-      if (address === null) callback(error, [])
-      else
-        callback(
-          null,
-          address.split(' ').map((each) => ({ address: each, family: 4 })),
-        )
-    }
-    lookups.push({ host, answer })
+vi.mock('node:dns/promises', async (importOriginal) => {
+  const original = await importOriginal<typeof DnsPromises>()
+  const lookup = async (host: string, options: { all: true }): Promise<unknown> => {
+    if (!host.endsWith('.invalid')) return original.lookup(host, options)
+    const answer = await new Promise<string | null>((resolve) => {
+      lookups.push({ host, answer: resolve })
+    })
+    if (answer === null) throw Object.assign(new Error('No such name'), { code: 'ENOTFOUND' })
+    return answer.split(' ').map((address) => ({ address, family: 4 }))
   }
   return { ...original, lookup }
 })
@@ -69,6 +56,9 @@ afterEach(async () => {
 })
 
 const DESERTED = 'ws://127.0.0.1:9'
+const PING_INTERVAL_MS = 5_000
+/** No peer is left alone for longer. */
+const MAX_RETRY_MS = 2_000
 /** How often a frame is sent again that may have been lost with a connection. */
 const RESEND_AFTER_MS = 20
 
@@ -217,7 +207,7 @@ describe('a peer', () => {
     const noticed = once(wire.events, 'end')
     wire.silence()
     // Two pings without an answer, and the third is due.
-    vi.advanceTimersByTime(3 * DEFAULT_PING_INTERVAL_MS)
+    vi.advanceTimersByTime(3 * PING_INTERVAL_MS)
     await noticed
     for (const { transport } of [a, b]) expect(transport.stats().silentConnections).toBe(1)
     await until(() => a.transport.figures().peers.get('b')?.isConnected === false)
@@ -227,13 +217,19 @@ describe('a peer', () => {
 
   it('that only answers pings is not given up', async () => {
     stopTime()
-    const emit = vi.spyOn(WebSocket.prototype, 'emit')
-    const pongs = (): number => emit.mock.calls.filter(([event]) => event === 'pong').length
     const b = await openNode('b', { a: DESERTED })
     const visitor = await visitAs('a', 'b', b.transport.address)
+    const emit = vi.spyOn(WebSocket.prototype, 'emit')
+    const [ping, pong] = ['7a021200', '7a021a00']
+    const pongs = (): number =>
+      emit.mock.calls.filter(([event, data]) => event === 'message' && hex(data) === pong).length
+    visitor.binaryType = 'arraybuffer'
+    visitor.on('message', (data) => {
+      if (hex(data) === ping) visitor.send(Buffer.from(pong, 'hex'))
+    })
     const silent = (): number => b.transport.stats().silentConnections
     for (let count = 1; count <= 10; count += 1) {
-      vi.advanceTimersByTime(DEFAULT_PING_INTERVAL_MS)
+      vi.advanceTimersByTime(PING_INTERVAL_MS)
       await until(() => pongs() === count || silent() > 0)
     }
     expect(silent()).toBe(0)
@@ -294,7 +290,7 @@ describe('a peer', () => {
     onCleanup(() => server.close())
     server.on('connection', (socket) => {
       socket.on('message', () => {
-        socket.send(encodeHello({ sender: 'c', receiver: 'a' }))
+        socket.send(hello('c', 'a'))
         socket.send(Uint8Array.of(1))
       })
     })
@@ -345,16 +341,18 @@ describe('who dials is refused, and counted,', () => {
     const answers = vi.fn()
     visitor.on('message', answers)
     const closed = once(visitor, 'close')
-    visitor.send(encodeHello({ sender, receiver }))
+    visitor.send(hello(sender, receiver))
     visitor.send(Uint8Array.of(1))
     const [code] = await closed
-    expect(code).toBe(4000)
-    expect(answers).not.toHaveBeenCalled()
+    expect(code).toBe(1000)
+    // That it is refused, and nothing else.
+    expect(answers).toHaveBeenCalledOnce()
+    expect(Buffer.from(answers.mock.calls[0]?.[0]).toString('hex')).toMatch(/^7a042a0208/)
     expect(b.inbox).toEqual([])
     expect(b.transport.stats().strangerConnections).toBe(1)
   })
 
-  const HELLO = encodeHello({ sender: 'a', receiver: 'b' })
+  const HELLO = hello('a', 'b')
   it.each<[string, (string | Uint8Array)[]]>([
     ['when its first message is no hello', [Uint8Array.of(1, 2, 3)]],
     ['when its first message is empty', [new Uint8Array()]],
@@ -362,6 +360,7 @@ describe('who dials is refused, and counted,', () => {
     ['when its first message is as large as a frame', [new Uint8Array(MAX_FRAME_BYTES)]],
     ['when it sends text later', [HELLO, 'text']],
     ['when it sends more than a frame later', [HELLO, new Uint8Array(MAX_FRAME_BYTES + 1)]],
+    ['when it sends more than a message later', [HELLO, new Uint8Array(MAX_MESSAGE_BYTES + 1)]],
   ])('%s', async (_, messages) => {
     const b = await openNode('b', { a: DESERTED })
     const visitor = await visit(b.transport.address)
@@ -454,6 +453,10 @@ describe('options', () => {
     expect(() => fromUrl('ws:', { pingIntervalMs: 0 })).toThrow(InvalidArgumentError)
   })
 })
+
+function hex(data: unknown): string {
+  return data instanceof ArrayBuffer ? Buffer.from(data).toString('hex') : ''
+}
 
 function openAt(listen: string): Promise<void> {
   const transport = webSocket()

@@ -11,11 +11,11 @@ import { runInNewContext } from 'node:vm'
 import { vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
+import { encodeHello, LINK_VERSION } from '@paxos/adapter-kit/links'
 import type { NodeId } from '@paxos/core'
 import { webSocket } from '@paxos/transport-websocket'
 import type { WebSocketOptions, WebSocketTransport } from '@paxos/transport-websocket'
-import { parseAddress } from '../src/address.ts'
-import { encodeHello } from '../src/hello.ts'
+import { SCHEME } from '../src/address.ts'
 
 /** An open transport and what it received. */
 export interface TestNode {
@@ -83,7 +83,7 @@ export async function until(holds: () => boolean): Promise<void> {
 }
 
 export function portOf(address: string): number {
-  return parseAddress(address)?.port ?? 0
+  return SCHEME.parse(address)?.port ?? 0
 }
 
 /** A plain connection to a node. */
@@ -104,6 +104,18 @@ export async function visit(address: string, options: ClientOptions = {}): Promi
   return visitor
 }
 
+/** The first message of `sender`, who knows of no clusters and incarnations. */
+export function hello(sender: NodeId, receiver: NodeId): Uint8Array {
+  return encodeHello({
+    version: LINK_VERSION,
+    cluster: '',
+    sender,
+    receiver,
+    incarnation: '',
+    expectedIncarnation: null,
+  })
+}
+
 /** A WebSocket to the node `receiver`, who has let `sender` in. */
 export async function visitAs(
   sender: NodeId,
@@ -113,7 +125,7 @@ export async function visitAs(
 ): Promise<WebSocket> {
   const visitor = await visit(address, options)
   const answered = once(visitor, 'message')
-  visitor.send(encodeHello({ sender, receiver }))
+  visitor.send(hello(sender, receiver))
   await answered
   return visitor
 }

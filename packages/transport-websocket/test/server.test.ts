@@ -6,10 +6,11 @@ import * as fc from 'fast-check'
 import { extent } from '@paxos/testkit/fuzz'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { encodeHello } from '../src/hello.ts'
-import { IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from '../src/limits.ts'
+import { IDENTIFY_TIMEOUT_MS, MAX_MESSAGE_BYTES } from '@paxos/adapter-kit/links'
+import { MAX_UNIDENTIFIED_CONNECTIONS } from '../../adapter-kit/src/sockets/limits.ts'
 import {
   closeAll,
+  hello,
   onCleanup,
   openNode,
   plain,
@@ -157,15 +158,16 @@ function masked(payload: Uint8Array): Buffer {
 }
 
 describe('a peer', () => {
-  it('that announces more than a frame is left at once, before it has sent it', async () => {
+  it('that announces more than a message is left at once, before it has sent it', async () => {
     const b = await openNode('b', { a: DESERTED })
     const socket = await plain(b.transport.address)
     socket.write(UPGRADE)
     await once(socket, 'data')
     const answered = once(socket, 'data')
-    socket.write(masked(encodeHello({ sender: 'a', receiver: 'b' })))
+    socket.write(masked(hello('a', 'b')))
     await answered
-    const announcement = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1, 0, 0, 0, 0])
+    const announcement = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    announcement.writeUInt32BE(MAX_MESSAGE_BYTES + 1, 6)
     const left = once(socket.resume(), 'end')
     socket.write(announcement)
     await left
@@ -175,7 +177,7 @@ describe('a peer', () => {
 
 describe('noise', () => {
   const RUNS = extent(60, 400)
-  const HELLO = encodeHello({ sender: 'a', receiver: 'b' })
+  const HELLO = hello('a', 'b')
   const noise = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes))
   /** Where the honest part ends: nowhere, after the upgrade, or after the hello. */
   const beginning = fc.constantFrom<Buffer[]>(

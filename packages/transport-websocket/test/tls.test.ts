@@ -1,5 +1,5 @@
 /** Certificates: where a node is, and who it is; and that what goes wrong is refused, and counted. */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -7,16 +7,15 @@ import { connect, createServer as createTlsServer } from 'node:tls'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ClientOptions } from 'ws'
+import { IDENTIFY_TIMEOUT_MS } from '@paxos/adapter-kit/links'
 import { InvalidArgumentError, TransportError } from '@paxos/core'
 import { testAuthority } from '@paxos/testkit/certificates'
 import type { TestCertificate } from '@paxos/testkit/certificates'
 import { fromUrl, webSocket } from '@paxos/transport-websocket'
 import type { TlsOptions } from '@paxos/transport-websocket'
-import { encodeHello } from '../src/hello.ts'
-import { IDENTIFY_TIMEOUT_MS } from '../src/limits.ts'
-import { isCertificateOf } from '../src/tls.ts'
 import {
   closeAll,
+  hello,
   keepFramesYoung,
   onCleanup,
   openNode,
@@ -89,10 +88,15 @@ describe('a node that dials us', () => {
     const answers = vi.fn()
     visitor.on('message', answers)
     const closed = once(visitor, 'close')
-    visitor.send(encodeHello({ sender: 'a', receiver: 'b' }))
+    visitor.send(hello('a', 'b'))
     visitor.send(Uint8Array.of(1))
     await closed
-    expect(answers).not.toHaveBeenCalled()
+    // That it is refused, and nothing else.
+    const [[answer] = []] = answers.mock.calls
+    expect([answers.mock.calls.length, Buffer.from(answer).toString('hex')]).toEqual([
+      1,
+      '7a042a020805',
+    ])
     expect(b.inbox).toEqual([])
     expect(b.transport.stats()).toMatchObject({ wrongCertificates: 1, strangerConnections: 0 })
     await expectServes(b)
@@ -228,34 +232,6 @@ describe('a node that we dial', () => {
   function certificateOfB(options: object): { readonly tls?: TlsOptions } {
     return 'tls' in options ? { tls: { ca, ...certB } } : {}
   }
-})
-
-describe('a certificate', () => {
-  // Self-signed, and its key is gone: it serves to be read only.
-  const two = new X509Certificate(`-----BEGIN CERTIFICATE-----
-MIIBiDCCAS2gAwIBAgIUQZaZ1fWIGCM+4d1FfGbJPSBIZuswCgYIKoZIzj0EAwIw
-GDEKMAgGA1UEAwwBYTEKMAgGA1UEAwwBYjAgFw0yNjExMjQyMzI3MDRaGA8yMTI2
-MTAzMTIzMjcwNFowGDEKMAgGA1UEAwwBYTEKMAgGA1UEAwwBYjBZMBMGByqGSM49
-AgEGCCqGSM49AwEHA0IABIJni8VOkyWmaCeJwNbpl6TgLQ/SsF9oY2LV58ntu65I
-nwRESQ62OqbRGR7aofSMhl7AG9X8joJkh4YXtGWbM3ejUzBRMB0GA1UdDgQWBBQp
-nK56gbAXRT1yISznEOpCj1u4zzAfBgNVHSMEGDAWgBQpnK56gbAXRT1yISznEOpC
-j1u4zzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQC2Wa0wusDr
-cH/yVk8qcvYukYhTAngwQQimcG9D9kB1+AIhAIN+GvWkHnplmB3huSPmE4te6K1E
-Gk5cv7IQQjD+tMrV
------END CERTIFICATE-----`)
-
-  it('with several common names is nobody’s', () => {
-    expect(two.subject.replaceAll('\n', ' ')).toBe('CN=a CN=b')
-    for (const id of ['a', 'b', 'a,b', 'CN=a\nCN=b']) {
-      expect(isCertificateOf(two.toLegacyObject(), id)).toBe(false)
-    }
-  })
-
-  it('is that of its common name, exactly', () => {
-    const certificate = new X509Certificate(certA.cert).toLegacyObject()
-    expect(isCertificateOf(certificate, 'a')).toBe(true)
-    for (const id of ['', 'A', 'a ', 'b']) expect(isCertificateOf(certificate, id)).toBe(false)
-  })
 })
 
 describe('with mutual: false', () => {

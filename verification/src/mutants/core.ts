@@ -35,8 +35,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a quorum is half of the acceptors, and not more than half',
     file: 'packages/core/src/quorum.ts',
-    from: 'return members * 2 > set.size',
-    to: 'return members * 2 >= set.size',
+    from: 'return members * 2 > ids.length',
+    to: 'return members * 2 >= ids.length',
     caughtBy: [
       { type: 'explore', model: 'practical' },
       { type: 'tests', file: 'quorum.test.ts' },
@@ -45,8 +45,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a quorum is n/2 acceptors, rounded down',
     file: 'packages/core/src/quorum.ts',
-    from: 'return members * 2 > set.size',
-    to: 'return members >= Math.floor(set.size / 2)',
+    from: 'return members * 2 > ids.length',
+    to: 'return members >= Math.floor(ids.length / 2)',
     caughtBy: BY_ESSENTIAL,
   },
   {
@@ -76,6 +76,20 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     from: 'if (ids.length > MAX_CHECKED_ACCEPTORS) return',
     to: 'if (ids.length >= MAX_CHECKED_ACCEPTORS) return',
     caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
+  },
+  {
+    name: 'sizes of quorums that only touch are taken for quorums that meet',
+    file: 'packages/core/src/quorum-systems.ts',
+    from: 'phase1 + phase2 > total) return quorums',
+    to: 'phase1 + phase2 >= total) return quorums',
+    caughtBy: [{ type: 'tests', file: 'quorum-systems.test.ts' }],
+  },
+  {
+    name: 'one acceptor of one row of a grid chooses',
+    file: 'packages/core/src/quorum-systems.ts',
+    from: 'isPhase2Quorum: (nodes) => kept.every(',
+    to: 'isPhase2Quorum: (nodes) => kept.some(',
+    caughtBy: [{ type: 'tests', file: 'quorum-systems.test.ts' }],
   },
   {
     name: 'quorums that are given to a running node are not checked',

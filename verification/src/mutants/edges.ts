@@ -16,7 +16,7 @@ function mutant(
 
 const CORE = 'packages/core/src'
 const REPLICA = 'packages/replica/src'
-const FILE = 'packages/durability-file/src'
+const APPEND = 'packages/adapter-kit/src/stores/append'
 const SQLITE = 'packages/durability-sqlite/src'
 const UDP = 'packages/transport-udp/src'
 const GRPC = 'packages/transport-grpc/src'
@@ -162,16 +162,10 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
   ),
 
   mutant(
-    'durability-file: with one damaged mark, what was durable up to the other may be missing',
-    `${FILE}/log.ts`,
+    'stores: with one damaged mark, what was durable up to the other may be missing',
+    `${APPEND}/log.ts`,
     ['const least = marks.includes(null) ? marked + 1 : marked', 'const least = marked'],
-    'damage.test.ts',
-  ),
-  mutant(
-    'durability-file: a reserve is kept when the log is closed',
-    `${FILE}/log.ts`,
-    ['    await this.#file.truncate(this.#end)\n    await this.#file.sync()\n', ''],
-    'file.test.ts',
+    'stores/append/damage.test.ts',
   ),
   mutant(
     'durability-sqlite: a piece that lies outside of its snapshot is taken',

@@ -13,8 +13,11 @@ export type Tool =
   | { readonly type: 'grid' }
   /** The conformance suite of the adapter that the mutant is in. */
   | { readonly type: 'conformance' }
-  /** A test file of the package that the mutant is in: where none of the others can see it. */
-  | { readonly type: 'tests'; readonly file: string }
+  /**
+   * A test file of the package that the mutant is in, or of `of`, such as 'packages/core': where none
+   * of the others can see it.
+   */
+  | { readonly type: 'tests'; readonly file: string; readonly of?: string }
 
 /** One wrong edit. */
 export interface Mutant {
@@ -60,6 +63,6 @@ export function describeTool(tool: Tool, file: string): string {
     case 'conformance':
       return `conformance of ${packageOf(file)}`
     case 'tests':
-      return `${packageOf(file)}/test/${tool.file}`
+      return `${tool.of ?? packageOf(file)}/test/${tool.file}`
   }
 }

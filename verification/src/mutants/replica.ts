@@ -69,6 +69,20 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_SLOW,
   },
   {
+    name: 'replica: a node that stood still complains of the silence before it reads what came',
+    file: `${REPLICA}/watch.ts`,
+    from: 'if (!wasAway && this.#needed > 0)',
+    to: 'if (this.#needed > 0)',
+    caughtBy: BY_SLOW,
+  },
+  {
+    name: 'replica: who stood still once is never watched again',
+    file: `${REPLICA}/watch.ts`,
+    from: 'const dueAtMs = clock.nowMs() + livenessWindowMs / 2\n',
+    to: 'const dueAtMs = this.#startedAtMs + livenessWindowMs / 2\n',
+    caughtBy: BY_SLOW,
+  },
+  {
     name: 'replica: what rests on a save is sent before the save is done',
     file: `${REPLICA}/host.ts`,
     from: 'if (save !== undefined) this.#save(save.change, save.then)',

@@ -18,8 +18,7 @@ function mutant(
 }
 
 const CORE = 'packages/core/src'
-const FILE = 'packages/durability-file/src'
-const SQLITE = 'packages/durability-sqlite/src'
+const STORES = 'packages/adapter-kit/src/stores'
 const GRPC = 'packages/transport-grpc/src'
 const WEBSOCKET = 'packages/transport-websocket/src'
 const UDP = 'packages/transport-udp/src'
@@ -66,53 +65,46 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   ),
 
   mutant(
-    'durability-file: what was written counts for what waits, for ever',
-    `${FILE}/group-commit.ts`,
+    'stores: what was written counts for what waits, for ever',
+    `${STORES}/group-commit.ts`,
     ['      this.#waitingBytes -= next.countedBytes\n', ''],
-    'group-commit.test.ts',
+    'stores/group-commit.test.ts',
   ),
   mutant(
-    'durability-file: an entry that was replaced or cut off counts as alive',
-    `${FILE}/state.ts`,
+    'stores: an entry that was replaced or cut off counts as alive',
+    `${STORES}/append/state.ts`,
     ['this.#entryBytes -= place.bytes', 'void place.bytes'],
-    'file.test.ts',
-    'property.test.ts',
+    'stores/append/property.test.ts',
   ),
   mutant(
-    'durability-file: damage before a group that crosses the edge of a window is a torn tail',
-    `${FILE}/group-reader.ts`,
+    'stores: damage before a group that crosses the edge of a window is a torn tail',
+    `${STORES}/append/group-reader.ts`,
     ['position += window.byteLength - beginning.byteLength + 1', 'position += window.byteLength'],
-    'group-reader.test.ts',
+    'stores/append/group-reader.test.ts',
   ),
   mutant(
-    'durability-file: a group that begins in a window is taken to end in it',
-    `${FILE}/group-reader.ts`,
+    'stores: a group that begins in a window is taken to end in it',
+    `${STORES}/append/group-reader.ts`,
     [
       'offset + wanted > this.#window.byteLength',
       'offset + Math.min(wanted, FRAME_HEADER_BYTES) > this.#window.byteLength',
     ],
-    'group-reader.test.ts',
+    'stores/append/group-reader.test.ts',
   ),
   mutant(
-    'durability-file: damage before the last group is a torn tail',
-    `${FILE}/group-reader.ts`,
+    'stores: damage before the last group is a torn tail',
+    `${STORES}/append/group-reader.ts`,
     ['frame.serial > serial', 'frame.serial > serial + 1'],
-    'group-reader.test.ts',
+    'stores/append/group-reader.test.ts',
   ),
   mutant(
-    'durability-file: only the first thing that looks like a group is looked at behind damage',
-    `${FILE}/group-reader.ts`,
+    'stores: only the first thing that looks like a group is looked at behind damage',
+    `${STORES}/append/group-reader.ts`,
     [
       'for (; found >= 0; found = window.indexOf(beginning, found + 1)) {',
       'for (; found >= 0; found = -1) {',
     ],
-    'group-reader.test.ts',
-  ),
-  mutant(
-    'durability-sqlite: what was committed counts for what waits, for ever',
-    `${SQLITE}/group-commit.ts`,
-    ['      this.#waitingBytes -= countedBytes(item)\n', ''],
-    'group-commit.test.ts',
+    'stores/append/group-reader.test.ts',
   ),
 
   mutant(
@@ -301,11 +293,47 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     ['      this.#confirmed.delete(id)\n      read.answer()', '      read.answer()'],
     'room.test.ts',
   ),
+  mutant(
+    'replica: what has arrived at the leader counts for what may be on its way',
+    `${REPLICA}/hand-over.ts`,
+    ['    if (given !== undefined) this.#givenBytes -= given.bytes\n', ''],
+    'hand-over.test.ts',
+  ),
+  mutant(
+    'replica: what is to be handed over again counts for what is on its way',
+    `${REPLICA}/hand-over.ts`,
+    ['      this.#givenBytes -= bytes\n', ''],
+    'hand-over.test.ts',
+  ),
+  mutant(
+    'replica: what was given up counts for what is on its way',
+    `${REPLICA}/hand-over.ts`,
+    ['    this.#givenBytes = 0\n  }', '  }'],
+    'hand-over.test.ts',
+  ),
 
   mutant(
     'kv-store: what a client has taken of the memory for requests is not given back',
     `${STORE}/budget.ts`,
     ['    this.#used -= holder.bytes\n', ''],
     'budget.test.ts',
+  ),
+  mutant(
+    'kv-store: a request that was answered counts among those that are sent ahead',
+    `${STORE}/connections.ts`,
+    ['      this.#waiting -= 1\n', ''],
+    'exhaustion.test.ts',
+  ),
+  mutant(
+    'kv-store: a connection that was refused counts for the share of its address',
+    `${STORE}/connections.ts`,
+    ['    this.#shares.give(client)\n    return false', '    return false'],
+    'exhaustion.test.ts',
+  ),
+  mutant(
+    'kv-store: a request whose client went away in the middle of it runs for ever',
+    `${STORE}/exchange.ts`,
+    ['    ran()\n    received.release()\n    unsent', '    received.release()\n    unsent'],
+    'exhaustion.test.ts',
   ),
 ]

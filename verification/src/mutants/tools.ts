@@ -41,7 +41,7 @@ export async function runTool(
     case 'conformance':
       return runTests(join(copy, packageOf(file)), 'conformance.test.ts', signal)
     case 'tests':
-      return runTests(join(copy, packageOf(file)), tool.file, signal)
+      return runTests(join(copy, tool.of ?? packageOf(file)), tool.file, signal)
   }
 }
 

@@ -8,10 +8,11 @@ import type { NodeId, PeerProblem } from '@paxos/core'
 /** What is particular to a medium. */
 export interface LinkMedium {
   /**
-   * Takes connections at `address`, and hands each to `accept`. Rejects with TransportError, and then
-   * leaves nothing open. `self` is who listens.
+   * Takes connections at `address`, and hands each to `host`. Rejects with TransportError, and then
+   * leaves nothing open; soon, and with any error, once the signal of `host` is aborted. Called once,
+   * and nothing is dialled before it has resolved.
    */
-  listen(address: string, accept: (visitor: Visitor) => void, self: NodeId): Promise<Listening>
+  listen(address: string, host: LinkHost): Promise<Listening>
   /**
    * How `peer` is dialled at `address`; `null` for an address that cannot be: that makes a peer that
    * cannot be reached, and is no error.
@@ -19,6 +20,30 @@ export interface LinkMedium {
   dial(address: string, peer: NodeId): OpenChannel | null
   /** Whether nobody can dial this node, as a page in a browser. Default: false. */
   readonly isHidden?: boolean
+  /**
+   * A sentence that says how addresses are written, for whoever wrote one that cannot be dialled:
+   * 'Write ws://host:port.'
+   */
+  readonly addressHint?: string
+}
+
+/** What the kit is to a medium that listens. */
+export interface LinkHost {
+  /** Who listens. */
+  readonly self: NodeId
+  /** Aborted when the transport is closed, for who still waits to know where to listen. */
+  readonly signal: AbortSignal
+  readonly accept: (visitor: Visitor) => void
+  /**
+   * A connection was turned away, or ended, before there was a channel of it: no TLS came about, it
+   * said nothing in time, or too many came. `problem` where more is known than that.
+   */
+  readonly refused: (
+    counter: 'failedHandshakes' | 'unidentifiedConnections',
+    problem?: PeerProblem | null,
+  ) => void
+  /** Something that an operator should know, and that is no problem with a peer. */
+  readonly warn: (warning: PeerProblem) => void
 }
 
 /** Where peers can dial us. */
@@ -58,7 +83,7 @@ export interface Channel {
   send(messages: readonly Uint8Array[]): void
   /**
    * Says goodbye: what was sent leaves before it, messages may come until the other side has done
-   * so too, and onClosed follows within a bounded time.
+   * so too, and onClosed follows within CLOSE_TIMEOUT_MS. Called once at most.
    */
   close(): void
   /** Ends at once; onClosed follows. */
@@ -73,11 +98,14 @@ export interface ChannelEvents {
   onOpen(): void
   /** A message came. It belongs to the receiver, in memory of its own. */
   onMessage(message: Uint8Array): void
-  /** It takes messages again. */
+  /** It has written what it was given, and takes messages again. */
   onWritable(): void
   /** Something came that is no message of at most MAX_MESSAGE_BYTES. No message follows. */
   onMalformed(): void
-  /** What went wrong, for whoever has to say so. May come several times, or never. */
+  /**
+   * What went wrong, for whoever has to say so: WRONG_CERTIFICATE where who answers a dial cannot
+   * prove to be the peer. May come several times, or never; of a dial that fails the first is told.
+   */
   onProblem(problem: PeerProblem): void
   /** It is closed. The last call, and the only one that is sure to come. */
   onClosed(): void

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import type { Change } from '@paxos/core'
 import { active, nothingMoreThan } from '../active.ts'
 import { codeOf } from '../code-of.ts'
-import type { Definer } from './conformance.ts'
+import type { Definer } from './definer.ts'
 import { after, shown } from './model.ts'
 import { turns } from './world.ts'
 

@@ -9,25 +9,13 @@ import type { ConformanceReport, Lacks } from '../conformance/report.ts'
 import type { Runner } from '../runner.ts'
 import { callScenarios } from './calls.ts'
 import { contentScenarios } from './contents.ts'
+import type { Definer } from './definer.ts'
 import { has } from './harness.ts'
-import type { Capability, DurabilityHarness, Having, NotApplicable } from './harness.ts'
+import type { DurabilityHarness, NotApplicable } from './harness.ts'
 import { identityScenarios } from './identity.ts'
 import { rewritingScenarios } from './rewriting.ts'
 import { survivalScenarios } from './survival.ts'
 import { inWorld } from './world.ts'
-import type { World } from './world.ts'
-
-/** What the parts of the suite are defined with. */
-export interface Definer {
-  readonly describe: Runner['describe']
-  readonly scenario: (title: string, body: (world: World) => Promise<void>) => void
-  /** A scenario that needs a capability. Without it, its title says why it does not apply. */
-  readonly scenarioWith: <Name extends Capability>(
-    name: Name,
-    title: string,
-    body: (world: World<Having<Name>>) => Promise<void>,
-  ) => void
-}
 
 /**
  * Defines the suite: one `describe` for each part of the contract, one `it` for each promise.

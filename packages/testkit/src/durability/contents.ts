@@ -7,7 +7,7 @@ import { EMPTY_SAVED, MAX_ROUND } from '@paxos/core'
 import type { AcceptedEntry, Change } from '@paxos/core'
 import { bytes, filled } from '../bytes.ts'
 import { LOOKALIKE_IDS } from '../ids.ts'
-import type { Definer } from './conformance.ts'
+import type { Definer } from './definer.ts'
 import { after, shown } from './model.ts'
 
 const BALLOT = { round: 1, node: 'a' }

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import type { AcceptedEntry, Change, Durability, Owner } from '@paxos/core'
 import { bytes, filled } from '../bytes.ts'
-import type { Definer } from './conformance.ts'
+import type { Definer } from './definer.ts'
 import { after, shown } from './model.ts'
 import type { World } from './world.ts'
 

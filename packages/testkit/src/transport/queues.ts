@@ -19,8 +19,12 @@ const EACH = 8
 const LARGE = new Uint8Array(MAX_FRAME_BYTES)
 
 /** A send that blocks does so each time; one that the system interrupted, once. */
-const TRIES = 4
-const BLOCKS_FROM_MS = 50
+const TRIES = 5
+/**
+ * So many copies of the largest frame are more work than any send of two bytes has to do. It blocks
+ * when it takes longer than these, on the same machine and at the same moment.
+ */
+const COPIES = 8
 
 export function queueScenarios({ describe, scenario }: Definer): void {
   describe('send, whenever and to whomever,', () => {
@@ -135,18 +139,35 @@ export function queueScenarios({ describe, scenario }: Definer): void {
 
 /** Every moment is a moment for sending: at each the one error is that a frame is too large. */
 function requireInstant(transport: Transport, everybody: readonly NodeId[]): void {
+  const copiesMs = shortestMs(copyLargest, 0)
   for (const peer of everybody) {
-    let shortest = Number.POSITIVE_INFINITY
-    for (let count = 0; count < TRIES; count += 1) {
-      const before = performance.now()
+    const sendMs = shortestMs(() => {
       const returned: unknown = transport.send(peer, bytes(0, 0))
-      shortest = Math.min(shortest, performance.now() - before)
       assert.ok(!(returned instanceof Promise), 'A promise that rejects would be an error.')
-    }
-    assert.ok(shortest < BLOCKS_FROM_MS, `send() to '${peer}' took ${shortest} ms at the least.`)
+    }, copiesMs)
+    assert.ok(
+      sendMs <= copiesMs,
+      `send() of two bytes to '${peer}' took ${sendMs} ms at the least, and ${COPIES} copies of the largest frame ${copiesMs} ms.`,
+    )
     const tooLarge = new Uint8Array(MAX_FRAME_BYTES + 1)
     assert.throws(() => transport.send(peer, tooLarge), { code: 'ERR_PAXOS_FRAME_TOO_LARGE' })
   }
+}
+
+function copyLargest(): void {
+  const copy = new Uint8Array(MAX_FRAME_BYTES)
+  for (let count = 0; count < COPIES; count += 1) copy.set(LARGE)
+}
+
+/** How long it takes, by the shortest of some tries; the first that is short enough is the last. */
+function shortestMs(act: () => void, shortEnoughMs: number): number {
+  let shortest = Number.POSITIVE_INFINITY
+  for (let count = 0; count < TRIES && shortest > shortEnoughMs; count += 1) {
+    const before = performance.now()
+    act()
+    shortest = Math.min(shortest, performance.now() - before)
+  }
+  return shortest
 }
 
 /** What is in use once that which earlier scenarios have let go is free. */
