@@ -271,14 +271,14 @@ export const DISK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'core: a disk of another node is taken for this one’s',
-    file: 'packages/core/src/identity.ts',
+    file: 'packages/core/src/claim.ts',
     from: 'found.cluster === cluster && found.id === id && found.kind === kind',
     to: 'found.cluster === cluster && found.kind === kind',
     caughtBy: [{ type: 'tests', file: 'identity.test.ts' }],
   },
   {
     name: 'core: what an earlier release wrote for others is taken for this node’s',
-    file: 'packages/core/src/identity.ts',
+    file: 'packages/core/src/claim.ts',
     from: '  if (!isNew) requireNoContradiction(place, found, owner)\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'identity.test.ts' }],
