@@ -3,30 +3,11 @@
  * as if it were a state.
  */
 import { createHash } from 'node:crypto'
-import { CorruptionError, EMPTY_SAVED } from '@paxos/core'
-import type { Change, Identity, Saved } from '@paxos/core'
+import type { Stored } from '@paxos/adapter-kit/stores'
+import { CorruptionError } from '@paxos/core'
 
-/** What the file holds: the state, and whose it is. */
-export interface Stored extends Saved {
-  readonly identity: Identity | null
-}
-
-/** What a file that is not there holds. */
-export const NOTHING: Stored = { ...EMPTY_SAVED, identity: null }
-
-/** `saved` after `change`, with bytes of its own. */
-export function withChange(saved: Stored, change: Change): Stored {
-  // A clone shares nothing, and makes plain bytes of what is a Buffer.
-  const { accepted = [], ...rest } = structuredClone(change)
-  const next = { ...saved, ...rest }
-  const slots = new Map([...saved.accepted, ...accepted].map((entry) => [entry.slot, entry]))
-  const through = next.snapshot?.through ?? 0
-  const above = [...slots.values()].filter(({ slot }) => slot > through)
-  return { ...next, accepted: above.toSorted((a, b) => a.slot - b.slot) }
-}
-
-export function encode(saved: Stored): string {
-  const json = JSON.stringify(saved, (_, value: unknown) =>
+export function encode(stored: Stored): string {
+  const json = JSON.stringify(stored, (_, value: unknown) =>
     value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value,
   )
   return `${checksum(json)}\n${json}\n`

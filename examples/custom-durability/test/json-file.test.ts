@@ -36,7 +36,9 @@ it('a place that cannot be written is an error that names it, and poisons nothin
   const disk = jsonFile('/dev/null/state.json')
   const opening = disk.open()
   await expect(opening).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_FAILED' })
-  await expect(opening).rejects.toThrow(/^\/dev\/null\/state\.json could not be opened\./)
+  await expect(opening).rejects.toThrow(
+    /^Could not open \/dev\/null\/state\.json: a file is in the way\./,
+  )
   await disk.close()
 })
 

@@ -13,15 +13,13 @@ export interface Claim {
   /** The values of the two metadata keys. */
   readonly from: readonly (string | Buffer)[]
   readonly to: readonly (string | Buffer)[]
-  /** The name in a certificate that was checked; `null` when there is none, or not exactly one. */
-  readonly commonName: string | null
+  /** Whether its certificate, where both sides show one, is that of a node. */
+  readonly provesToBe: (id: NodeId) => boolean
 }
 
 /** Against what a claim is held. */
 export interface Examiner {
   readonly own: NodeId
-  /** Whether ids must be those of certificates. */
-  readonly isMutual: boolean
   /** Whether a node is in the address book. */
   readonly knows: (id: NodeId) => boolean
 }
@@ -33,12 +31,12 @@ export type Flaw = 'malformed' | 'misaddressed' | 'stranger' | 'mismatch'
 export type Finding = { readonly from: NodeId } | { readonly flaw: Flaw }
 
 /** Judges a claim. */
-export function examine(claim: Claim, { own, isMutual, knows }: Examiner): Finding {
+export function examine(claim: Claim, { own, knows }: Examiner): Finding {
   const from = decodeId(claim.from)
   const to = decodeId(claim.to)
   if (from === null || to === null) return { flaw: 'malformed' }
   if (to !== own) return { flaw: 'misaddressed' }
-  if (isMutual && claim.commonName !== from) return { flaw: 'mismatch' }
+  if (!claim.provesToBe(from)) return { flaw: 'mismatch' }
   if (from === own || !knows(from)) return { flaw: 'stranger' }
   return { from }
 }

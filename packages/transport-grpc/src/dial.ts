@@ -3,13 +3,15 @@
  * answers. Must never throw, never wait longer than DIAL_TIMEOUT_MS, and never leave a socket behind.
  */
 import type { Buffer } from 'node:buffer'
+import type { PeerCertificate } from 'node:tls'
 import { isIP, isIPv6 } from 'node:net'
 import { Client, Metadata } from '@grpc/grpc-js'
 import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import type { NodeId, PeerProblem } from '@paxos/core'
 import { authorityOf } from './address.ts'
-import type { GrpcAddress } from './address.ts'
+import { watchCertificate } from '@paxos/adapter-kit/sockets'
+import type { HostAddress } from '@paxos/adapter-kit/sockets'
 import { holding } from './client-sockets.ts'
 import { decodeId, FROM_KEY, TO_KEY } from './identity.ts'
 import { DIAL_TIMEOUT_MS, MAX_RETRY_MS } from './limits.ts'
@@ -18,19 +20,17 @@ import type { Link, Made } from './link.ts'
 import { ANOTHER_NODE, NO_ADDRESS, problemOf, SILENCE } from './problem.ts'
 import { commonOptions, EXCHANGE } from './service.ts'
 import type { DialledCall } from './service.ts'
-import { at } from './timer.ts'
-import { endOf } from './validity.ts'
 
 /** What a dial needs. */
 export interface DialOptions {
-  readonly address: GrpcAddress
+  readonly address: HostAddress
   /** The peer, as a node id and in UTF-8. */
   readonly peer: NodeId
   readonly to: Buffer
   /** This node, in UTF-8. */
   readonly from: Buffer
-  /** Made for each attempt; `onCertificate` tells when the certificate of the peer ends. */
-  readonly credentials: (onCertificate: (validTo: string) => void) => ChannelCredentials
+  /** Made for each attempt; `onCertificate` is told the certificate of the peer. */
+  readonly credentials: (onCertificate: (shown: PeerCertificate) => void) => ChannelCredentials
   readonly pingIntervalMs: number
   /** One of the IP addresses of a name. Rejects when there is none. */
   readonly lookup: (host: string) => Promise<string>
@@ -94,9 +94,9 @@ interface Outcome {
 function openStream(ip: string, options: DialOptions, { onLink, onFailed }: Outcome): () => void {
   const held = holding()
   let stopWatch: (() => void) | null = null
-  const credentials = options.credentials((validTo) => {
+  const credentials = options.credentials((certificate) => {
     stopWatch?.()
-    stopWatch = at(endOf(validTo), () => {
+    stopWatch = watchCertificate(certificate, () => {
       options.onExpired()
       release()
     })
@@ -158,7 +158,7 @@ function targetOf(ip: string, port: number): string {
   return `${isIPv6(ip) ? 'ipv6' : 'ipv4'}:${authorityOf(ip, port)}`
 }
 
-function clientOptions({ isSecure, host, port }: GrpcAddress): ChannelOptions {
+function clientOptions({ isSecure, host, port }: HostAddress): ChannelOptions {
   const common: ChannelOptions = {
     'grpc.default_authority': authorityOf(host, port),
     'grpc.keepalive_permit_without_calls': 1,

@@ -19,16 +19,13 @@ import type {
   TransportFigures,
   TransportOpen,
 } from '@paxos/core'
-import { parseAddress, requireAddress } from './address.ts'
+import { EXPIRED, makeSockets, requireUrl } from '@paxos/adapter-kit/sockets'
+import type { Guest, Lookups, TlsOptions } from '@paxos/adapter-kit/sockets'
+import { GRPC } from './address.ts'
 import { CLOSING, examine, REFUSALS } from './admission.ts'
+import { serveConnection } from './connection.ts'
 import type { Admission, Refusal } from './connection.ts'
-import {
-  channelCredentials,
-  checkTlsOptions,
-  loadCredentials,
-  requireSameKind,
-} from './credentials.ts'
-import type { NodeCredentials, TlsOptions } from './credentials.ts'
+import { channelCredentials } from './credentials.ts'
 import { dial } from './dial.ts'
 import { encodeId, FROM_KEY, requireId, TO_KEY } from './identity.ts'
 import {
@@ -38,16 +35,11 @@ import {
   MIN_PING_INTERVAL_MS,
 } from './limits.ts'
 import { makeRecords } from './figures.ts'
-import { listen } from './listener.ts'
-import type { Listener } from './listener.ts'
-import { makeLookups } from './lookups.ts'
-import type { Lookups } from './lookups.ts'
 import { peerOf } from './peer.ts'
 import type { Peer, PeerOptions } from './peer.ts'
 import type { AcceptedCall } from './service.ts'
 import { COUNTER_OF, noCounts, REFUSED } from './stats.ts'
 import type { GrpcStats, RefusalCounter } from './stats.ts'
-import { EXPIRED, watchOwn } from './validity.ts'
 
 /** How a transport is made. */
 export interface GrpcOptions {
@@ -80,12 +72,9 @@ interface Session {
   readonly id: NodeId
   /** The id in UTF-8. */
   readonly from: Buffer
-  /** Replaced by reload(). */
-  credentials: NodeCredentials | null
-  /** Ends the watch over the own certificate. */
-  stopWatch: () => void
   readonly receive: TransportOpen['receive']
-  readonly listener: Listener
+  /** Takes no more connections; resolves when all have ended. */
+  readonly stop: () => Promise<void>
 }
 
 interface Entry {
@@ -100,10 +89,20 @@ interface Entry {
 export function grpc(options: GrpcOptions = {}): GrpcTransport {
   requireOptions('grpc()', options, ['tls', 'pingIntervalMs'])
   const pingIntervalMs = requirePingInterval(options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS)
-  let tls = options.tls === undefined ? null : checkTlsOptions(options.tls)
   const counters = noCounts()
   const records = makeRecords()
-  const lookups = makeLookups()
+  /** Connections that others opened. */
+  const guests = new Set<Guest>()
+  const sockets = makeSockets({
+    scheme: GRPC,
+    tls: options.tls,
+    protocol: 'h2',
+    events: {
+      onHandshakeFailed: () => refuse('failedTlsHandshakes', null),
+      onUnidentified: () => refuse('expiredConnections', null),
+      onWarning: records.warn,
+    },
+  })
   const peers = new Map<NodeId, Entry>()
   /** Peers that left: close() waits for them. */
   const leaving = new Set<Promise<unknown>>()
@@ -112,8 +111,6 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
   let opening: Promise<void> | null = null
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
-  /** Ends open() when it does not know yet where to listen. */
-  const closed = new AbortController()
 
   async function start({
     id,
@@ -125,26 +122,12 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
     try {
       const from = requireId(id)
       records.listen(warn)
-      const address = requireAddress(at)
-      requireSameKind(address.isSecure, tls)
-      const credentials = loadCredentials(id, tls)
-      const listener = await listen({
-        address,
-        lookup: ownAddress,
-        credentials,
-        pingIntervalMs,
-        admit,
-        onExpired: () => refuse('expiredConnections', null),
-        onFlood: () => refuse('floodedConnections', null),
-        onTlsFailed: () => refuse('failedTlsHandshakes', null),
-        onCertificateEnd: () => records.warn({ peer: null, ...EXPIRED }),
-      })
+      const listener = await sockets.listen(at, welcome, id)
       if (isClosed()) {
         await listener.close()
-        throw closedError()
+        throw stateError('It was closed while it opened. Make another one.')
       }
-      const stopWatch = tls === null ? () => {} : watchOwn(tls, records.warn)
-      session = { id, from, credentials, stopWatch, receive, listener }
+      session = { id, from, receive, stop: () => listener.close() }
       boundAddress = listener.address
       state = 'open'
       setPeers(book)
@@ -152,6 +135,19 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
       state = 'closed'
       throw error
     }
+  }
+
+  function welcome(guest: Guest): void {
+    guests.add(guest)
+    guest.socket.once('close', () => guests.delete(guest))
+    serveConnection({
+      socket: guest.socket,
+      pingIntervalMs,
+      admit: (call) => admit(call, guest),
+      onBusy: guest.identified,
+      onIdle: guest.unidentified,
+      onFlood: () => refuse('floodedConnections', null),
+    })
   }
 
   /** Counts, tells and shows those who are turned away: from here, and from nowhere else. */
@@ -165,12 +161,12 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
     return state === 'closed'
   }
 
-  function admit(call: AcceptedCall, commonName: string | null): Refusal | Admission {
+  function admit(call: AcceptedCall, { provesToBe }: Guest): Refusal | Admission {
     if (session === null || isClosed()) return CLOSING
-    const { id: own, from: ownId, credentials } = session
+    const { id: own, from: ownId } = session
     const finding = examine(
-      { from: call.metadata.get(FROM_KEY), to: call.metadata.get(TO_KEY), commonName },
-      { own, isMutual: credentials?.isMutual === true, knows: (id) => peers.has(id) },
+      { from: call.metadata.get(FROM_KEY), to: call.metadata.get(TO_KEY), provesToBe },
+      { own, knows: (id) => peers.has(id) },
     )
     if ('flaw' in finding) {
       refuse(COUNTER_OF[finding.flaw], null)
@@ -236,19 +232,19 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
   }
 
   function dialer(open: Session, peer: NodeId, written: string): PeerOptions['dial'] {
-    const address = parseAddress(written)
+    const address = sockets.target(written)
     const to = encodeId(peer)
-    if (address === null || address.port === 0 || to === null) return null
+    if (address === null || to === null) return null
     const { from } = open
-    if (address.isSecure !== (open.credentials !== null)) return null
     let attempt = -1
-    const lookUp = (host: string): Promise<string> => addressOf(lookups, host, (attempt += 1))
+    const lookUp = (host: string): Promise<string> =>
+      addressOf(sockets.lookups, host, (attempt += 1))
     const common = { address, peer, to, from, pingIntervalMs, lookup: lookUp }
     return (onLink, onFailed) =>
       dial({
         ...common,
         credentials: (onCertificate) =>
-          channelCredentials(open.credentials, peer, address.host, onMismatch, onCertificate),
+          channelCredentials(sockets.credentials(), peer, address.host, onMismatch, onCertificate),
         onLink,
         onFailed(problem) {
           if (!isClosed()) {
@@ -261,14 +257,6 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
       })
   }
 
-  /** Where to listen. Rejects at once when the transport is closed. */
-  function ownAddress(host: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      closed.signal.addEventListener('abort', () => reject(closed.signal.reason), { once: true })
-      addressOf(lookups, host, 0).then(resolve, reject)
-    })
-  }
-
   function waitFor(promise: Promise<unknown>): void {
     leaving.add(promise)
     void promise.finally(() => leaving.delete(promise))
@@ -276,21 +264,18 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
 
   async function shut(): Promise<void> {
     state = 'closed'
-    closed.abort(closedError())
     await opening?.catch(() => {})
-    const last = session
+    const closed = session
     session = null
-    last?.listener.stop()
-    last?.stopWatch()
+    const stopped = closed?.stop()
     for (const { peer } of peers.values()) waitFor(peer.drain())
     const timer = setTimeout(() => {
       for (const { peer } of peers.values()) waitFor(peer.destroy())
     }, DRAIN_TIMEOUT_MS)
-    const lookedUp = lookups.close()
     await Promise.all(leaving)
     clearTimeout(timer)
-    await last?.listener.close()
-    await lookedUp
+    for (const { socket } of guests) socket.destroy()
+    await stopped
   }
 
   return {
@@ -319,25 +304,7 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
     },
     stats: () => ({ ...counters }),
     figures: () => records.figures(),
-    reload(next) {
-      if (tls === null) {
-        throw new TransportError(
-          'ERR_PAXOS_CREDENTIALS',
-          'There are no certificates to replace. Give tls from the beginning.',
-        )
-      }
-      const checked = checkTlsOptions(next)
-      if ((checked.mutual ?? true) !== (tls.mutual ?? true)) {
-        throw new InvalidArgumentError('tls.mutual cannot change while a node runs. Restart it.')
-      }
-      const loaded = loadCredentials(session?.id ?? null, checked)
-      tls = checked
-      if (session === null || loaded === null) return
-      session.credentials = loaded
-      session.listener.renew(loaded)
-      session.stopWatch()
-      session.stopWatch = watchOwn(checked, records.warn)
-    },
+    reload: (tls) => sockets.reload(tls),
   }
 }
 
@@ -348,22 +315,15 @@ export function grpc(options: GrpcOptions = {}): GrpcTransport {
  * (ERR_PAXOS_CREDENTIALS), and InvalidArgumentError for options that can never work.
  */
 export function fromUrl(url: string, options: GrpcOptions = {}): GrpcTransport {
-  const scheme = /^grpcs?(?=:)/i.exec(url)?.[0].toLowerCase()
-  if (scheme === undefined) {
-    throw new TransportError(
-      'ERR_PAXOS_ADDRESS_MALFORMED',
-      `'${url}' is no gRPC address. Write grpc: or grpcs: in front.`,
-    )
-  }
   const transport = grpc(options)
-  requireSameKind(scheme === 'grpcs', options.tls ?? null)
+  requireUrl(GRPC, url, options.tls)
   return transport
 }
 
 /** The addresses of a name take turns, so that one which does not answer hides no other. */
 async function addressOf(lookups: Lookups, name: string, attempt: number): Promise<string> {
   const found = await lookups.addressesOf(name)
-  const chosen = found[attempt % found.length]
+  const chosen = found[attempt % found.length]?.address
   if (chosen === undefined) throw new Error('There is no address.')
   return chosen
 }
@@ -380,10 +340,6 @@ function requirePingInterval(ms: number): number {
   throw new InvalidArgumentError(
     `pingIntervalMs is ${ms}. Give ${MIN_PING_INTERVAL_MS} to ${MAX_PING_INTERVAL_MS}.`,
   )
-}
-
-function closedError(): TransportError {
-  return stateError('It was closed while it opened. Make another one.')
 }
 
 function stateError(message: string): TransportError {

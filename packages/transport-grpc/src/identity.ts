@@ -1,6 +1,6 @@
 /**
- * Who a node says it is, in the metadata of a stream, and who its certificate says it is. Must
- * never throw for what came from the network. See proto/transport.proto.
+ * Who a node says it is, in the metadata of a stream. Must never throw for what came from the network.
+ * See proto/transport.proto.
  */
 import { Buffer } from 'node:buffer'
 import { InvalidArgumentError, MAX_ID_BYTES } from '@paxos/core'
@@ -39,14 +39,4 @@ export function decodeId(values: readonly (string | Buffer)[]): NodeId | null {
   } catch {
     return null
   }
-}
-
-/** The subject of a certificate, as node:tls gives it: a name that occurs twice is a list. */
-export interface CertificateSubject {
-  readonly CN?: string | readonly string[] | undefined
-}
-
-/** The common name; `null` unless there is exactly one. */
-export function commonNameOf(subject: CertificateSubject | undefined): string | null {
-  return typeof subject?.CN === 'string' ? subject.CN : null
 }

@@ -36,15 +36,6 @@ export const PATIENCE_MS = 500
 /** How long a dial may take, look-up and TLS included: some round trips around the world. */
 export const DIAL_TIMEOUT_MS = 5_000
 
-/** How long a connection may go without a stream of a known peer: as a dial, and time to spare. */
-export const IDENTIFY_TIMEOUT_MS = 10_000
-
-/**
- * Connections without a stream of a known peer, at one time. Room for every node of a large cluster
- * to arrive at once; the oldest makes room for the next.
- */
-export const MAX_UNIDENTIFIED_CONNECTIONS = 64
-
 /** Streams on one connection: one is used, and the next may come while it ends. */
 export const MAX_STREAMS_PER_CONNECTION = 4
 
@@ -75,16 +66,3 @@ export const MAX_PING_INTERVAL_MS = 60_000
 
 /** How long close() waits for what was sent to leave: a second carries a full queue at 70 Mbit/s. */
 export const DRAIN_TIMEOUT_MS = 1_000
-
-/**
- * Look-ups of names at one time. Each takes one of the four threads that Node.js has for files and
- * all else; with a silent name server it keeps it for half a minute.
- */
-export const MAX_LOOKUPS = 2
-
-/**
- * How long close() waits for look-ups: one that is about to end does so. They cannot be cancelled,
- * and with a silent name server they keep the process alive for half a minute; close() does not wait
- * for that, and a host that wants its process to end then has to say so.
- */
-export const CLOSE_LOOKUP_MS = 100

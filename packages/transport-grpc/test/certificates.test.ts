@@ -2,22 +2,20 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:tls'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { InvalidArgumentError, TransportError } from '@paxos/core'
 import type { TransportWarning } from '@paxos/core'
 import { testAuthority } from '@paxos/testkit/certificates'
 import type { CertificateSubject } from '@paxos/testkit/certificates'
 import { grpc } from '@paxos/transport-grpc'
 import type { TlsOptions } from '@paxos/transport-grpc'
-import { parseAddress } from '../src/address.ts'
-import { at } from '../src/timer.ts'
-import type * as Timer from '../src/timer.ts'
-import { requireValid, watchOwn } from '../src/validity.ts'
+import { GRPC } from '../src/address.ts'
+import type * as Timer from '../../adapter-kit/src/sockets/timer.ts'
 
 /** The moments that are waited for, each of which a test may let come. */
 const moments: { readonly atMs: number; readonly come: () => void }[] = []
 
-vi.mock('../src/timer.ts', async (importOriginal) => {
+vi.mock('../../adapter-kit/src/sockets/timer.ts', async (importOriginal) => {
   const original = await importOriginal<typeof Timer>()
   return {
     ...original,
@@ -72,7 +70,7 @@ async function open(id: string, tls: TlsOptions, peers: Record<string, string>):
 
 /** The serial number of the certificate that a node shows. */
 async function shownBy({ transport }: Open, own: TlsOptions): Promise<string> {
-  const { port = 0 } = parseAddress(transport.address) ?? {}
+  const { port = 0 } = GRPC.parse(transport.address) ?? {}
   const { ca = '', cert, key } = own
   const credentials = { ca: Buffer.from(ca), cert: Buffer.from(cert), key: Buffer.from(key) }
   const socket = connect({
@@ -87,71 +85,6 @@ async function shownBy({ transport }: Open, own: TlsOptions): Promise<string> {
   socket.destroy()
   return serialNumber
 }
-
-describe('a certificate', () => {
-  beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
-  })
-
-  it('that has expired, or is not valid yet, is refused at start, and the error says when', async () => {
-    const tls = await tlsOf({ commonName: 'a' })
-    const now = Date.now()
-    requireValid(tls)
-    for (const [atMs, message] of [
-      [now + 2 * DAY_MS, /expired on .*Renew it/],
-      [now - 2 * DAY_MS, /valid from .* set the clock/],
-    ] as const) {
-      vi.setSystemTime(atMs)
-      expect(() => requireValid(tls)).toThrow(TransportError)
-      expect(() => requireValid(tls)).toThrow(message)
-    }
-  })
-
-  it('is warned of a week before it ends, and when it does, however far that is', async () => {
-    const tls = await tlsOf({ commonName: 'a', lastsMs: 100 * DAY_MS })
-    const said: string[] = []
-    watchOwn(tls, ({ message }) => said.push(message))
-    vi.advanceTimersByTime(92 * DAY_MS)
-    expect(said).toEqual([])
-    vi.advanceTimersByTime(2 * DAY_MS)
-    expect(said).toEqual([expect.stringMatching(/expires on/)])
-    vi.advanceTimersByTime(7 * DAY_MS)
-    expect(said).toEqual([expect.anything(), expect.stringMatching(/has expired/)])
-  })
-
-  it('is not watched any more once the watch is ended', async () => {
-    const said: unknown[] = []
-    const stop = watchOwn(await tlsOf({ commonName: 'a', lastsMs: 20 * DAY_MS }), (warning) =>
-      said.push(warning),
-    )
-    stop()
-    vi.advanceTimersByTime(30 * DAY_MS)
-    expect([said, vi.getTimerCount()]).toEqual([[], 0])
-  })
-
-  it('by another authority than those that the node trusts is warned of at start', async () => {
-    const said: string[] = []
-    const foreign = {
-      ...(await tlsOf({ commonName: 'a', lastsMs: 20 * DAY_MS })),
-      ca: otherAuthority.ca,
-    }
-    watchOwn(foreign, ({ message }) => said.push(message))
-    expect(said).toEqual([expect.stringMatching(/none of the authorities/)])
-    watchOwn({ ...foreign, ca: `${otherAuthority.ca}\n${authority.ca}` }, ({ message }) =>
-      said.push(message),
-    )
-    expect(said).toHaveLength(1)
-  })
-
-  it('may last longer than a timer of the platform can wait', () => {
-    let calls = 0
-    at(Date.now() + 100 * DAY_MS, () => (calls += 1))
-    vi.advanceTimersByTime(99 * DAY_MS)
-    expect(calls).toBe(0)
-    vi.advanceTimersByTime(DAY_MS)
-    expect([calls, vi.getTimerCount()]).toEqual([1, 0])
-  })
-})
 
 describe('a connection', () => {
   it.each([

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import * as fc from 'fast-check'
 import { extent } from '@paxos/testkit/fuzz'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { parseAddress } from '../src/address.ts'
+import { GRPC } from '../src/address.ts'
 import { connectionBytes, DEADLY } from './http2-bytes.ts'
 import {
   cleanUp,
@@ -37,7 +37,7 @@ async function openPair(): Promise<readonly [TestNode, TestNode]> {
 }
 
 function callAt({ transport }: TestNode): Socket {
-  return connect(parseAddress(transport.address)?.port ?? 0, '127.0.0.1')
+  return connect(GRPC.parse(transport.address)?.port ?? 0, '127.0.0.1')
     .on('error', () => {})
     .resume()
 }

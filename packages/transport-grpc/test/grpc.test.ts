@@ -10,7 +10,7 @@ import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import { fromUrl, grpc } from '@paxos/transport-grpc'
-import { parseAddress } from '../src/address.ts'
+import { GRPC } from '../src/address.ts'
 import { FROM_KEY } from '../src/identity.ts'
 import {
   CLOSE_LOOKUP_MS,
@@ -329,7 +329,7 @@ describe('a slow peer', () => {
 describe('names', () => {
   it('of peers and of oneself work', async () => {
     const b = await openNode('b', { listen: 'grpc://localhost:0' })
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = GRPC.parse(b.transport.address) ?? { port: 0 }
     const a = await openNode('a', { peers: { b: `grpc://localhost:${port}` } })
     b.transport.setPeers(new Map([['a', a.transport.address]]))
     await meet(a, b)
@@ -350,7 +350,7 @@ describe('names', () => {
 
   it('with several addresses are tried one after the other', async () => {
     const b = await openNode('b')
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = GRPC.parse(b.transport.address) ?? { port: 0 }
     const a = await openNode('a', { peers: { b: `grpc://b.invalid:${port}` } })
     b.transport.setPeers(new Map([['a', 'can only dial']]))
     a.transport.send('b', Uint8Array.of(1))
@@ -438,7 +438,7 @@ describe('open', () => {
     introduce(a, b)
     await meet(a, b)
     // The wildcard of IPv6 takes IPv4 as well.
-    const { port } = parseAddress(a.transport.address) ?? { port: 0 }
+    const { port } = GRPC.parse(a.transport.address) ?? { port: 0 }
     const c = await openNode('Z', { peers: { a: `grpc://127.0.0.1:${port}` } })
     a.transport.setPeers(new Map([['Z', 'nowhere']]))
     await meet(c, a)
@@ -512,7 +512,7 @@ describe('close', () => {
 
   it('does not wait for strangers who hold a connection open', async () => {
     const b = await openNode('b')
-    const silent = connect(parseAddress(b.transport.address)?.port ?? 0, '127.0.0.1')
+    const silent = connect(GRPC.parse(b.transport.address)?.port ?? 0, '127.0.0.1')
     afterwards(() => silent.destroy())
     await once(silent, 'data')
     const closed = once(silent, 'close')

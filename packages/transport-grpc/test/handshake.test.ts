@@ -5,9 +5,12 @@ import { once } from 'node:events'
 import { Server, ServerCredentials, Metadata, status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
-import { parseAddress } from '../src/address.ts'
+import { GRPC } from '../src/address.ts'
 import { FROM_KEY } from '../src/identity.ts'
-import { IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from '../src/limits.ts'
+import {
+  IDENTIFY_TIMEOUT_MS,
+  MAX_UNIDENTIFIED_CONNECTIONS,
+} from '../../adapter-kit/src/sockets/limits.ts'
 import { EXCHANGE } from '../src/service.ts'
 import type { AcceptedCall } from '../src/service.ts'
 import {
@@ -224,7 +227,7 @@ describe('connections without a stream of a known peer', () => {
   it('are closed in time, and counted', async () => {
     stopTime()
     const b = await openNode('b', { pingIntervalMs: 60_000 })
-    const socket = connect(parseAddress(b.transport.address)?.port ?? 0, '127.0.0.1')
+    const socket = connect(GRPC.parse(b.transport.address)?.port ?? 0, '127.0.0.1')
     afterwards(() => socket.destroy())
     const closed = once(socket.resume(), 'close')
     // The node greets first in HTTP/2: it has seen the connection.
@@ -261,7 +264,7 @@ describe('connections without a stream of a known peer', () => {
     await meet(a, b)
     // However long this takes: nobody's time runs out by itself.
     stopTime()
-    const port = parseAddress(b.transport.address)?.port ?? 0
+    const port = GRPC.parse(b.transport.address)?.port ?? 0
     const closed: number[] = []
     const arrived: Promise<unknown>[] = []
     for (let count = 0; count < MAX_UNIDENTIFIED_CONNECTIONS + 8; count += 1) {

@@ -7,7 +7,7 @@ import type { NodeId } from '@paxos/core'
 import { testAuthority } from '@paxos/testkit/certificates'
 import { roughLine } from '@paxos/testkit/rough-line'
 import type { RoughLine } from '@paxos/testkit/rough-line'
-import { parseAddress } from '../src/address.ts'
+import { GRPC } from '../src/address.ts'
 import { MAX_CONTROL_FRAMES_PER_WINDOW } from '../src/limits.ts'
 import { frame, FRAME, PREFACE, SETTINGS } from './http2-bytes.ts'
 import { afterwards, cleanUp, introduce, meet, openNode, reach, until } from './world.ts'
@@ -67,7 +67,7 @@ async function flood(
   make: (stream: number) => Buffer,
   reads: boolean,
 ): Promise<void> {
-  const socket = connect(parseAddress(node.transport.address)?.port ?? 0, '127.0.0.1')
+  const socket = connect(GRPC.parse(node.transport.address)?.port ?? 0, '127.0.0.1')
   afterwards(() => socket.destroy())
   socket.on('error', () => {}).setNoDelay()
   if (reads) socket.resume()
@@ -109,7 +109,7 @@ const RESETS_BYTES = [
 async function lineTo(
   b: TestNode,
 ): Promise<{ readonly line: RoughLine; readonly address: string }> {
-  const { port = 0, isSecure = false } = parseAddress(b.transport.address) ?? {}
+  const { port = 0, isSecure = false } = GRPC.parse(b.transport.address) ?? {}
   const line = await roughLine(port)
   afterwards(() => line.close())
   return { line, address: `grpc${isSecure ? 's' : ''}://127.0.0.1:${line.port}` }

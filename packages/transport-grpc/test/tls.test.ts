@@ -12,7 +12,7 @@ import { testAuthority } from '@paxos/testkit/certificates'
 import type { CertificateSubject, TestAuthority } from '@paxos/testkit/certificates'
 import { fromUrl, grpc } from '@paxos/transport-grpc'
 import type { GrpcStats, TlsOptions } from '@paxos/transport-grpc'
-import { parseAddress } from '../src/address.ts'
+import { GRPC } from '../src/address.ts'
 import {
   afterwards,
   cleanUp,
@@ -70,7 +70,7 @@ describe('with certificates on both sides', () => {
     introduce(a, b)
     await meet(a, b)
     await meet(b, a)
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = GRPC.parse(b.transport.address) ?? { port: 0 }
     a.transport.setPeers(new Map([['b', `grpcs://localhost:${port}`]]))
     await reach(a, b)
     expect(a.transport.stats().failedDials).toBe(0)
@@ -149,7 +149,7 @@ describe('with certificates on both sides', () => {
 
   it('a certificate for the host name is not one for its IP address', async () => {
     const b = await openNode('b', { tls: await tlsOf({ commonName: 'b', hosts: ['localhost'] }) })
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = GRPC.parse(b.transport.address) ?? { port: 0 }
     const a = await openSecure('a', { b: `grpcs://127.0.0.1:${port}` })
     await until(() => a.transport.stats().mismatchedCertificates > 0)
     b.transport.setPeers(new Map([['a', 'nowhere']]))
@@ -207,7 +207,7 @@ describe('a port with TLS', () => {
     const [a, b] = [await openSecure('a'), await openSecure('b')]
     const plain = stranger(b.transport.address)
     expect((await plain.status).code).toBe(status.UNAVAILABLE)
-    const socket = connect(parseAddress(b.transport.address)?.port ?? 0, '127.0.0.1')
+    const socket = connect(GRPC.parse(b.transport.address)?.port ?? 0, '127.0.0.1')
     afterwards(() => socket.destroy())
     socket.on('error', () => {}).resume()
     const closed = once(socket, 'close')
@@ -221,7 +221,7 @@ describe('a port with TLS', () => {
   it('closes on those who speak TLS but not HTTP/2', async () => {
     const b = await openSecure('b')
     const { cert, key } = await authority.issue({ commonName: 'a' })
-    const { port } = parseAddress(b.transport.address) ?? { port: 0 }
+    const { port } = GRPC.parse(b.transport.address) ?? { port: 0 }
     const socket = connectTls({ port, host: '127.0.0.1', ca: authority.ca, cert, key })
     afterwards(() => socket.destroy())
     socket.on('error', () => {}).resume()

@@ -15,7 +15,7 @@ import { vi } from 'vitest'
 import type { NodeId } from '@paxos/core'
 import { grpc } from '@paxos/transport-grpc'
 import type { GrpcOptions, GrpcTransport } from '@paxos/transport-grpc'
-import { parseAddress } from '../src/address.ts'
+import { GRPC } from '../src/address.ts'
 import { FROM_KEY, TO_KEY } from '../src/identity.ts'
 import { EXCHANGE } from '../src/service.ts'
 import type { DialledCall } from '../src/service.ts'
@@ -145,7 +145,7 @@ export interface Stranger {
 const utf8 = new TextEncoder()
 
 export function stranger(address: string, options: StrangerOptions = {}): Stranger {
-  const { host, port } = parseAddress(address) ?? { host: '', port: 0 }
+  const { host, port } = GRPC.parse(address) ?? { host: '', port: 0 }
   const client = new Client(
     `${host}:${port}`,
     options.credentials ?? channel.createInsecure(),
@@ -186,7 +186,7 @@ export interface SlowReader {
 
 /** Dials `address` as 'a', for 'b'. */
 export async function slowReader(address: string): Promise<SlowReader> {
-  const { host, port } = parseAddress(address) ?? { host: '', port: 0 }
+  const { host, port } = GRPC.parse(address) ?? { host: '', port: 0 }
   const session = http2Connect(`http://${host}:${port}`)
   afterwards(() => session.destroy())
   session.on('error', () => {})
@@ -230,7 +230,7 @@ export interface Proxy {
 
 /** A way to `address` that the test can cut. */
 export async function proxyTo(address: string): Promise<Proxy> {
-  const { host, port, isSecure } = parseAddress(address) ?? { host: '', port: 0, isSecure: false }
+  const { host, port, isSecure } = GRPC.parse(address) ?? { host: '', port: 0, isSecure: false }
   const connections = new Set<readonly [Socket, Socket]>()
   const events = new EventEmitter()
   let held: (() => void)[] | null = null

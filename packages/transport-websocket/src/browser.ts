@@ -6,7 +6,7 @@ import { links } from '@paxos/adapter-kit/links'
 import type { LinkMedium, LinkTransport } from '@paxos/adapter-kit/links'
 import { requireOptions, TransportError } from '@paxos/core'
 import type { Transport } from '@paxos/core'
-import { ADDRESS_HINT, formatAddress, parseAddress } from './address.ts'
+import { ADDRESS_HINT, SCHEME } from './address.ts'
 import { browserChannel } from './browser-channel.ts'
 import type { BrowserWebSocketClass } from './browser-channel.ts'
 
@@ -41,9 +41,9 @@ export function webSocket(options: NoOptions = {}): LinkTransport {
       return { address: '', close: async () => {} }
     },
     dial(peerAddress) {
-      const address = parseAddress(peerAddress)
+      const address = SCHEME.parse(peerAddress)
       if (address === null || address.port === 0 || Class === null) return null
-      const url = formatAddress(address)
+      const url = SCHEME.format(address)
       const found = Class
       return (events) => browserChannel(found, url, events)
     },

@@ -5,6 +5,6 @@ export type {
   LinkStats as WebSocketStats,
   LinkTransport as WebSocketTransport,
 } from '@paxos/adapter-kit/links'
-export type { TlsOptions } from './tls.ts'
+export type { TlsOptions } from '@paxos/adapter-kit/sockets'
 export { fromUrl, webSocket } from './web-socket.ts'
 export type { NodeWebSocketTransport, WebSocketOptions } from './web-socket.ts'

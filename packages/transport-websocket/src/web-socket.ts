@@ -2,17 +2,15 @@
  * The transport for Node.js: listens and dials with `ws`.
  */
 import { links } from '@paxos/adapter-kit/links'
-import type { LinkHost, LinkMedium, LinkTransport } from '@paxos/adapter-kit/links'
-import { InvalidArgumentError, requireOptions, TransportError } from '@paxos/core'
+import type { LinkMedium, LinkTransport, OpenChannel } from '@paxos/adapter-kit/links'
+import { makeSockets, requireUrl } from '@paxos/adapter-kit/sockets'
+import type { Sockets, TlsOptions } from '@paxos/adapter-kit/sockets'
+import { requireOptions } from '@paxos/core'
 import type { NodeId, Transport } from '@paxos/core'
-import { ADDRESS_HINT, parseAddress, requireAddress } from './address.ts'
-import { dialler } from './dial.ts'
-import { makeLookups } from './lookups.ts'
-import { serve } from './server.ts'
-import type { SecureListener } from './server.ts'
-import { credentialsError, loadCredentials, requireTlsOptions } from './tls.ts'
-import type { Credentials, TlsOptions } from './tls.ts'
-import { watchOwn } from './validity.ts'
+import { WebSocket } from 'ws'
+import { ADDRESS_HINT, SCHEME } from './address.ts'
+import { makeServer } from './server.ts'
+import { maxPayload, wsChannel } from './ws-channel.ts'
 
 /** How a transport is made. */
 export interface WebSocketOptions {
@@ -42,74 +40,30 @@ export interface NodeWebSocketTransport extends LinkTransport {
  */
 export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTransport {
   requireOptions('webSocket()', options, ['tls', 'pingIntervalMs'])
-  let tls = options.tls === undefined ? null : requireTlsOptions(options.tls)
-  const lookups = makeLookups()
-  let credentials: Credentials | null = null
-  let listener: SecureListener | null = null
-  /** Whose certificates they are; not known before it opens. */
-  let ownId: NodeId | null = null
-  let warn: LinkHost['warn'] | null = null
-  let stopWatch: (() => void) | null = null
-
-  function watch(own: TlsOptions): void {
-    stopWatch?.()
-    stopWatch = watchOwn(own, (warning) => warn?.(warning))
-  }
-
+  const { tls, pingIntervalMs } = options
+  const sockets = makeSockets({ scheme: SCHEME, tls })
   const medium: LinkMedium = {
     addressHint: ADDRESS_HINT,
-    async listen(listen, host) {
-      const address = requireAddress(listen)
-      requireSameKind(address.secure, tls)
-      ownId = host.self
-      warn = host.warn
-      credentials = tls === null ? null : loadCredentials(tls, ownId)
-      const bound = await serve({ address, credentials, host })
-      listener = bound
-      if (tls !== null) watch(tls)
-      return {
-        address: bound.address,
-        async close() {
-          listener = null
-          stopWatch?.()
-          await Promise.all([bound.close(), lookups.close()])
-        },
-      }
-    },
-    dial(peerAddress, peer) {
-      const address = parseAddress(peerAddress)
-      if (address === null || address.port === 0) return null
-      // Neither in the clear to whom expects TLS, nor the reverse.
-      if (address.secure !== (credentials !== null)) return null
-      return dialler({ address, credentials: () => credentials, peer, lookups })
-    },
+    listen: (address, host) => sockets.listen(address, host, makeServer(host)),
+    dial: (address, peer) => opener(sockets, address, peer),
   }
-  const transport = links(medium, { pingIntervalMs: options.pingIntervalMs })
-  return {
-    open: (open) => transport.open(open),
-    get address() {
-      return transport.address
-    },
-    setPeers: (peers) => transport.setPeers(peers),
-    send: (to, frame) => transport.send(to, frame),
-    figures: () => transport.figures(),
-    stats: () => transport.stats(),
-    close: () => transport.close(),
-    reload(next) {
-      if (tls === null) {
-        throw credentialsError('There are no certificates to replace. Give tls from the beginning.')
-      }
-      const checked = requireTlsOptions(next)
-      if ((checked.mutual ?? true) !== (tls.mutual ?? true)) {
-        throw new InvalidArgumentError('tls.mutual cannot change while a node runs. Restart it.')
-      }
-      const loaded = loadCredentials(checked, ownId)
-      tls = checked
-      if (listener === null) return
-      credentials = loaded
-      listener.renew(loaded)
-      watch(checked)
-    },
+  const transport = links(medium, { pingIntervalMs })
+  return Object.assign(transport, { reload: (next: TlsOptions) => sockets.reload(next) })
+}
+
+/** How `peer` is dialled at `address`; `null` when it cannot be. */
+function opener(sockets: Sockets, address: string, peer: NodeId): OpenChannel | null {
+  const target = sockets.target(address)
+  if (target === null) return null
+  return (events) => {
+    const { socket } = sockets.dial(target, peer, (problem) => events.onProblem(problem))
+    const ws = new WebSocket(SCHEME.format(target), {
+      createConnection: () => socket,
+      perMessageDeflate: false,
+      autoPong: false,
+      maxPayload,
+    })
+    return wsChannel({ ws, socket, events })
   }
 }
 
@@ -120,23 +74,6 @@ export function webSocket(options: WebSocketOptions = {}): NodeWebSocketTranspor
  * with it.
  */
 export function fromUrl(url: string, options: WebSocketOptions = {}): Transport {
-  const scheme = /^wss?(?=:)/i.exec(url)?.[0].toLowerCase()
-  if (scheme === undefined) {
-    throw new TransportError(
-      'ERR_PAXOS_ADDRESS_MALFORMED',
-      `'${url}' is no WebSocket address. Write ws: or wss: in front.`,
-    )
-  }
-  requireSameKind(scheme === 'wss', options.tls ?? null)
+  requireUrl(SCHEME, url, options.tls)
   return webSocket(options)
-}
-
-/** Throws when somebody would believe to be encrypted, or to be in the clear, and were not. */
-function requireSameKind(secure: boolean, tls: TlsOptions | null): void {
-  if (secure && tls === null) {
-    throw credentialsError('wss: needs a certificate. Give the option tls, or write ws:.')
-  }
-  if (!secure && tls !== null) {
-    throw credentialsError('ws: uses no certificate. Write wss:, or leave out the option tls.')
-  }
 }

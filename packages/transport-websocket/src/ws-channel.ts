@@ -3,14 +3,20 @@
  * wait for ever for one that does not close.
  */
 import type { Socket } from 'node:net'
-import { WebSocket } from 'ws'
 import { CLOSE_TIMEOUT_MS } from '@paxos/adapter-kit/links'
 import type { Channel, ChannelEvents } from '@paxos/adapter-kit/links'
+import { problemOf } from '@paxos/adapter-kit/sockets'
+import type { PeerProblem } from '@paxos/core'
+import { WebSocket } from 'ws'
 import { MAX_UNIDENTIFIED_BYTES, MAX_UNREAD_PONG_BYTES } from './limits.ts'
-import { problemOf } from './problem.ts'
 
 /** What both sides tell `ws`. A message of links is one of WebSocket. */
 export { MAX_MESSAGE_BYTES as maxPayload } from '@paxos/adapter-kit/links'
+
+const NO_WEB_SOCKET: PeerProblem = {
+  reason: 'protocol',
+  message: 'Whoever listens there speaks HTTP, and no WebSocket. Is the address right?',
+}
 
 /** What a channel is made of. */
 export interface WsChannelOptions {
@@ -43,7 +49,7 @@ export function wsChannel({ ws, socket, events }: WsChannelOptions): Channel {
   ws.on('error', (error) => {
     // Others are errors of the network: the peer is gone.
     if ('code' in error && String(error.code).startsWith('WS_ERR_')) events.onMalformed()
-    else events.onProblem(problemOf(error))
+    else events.onProblem(isNoUpgrade(error) ? NO_WEB_SOCKET : problemOf(error))
   })
   ws.on('close', () => {
     clearTimeout(closeTimer)
@@ -92,4 +98,8 @@ export function wsChannel({ ws, socket, events }: WsChannelOptions): Channel {
       ws.terminate()
     },
   }
+}
+
+function isNoUpgrade({ message }: Error): boolean {
+  return message.startsWith('Unexpected server response')
 }

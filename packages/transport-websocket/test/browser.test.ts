@@ -277,7 +277,6 @@ function script(): { readonly events: ChannelEvents; readonly told: string[] } {
     onMessage: (bytes) => void told.push(`message ${bytes.join(' ')}`),
     onWritable: () => void told.push('writable'),
     onMalformed: () => void told.push('malformed'),
-    onUnproven: () => void told.push('unproven'),
     onProblem: ({ reason }) => void told.push(reason),
     onClosed: () => void told.push('closed'),
   }

@@ -1,10 +1,9 @@
 /** Connections on real sockets: one for a pair, found again when lost, and what is let in. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import type * as Dns from 'node:dns'
+import type * as DnsPromises from 'node:dns/promises'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
-import type { LookupFunction } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -12,7 +11,8 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { CLOSE_TIMEOUT_MS, MAX_MESSAGE_BYTES } from '@paxos/adapter-kit/links'
 import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import { fromUrl, webSocket } from '@paxos/transport-websocket'
-import { ADDRESS_TIMEOUT_MS, MAX_UNIDENTIFIED_BYTES } from '../src/limits.ts'
+import { ADDRESS_TIMEOUT_MS } from '../../adapter-kit/src/sockets/limits.ts'
+import { MAX_UNIDENTIFIED_BYTES } from '../src/limits.ts'
 import {
   closeAll,
   hello,
@@ -33,23 +33,15 @@ import type { TestNode } from './nodes.ts'
 /** Look-ups of names that end in .invalid, in order, to be answered by the test. */
 const lookups: { readonly host: string; readonly answer: (address: string | null) => void }[] = []
 
-vi.mock('node:dns', async (importOriginal) => {
-  const original = await importOriginal<typeof Dns>()
-  const lookup: LookupFunction = (host, options, callback) => {
-    if (!host.endsWith('.invalid')) {
-      original.lookup(host, options, callback)
-      return
-    }
-    const answer = (address: string | null): void => {
-      const error = Object.assign(new Error('No such name'), { code: 'ENOTFOUND' })
-      if (address === null) callback(error, [])
-      else
-        callback(
-          null,
-          address.split(' ').map((each) => ({ address: each, family: 4 })),
-        )
-    }
-    lookups.push({ host, answer })
+vi.mock('node:dns/promises', async (importOriginal) => {
+  const original = await importOriginal<typeof DnsPromises>()
+  const lookup = async (host: string, options: { all: true }): Promise<unknown> => {
+    if (!host.endsWith('.invalid')) return original.lookup(host, options)
+    const answer = await new Promise<string | null>((resolve) => {
+      lookups.push({ host, answer: resolve })
+    })
+    if (answer === null) throw Object.assign(new Error('No such name'), { code: 'ENOTFOUND' })
+    return answer.split(' ').map((address) => ({ address, family: 4 }))
   }
   return { ...original, lookup }
 })

@@ -15,7 +15,7 @@ import { encodeHello, LINK_VERSION } from '@paxos/adapter-kit/links'
 import type { NodeId } from '@paxos/core'
 import { webSocket } from '@paxos/transport-websocket'
 import type { WebSocketOptions, WebSocketTransport } from '@paxos/transport-websocket'
-import { parseAddress } from '../src/address.ts'
+import { SCHEME } from '../src/address.ts'
 
 /** An open transport and what it received. */
 export interface TestNode {
@@ -83,7 +83,7 @@ export async function until(holds: () => boolean): Promise<void> {
 }
 
 export function portOf(address: string): number {
-  return parseAddress(address)?.port ?? 0
+  return SCHEME.parse(address)?.port ?? 0
 }
 
 /** A plain connection to a node. */

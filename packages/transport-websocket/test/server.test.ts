@@ -7,7 +7,7 @@ import { extent } from '@paxos/testkit/fuzz'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { IDENTIFY_TIMEOUT_MS, MAX_MESSAGE_BYTES } from '@paxos/adapter-kit/links'
-import { MAX_UNIDENTIFIED_CONNECTIONS } from '../src/limits.ts'
+import { MAX_UNIDENTIFIED_CONNECTIONS } from '../../adapter-kit/src/sockets/limits.ts'
 import {
   closeAll,
   hello,

@@ -1,5 +1,5 @@
 /** Certificates: where a node is, and who it is; and that what goes wrong is refused, and counted. */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -13,7 +13,6 @@ import { testAuthority } from '@paxos/testkit/certificates'
 import type { TestCertificate } from '@paxos/testkit/certificates'
 import { fromUrl, webSocket } from '@paxos/transport-websocket'
 import type { TlsOptions } from '@paxos/transport-websocket'
-import { isCertificateOf } from '../src/tls.ts'
 import {
   closeAll,
   hello,
@@ -233,34 +232,6 @@ describe('a node that we dial', () => {
   function certificateOfB(options: object): { readonly tls?: TlsOptions } {
     return 'tls' in options ? { tls: { ca, ...certB } } : {}
   }
-})
-
-describe('a certificate', () => {
-  // Self-signed, and its key is gone: it serves to be read only.
-  const two = new X509Certificate(`-----BEGIN CERTIFICATE-----
-MIIBiDCCAS2gAwIBAgIUQZaZ1fWIGCM+4d1FfGbJPSBIZuswCgYIKoZIzj0EAwIw
-GDEKMAgGA1UEAwwBYTEKMAgGA1UEAwwBYjAgFw0yNjExMjQyMzI3MDRaGA8yMTI2
-MTAzMTIzMjcwNFowGDEKMAgGA1UEAwwBYTEKMAgGA1UEAwwBYjBZMBMGByqGSM49
-AgEGCCqGSM49AwEHA0IABIJni8VOkyWmaCeJwNbpl6TgLQ/SsF9oY2LV58ntu65I
-nwRESQ62OqbRGR7aofSMhl7AG9X8joJkh4YXtGWbM3ejUzBRMB0GA1UdDgQWBBQp
-nK56gbAXRT1yISznEOpCj1u4zzAfBgNVHSMEGDAWgBQpnK56gbAXRT1yISznEOpC
-j1u4zzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQC2Wa0wusDr
-cH/yVk8qcvYukYhTAngwQQimcG9D9kB1+AIhAIN+GvWkHnplmB3huSPmE4te6K1E
-Gk5cv7IQQjD+tMrV
------END CERTIFICATE-----`)
-
-  it('with several common names is nobody’s', () => {
-    expect(two.subject.replaceAll('\n', ' ')).toBe('CN=a CN=b')
-    for (const id of ['a', 'b', 'a,b', 'CN=a\nCN=b']) {
-      expect(isCertificateOf(two.toLegacyObject(), id)).toBe(false)
-    }
-  })
-
-  it('is that of its common name, exactly', () => {
-    const certificate = new X509Certificate(certA.cert).toLegacyObject()
-    expect(isCertificateOf(certificate, 'a')).toBe(true)
-    for (const id of ['', 'A', 'a ', 'b']) expect(isCertificateOf(certificate, id)).toBe(false)
-  })
 })
 
 describe('with mutual: false', () => {

@@ -21,7 +21,7 @@ import {
   LINK_VERSION,
 } from './packet.ts'
 import type { Hello, Refusal } from './packet.ts'
-import { COUNTER_OF, REFUSED, SILENCE, TURNED_AWAY } from './stats.ts'
+import { COUNTER_OF, REFUSED, SILENCE, TURNED_AWAY, WRONG_CERTIFICATE } from './stats.ts'
 import type { RefusalCounter, Tally } from './stats.ts'
 
 /** Who this node is. */
@@ -114,9 +114,6 @@ export function connect(options: ConnectionOptions): Connection {
     onMalformed() {
       refuse('protocol')
     },
-    onUnproven() {
-      refuse('unproven')
-    },
     onProblem(found) {
       problem ??= found
       if (state === 'identified' && other !== null && isLasting(found)) {
@@ -126,6 +123,7 @@ export function connect(options: ConnectionOptions): Connection {
     onClosed() {
       if (isFailedDial && peer !== null) {
         tally.counters.failedDials += 1
+        if (problem === WRONG_CERTIFICATE) tally.counters.wrongCertificates += 1
         tally.records.fail(peer.id, problem ?? SILENCE)
       }
       state = 'closed'

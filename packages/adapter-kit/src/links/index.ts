@@ -22,4 +22,5 @@ export type {
 } from './medium.ts'
 export { encodeHello, LINK_VERSION } from './packet.ts'
 export type { Hello } from './packet.ts'
+export { WRONG_CERTIFICATE } from './stats.ts'
 export type { LinkStats } from './stats.ts'

@@ -86,6 +86,9 @@ export function links(medium: LinkMedium, options: LinkOptions = {}): LinkTransp
   let opening: Promise<void> | null = null
   let closing: Promise<void> | null = null
   let boundAddress: string | null = null
+  const aborted = new AbortController()
+  /** Settles when the medium listens, or does not. */
+  let listened: Promise<Listening> | null = null
 
   async function start(open: TransportOpen): Promise<void> {
     const { id, cluster = '', incarnation = '', listen, receive, warn } = open
@@ -95,11 +98,9 @@ export function links(medium: LinkMedium, options: LinkOptions = {}): LinkTransp
       requireCarriable('An incarnation', incarnation)
       tally.records.listen(warn)
       const self = { id, cluster, incarnation }
-      const listening = await medium.listen(listen, hostOf(self))
-      if (isClosed()) {
-        await listening.close()
-        throw stateError('It was closed while it opened. Make another one.')
-      }
+      listened = medium.listen(listen, hostOf(self))
+      const listening = await unlessAborted(listened, aborted.signal)
+      if (isClosed()) throw closedError()
       session = { self, listening, receive }
       boundAddress = listening.address
       state = 'open'
@@ -113,6 +114,7 @@ export function links(medium: LinkMedium, options: LinkOptions = {}): LinkTransp
   function hostOf(self: Self): LinkHost {
     return {
       self: self.id,
+      signal: aborted.signal,
       accept: (visitor) => accept(self, visitor),
       refused: (counter, problem) => tally.refuse(counter, null, problem ?? undefined),
       warn: (warning) => tally.records.warn({ peer: null, ...warning }),
@@ -218,10 +220,15 @@ export function links(medium: LinkMedium, options: LinkOptions = {}): LinkTransp
     return isExpected ? null : 'incarnation'
   }
 
+  async function stopListening(): Promise<void> {
+    const listening = await listened?.catch(() => null)
+    await listening?.close()
+  }
+
   async function shut(): Promise<void> {
     state = 'closed'
-    const listening = session?.listening
     session = null
+    aborted.abort(closedError())
     // At once, and before anything is awaited: this may be called while a frame is delivered.
     for (const peer of peers.values()) peer.drain()
     peers.clear()
@@ -232,7 +239,7 @@ export function links(medium: LinkMedium, options: LinkOptions = {}): LinkTransp
     // Those that are open are being drained.
     for (const connection of connections) if (!connection.isOpen) connection.close()
     const gone = [...connections].map(({ closed }) => closed)
-    await Promise.all([listening?.close(), ...gone])
+    await Promise.all([stopListening(), ...gone])
     stopTimer()
   }
 
@@ -263,6 +270,18 @@ export function links(medium: LinkMedium, options: LinkOptions = {}): LinkTransp
     figures: () => tally.records.figures(),
     stats: () => ({ ...tally.counters }),
   }
+}
+
+/** As `promise`, and rejects with the reason of `signal` when that is aborted before. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    promise.then(resolve, reject)
+  })
+}
+
+function closedError(): TransportError {
+  return stateError('It was closed while it opened. Make another one.')
 }
 
 function stateError(message: string): TransportError {

@@ -9,7 +9,8 @@ import type { NodeId, PeerProblem } from '@paxos/core'
 export interface LinkMedium {
   /**
    * Takes connections at `address`, and hands each to `host`. Rejects with TransportError, and then
-   * leaves nothing open. Called once, and nothing is dialled before it has resolved.
+   * leaves nothing open; soon, and with any error, once the signal of `host` is aborted. Called once,
+   * and nothing is dialled before it has resolved.
    */
   listen(address: string, host: LinkHost): Promise<Listening>
   /**
@@ -30,6 +31,8 @@ export interface LinkMedium {
 export interface LinkHost {
   /** Who listens. */
   readonly self: NodeId
+  /** Aborted when the transport is closed, for who still waits to know where to listen. */
+  readonly signal: AbortSignal
   readonly accept: (visitor: Visitor) => void
   /**
    * A connection was turned away, or ended, before there was a channel of it: no TLS came about, it
@@ -99,10 +102,11 @@ export interface ChannelEvents {
   onWritable(): void
   /** Something came that is no message of at most MAX_MESSAGE_BYTES. No message follows. */
   onMalformed(): void
-  /** What went wrong, for whoever has to say so. May come several times, or never; the first counts. */
+  /**
+   * What went wrong, for whoever has to say so: WRONG_CERTIFICATE where who answers a dial cannot
+   * prove to be the peer. May come several times, or never; of a dial that fails the first is told.
+   */
   onProblem(problem: PeerProblem): void
-  /** Who answers a dial cannot prove to be the peer, by its certificate, say. No message follows. */
-  onUnproven(): void
   /** It is closed. The last call, and the only one that is sure to come. */
   onClosed(): void
 }

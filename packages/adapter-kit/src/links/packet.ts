@@ -1,6 +1,6 @@
 /**
  * What goes over a channel: a frame as it is, or a control message of the kit. They are written as
- * proto/link.proto says, and told apart by the first byte: that of a control message is 0x7A, and a
+ * proto/link.proto says, and told apart by the first byte: that of a control message is 0x4A, and a
  * frame that begins so is sent inside of one.
  *
  * Must never throw for bytes from outside.
@@ -52,8 +52,8 @@ export type Control =
   | { readonly type: 'unknown' }
 
 /** The one field of Packet, and the first byte that it makes. */
-const LINK = 15
-const LINK_TAG = 0x7a
+const LINK = 9
+const LINK_TAG = 0x4a
 
 /** Fields of Link, each the one that a message has. */
 const HELLO = 1

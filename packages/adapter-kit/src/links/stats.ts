@@ -50,6 +50,12 @@ export const COUNTER_OF: Readonly<Record<Refusal, RefusalCounter>> = {
   protocol: 'malformedMessages',
 }
 
+/** A certificate that is trusted is another node's. */
+export const WRONG_CERTIFICATE: PeerProblem = {
+  reason: 'credentials',
+  message: 'The common name of a certificate is not the id of its node. Give it one that is.',
+}
+
 /** What it is, and the way out. */
 export const TURNED_AWAY: Readonly<Record<RefusalCounter, PeerProblem>> = {
   failedHandshakes: {
@@ -74,10 +80,7 @@ export const TURNED_AWAY: Readonly<Record<RefusalCounter, PeerProblem>> = {
     message:
       'A connection is of another incarnation of a node than is expected. Has one of them lost its disk?',
   },
-  wrongCertificates: {
-    reason: 'credentials',
-    message: 'The common name of a certificate is not the id of its node. Give it one that is.',
-  },
+  wrongCertificates: WRONG_CERTIFICATE,
   malformedMessages: {
     reason: 'protocol',
     message: 'A message is none of this protocol. Is it another program, or another release?',

@@ -2,28 +2,18 @@
  * Every limit of the sockets, with the reason for its number. Each is per transport, or per
  * connection where it says so.
  */
-import { MAX_FRAME_BYTES } from '@paxos/core'
-
-/** The largest message of a stream channel: a frame, and what the kit puts around it. */
-export const MAX_MESSAGE_BYTES = MAX_FRAME_BYTES + 64
-
-/**
- * What one connection may bring before the other side is known. The longest first message takes
- * some 1,300 bytes: five names of at most 255 bytes.
- */
-export const MAX_UNIDENTIFIED_BYTES = 2_048
+export {
+  CLOSE_TIMEOUT_MS,
+  IDENTIFY_TIMEOUT_MS,
+  MAX_HELLO_BYTES as MAX_UNIDENTIFIED_BYTES,
+  MAX_MESSAGE_BYTES,
+} from '../links/limits.ts'
 
 /**
  * Accepted connections that have not said who they are; beyond that the oldest is closed. More
  * than any cluster has peers; with what the system reads at once, some 10 MiB.
  */
 export const MAX_UNIDENTIFIED_CONNECTIONS = 128
-
-/** How long connecting may take, from the first packet to the last hello: a slow link and TLS. */
-export const IDENTIFY_TIMEOUT_MS = 10_000
-
-/** How long the other side may take to close before a connection is ended without it. */
-export const CLOSE_TIMEOUT_MS = 2_000
 
 /**
  * How long one of several addresses of a name may take to connect before the next is tried: a slow

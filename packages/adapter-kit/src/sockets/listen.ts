@@ -7,9 +7,10 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Server as TlsServer, TLSSocket } from 'node:tls'
 import { TransportError } from '@paxos/core'
-import type { NodeId, PeerProblem, TransportErrorCode } from '@paxos/core'
+import type { NodeId, TransportErrorCode } from '@paxos/core'
 import type { AddressScheme, HostAddress } from '../addresses/index.ts'
-import { EXPIRED, NO_HANDSHAKE, problemOf, UNIDENTIFIED } from './problem.ts'
+import type { LinkHost } from '../links/medium.ts'
+import { EXPIRED, problemOf } from './problem.ts'
 import { isCertified } from './tls.ts'
 import type { Credentials } from './tls.ts'
 import { watchPeer } from './validity.ts'
@@ -27,16 +28,6 @@ export interface Guest {
   readonly unidentified: () => void
 }
 
-/** Those who were turned away before they were anybody, and what an operator should know. */
-export interface ListenEvents {
-  /** TLS came to nothing. */
-  onHandshakeFailed(problem: PeerProblem): void
-  /** A connection did not say in time who it is, or made room for others. */
-  onUnidentified(problem: PeerProblem): void
-  /** A connection ends because the certificate of the other side has. */
-  onCertificateEnd(problem: PeerProblem): void
-}
-
 /** What listening needs. */
 export interface ListenOptions {
   readonly scheme: AddressScheme
@@ -45,8 +36,11 @@ export interface ListenOptions {
   readonly credentials: Credentials | null
   /** The protocol that both sides have to agree on by TLS (ALPN), as in 'h2'; `null` is any. */
   readonly protocol: string | null
+  /** Told of those who were turned away before they were anybody. */
+  readonly host: Pick<LinkHost, 'refused' | 'warn'>
+  /** The IP address of a host; the TransportError that it rejects with is that of listen(). */
+  readonly lookup: (host: string) => Promise<string>
   readonly accept: (guest: Guest) => void
-  readonly events: ListenEvents
 }
 
 /** A port that takes connections. */
@@ -64,8 +58,8 @@ export interface SocketListener {
 
 /** Listens on an address. Rejects with TransportError. */
 export async function listen(options: ListenOptions): Promise<SocketListener> {
-  const { scheme, address, credentials, protocol, accept, events } = options
-  const room = waitingRoom(() => events.onUnidentified(UNIDENTIFIED))
+  const { scheme, address, credentials, protocol, host, accept } = options
+  const room = waitingRoom(() => host.refused('unidentifiedConnections'))
   /** Those on which TLS begins, by what they have in common with the socket that it makes. */
   const arrivals = new Map<string, Socket>()
   const tlsServer = credentials === null ? null : makeTlsServer(credentials, protocol)
@@ -97,11 +91,11 @@ export async function listen(options: ListenOptions): Promise<SocketListener> {
     }
     if (protocol !== null && socket.alpnProtocol !== protocol) {
       socket.destroy()
-      events.onHandshakeFailed(NO_HANDSHAKE)
+      host.refused('failedHandshakes')
       return
     }
     watchPeer(socket, () => {
-      events.onCertificateEnd(EXPIRED)
+      host.warn(EXPIRED)
       socket.destroy()
     })
     accept(guestOf(raw, socket, (id) => isCertified(socket, id)))
@@ -117,11 +111,13 @@ export async function listen(options: ListenOptions): Promise<SocketListener> {
   }
 
   tlsServer?.on('secureConnection', welcomeSecure)
-  tlsServer?.on('tlsClientError', (error: unknown) => {
-    const problem = problemOf(error)
-    events.onHandshakeFailed(problem.reason === 'credentials' ? problem : NO_HANDSHAKE)
+  tlsServer?.on('tlsClientError', (error: unknown, { authorizationError }: TLSSocket) => {
+    // A certificate that is not accepted ends the socket without an error of its own. It is text.
+    const code: unknown = authorizationError
+    const problem = problemOf(typeof code === 'string' ? { code } : error)
+    host.refused('failedHandshakes', problem.reason === 'credentials' ? problem : null)
   })
-  const bound = await bind(server, address, scheme)
+  const bound = await bind(server, options)
   return {
     address: scheme.format({ ...address, host: bound.address, port: bound.port }),
     renew: (next) => tlsServer?.setSecureContext(next.options),
@@ -152,15 +148,15 @@ function endpointsOf(socket: Socket): string {
 /** Rejects with TransportError, and then leaves nothing open. */
 async function bind(
   server: Server,
-  address: HostAddress,
-  scheme: AddressScheme,
+  { address, scheme, lookup }: ListenOptions,
 ): Promise<AddressInfo> {
   try {
+    const host = await lookup(address.host)
     await new Promise<void>((resolve, reject) => {
       // It stays for the life of the server: an error without a listener would end the process.
       server.on('error', reject)
       // Exclusive: in a worker of node:cluster the port would be shared with its siblings.
-      server.listen({ host: address.host, port: address.port, exclusive: true }, resolve)
+      server.listen({ host, port: address.port, exclusive: true }, resolve)
     })
     const bound = server.address()
     if (bound === null || typeof bound === 'string') throw new Error('It has no port.')
@@ -170,8 +166,9 @@ async function bind(
   }
 }
 
-/** Why one cannot listen on `address`, for an error of the system. */
+/** Why one cannot listen on `address`, for an error of the system; a TransportError says so itself. */
 export function explainBind(error: unknown, address: string): TransportError {
+  if (error instanceof TransportError) return error
   const cause = error instanceof Error ? error : new Error(String(error))
   const [code, message] = reasonFor('code' in cause ? cause.code : null)
   return new TransportError(code, `Cannot listen on ${address}: ${message}`, { cause })

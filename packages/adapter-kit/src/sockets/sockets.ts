@@ -3,12 +3,13 @@
  * may be replaced while it runs. Must never dial in the clear who expects TLS, nor the reverse.
  */
 import { InvalidArgumentError } from '@paxos/core'
-import type { NodeId, PeerProblem, TransportWarning } from '@paxos/core'
+import type { NodeId, PeerProblem } from '@paxos/core'
 import type { AddressScheme, HostAddress } from '../addresses/index.ts'
+import type { LinkHost, Listening } from '../links/medium.ts'
 import { dial } from './dial.ts'
 import type { DialledSocket } from './dial.ts'
 import { listen } from './listen.ts'
-import type { Guest, ListenEvents, SocketListener } from './listen.ts'
+import type { Guest, SocketListener } from './listen.ts'
 import { makeLookups } from './lookups.ts'
 import type { Lookups } from './lookups.ts'
 import { credentialsError, loadCredentials, requireTlsOptions } from './tls.ts'
@@ -22,27 +23,20 @@ export interface SocketOptions {
   readonly tls?: TlsOptions | undefined
   /** What both sides have to agree on by TLS (ALPN), as in 'h2'. Default: nothing. */
   readonly protocol?: string
-  readonly events: SocketEvents
 }
 
-/** Those who were turned away before they were anybody, and what an operator should know. */
-export interface SocketEvents extends Omit<ListenEvents, 'onCertificateEnd'> {
-  /** Something about certificates. No peer was turned away. */
-  onWarning(warning: TransportWarning): void
-}
+/** What LinkHost is, less who takes those that are let in. */
+export type SocketHost = Omit<LinkHost, 'accept'>
 
 /** The sockets of one transport. */
 export interface Sockets {
   /**
-   * Listens, once, for the node `self`, and hands over whoever comes. Rejects with TransportError,
-   * also for certificates that are not those of `self`, and then leaves nothing open. Its close()
-   * ends the look-ups too.
+   * Listens, once, for the node `self` of `host`, which is told of those who are turned away before
+   * they are anybody, and hands over whoever comes. Rejects with TransportError, also for
+   * certificates that are not those of the node, and then leaves nothing open. Its close() ends the
+   * look-ups too.
    */
-  listen(
-    address: string,
-    accept: (guest: Guest) => void,
-    self: NodeId,
-  ): Promise<Pick<SocketListener, 'address' | 'close'>>
+  listen(address: string, host: SocketHost, accept: (guest: Guest) => void): Promise<Listening>
   /**
    * The parts of the address of a peer; `null` when it is malformed, has no port, or is one without
    * TLS where this node has certificates, or the reverse. Only after listen().
@@ -64,7 +58,7 @@ export interface Sockets {
 }
 
 /** Nothing is open yet. Throws InvalidArgumentError for TLS options that can never work. */
-export function makeSockets({ scheme, events, protocol, ...options }: SocketOptions): Sockets {
+export function makeSockets({ scheme, protocol, ...options }: SocketOptions): Sockets {
   let tls = options.tls === undefined ? null : requireTlsOptions(options.tls)
   const alpn = protocol ?? null
   const lookups = makeLookups()
@@ -72,31 +66,51 @@ export function makeSockets({ scheme, events, protocol, ...options }: SocketOpti
   let listener: SocketListener | null = null
   /** Whose certificates they are; not known before it listens. */
   let ownId: NodeId | null = null
-  let stopWatch: (() => void) | null = null
+  let watch: ((own: TlsOptions) => void) | null = null
 
-  function watch(own: TlsOptions): void {
-    stopWatch?.()
-    stopWatch = watchOwn(own, (warning) => events.onWarning(warning))
+  async function bind(
+    address: HostAddress,
+    host: SocketHost,
+    accept: (guest: Guest) => void,
+  ): Promise<SocketListener> {
+    const lookup = (name: string): Promise<string> => ownAddress(name, host.signal)
+    try {
+      return await listen({
+        scheme,
+        address,
+        lookup,
+        credentials,
+        protocol: alpn,
+        host,
+        accept,
+      })
+    } catch (error) {
+      await lookups.close()
+      throw error
+    }
+  }
+
+  /** Where to listen. Rejects with the reason of `signal` as soon as that is aborted. */
+  function ownAddress(name: string, signal: AbortSignal): Promise<string> {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      lookups.addressesOf(name).then(([first]) => resolve(first?.address ?? name), reject)
+    })
   }
 
   return {
-    async listen(written, accept, self) {
+    async listen(written, host, accept) {
       const address = scheme.require(written)
       requireSameKind(scheme, address.isSecure, tls)
-      ownId = self
-      credentials = tls === null ? null : loadCredentials(tls, self)
-      const bound = await listen({
-        scheme,
-        address,
-        credentials,
-        protocol: alpn,
-        accept,
-        events: {
-          ...events,
-          onCertificateEnd: (problem) => events.onWarning({ peer: null, ...problem }),
-        },
-      })
+      ownId = host.self
+      credentials = tls === null ? null : loadCredentials(tls, host.self)
+      const bound = await bind(address, host, accept)
+      let stopWatch: (() => void) | null = null
       listener = bound
+      watch = (own) => {
+        stopWatch?.()
+        stopWatch = watchOwn(own, host.warn)
+      }
       if (tls !== null) watch(tls)
       return {
         address: bound.address,
@@ -129,7 +143,7 @@ export function makeSockets({ scheme, events, protocol, ...options }: SocketOpti
       if (listener === null) return
       credentials = loaded
       listener.renew(loaded)
-      watch(checked)
+      watch?.(checked)
     },
   }
 }

@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer'
 import { X509Certificate } from 'node:crypto'
 import type { PeerCertificate, TLSSocket } from 'node:tls'
 import { TransportError } from '@paxos/core'
-import type { TransportWarning } from '@paxos/core'
+import type { PeerProblem } from '@paxos/core'
 import { at } from './timer.ts'
 
 /** How long before its end a certificate is warned of: time to get another, weekends included. */
@@ -43,12 +43,9 @@ export function requireValid({ cert }: OwnCertificate): void {
  * Warns of a certificate that none of the authorities has signed, now, and of its end, in time and
  * when it comes. The function that it returns ends the watch.
  */
-export function watchOwn(
-  own: OwnCertificate,
-  warn: (warning: TransportWarning) => void,
-): () => void {
+export function watchOwn(own: OwnCertificate, warn: (problem: PeerProblem) => void): () => void {
   function say(message: string): void {
-    warn({ peer: null, reason: 'credentials', message })
+    warn({ reason: 'credentials', message })
   }
 
   const { validTo } = new X509Certificate(bufferOf(own.cert))

@@ -24,3 +24,4 @@ export type {
   TransactionMedium,
 } from './transaction/medium.ts'
 export { transactionStore } from './transaction/store.ts'
+export { storedAfter } from './transaction/stored.ts'

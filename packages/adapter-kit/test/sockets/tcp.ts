@@ -4,36 +4,29 @@
  */
 import type { LinkMedium } from '@paxos/adapter-kit/links'
 import { addressScheme, makeSockets, streamChannel } from '@paxos/adapter-kit/sockets'
-import type { SocketEvents, Sockets, TlsOptions } from '@paxos/adapter-kit/sockets'
+import type { TlsOptions } from '@paxos/adapter-kit/sockets'
 
 export const TCP = addressScheme('TCP', 'tcp', 'tcps')
 
-export function tcpMedium(
-  tls: TlsOptions | undefined,
-  events: SocketEvents,
-): LinkMedium & Pick<Sockets, 'reload'> {
-  const sockets = makeSockets({ scheme: TCP, tls, events })
+export function tcpMedium(tls: TlsOptions | undefined): LinkMedium {
+  const sockets = makeSockets({ scheme: TCP, tls })
   return {
-    listen: (address, accept, self) =>
-      sockets.listen(
-        address,
-        ({ socket, provesToBe, identified }) =>
-          accept({
-            open: (told) => streamChannel({ stream: socket, events: told, onTrusted: identified }),
-            provesToBe,
-          }),
-        self,
+    listen: (address, host) =>
+      sockets.listen(address, host, ({ socket, provesToBe, identified }) =>
+        host.accept({
+          open: (events) => streamChannel({ stream: socket, events, onTrusted: identified }),
+          provesToBe,
+        }),
       ),
     dial(address, peer) {
       const target = sockets.target(address)
       if (target === null) return null
-      return (told) => {
+      return (events) => {
         const { socket, opensWith } = sockets.dial(target, peer, (problem) =>
-          told.onProblem(problem),
+          events.onProblem(problem),
         )
-        return streamChannel({ stream: socket, events: told, opensWith })
+        return streamChannel({ stream: socket, events, opensWith })
       }
     },
-    reload: (next) => sockets.reload(next),
   }
 }

@@ -140,7 +140,7 @@ function requireKnownVersion(version: number, kind: number, path: string): void 
   throw new DurabilityError(
     'ERR_PAXOS_DURABILITY_FAILED',
     `${path} is in format version ${version}, and this release reads versions up to ${OWNED_LOG_VERSION}. ` +
-      'Open it with the release of @paxos/durability-file that wrote it, or a later one.',
+      'Open it with the release that wrote it, or a later one.',
   )
 }
 

@@ -28,7 +28,7 @@ export function checkedChange(change: Change): CheckedChange {
   const accepted = (change.accepted ?? []).map(({ slot, ballot, value }) => ({
     slot: requireCount(slot, 'accepted.slot'),
     ballot: ballotOf(ballot, 'accepted.ballot'),
-    value: requireBytes(value, 'accepted.value'),
+    value: plain(requireBytes(value, 'accepted.value')),
   }))
   const chosenThrough =
     change.chosenThrough === undefined ? null : requireCount(change.chosenThrough, 'chosenThrough')
@@ -66,6 +66,12 @@ function snapshotOf({ through, members, bytes }: Snapshot): Snapshot {
       id: requireWellFormed(id, 'snapshot.members.id'),
       address: requireWellFormed(address, 'snapshot.members.address'),
     })),
-    bytes,
+    bytes: plain(bytes),
   }
+}
+
+/** A view without a class of its own, such as Buffer, which JSON and others take for something else. */
+function plain(bytes: Uint8Array): Uint8Array {
+  if (Object.getPrototypeOf(bytes) === Uint8Array.prototype) return bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

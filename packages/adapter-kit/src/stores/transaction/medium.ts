@@ -72,7 +72,10 @@ export interface Session {
   close(clean: boolean): Promise<void>
 }
 
-/** What a group of changes comes to: each thing that is left at the end, once. */
+/**
+ * What a group of changes comes to: each thing that is left at the end, once. All bytes in it are the
+ * caller's again when it is committed: what is kept in memory is copied.
+ */
 export interface Transaction {
   /** As it is from now on, whether the group changed it or not. */
   readonly promised: Ballot | null
