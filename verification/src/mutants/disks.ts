@@ -177,7 +177,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     file: `${KIT}/files/lock.ts`,
     from: '      if (!(await isAlive(socketPath(directory, handle, name)))) continue\n',
     to: '      if ((await isAlive(socketPath(directory, handle, name))) || name !== own) continue\n',
-    caughtBy: [{ type: 'tests', file: 'lock.test.ts', of: FILE }],
+    caughtBy: [{ type: 'tests', file: 'files/lock.test.ts' }],
   },
   {
     name: 'stores: of two copies of an object the older one is preferred',
@@ -316,7 +316,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     file: `${KIT}/files/lock.ts`,
     from: 'isHeld: async () => inodeAt(path) === inode,',
     to: 'isHeld: async () => inodeAt(path) === inode || inode > 0n,',
-    caughtBy: [{ type: 'tests', file: 'place.test.ts', of: FILE }],
+    caughtBy: [{ type: 'tests', file: 'files/lock.test.ts' }],
   },
   {
     name: 'files: a link is followed where a file is to be',
