@@ -85,6 +85,11 @@ export const RULES: Readonly<Record<string, Rule>> = {
     loads: 'src/conformance/program.ts',
     node: true,
   },
+  '@paxos/create-adapter': {
+    imports: [],
+    node: true,
+    testsUse: [core, '@paxos/adapter-kit', testkit],
+  },
 
   [kit]: {
     ...adapter,

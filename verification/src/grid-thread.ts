@@ -6,6 +6,5 @@ import { runCell } from './grid-cell.ts'
 import type { CellRun } from './grid-cell.ts'
 
 parentPort?.on('message', (run: CellRun) => {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
   void runCell(run).then((outcome) => parentPort?.postMessage(outcome))
 })

@@ -6,6 +6,5 @@ import type { SeedOfProfile } from './simulate-seed.ts'
 import { runSeed } from './simulate-seed.ts'
 
 parentPort?.on('message', (seed: SeedOfProfile) => {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
   void runSeed(seed).then((outcome) => parentPort?.postMessage(outcome))
 })

@@ -28,7 +28,6 @@ export async function spread<Piece, Outcome>(
       const give = (): void => {
         const piece = take()
         if (piece === null) void worker.terminate().then(() => resolve())
-        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
         else worker.postMessage(piece)
       }
       worker.on('error', reject)

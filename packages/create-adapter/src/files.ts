@@ -1,0 +1,56 @@
+/**
+ * Every file of a new package, as text: what belongs to a project is written here, and the adapter
+ * itself, with its test, is a template. Must never need anything but its arguments and the templates.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Kind } from './kind.ts'
+import { namesOf } from './names.ts'
+import type { Names } from './names.ts'
+import { manifestOf, tsconfigOf, testTsconfigOf, VITEST_CONFIG } from './project.ts'
+import { readmeOf } from './readme.ts'
+
+/** What is to be begun. */
+export interface AdapterOptions {
+  /** The package, as npm will know it. */
+  readonly name: string
+  readonly kind: Kind
+  /**
+   * The way from the package up to the repository of @paxos, as in '../..', where it is to be a part
+   * of that. Default: null, a project of its own.
+   */
+  readonly repository?: string | null
+}
+
+const TEMPLATES = fileURLToPath(new URL('../templates', import.meta.url))
+
+/** The text of each file, by its path in the package. Throws UsageError for a name that will not do. */
+export function adapterFiles(options: AdapterOptions): ReadonlyMap<string, string> {
+  const { name, kind, repository = null } = options
+  const names = namesOf(name)
+  const files = new Map([
+    ['package.json', json(manifestOf(names, kind, repository))],
+    ['tsconfig.json', json(tsconfigOf(repository))],
+    ['test/tsconfig.json', json(testTsconfigOf(repository))],
+    ['README.md', readmeOf(names, kind)],
+  ])
+  if (repository === null) files.set('vitest.config.ts', VITEST_CONFIG)
+  const folder = `${TEMPLATES}/${kind}`
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!path.endsWith('.ts')) continue
+    const text = readFileSync(`${folder}/${path}`, 'utf8')
+    files.set(renamed(path.replaceAll('\\', '/'), names), renamed(text, names))
+  }
+  return new Map([...files].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** What a template calls a pigeon: in names of files and URLs, and as a function. */
+function renamed(text: string, { medium, factory }: Names): string {
+  return text.replaceAll(/\bpigeon\b(\.ts|:)?/g, (_, end?: string) =>
+    end === undefined ? factory : `${medium}${end}`,
+  )
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}
