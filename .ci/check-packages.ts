@@ -27,8 +27,9 @@ const SIZE_LIMITS = [
 const ALLOWED_FILES =
   /^(?:package\.json|README\.md|LICENSE|dist\/(?:[\w.-]+\/)*[\w.-]+\.(?:js|d\.ts)(?:\.map)?)$/
 const ALLOWED_BESIDES: Readonly<Record<string, readonly string[]>> = {
+  '@paxos/adapter-kit': ['proto/link.proto'],
   '@paxos/core': ['proto/paxos.proto'],
-  '@paxos/transport-grpc': ['proto/paxos.proto', 'proto/transport.proto'],
+  '@paxos/transport-grpc': ['proto/link.proto', 'proto/paxos.proto', 'proto/transport.proto'],
 }
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -126,9 +127,9 @@ async function pack(folder: string, scratch: string): Promise<Packed> {
 }
 
 /** Files that are missing, do not belong there, or are left over from a source that is gone. */
-function fileProblems({ folder, files, source: { name } }: Packed): string[] {
+function fileProblems({ folder, files, source: { name, exports } }: Packed): string[] {
   const besides = ALLOWED_BESIDES[name] ?? []
-  const required = ['package.json', 'README.md', 'LICENSE', 'dist/index.js', ...besides]
+  const required = ['package.json', 'README.md', 'LICENSE', ...entryFiles(exports), ...besides]
   const left = files
     .filter((file) => file.startsWith('dist/') && file.endsWith('.js'))
     .filter((file) => {
@@ -143,6 +144,13 @@ function fileProblems({ folder, files, source: { name } }: Packed): string[] {
       .map((file) => `${file} must not be packed.`),
     ...left.map((file) => `${file} has no source any more. Delete dist and build again.`),
   ]
+}
+
+/** What the entry points of a package name. */
+function entryFiles(exports: unknown): string[] {
+  if (typeof exports === 'string') return exports.startsWith('./dist/') ? [exports.slice(2)] : []
+  if (typeof exports !== 'object' || exports === null) return []
+  return Object.values(exports).flatMap(entryFiles)
 }
 
 /** Modules without a map, and maps that need sources which are not in the tarball. */

@@ -23,7 +23,7 @@ interface Times {
 }
 
 /** So many answers to each node, and connections and caches are warm. */
-const WRITES_BEFORE = 200
+const WRITES_BEFORE = 50
 /** How long the writers go on when the node is gone: what it has broken shows by then. */
 const WATCHED_FOR_MS = 2_000
 

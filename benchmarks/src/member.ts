@@ -38,7 +38,7 @@ export type Report =
   | { readonly type: 'installed'; readonly bytes: number }
 
 const MEMORY_EVERY_MS = 250
-const WROTE_EVERY = 100
+const WROTE_EVERY = 50
 
 const syncs = await countSyncs()
 let pipeline: Pipeline | null = null
@@ -100,7 +100,7 @@ async function leave(): Promise<void> {
   clearInterval(memoryTimer)
   writer?.stop()
   await pipeline?.close()
-  process.disconnect()
+  if (process.connected) process.disconnect()
 }
 
 function orphaned(): void {

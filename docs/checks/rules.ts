@@ -24,11 +24,15 @@ export interface Rule {
   readonly onDemandIn?: string
   /** Programs: no source may import them, so they may import that file. */
   readonly programs?: readonly string[]
+  /** The one source file that imports what its user names: a program that loads a module of theirs. */
+  readonly loads?: string
   /**
    * Packages of this repository that some of its entry points import, taken as peers: what is looked
    * at is the application's own copy of them.
    */
   readonly looksAt?: readonly string[]
+  /** Whether it imports entry points of @paxos/adapter-kit, which it brings along. */
+  readonly usesKit?: boolean
   /** Whether it takes `imports` as peers, so that the application has one copy of each. */
   readonly asPeers?: boolean
   /** Libraries from outside. */
@@ -37,13 +41,21 @@ export interface Rule {
   readonly librariesAreOptional?: boolean
   /** Whether its sources may use Node's own modules; a package that may not runs in a browser. */
   readonly node: boolean
+  /**
+   * Folders of a package that may whose entry points run in a browser all the same. They, and the
+   * files beside them, import neither Node's modules nor any other folder.
+   */
+  readonly inBrowsers?: readonly string[]
   /** Packages of this repository that its tests may use, besides those. */
   readonly testsUse?: readonly string[]
 }
 
 const core = '@paxos/core'
 const testkit = '@paxos/testkit'
+const kit = '@paxos/adapter-kit'
 const adapter = { imports: [core], asPeers: true, testsUse: [testkit] }
+/** An adapter whose medium is a connection, a datagram or a disk, as most are. */
+const onKit = { ...adapter, usesKit: true }
 const adapters = [
   '@paxos/transport-memory',
   '@paxos/transport-udp',
@@ -69,6 +81,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
     imports: [core],
     looksAt: ['@paxos/durability-memory', '@paxos/replica', '@paxos/transport-memory'],
     libraries: ['@peculiar/x509', 'reflect-metadata'],
+    programs: ['src/conformance/program.ts'],
+    loads: 'src/conformance/program.ts',
     node: true,
   },
   '@paxos/create-adapter': {
@@ -77,15 +91,21 @@ export const RULES: Readonly<Record<string, Rule>> = {
     testsUse: [core, '@paxos/adapter-kit', testkit],
   },
 
+  [kit]: {
+    ...adapter,
+    node: true,
+    inBrowsers: ['src/links', 'src/addresses'],
+  },
+
   '@paxos/transport-memory': { ...adapter, node: false },
-  '@paxos/transport-udp': { ...adapter, node: true },
-  '@paxos/transport-websocket': { ...adapter, node: true, libraries: ['ws'] },
-  '@paxos/transport-grpc': { ...adapter, node: true, libraries: ['@grpc/grpc-js'] },
+  '@paxos/transport-udp': { ...onKit, node: true },
+  '@paxos/transport-websocket': { ...onKit, node: true, libraries: ['ws'] },
+  '@paxos/transport-grpc': { ...onKit, node: true, libraries: ['@grpc/grpc-js'] },
 
   '@paxos/durability-memory': { ...adapter, node: false },
-  '@paxos/durability-file': { ...adapter, node: true },
+  '@paxos/durability-file': { ...onKit, node: true },
   '@paxos/durability-sqlite': {
-    ...adapter,
+    ...onKit,
     node: true,
     libraries: ['better-sqlite3'],
     librariesAreOptional: true,
@@ -108,6 +128,7 @@ export function manifestProblems({ folder, manifest }: Package): string[] {
   const optional = [...onDemand, ...(rule.librariesAreOptional === true ? libraries : [])]
   const inDependencies = [
     ...(rule.asPeers === true ? [] : rule.imports),
+    ...(rule.usesKit === true ? [kit] : []),
     ...(rule.librariesAreOptional === true ? [] : libraries),
   ]
   const looksAt = rule.looksAt ?? []
@@ -151,8 +172,12 @@ export function importProblems(
 }
 
 function refusal(rule: Rule, file: string, { specifier, onDemand }: Import): string | null {
+  const here = rule.inBrowsers === undefined ? null : folderOf(rule.inBrowsers, file)
   if (specifier.startsWith('.')) {
     const imported = posix.join('src', specifier)
+    if (here !== null && !isInBrowsers(rule, posix.join(posix.dirname(file), specifier))) {
+      return `${here} runs in browsers too`
+    }
     if (rule.programs?.includes(imported) === true) return 'that is a program'
     const isProgram = rule.programs?.some((program) => file.endsWith(`/${program}`)) === true
     if (rule.onDemandIn === imported && !isProgram) {
@@ -160,20 +185,45 @@ function refusal(rule: Rule, file: string, { specifier, onDemand }: Import): str
     }
     return specifier.endsWith('.ts') ? null : 'a relative import ends in .ts'
   }
-  if (specifier === COMPUTED) return 'nobody can check what that is'
-  if (specifier.startsWith('node:')) return rule.node ? null : 'this package runs in browsers too'
+  if (specifier === COMPUTED) {
+    const isLoaded = rule.loads !== undefined && file.endsWith(`/${rule.loads}`)
+    return isLoaded ? null : 'nobody can check what that is'
+  }
+  if (specifier.startsWith('node:')) {
+    if (here !== null) return `${here} runs in browsers too`
+    return rule.node ? null : 'this package runs in browsers too'
+  }
   const name = packageOf(specifier)
   if (rule.libraries?.includes(name) === true) return null
   if (rule.importsOnDemand?.includes(name) === true) {
     if (!onDemand || specifier !== name) return 'only by import(…), when it is asked for'
-    const here = rule.onDemandIn === undefined || file.endsWith(`/${rule.onDemandIn}`)
-    return here ? null : `only ${rule.onDemandIn} imports on demand`
+    const isHere = rule.onDemandIn === undefined || file.endsWith(`/${rule.onDemandIn}`)
+    return isHere ? null : `only ${rule.onDemandIn} imports on demand`
   }
   if (rule.looksAt?.includes(name) === true) return null
+  if (rule.usesKit === true && name === kit) {
+    const isEntry = specifier.split('/').length === 3
+    return isEntry ? null : `an adapter imports an entry point of ${kit}`
+  }
   if (!rule.imports.includes(name)) return 'the table of rules does not allow it'
   // An adapter knows the contracts, not the algorithm.
   if (rule.asPeers === true && specifier !== name) return `an adapter may import ${name} only`
   return null
+}
+
+/** The folder in question, when `file` is of what runs in browsers; null when it is not. */
+function folderOf(inBrowsers: readonly string[], file: string): string | null {
+  const folder = posix.dirname(file)
+  if (folder === 'src' || folder.endsWith('/src')) return 'what lies in src'
+  return (
+    inBrowsers.find(
+      (one) => `${folder}/`.includes(`/${one}/`) || `${folder}/`.startsWith(`${one}/`),
+    ) ?? null
+  )
+}
+
+function isInBrowsers({ inBrowsers = [] }: Rule, file: string): boolean {
+  return folderOf(inBrowsers, file) !== null
 }
 
 function unexpected(

@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { durabilityConformance, transportConformance } from '@paxos/testkit'
 import {
   addressOf,
   isReserved,
@@ -13,6 +14,8 @@ import {
   withAddresses,
   withRelativeLinks,
 } from '../checks/address.ts'
+import { badgeProblems } from '../checks/badges.ts'
+import { circleProblems } from '../checks/circles.ts'
 import {
   linkProblems,
   scriptProblems,
@@ -130,10 +133,16 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ['@paxos/replica', './url.ts', /an entry point of its own/],
     ['@paxos/replica', './paxos-data.ts', /a program/],
     ['@paxos/replica', COMPUTED, /nobody can check/],
+    ['@paxos/testkit', COMPUTED, /nobody can check/],
     ['@paxos/transport-udp', '@paxos/core/practical', /an adapter may import @paxos\/core only/],
     ['@paxos/transport-udp', '@paxos/transport-memory', /does not allow/],
     ['@paxos/transport-memory', 'node:events', /runs in browsers/],
     ['@paxos/durability-file', 'ws', /does not allow/],
+    ['@paxos/durability-file', '@paxos/adapter-kit', /imports an entry point/],
+    ['@paxos/durability-file', '@paxos/adapter-kit/stores/memory', /imports an entry point/],
+    ['@paxos/durability-memory', '@paxos/adapter-kit/stores', /does not allow/],
+    ['@paxos/core', '@paxos/adapter-kit/links', /does not allow/],
+    ['@paxos/replica', '@paxos/adapter-kit/links', /does not allow/],
     ['@paxos/new', './index.ts', /no row/],
   ])('%s may not import %s', (name, specifier, complaint) => {
     const imports = [{ specifier, onDemand: false }]
@@ -164,17 +173,39 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ['@paxos/transport-udp', '@paxos/core'],
     ['@paxos/transport-udp', 'node:dgram'],
     ['@paxos/transport-websocket', 'ws'],
+    ['@paxos/transport-websocket', '@paxos/adapter-kit/links'],
+    ['@paxos/durability-file', '@paxos/adapter-kit/files'],
     ['@paxos/transport-grpc', '@grpc/grpc-js/build/src/call.js'],
   ])('%s may import %s', (name, specifier) => {
     const imports = [{ specifier, onDemand: false }]
     expect(importProblems(aPackage(name), 'src/a.ts', imports)).toEqual([])
   })
 
+  it.each([
+    ['links/pair.ts', 'node:net', [/src\/links runs in browsers too/]],
+    ['links/pair.ts', '../sockets/index.ts', [/src\/links runs in browsers too/]],
+    ['links/pair.ts', '../addresses/index.ts', []],
+    ['links/pair.ts', '../backoff.ts', []],
+    ['backoff.ts', 'node:timers', [/what lies in src runs in browsers too/]],
+    ['backoff.ts', './sockets/tls.ts', [/what lies in src runs in browsers too/]],
+    ['sockets/tls.ts', 'node:tls', []],
+    ['sockets/tls.ts', '../links/medium.ts', []],
+    ['sockets/tls.ts', 'ws', [/does not allow/]],
+    ['stores/append.ts', '@paxos/core/multi', [/may import @paxos\/core only/]],
+    ['stores/append.ts', '@paxos/durability-file', [/does not allow/]],
+  ])('in the kit, %s imports %s as the table says', (file, specifier, complaints) => {
+    const own = aPackage('@paxos/adapter-kit')
+    const imports = [{ specifier, onDemand: false }]
+    expect(importProblems(own, `${own.folder}/src/${file}`, imports)).toEqual(
+      complaints.map((complaint) => expect.stringMatching(complaint)),
+    )
+  })
+
   it('no row lets a package import an adapter, but for the simulator, and only replica may on demand', () => {
     const imported = Object.values(RULES).flatMap(({ imports }) => imports)
     const lookers = Object.keys(RULES).filter((name) => RULES[name]?.looksAt !== undefined)
     expect(lookers).toEqual(['@paxos/testkit'])
-    expect(imported.filter((name) => /-/.test(name))).toEqual([])
+    expect(imported.filter((name) => /\/(?:transport|durability)-/.test(name))).toEqual([])
     const onDemand = Object.keys(RULES).filter((name) => RULES[name]?.importsOnDemand !== undefined)
     expect(onDemand).toEqual(['@paxos/replica'])
   })
@@ -208,6 +239,67 @@ describe('a package depends on what the table of rules allows, and on nothing el
     expect(importsOf(source).filter(({ onDemand }) => onDemand)).toEqual([
       { specifier: 'three', onDemand: true },
     ])
+  })
+})
+
+describe('no module imports what leads back to it, not even for a type', () => {
+  const sources = files.filter((file) => /(?:\/src|^docs\/checks|^\.ci)\/.*\.ts$/.test(file))
+  const folders = new Set(sources.map((file) => file.replace(/\/(?:src\/)?[^/]*$|\/src\/.*/, '')))
+
+  it.each([...folders])('in %s', (folder) => {
+    const own = sources.filter((file) => file.startsWith(`${folder}/`))
+    expect(circleProblems(own, read)).toEqual([])
+  })
+
+  it('a circle is caught, once, by its shortest way', () => {
+    const texts: Record<string, string> = {
+      'src/a.ts': "import './b.ts'\nimport type { D } from './parts/d.ts'",
+      'src/b.ts': "export * from './c.ts'",
+      'src/c.ts': "import { a } from './a.ts'\nimport '@paxos/core'",
+      'src/parts/d.ts': "import type { A } from '../a.ts'",
+      'src/itself.ts': "type Self = import('./itself.ts').Self",
+      'src/leaf.ts': "import './b.ts'\nimport './missing.ts'",
+    }
+    const way = 'src/a.ts imports src/parts/d.ts imports src/a.ts.'
+    expect(circleProblems(Object.keys(texts), (file) => texts[file] ?? '')).toEqual([
+      `${way} Move what they share into a module of its own.`,
+      expect.stringMatching(/^src\/itself\.ts imports src\/itself\.ts\./),
+    ])
+  })
+})
+
+describe('the README of each adapter says what its conformance suite finds', () => {
+  const collected = { describe: (_: string, body: () => void) => body(), it: () => undefined }
+  const unused = () => {
+    throw new Error('No scenario is run.')
+  }
+  const counts = {
+    'a transport': transportConformance(unused, collected).promises.length,
+    'a durability adapter': durabilityConformance(unused, collected).promises.length,
+  }
+  const adapters = packageNames.filter((name) => /\/(?:transport|durability)-/.test(name))
+
+  it.each(adapters)('%s: all of it, or why not, as `pnpm conformance` writes it', (name) => {
+    expect(badgeProblems(read(`${name.replace('@paxos', 'packages')}/README.md`), counts)).toEqual(
+      [],
+    )
+  })
+
+  it('a summary that is missing, old or unexplained is caught', () => {
+    const of = (words: string) =>
+      badgeProblems(`<!-- paxos-conformance -->\n\n${words}\n\n<!-- /paxos-conformance -->`, {
+        'a transport': 10,
+      })
+    const all = '> **Conformance:** 10 of 10 promises of a transport kept.'
+    expect(of(all)).toEqual([])
+    expect(of(`${all}\n${all}`)).toEqual([])
+    const some = '8 of 10 promises of a transport kept; not applicable: 1 without figures (no'
+    expect(of(`> **Conformance, a:** ${some}; ever), 1 without connections (none).`)).toEqual([])
+    expect(of('')).toEqual([expect.stringMatching(/no summary/)])
+    expect(badgeProblems('# Mine', {})).toEqual([expect.stringMatching(/no summary/)])
+    expect(of(all.replaceAll('10', '9'))).toEqual([expect.stringMatching(/has 10 promises/)])
+    expect(of(all.replace('10 of', '9 of'))).toEqual([expect.stringMatching(/1 .* unexplained/)])
+    expect(of(all.replace('transport', 'stone'))).toEqual([expect.stringMatching(/no summary/)])
   })
 })
 

@@ -4,13 +4,8 @@
  * kit's.
  */
 import { links } from '@paxos/adapter-kit/links'
-import type { LinkHost, LinkTransport, Visitor } from '@paxos/adapter-kit/links'
-import {
-  addressScheme,
-  makeSockets,
-  streamChannel,
-  WRONG_CERTIFICATE,
-} from '@paxos/adapter-kit/sockets'
+import type { LinkTransport, Visitor } from '@paxos/adapter-kit/links'
+import { addressScheme, makeSockets, streamChannel } from '@paxos/adapter-kit/sockets'
 import type { Guest, TlsOptions } from '@paxos/adapter-kit/sockets'
 
 /** `tcp://host:port`, and `tcps://host:port` for TLS. */
@@ -24,30 +19,18 @@ export interface TcpOptions {
 
 /** A transport that is not open yet. Throws InvalidArgumentError for options that cannot work. */
 export function tcp({ tls }: TcpOptions = {}): LinkTransport {
-  let host: LinkHost | null = null
-  const sockets = makeSockets({
-    scheme: ADDRESSES,
-    tls,
-    events: {
-      onHandshakeFailed: (problem) => host?.refused('failedHandshakes', problem),
-      onUnidentified: (problem) => host?.refused('unidentifiedConnections', problem),
-      onWarning: (warning) => host?.warn(warning),
-    },
-  })
+  const sockets = makeSockets({ scheme: ADDRESSES, tls })
   return links({
     addressHint: `Write ${ADDRESSES.example}.`,
-    listen(address, itsHost) {
-      host = itsHost
-      return sockets.listen(address, (guest) => itsHost.accept(visitorOf(guest)), itsHost.self)
-    },
+    listen: (address, host) =>
+      sockets.listen(address, host, (guest) => host.accept(visitorOf(guest))),
     dial(address, peer) {
       const target = sockets.target(address)
       if (target === null) return null
       return (events) => {
-        const { socket, opensWith } = sockets.dial(target, peer, (problem) => {
-          if (problem === WRONG_CERTIFICATE) events.onUnproven()
-          else events.onProblem(problem)
-        })
+        const { socket, opensWith } = sockets.dial(target, peer, (problem) =>
+          events.onProblem(problem),
+        )
         return streamChannel({ stream: socket, events, opensWith })
       }
     },

@@ -4,6 +4,7 @@
  */
 export * from './arguments.ts'
 export * from './ballot.ts'
+export * from './claim.ts'
 export * from './durability.ts'
 export * from './effects.ts'
 export * from './errors.ts'

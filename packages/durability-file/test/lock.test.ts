@@ -1,7 +1,7 @@
-/** Who may have a directory open, and when it is free again. */
+/** Who may have a directory open, and when it is free again; the lock itself is tested in the kit. */
 import { LockedError } from '@paxos/core'
 import { DurableObject, file } from '@paxos/durability-file'
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { start, temporaryDirectory } from './processes.ts'
@@ -57,47 +57,4 @@ describe('a directory is open once', () => {
     await adapter.close()
     await (await DurableObject.open(other)).close()
   })
-
-  it('of ten opens at once in one process exactly one wins, every time', async () => {
-    const directory = await temporaryDirectory()
-    for (let round = 0; round < 30; round += 1) {
-      const adapters = Array.from({ length: 10 }, () => file(directory))
-      const results = await Promise.allSettled(adapters.map((adapter) => adapter.open()))
-      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
-      await Promise.all(adapters.map((adapter) => adapter.close()))
-    }
-  })
-
-  it('of four processes at once at most one wins', async () => {
-    const directory = await temporaryDirectory()
-    const programs = Array.from({ length: 4 }, () => start('hold', directory))
-    const said = await Promise.all(programs.map(async ({ lines }) => (await lines.next()).value))
-    expect(said.filter((line) => line === 'open').length).toBeLessThanOrEqual(1)
-    for (const line of said) expect(line).toMatch(/^open$|^LockedError: /)
-  })
-
-  it('what a dead process or a stranger left there does not keep anybody out', async () => {
-    const directory = await temporaryDirectory()
-    // As after a reboot: a name without a listener. The process id is that of a living process.
-    await writeFile(join(directory, `lock-${process.pid}-0123456789ab`), '')
-    await writeFile(join(directory, 'lock-of-somebody-else'), 'kept')
-    const adapter = file(directory)
-    await adapter.open()
-    await adapter.close()
-    expect(await locks(directory)).toEqual(['lock-of-somebody-else'])
-  })
-
-  it.runIf(process.platform === 'linux')(
-    'a path too long for a socket is locked all the same',
-    async () => {
-      const directory = join(await temporaryDirectory(), 'a'.repeat(120), 'b'.repeat(120))
-      await mkdir(directory, { recursive: true })
-      const adapter = file(directory)
-      await adapter.open()
-      const second = start('hold', directory)
-      expect((await second.lines.next()).value).toMatch(/^LockedError/)
-      await adapter.close()
-      expect(await locks(directory)).toEqual([])
-    },
-  )
 })

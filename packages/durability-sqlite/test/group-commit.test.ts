@@ -1,5 +1,8 @@
-/** What a save costs in syncs, in which order saves take effect, and what a failure ends. */
-import { InvalidArgumentError, type Change, type Saved } from '@paxos/core'
+/**
+ * What a save costs in messages and syncs, and what a failure says, with SQLite. The order of saves and
+ * what a failure ends are the same for every store, and in the tests of @paxos/adapter-kit.
+ */
+import type { Change, Saved } from '@paxos/core'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { sqliteOn } from '../src/sqlite.ts'
@@ -78,21 +81,6 @@ describe('group commit', () => {
     await adapter.close()
   })
 
-  it('100 saves that are made while a commit runs take one more', async () => {
-    const { adapter, operations, holdSyncs, reopened } = await opened()
-    const gate = holdSyncs()
-    const first = adapter.save(promise(1))
-    await gate.arrived
-    const others = Array.from({ length: 100 }, (_, index) => adapter.save(promise(index + 2)))
-    await turn()
-    expect(operations.filter(isCommit)).toHaveLength(1)
-    gate.open()
-    await Promise.all([first, ...others])
-    expect(operations.filter(isCommit)).toHaveLength(2)
-    expect(operations.filter(isSync)).toHaveLength(2)
-    expect((await reopened()).promised).toEqual({ round: 101, node: 'a' })
-  })
-
   it('P14: nothing is acknowledged before the commit, nor before the mark of it is synced', async () => {
     const { adapter, holdSyncs } = await opened()
     const acknowledged: string[] = []
@@ -104,21 +92,6 @@ describe('group commit', () => {
     gate.open()
     await saving
     await adapter.close()
-  })
-
-  it('overlapping saves take effect and are answered in the order of the calls', async () => {
-    const { adapter, reopened } = await opened()
-    const answered: number[] = []
-    await Promise.all(
-      Array.from({ length: 50 }, async (_, round) => {
-        if (round % 7 === 0) await turn()
-        await adapter.save(promise(round))
-        answered.push(round)
-      }),
-    )
-    expect((await reopened()).promised?.round).toBe(answered.at(-1))
-    const late = answered.filter((round) => round % 7 === 0)
-    expect(late).toEqual(late.toSorted((a, b) => a - b))
   })
 
   it('what is written twice in a group is written once, and what a snapshot covers not at all', async () => {
@@ -198,43 +171,4 @@ describe('after a failed save', () => {
       expect([1, 3]).toContain((await reopened()).promised?.round)
     },
   )
-
-  it('saves behind the failed group are told that there was a failure', async () => {
-    const { adapter, holdSyncs, refuse } = await opened()
-    const gate = holdSyncs()
-    const first = adapter.save(promise(1))
-    await gate.arrived
-    // The first, which is written already, still finds its files in place.
-    refuse(({ type }) => (type === 'run' ? sqlError('SQLITE_FULL') : null))
-    const second = adapter.save(promise(2))
-    await turn()
-    const third = adapter.save(promise(3))
-    gate.open()
-    await first
-    await expect(second).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_FAILED' })
-    await expect(third).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_FAILED' })
-    const fourth = adapter.save(promise(4))
-    await expect(fourth).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_POISONED' })
-    await adapter.close()
-  })
-
-  it.each<[string, Change]>([
-    ['a round below 0', promise(-1)],
-    ['a round that is no whole number', promise(0.5)],
-    ['a slot beyond all counting', { chosenThrough: 2 ** 53 }],
-    ['half a character', { promised: { round: 1, node: '\ud800' } }],
-    [
-      'a snapshot through no slot',
-      { snapshot: { through: -1, members: [], bytes: new Uint8Array(0) } },
-    ],
-  ])('%s cannot be stored and ends it too: what follows would leave a gap', async (_, change) => {
-    const { adapter, reopened } = await opened()
-    const before = adapter.save(promise(1))
-    await expect(adapter.save(change)).rejects.toThrow(InvalidArgumentError)
-    await before
-    await expect(adapter.save(promise(2))).rejects.toMatchObject({
-      code: 'ERR_PAXOS_DURABILITY_POISONED',
-    })
-    expect((await reopened()).promised?.round).toBe(1)
-  })
 })

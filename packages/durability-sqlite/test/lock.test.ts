@@ -1,7 +1,7 @@
-/** Who may have a database open, and when it is free again. */
+/** Who may have a database open, and when it is free again; the lock itself is tested in the kit. */
 import { LockedError } from '@paxos/core'
 import { sqlite } from '@paxos/durability-sqlite'
-import { copyFile, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startThread, type DriverName } from '../src/connection.ts'
@@ -81,24 +81,6 @@ describe('a database is open once', () => {
     expect((await readdir(directory)).toSorted()).toEqual(['directory-link', 'file-link.db'])
   })
 
-  it('of ten opens at once in one process exactly one wins, every time', async () => {
-    const path = await newPath()
-    for (let round = 0; round < 10; round += 1) {
-      const adapters = Array.from({ length: 10 }, () => open(path))
-      const results = await Promise.allSettled(adapters.map((adapter) => adapter.open()))
-      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
-      await Promise.all(adapters.map((adapter) => adapter.close()))
-    }
-  })
-
-  it('of four processes at once at most one wins', async () => {
-    const path = await newPath()
-    const programs = Array.from({ length: 4 }, () => start('hold', [path]))
-    const said = await Promise.all(programs.map(async ({ lines }) => (await lines.next()).value))
-    expect(said.filter((line) => line === 'open').length).toBeLessThanOrEqual(1)
-    for (const line of said) expect(line).toMatch(/^open$|^LockedError: /)
-  })
-
   it('another program that has it open with SQLite is a reason to refuse, and is refused itself', async () => {
     const path = await newPath()
     const adapter = open(path)
@@ -151,37 +133,4 @@ describe('a database is open once', () => {
     expect((await free.open()).promised?.round).toBe(1)
     await free.close()
   })
-
-  it('what a dead process or a stranger left there does not keep anybody out', async () => {
-    const path = await newPath()
-    // As after a reboot: a name without a listener. The process id is that of a living process.
-    await writeFile(`${path}-lock-${process.pid}-0123456789ab`, '')
-    await writeFile(`${path}-lock-of-somebody-else`, 'kept')
-    const adapter = open(path)
-    await adapter.open()
-    await adapter.close()
-    expect(await locks(path)).toEqual(['a.db-lock-of-somebody-else'])
-  })
-
-  it('a database whose name begins in the same way is another one', async () => {
-    const path = await newPath()
-    const adapters = [open(path), open(`${path}-lock`), open(`${path}2`)]
-    for (const adapter of adapters) await adapter.open()
-    for (const adapter of adapters) await adapter.close()
-  })
-
-  it.runIf(process.platform === 'linux')(
-    'a path too long for a socket is locked all the same',
-    async () => {
-      const directory = join(await temporaryDirectory(), 'a'.repeat(120), 'b'.repeat(120))
-      await mkdir(directory, { recursive: true })
-      const path = join(directory, 'a.db')
-      const adapter = open(path)
-      await adapter.open()
-      const second = start('hold', [path])
-      expect((await second.lines.next()).value).toMatch(/^LockedError/)
-      await adapter.close()
-      expect(await locks(path)).toEqual([])
-    },
-  )
 })

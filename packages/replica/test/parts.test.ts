@@ -361,7 +361,8 @@ it('a message of a single decree is none of a replica’s: it is counted and dro
   const node = await cluster.open('a')
   const other = memoryTransport({ hub: cluster.hub })
   const { a = '', b = '' } = cluster.members
-  await other.open({ id: 'b', listen: b, peers: new Map([['a', a]]), receive: () => undefined })
+  const peers = new Map([['a', a]])
+  await other.open({ id: 'b', cluster: 'paxos', listen: b, peers, receive: () => undefined })
   other.send('a', encode({ cluster: 'paxos', from: 'b', message: { type: 'learn' } }))
   await cluster.clock.advance(10)
   expect(node.status().dropped.foreign).toBe(1)

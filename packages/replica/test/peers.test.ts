@@ -9,7 +9,7 @@ import { memory as memoryTransport } from '@paxos/transport-memory'
 import { MAX_WARNING_INTERVAL_MS, MEMBERS_DIFFER_FOR_MS } from '../src/limits.ts'
 import { membersDigest } from '../src/members-digest.ts'
 import { cluster as synodCluster } from './cluster.ts'
-import { leaderOf, replicaCluster } from './replica-cluster.ts'
+import { leaderOf, replicaCluster, within } from './replica-cluster.ts'
 import type { ReplicaCluster, SumsReplica } from './replica-cluster.ts'
 
 const one = { name: 'x', add: 1 }
@@ -233,15 +233,68 @@ describe('a node that reaches nobody', () => {
     expect(cluster.clock.pending).toBe(0)
   })
 
-  it('says what is at an address: another cluster', async () => {
+  it('says what is at an address: another cluster, which both sides refuse at the door', async () => {
     const cluster = replicaCluster('a', 'b')
     const { logger, said } = listener()
     const node = await cluster.open('a', { logger })
     const other = await cluster.open('b', { cluster: 'other' })
     await cluster.clock.advance(2000)
-    expect(said.join('\n')).toMatch(/b: never heard, cluster \(.*another cluster/)
+    expect(said.join('\n')).toMatch(
+      /b: never heard, identity \(.*cluster "other", and "a" of "paxos"/,
+    )
+    for (const [side, peer] of [
+      [node, 'b'],
+      [other, 'a'],
+    ] as const) {
+      const { peers, dropped } = side.status()
+      expect(peers[peer]).toMatchObject({ received: 0, problem: { reason: 'identity' } })
+      expect(dropped.foreign).toBe(0)
+    }
     await node.close()
     await other.close()
+  })
+
+  it('says what is at an address: a node that passed the door and speaks for another cluster', async () => {
+    const cluster = replicaCluster('a', 'b')
+    const { logger, said } = listener()
+    const node = await cluster.open('a', { logger })
+    const other = await stranger(cluster, 'b')
+    other.send('a', encode({ cluster: 'other', from: 'b', message: { type: 'hello' } }))
+    await cluster.clock.advance(2000)
+    expect(said.join('\n')).toMatch(/b: never heard, cluster \(.*another cluster/)
+    expect(node.status().dropped).toMatchObject({ foreign: 1 })
+    await node.close()
+    await other.close()
+  })
+
+  it('says that the disk of a peer is another one, where its incarnation is expected', async () => {
+    const cluster = replicaCluster('a', 'b')
+    const transport = memoryTransport({ hub: cluster.hub })
+    const node = await cluster.open('a', { transport })
+    const before = await cluster.open('b')
+    await cluster.clock.advance(5000)
+    await before.close()
+    const { incarnation = null } = transport.figures?.().peers.get('b') ?? {}
+    expect(incarnation).toMatch(/^[\da-f]{32}$/)
+    transport.setPeers(new Map([['b', { address: cluster.members['b'] ?? '', incarnation }]]))
+
+    const swapped = await cluster.open('b', { durability: memoryDurability() })
+    await cluster.clock.advance(5000)
+    const { received } = node.status().peers['b'] ?? {}
+    const { problem } = node.status().peers['b'] ?? {}
+    expect(problem).toMatchObject({ reason: 'identity' })
+    expect(problem?.message).toMatch(/"a" expects "[\da-f]{32}"\. Has its disk been lost/)
+    await cluster.clock.advance(5000)
+    expect(node.status().peers['b']?.received).toBe(received)
+    expect(swapped.status().peers['a']).toMatchObject({ received: 0, problem })
+    await swapped.close()
+
+    const again = await cluster.open('b')
+    await cluster.clock.advance(5000)
+    expect(await within(cluster, node.propose(one))).toBe(1)
+    expect(node.status().peers['b']?.problem).toBeNull()
+    await node.close()
+    await again.close()
   })
 
   it.each([
@@ -494,6 +547,7 @@ async function stranger(
   const transport = memoryTransport({ hub })
   await transport.open({
     id,
+    cluster: 'paxos',
     listen: members[id] ?? '',
     peers: new Map(Object.entries(members)),
     receive,

@@ -307,7 +307,7 @@ describe('what another node hands over', () => {
     const rogue = memoryTransport({ hub: cluster.hub })
     const peers = new Map(Object.entries(cluster.members).filter(([peer]) => peer === id))
     const listen = cluster.members[other] ?? ''
-    await rogue.open({ id: other, listen, peers, receive: () => undefined })
+    await rogue.open({ id: other, cluster: 'paxos', listen, peers, receive: () => undefined })
     const before = leader.status().chosenThrough
     const message = { type: 'forward', values: [value] } as const
     rogue.send(id, encode({ cluster: 'paxos', from: other, message }))

@@ -428,6 +428,7 @@ describe('a frame from outside never crashes a node or changes its state', () =>
     const listen = world.members['b'] ?? ''
     await b.open({
       id: 'b',
+      cluster: 'paxos',
       listen,
       peers: new Map(Object.entries(world.members)),
       receive: () => {},
@@ -500,6 +501,7 @@ describe('the host keeps the order of its inputs', () => {
     const listen = world.members['b'] ?? ''
     await b.open({
       id: 'b',
+      cluster: 'paxos',
       listen,
       peers: new Map(Object.entries(world.members)),
       receive: () => {},

@@ -3,7 +3,7 @@
  * and whoever uses it: what is sent, what is delivered, and when it may be called.
  */
 import { expectedPeers, MAX_FRAME_BYTES, MAX_ID_BYTES } from '@paxos/core'
-import type { NodeId, PeerAddress, Transport, TransportOpen } from '@paxos/core'
+import type { NodeId, PeerAddress, Transport, TransportFigures, TransportOpen } from '@paxos/core'
 import type { TransportHarness } from '@paxos/testkit'
 import { honestHarness } from './honest.ts'
 
@@ -385,6 +385,10 @@ const SPOILS = {
       },
     })
   },
+  'says that a connection stands to everybody': (inner) =>
+    over(inner, { figures: () => withConnections(figuresOf(inner), () => true) }),
+  'says that a connection stands to nobody': (inner) =>
+    over(inner, { figures: () => withConnections(figuresOf(inner), () => false) }),
   'begins to count again with each book': (inner) => {
     let before = 0
     const sentToB = (): number => figuresOf(inner).peers.get('b')?.sent ?? 0
@@ -416,6 +420,16 @@ export function spoiledHarness(fault: SpoiledFault): TransportHarness {
   const network: Network = { pieces: new Map(), owners: new Map() }
   const spoil: Spoil = SPOILS[fault]
   return { ...honest, transport: () => spoil(honest.transport(), network) }
+}
+
+function withConnections(
+  { peers, refused }: TransportFigures,
+  isConnected: (id: NodeId) => boolean,
+): TransportFigures {
+  const told = [...peers].map(
+    ([id, known]) => [id, { ...known, isConnected: isConnected(id) }] as const,
+  )
+  return { peers: new Map(told), refused }
 }
 
 function figuresOf(transport: Transport): ReturnType<NonNullable<Transport['figures']>> {

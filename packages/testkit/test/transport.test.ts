@@ -114,6 +114,8 @@ const CAUGHT_BETWEEN: Readonly<Record<SpoiledFault, RegExp>> = {
   'delivers to whom opened it last': /of open\(\) is whom it hears/,
   'closes at once when it is closed again': /is over each time that it resolves/,
   'has no figures before it is open': /can be asked for at any time/,
+  'says that a connection stands to everybody': /whether a connection stands/,
+  'says that a connection stands to nobody': /whether a connection stands/,
   'begins to count again with each book': /can be asked for at any time/,
 }
 

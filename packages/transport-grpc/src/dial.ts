@@ -1,172 +1,137 @@
 /**
- * One attempt to open a stream to a peer: look its name up, connect, see that the right node
- * answers. Must never throw, never wait longer than DIAL_TIMEOUT_MS, and never leave a socket behind.
+ * Dials a peer by grpc-js: looks its name up, connects, and opens the one stream. Must never throw,
+ * never leave a socket behind, nor reach a server whose certificate is not that of the peer.
  */
-import type { Buffer } from 'node:buffer'
-import type { PeerCertificate } from 'node:tls'
 import { isIP, isIPv6 } from 'node:net'
-import { Client, Metadata } from '@grpc/grpc-js'
+import { Client, credentials, status } from '@grpc/grpc-js'
 import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js'
-import { MAX_FRAME_BYTES } from '@paxos/core'
-import type { NodeId, PeerProblem } from '@paxos/core'
-import { authorityOf } from './address.ts'
-import { watchCertificate } from '@paxos/adapter-kit/sockets'
-import type { HostAddress } from '@paxos/adapter-kit/sockets'
+import { MAX_MESSAGE_BYTES } from '@paxos/adapter-kit/links'
+import type { ChannelEvents, OpenChannel } from '@paxos/adapter-kit/links'
+import {
+  EXPIRED,
+  identityError,
+  problemOf as networkProblemOf,
+  watchCertificate,
+} from '@paxos/adapter-kit/sockets'
+import type { HostAddress, Lookups, Sockets } from '@paxos/adapter-kit/sockets'
+import type { NodeId } from '@paxos/core'
+import { callChannel } from './call-channel.ts'
+import type { CallChannel } from './call-channel.ts'
 import { holding } from './client-sockets.ts'
-import { decodeId, FROM_KEY, TO_KEY } from './identity.ts'
-import { DIAL_TIMEOUT_MS, MAX_RETRY_MS } from './limits.ts'
-import { linkOver } from './link.ts'
-import type { Link, Made } from './link.ts'
-import { ANOTHER_NODE, NO_ADDRESS, problemOf, SILENCE } from './problem.ts'
-import { commonOptions, EXCHANGE } from './service.ts'
-import type { DialledCall } from './service.ts'
+import { RECONNECT_MS } from './limits.ts'
+import { problemOf } from './problem.ts'
+import { COMMON_OPTIONS, EXCHANGE } from './service.ts'
 
-/** What a dial needs. */
-export interface DialOptions {
-  readonly address: HostAddress
-  /** The peer, as a node id and in UTF-8. */
-  readonly peer: NodeId
-  readonly to: Buffer
-  /** This node, in UTF-8. */
-  readonly from: Buffer
-  /** Made for each attempt; `onCertificate` is told the certificate of the peer. */
-  readonly credentials: (onCertificate: (shown: PeerCertificate) => void) => ChannelCredentials
-  readonly pingIntervalMs: number
-  /** One of the IP addresses of a name. Rejects when there is none. */
-  readonly lookup: (host: string) => Promise<string>
-  /** Called once, unless it fails or is cancelled before. */
-  readonly onLink: (link: Link) => void
-  /** It came to nothing, and nothing of it is left. Called once, if onLink is not. */
-  readonly onFailed: (problem: PeerProblem) => void
-  /** The stream is ended, because the certificate of the peer has expired. */
-  readonly onExpired: () => void
-}
+/** How `peer` is dialled at `target`. The addresses of a name take turns, one for each dial. */
+export function dialler(sockets: Sockets, target: HostAddress, peer: NodeId): OpenChannel {
+  let dials = 0
+  return (events) => {
+    const held = holding()
+    let cancel: (() => void) | null = null
+    let stream: CallChannel | null = null
+    let stopWatch: (() => void) | null = null
+    let isOver = false
 
-/** Begins to dial. The function that it returns gives up; too late, it does nothing. */
-export function dial(options: DialOptions): () => void {
-  let giveUp: (() => void) | null = null
-  let isGivenUp = false
-  let isLookingUp = isIP(options.address.host) === 0
-  const timer = setTimeout(cancel, DIAL_TIMEOUT_MS)
-
-  function cancel(): void {
-    clearTimeout(timer)
-    if (isGivenUp) return
-    isGivenUp = true
-    // A look-up goes on without us, and nobody waits for it.
-    if (isLookingUp) options.onFailed(SILENCE)
-    else giveUp?.()
-  }
-
-  function failed(problem: PeerProblem): void {
-    clearTimeout(timer)
-    options.onFailed(problem)
-  }
-
-  function connect(ip: string): void {
-    isLookingUp = false
-    if (!isGivenUp)
-      giveUp = openStream(ip, options, {
-        onLink(link) {
-          clearTimeout(timer)
-          options.onLink(link)
-        },
-        onFailed: failed,
-      })
-  }
-
-  const { host } = options.address
-  if (isLookingUp) {
-    options.lookup(host).then(connect, () => {
-      isLookingUp = false
-      if (!isGivenUp) failed(NO_ADDRESS)
-    })
-  } else connect(host)
-  return cancel
-}
-
-/** What becomes of a stream: exactly one of the two. */
-interface Outcome {
-  readonly onLink: (link: Link) => void
-  readonly onFailed: (problem: PeerProblem) => void
-}
-
-function openStream(ip: string, options: DialOptions, { onLink, onFailed }: Outcome): () => void {
-  const held = holding()
-  let stopWatch: (() => void) | null = null
-  const credentials = options.credentials((certificate) => {
-    stopWatch?.()
-    stopWatch = watchCertificate(certificate, () => {
-      options.onExpired()
-      release()
-    })
-  })
-  const { client, call } = held.open(() => startCall(ip, options, credentials))
-  let made: Made | null = null
-  let isOver = false
-  let problem = SILENCE
-
-  function release(): void {
-    if (isOver) return
-    isOver = true
-    stopWatch?.()
-    call.cancel()
-    client.close()
-    const tell = made === null ? () => onFailed(problem) : made.closed
-    void held.free().then(tell)
-  }
-
-  // Without a listener it would end the process. The status says the same.
-  call.on('error', () => {})
-  call.on('status', ({ code, details }) => {
-    problem = problemOf(code, details)
-    release()
-  })
-  call.on('metadata', (answer) => {
-    if (isOver || made !== null) return
-    if (decodeId(answer.get(FROM_KEY)) !== options.peer) {
-      problem = ANOTHER_NODE
-      release()
-      return
+    function release(): void {
+      if (isOver) return
+      isOver = true
+      stopWatch?.()
+      cancel?.()
+      void held.free().then(() => (stream === null ? events.onClosed() : stream.closed()))
     }
-    made = linkOver(call, release)
-    onLink(made.link)
-  })
-  return () => {
-    if (made === null) release()
+
+    function watch(own: Parameters<typeof identityError>[0]): ChannelCredentials {
+      return credentials.createFromSecureContext(own.context, {
+        // The name that grpc-js hands in may be a stand-in: see clientOptions.
+        checkServerIdentity(_, certificate) {
+          const mismatch = identityError(own, target.host, peer, certificate)
+          if (mismatch !== undefined) events.onProblem(networkProblemOf(mismatch))
+          stopWatch?.()
+          stopWatch = watchCertificate(certificate, () => {
+            events.onProblem(EXPIRED)
+            release()
+          })
+          return mismatch
+        },
+      })
+    }
+
+    function start(ip: string): void {
+      if (isOver) return
+      const own = sockets.credentials()
+      const client = new Client(
+        `${isIPv6(ip) ? 'ipv6' : 'ipv4'}:${authorityOf(ip, target.port)}`,
+        own === null ? credentials.createInsecure() : watch(own),
+        { ...COMMON_OPTIONS, ...clientOptions(target) },
+      )
+      const { path, requestSerialize, responseDeserialize } = EXCHANGE
+      const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize)
+      cancel = () => {
+        call.cancel()
+        client.close()
+      }
+      // Without a listener it would end the process. The status says the same.
+      call.on('error', () => {})
+      call.on('status', ({ code, details }) => {
+        tellEnd(events, code, details)
+        // What came before is read by then.
+        setImmediate(release)
+      })
+      stream = callChannel({ call, isDialled: true, events, release, onTrusted() {} })
+      events.onOpen()
+    }
+
+    addressOf(sockets.lookups, target.host, dials).then(
+      (ip) => held.open(() => start(ip)),
+      (error: unknown) => {
+        if (isOver) return
+        events.onProblem(networkProblemOf(error))
+        release()
+      },
+    )
+    dials += 1
+    return {
+      get writable() {
+        return stream?.channel.writable ?? false
+      },
+      send: (messages) => stream?.channel.send(messages),
+      close() {
+        if (stream === null) release()
+        else stream.channel.close()
+      },
+      destroy: release,
+    }
   }
 }
 
-function startCall(
-  ip: string,
-  { address, pingIntervalMs, from, to }: DialOptions,
-  credentials: ChannelCredentials,
-): { readonly client: Client; readonly call: DialledCall } {
-  const client = new Client(targetOf(ip, address.port), credentials, {
-    ...commonOptions(pingIntervalMs),
-    ...clientOptions(address),
-  })
-  const metadata = new Metadata()
-  metadata.set(FROM_KEY, from)
-  metadata.set(TO_KEY, to)
-  const { path, requestSerialize, responseDeserialize } = EXCHANGE
-  const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
-  return { client, call }
+function tellEnd(events: ChannelEvents, code: status, details: string): void {
+  if (code === status.RESOURCE_EXHAUSTED && details.includes('larger than max')) {
+    events.onMalformed()
+    return
+  }
+  const problem = problemOf(code, details)
+  if (problem !== null) events.onProblem(problem)
 }
 
-function targetOf(ip: string, port: number): string {
-  return `${isIPv6(ip) ? 'ipv6' : 'ipv4'}:${authorityOf(ip, port)}`
+async function addressOf(lookups: Lookups, host: string, dials: number): Promise<string> {
+  if (isIP(host) !== 0) return host
+  const found = await lookups.addressesOf(host)
+  return found[dials % found.length]?.address ?? host
+}
+
+/** `host:port`, with an IPv6 host in brackets. */
+function authorityOf(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function clientOptions({ isSecure, host, port }: HostAddress): ChannelOptions {
   const common: ChannelOptions = {
     'grpc.default_authority': authorityOf(host, port),
-    'grpc.keepalive_permit_without_calls': 1,
     // By default a frame of 1 MiB would take 16 round trips.
-    'grpc-node.flow_control_window': MAX_FRAME_BYTES,
-    // A dial is one attempt on a channel of its own, and the peer decides when to try again.
+    'grpc-node.flow_control_window': MAX_MESSAGE_BYTES,
+    // A dial is one attempt on a channel of its own, and links decides when to try again.
     'grpc.enable_retries': 0,
-    'grpc.initial_reconnect_backoff_ms': MAX_RETRY_MS,
+    'grpc.initial_reconnect_backoff_ms': RECONNECT_MS,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.service_config_disable_resolution': 1,
     // A variable of the environment must not divert the traffic of the cluster.

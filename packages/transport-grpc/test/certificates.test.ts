@@ -9,7 +9,7 @@ import { testAuthority } from '@paxos/testkit/certificates'
 import type { CertificateSubject } from '@paxos/testkit/certificates'
 import { grpc } from '@paxos/transport-grpc'
 import type { TlsOptions } from '@paxos/transport-grpc'
-import { GRPC } from '../src/address.ts'
+import { GRPC } from '../src/service.ts'
 import type * as Timer from '../../adapter-kit/src/sockets/timer.ts'
 
 /** The moments that are waited for, each of which a test may let come. */

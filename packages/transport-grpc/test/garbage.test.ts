@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import * as fc from 'fast-check'
 import { extent } from '@paxos/testkit/fuzz'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { GRPC } from '../src/address.ts'
+import { GRPC } from '../src/service.ts'
 import { connectionBytes, DEADLY } from './http2-bytes.ts'
 import {
   cleanUp,

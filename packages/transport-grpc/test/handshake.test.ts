@@ -2,20 +2,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { connect } from 'node:net'
 import { once } from 'node:events'
-import { Server, ServerCredentials, Metadata, status } from '@grpc/grpc-js'
+import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
-import { GRPC } from '../src/address.ts'
-import { FROM_KEY } from '../src/identity.ts'
+import { MAX_MESSAGE_BYTES } from '@paxos/adapter-kit/links'
+import type { GrpcStats } from '@paxos/transport-grpc'
+import type { Refusal } from '../../adapter-kit/src/links/packet.ts'
 import {
   IDENTIFY_TIMEOUT_MS,
   MAX_UNIDENTIFIED_CONNECTIONS,
 } from '../../adapter-kit/src/sockets/limits.ts'
-import { EXCHANGE } from '../src/service.ts'
+import { EXCHANGE, GRPC } from '../src/service.ts'
 import type { AcceptedCall } from '../src/service.ts'
 import {
   afterwards,
   cleanUp,
+  helloOf,
   introduce,
   keepFramesYoung,
   meet,
@@ -36,55 +38,50 @@ afterEach(async () => {
 })
 
 const KNOWN = { peers: { a: 'grpc://127.0.0.1:9' } }
-const utf8 = new TextEncoder()
 
 describe('a stream', () => {
   it('of a peer is answered with who is there, before the first frame', async () => {
     const b = await openNode('b', KNOWN)
     const { answer, call } = stranger(b.transport.address)
-    expect((await answer)?.get(FROM_KEY)).toEqual([Buffer.from('b')])
+    expect(await answer).toMatchObject({ type: 'hello', hello: { sender: 'b', receiver: 'a' } })
     call.write(Uint8Array.of(7))
     await b.received(7)
     expect(b.inbox).toEqual([{ from: 'a', frame: Uint8Array.of(7) }])
   })
 
-  it.each<[string, StrangerOptions, status, string]>([
-    ['for another node', { to: [utf8.encode('c')] }, status.NOT_FOUND, 'misaddressedHandshakes'],
-    ['of a stranger', { from: [utf8.encode('x')] }, status.PERMISSION_DENIED, 'strangerHandshakes'],
+  it.each<[string, StrangerOptions, Refusal, keyof GrpcStats]>([
+    ['for another node', { hello: { receiver: 'c' } }, 'receiver', 'strangerConnections'],
+    ['of a stranger', { hello: { sender: 'x' } }, 'stranger', 'strangerConnections'],
+    ['in the node’s own name', { hello: { sender: 'b' } }, 'stranger', 'strangerConnections'],
+    ['of another cluster', { hello: { cluster: 'x' } }, 'cluster', 'foreignConnections'],
     [
-      'in the node’s own name',
-      { from: [utf8.encode('b')] },
-      status.PERMISSION_DENIED,
-      'strangerHandshakes',
+      'for another incarnation',
+      { hello: { expectedIncarnation: 'x' } },
+      'incarnation',
+      'wrongIncarnations',
     ],
-    ['of nobody', { from: [] }, status.INVALID_ARGUMENT, 'malformedHandshakes'],
-    ['for nobody', { to: [] }, status.INVALID_ARGUMENT, 'malformedHandshakes'],
-    [
-      'of two nodes',
-      { from: [utf8.encode('a'), utf8.encode('a')] },
-      status.INVALID_ARGUMENT,
-      'malformedHandshakes',
-    ],
+    ['of a later version', { hello: { version: 2 } }, 'protocol', 'malformedMessages'],
+    ['that begins with a frame', { first: Uint8Array.of(1) }, 'protocol', 'malformedMessages'],
     [
       'of an id that is too long',
-      { from: [new Uint8Array(256).fill(97)] },
-      status.INVALID_ARGUMENT,
-      'malformedHandshakes',
+      { first: helloOf({ sender: 'x'.repeat(256) }) },
+      'protocol',
+      'malformedMessages',
     ],
     [
       'of an id that is no UTF-8',
-      { from: [Uint8Array.of(0xc0, 0x80)] },
-      status.INVALID_ARGUMENT,
-      'malformedHandshakes',
+      { first: helloOf({ sender: '#' }).map((byte) => (byte === 0x23 ? 0xff : byte)) },
+      'protocol',
+      'malformedMessages',
     ],
-  ])('%s is refused with its status, and counted', async (_, options, code, counter) => {
-    const b = await openNode('b', { peers: { a: 'grpc://127.0.0.1:9' } })
+  ])('%s is refused with the reason, and counted', async (_, options, refusal, counter) => {
+    const b = await openNode('b', KNOWN)
     const refused = stranger(b.transport.address, options)
-    // Frames that did not wait for an answer.
+    // A frame that did not wait for an answer.
     refused.call.write(Uint8Array.of(1))
-    refused.call.write(new Uint8Array(MAX_FRAME_BYTES))
-    expect((await refused.status).code).toBe(code)
-    expect(await refused.answer).toBeNull()
+    expect(await refused.answer).toEqual({ type: 'refused', refusal })
+    refused.call.end()
+    expect((await refused.status).code).toBe(status.OK)
     const welcome = stranger(b.transport.address)
     await welcome.answer
     welcome.call.write(Uint8Array.of(2))
@@ -94,10 +91,21 @@ describe('a stream', () => {
     expect(b.transport.stats()).toEqual({ ...none, [counter]: 1 })
   })
 
+  it('of somebody who brings more than a hello before it is known is cut off', async () => {
+    const b = await openNode('b', KNOWN)
+    const greedy = stranger(b.transport.address, { first: new Uint8Array(MAX_FRAME_BYTES) })
+    expect((await greedy.status).code).not.toBe(status.OK)
+    expect(b.transport.stats()).toMatchObject({ failedHandshakes: 1, malformedMessages: 0 })
+    const peer = stranger(b.transport.address)
+    await peer.answer
+    peer.call.write(new Uint8Array(MAX_FRAME_BYTES).fill(3))
+    await b.received(3)
+  })
+
   it('P3: of the empty id is one of a node like any other', async () => {
-    const b = await openNode('', { peers: { a: 'grpc://127.0.0.1:9' } })
-    const { answer } = stranger(b.transport.address, { to: [new Uint8Array()] })
-    expect((await answer)?.get(FROM_KEY)).toEqual([Buffer.alloc(0)])
+    const b = await openNode('', KNOWN)
+    const { answer } = stranger(b.transport.address, { hello: { receiver: '' } })
+    expect(await answer).toMatchObject({ type: 'hello', hello: { sender: '' } })
   })
 
   it('is the only one of its connection, and the next may come after it', async () => {
@@ -109,20 +117,16 @@ describe('a stream', () => {
     first.call.end()
     expect((await first.status).code).toBe(status.OK)
     const third = outcomeOf(open(first.client, {}))
-    expect(await third.answer).not.toBeNull()
+    expect(await third.answer).toMatchObject({ type: 'hello' })
   })
 
-  it('of a peer replaces the one before it, and only the new one is heard', async () => {
+  it('of a peer that comes anew is the one that is sent on', async () => {
     const b = await openNode('b', KNOWN)
-    const old = stranger(b.transport.address)
-    await old.answer
-    const replacement = stranger(b.transport.address, {
-      options: { 'grpc.primary_user_agent': 'x' },
-    })
-    await replacement.answer
-    expect((await old.status).code).not.toBe(status.OK)
+    await stranger(b.transport.address).answer
+    const anew = stranger(b.transport.address, { options: { 'grpc.primary_user_agent': 'x' } })
+    await anew.answer
     b.transport.send('a', Uint8Array.of(3))
-    const [frame] = await once(replacement.call, 'data')
+    const [frame] = await once(anew.call, 'data')
     expect(frame).toEqual(Uint8Array.of(3))
   })
 
@@ -145,13 +149,29 @@ describe('a stream', () => {
     expect(b.inbox.map(({ frame }) => frame[0])).toEqual([1, 2, 3])
   })
 
+  it('that the node leaves is asked to be half-closed, and read until it is', async () => {
+    const b = await openNode('b', KNOWN)
+    const { answer, call, status: ended } = stranger(b.transport.address)
+    await answer
+    b.transport.send('a', Uint8Array.of(5))
+    const closing = b.transport.close()
+    const messages: Uint8Array[] = []
+    for await (const message of call) {
+      messages.push(message)
+      if (message[0] === 0x4a) call.end()
+    }
+    expect(messages).toEqual([Uint8Array.of(5), Uint8Array.of(0x4a, 0)])
+    expect((await ended).code).toBe(status.OK)
+    await closing
+  })
+
   it('with a message above the maximum ends, and harms nobody else', async () => {
     const b = await openNode('b', { peers: { a: 'nowhere', c: 'nowhere' } })
-    const c = stranger(b.transport.address, { from: [utf8.encode('c')] })
+    const c = stranger(b.transport.address, { hello: { sender: 'c' } })
     await c.answer
     const a = stranger(b.transport.address)
     await a.answer
-    a.call.write(new Uint8Array(MAX_FRAME_BYTES + 1))
+    a.call.write(new Uint8Array(MAX_MESSAGE_BYTES + 1))
     expect((await a.status).code).toBe(status.RESOURCE_EXHAUSTED)
     c.call.write(Uint8Array.of(5))
     await b.received(5)
@@ -159,7 +179,7 @@ describe('a stream', () => {
   })
 })
 
-/** Answers every stream as `answer` says; the frames that came. */
+/** Answers every stream as `answer` says; the frames that came after the hello of each. */
 async function impostor(answer: (call: AcceptedCall) => void): Promise<[string, Uint8Array[]]> {
   const frames: Uint8Array[] = []
   const server = new Server()
@@ -168,7 +188,9 @@ async function impostor(answer: (call: AcceptedCall) => void): Promise<[string, 
     {
       exchange(call: AcceptedCall) {
         call.on('error', () => {})
-        call.on('data', (frame: Uint8Array) => frames.push(frame))
+        call.on('data', (message: Uint8Array) => {
+          if (message[0] !== 0x4a) frames.push(message)
+        })
         call.on('end', () => call.end())
         answer(call)
       },
@@ -185,20 +207,16 @@ async function impostor(answer: (call: AcceptedCall) => void): Promise<[string, 
 }
 
 describe('a peer that is dialled', () => {
-  it.each<[string, (metadata: Metadata) => void]>([
-    ['is somebody else', (metadata) => metadata.set(FROM_KEY, Buffer.from('c'))],
-    ['does not say who it is', () => {}],
-    [
-      'says it twice',
-      (metadata) => ['b', 'b'].forEach((id) => metadata.add(FROM_KEY, Buffer.from(id))),
-    ],
-  ])('and %s gets no frame, and none of its own is taken', async (_, describeSelf) => {
+  it.each<[string, Uint8Array]>([
+    ['is somebody else', helloOf({ sender: 'c', receiver: 'a' })],
+    ['is of another cluster', helloOf({ sender: 'b', receiver: 'a', cluster: 'x' })],
+    ['does not say who it is', Uint8Array.of(9)],
+    ['says nothing of it', Uint8Array.of(0x4a, 0)],
+  ])('and %s gets no frame, and none of its own is taken', async (_, first) => {
     let attempts = 0
     const [address, frames] = await impostor((call) => {
       attempts += 1
-      const metadata = new Metadata()
-      describeSelf(metadata)
-      call.sendMetadata(metadata)
+      call.write(first)
       call.write(Uint8Array.of(9))
     })
     const a = await openNode('a', { peers: { b: address } })
@@ -212,44 +230,56 @@ describe('a peer that is dialled', () => {
     let attempts = 0
     const [address] = await impostor((call) => {
       attempts += 1
-      const metadata = new Metadata()
-      metadata.set(FROM_KEY, Buffer.from('b'))
-      call.sendMetadata(metadata)
-      call.write(attempts === 1 ? new Uint8Array(MAX_FRAME_BYTES + 1) : Uint8Array.of(8))
+      call.write(helloOf({ sender: 'b', receiver: 'a' }))
+      call.write(attempts === 1 ? new Uint8Array(MAX_MESSAGE_BYTES + 1) : Uint8Array.of(8))
     })
     const a = await openNode('a', { peers: { b: address } })
     await a.received(8)
     expect(a.inbox).toEqual([{ from: 'b', frame: Uint8Array.of(8) }])
+    expect(a.transport.stats().malformedMessages).toBe(1)
+  })
+
+  it('and speaks gRPC, but not this protocol, is told from one that is down', async () => {
+    const server = new Server()
+    afterwards(() => server.forceShutdown())
+    const port = await new Promise<number>((resolve) => {
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, bound) =>
+        resolve(bound),
+      )
+    })
+    const a = await openNode('a', { peers: { b: `grpc://127.0.0.1:${port}` } })
+    await until(() => a.transport.stats().failedDials > 0)
+    expect(a.transport.figures().peers.get('b')?.problem?.reason).toBe('protocol')
   })
 })
 
 describe('connections without a stream of a known peer', () => {
   it('are closed in time, and counted', async () => {
     stopTime()
-    const b = await openNode('b', { pingIntervalMs: 60_000 })
+    const b = await openNode('b', {})
     const socket = connect(GRPC.parse(b.transport.address)?.port ?? 0, '127.0.0.1')
     afterwards(() => socket.destroy())
     const closed = once(socket.resume(), 'close')
     // The node greets first in HTTP/2: it has seen the connection.
     await once(socket, 'data')
     vi.advanceTimersByTime(IDENTIFY_TIMEOUT_MS - 1)
-    expect(b.transport.stats().expiredConnections).toBe(0)
+    expect(b.transport.stats().unidentifiedConnections).toBe(0)
     vi.advanceTimersByTime(1)
     await closed
-    expect(b.transport.stats().expiredConnections).toBe(1)
+    expect(b.transport.stats().unidentifiedConnections).toBe(1)
   })
 
   it('are closed in time after their stream has ended, too', async () => {
     stopTime()
-    const b = await openNode('b', { ...KNOWN, pingIntervalMs: 60_000 })
+    const b = await openNode('b', { ...KNOWN })
     const { answer, call, status: ended } = stranger(b.transport.address)
     await answer
     vi.advanceTimersByTime(IDENTIFY_TIMEOUT_MS)
-    expect(b.transport.stats().expiredConnections).toBe(0)
+    expect(b.transport.stats().unidentifiedConnections).toBe(0)
     call.end()
     await ended
     let passedMs = 0
-    while (b.transport.stats().expiredConnections === 0) {
+    while (b.transport.stats().unidentifiedConnections === 0) {
       await nextTurn()
       vi.advanceTimersByTime(1_000)
       passedMs += 1_000
@@ -277,7 +307,7 @@ describe('connections without a stream of a known peer', () => {
     while (closed.length < 8) await nextTurn()
     expect(closed.toSorted((one, other) => one - other)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
     await Promise.all(arrived.slice(8))
-    expect(b.transport.stats().expiredConnections).toBe(8)
+    expect(b.transport.stats().unidentifiedConnections).toBe(8)
     vi.useRealTimers()
     await meet(a, b)
     const c = await openNode('c')

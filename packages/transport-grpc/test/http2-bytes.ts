@@ -1,6 +1,6 @@
 /** HTTP/2 as bytes, right and wrong, for those who do not play by the rules. */
 import * as fc from 'fast-check'
-import { FROM_KEY, TO_KEY } from '../src/identity.ts'
+import { encodeHello, LINK_VERSION } from '@paxos/adapter-kit/links'
 import { EXCHANGE } from '../src/service.ts'
 
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -84,8 +84,6 @@ const headerFields = fc
       te: fc.constantFrom('trailers', 'gzip'),
       'grpc-timeout': fc.constantFrom('1m', '0S', '99999999H', 'soon', ''),
       'grpc-encoding': fc.constantFrom('gzip', 'deflate', 'identity', 'br'),
-      [FROM_KEY]: fc.constantFrom('YQ==', 'YQ', 'eA', '', '!!', 'YQ,YQ'),
-      [TO_KEY]: fc.constantFrom('Yg==', 'Yg', 'eA', '', 'Yg, Yg'),
       'x-other': fc
         .string({ unit: 'grapheme-ascii', maxLength: 9 })
         .filter((text) => !/[^ -~]/.test(text)),
@@ -94,8 +92,29 @@ const headerFields = fc
   )
   .map((headers) => fields(Object.entries(headers)))
 
+/** A gRPC message, as HTTP/2 carries it. */
+export function prefixed(message: Uint8Array): Buffer {
+  const prefix = Buffer.alloc(5)
+  prefix.writeUInt32BE(message.byteLength, 1)
+  return Buffer.concat([prefix, message])
+}
+
+const id = fc.constantFrom('a', 'a', 'b', 'b', 'x', '')
+const hello = fc
+  .record({
+    version: fc.constantFrom(LINK_VERSION, LINK_VERSION, 2),
+    cluster: fc.constantFrom('', '', 'x'),
+    sender: id,
+    receiver: id,
+    incarnation: fc.constantFrom('', 'x'),
+    expectedIncarnation: fc.constantFrom(null, null, '', 'x'),
+  })
+  .map((said) => prefixed(encodeHello(said)))
+
 /** A gRPC message, or nearly. */
 const message = fc.oneof(
+  hello,
+  fc.tuple(hello, fc.uint8Array({ maxLength: 9 })).map((parts) => Buffer.concat(parts)),
   fc.uint8Array({ maxLength: 40 }),
   fc.constantFrom(
     Uint8Array.of(0, 0, 0, 0, 1, 9),

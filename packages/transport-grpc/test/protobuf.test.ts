@@ -1,7 +1,7 @@
 /** A node in another language: it has the .proto files, and what gRPC makes of them. */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { Client, credentials, loadPackageDefinition, Metadata } from '@grpc/grpc-js'
+import { Client, credentials, loadPackageDefinition } from '@grpc/grpc-js'
 import type { ServiceClientConstructor } from '@grpc/grpc-js'
 import { load } from '@grpc/proto-loader'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -15,16 +15,15 @@ import { afterwards, cleanUp, openNode, stranger } from './world.ts'
 
 afterEach(cleanUp)
 
-const PROTO = fileURLToPath(new URL('../proto', import.meta.url))
-const CORE = fileURLToPath(new URL('../../core/proto/paxos.proto', import.meta.url))
+/** Where the files are that the build puts together: see .ci/copy-protos.ts. */
+const FOLDERS = ['transport-grpc', 'core', 'adapter-kit'].map((name) =>
+  fileURLToPath(new URL(`../../${name}/proto`, import.meta.url)),
+)
+const FILES = { longs: Number, oneofs: true, includeDirs: FOLDERS }
 
 /** The client that is generated from transport.proto, with nothing of ours. */
 async function generatedClient(): Promise<ServiceClientConstructor> {
-  const definition = await load('transport.proto', {
-    includeDirs: [PROTO],
-    longs: Number,
-    oneofs: true,
-  })
+  const definition = await load('transport.proto', FILES)
   const { paxos } = loadPackageDefinition(definition)
   const made: unknown = Reflect.get(Object(Reflect.get(Object(paxos), 'v1')), 'Transport')
   if (!isClient(made)) throw new Error('There is no service Transport.')
@@ -61,8 +60,26 @@ async function openAcceptor(): Promise<string> {
 }
 
 describe('proto/', () => {
-  it('is complete by itself: paxos.proto is that of core', async () => {
-    expect(await readFile(`${PROTO}/paxos.proto`, 'utf8')).toBe(await readFile(CORE, 'utf8'))
+  it('imports what the build puts beside it, and nothing else', async () => {
+    const [transport, copied] = await Promise.all([
+      readFile(new URL('../proto/transport.proto', import.meta.url), 'utf8'),
+      readFile(new URL('../../../.ci/copy-protos.ts', import.meta.url), 'utf8'),
+    ])
+    const imports = [...transport.matchAll(/^import "(.*)";$/gm)].map(([, name]) => name)
+    expect(imports).toEqual(['link.proto', 'paxos.proto'])
+    for (const name of imports) expect(copied).toContain(`/proto/${name}'`)
+  })
+
+  it('has a Packet with every field of an Envelope, and its link', async () => {
+    const definition = await load('transport.proto', FILES)
+    const fieldsOf = (name: string): string[] => {
+      const type: unknown = Reflect.get(Object(definition[name]), 'type')
+      const fields: unknown = Reflect.get(Object(type), 'field')
+      if (!Array.isArray(fields)) throw new Error(`There is no message ${name}.`)
+      return fields.map(({ name: field, number, typeName }) => `${field} = ${number} ${typeName}`)
+    }
+    const [envelope, packet] = [fieldsOf('paxos.v1.Envelope'), fieldsOf('paxos.v1.Packet')]
+    expect(packet.toSorted()).toEqual([...envelope, 'link = 9 link.v1.Link'].toSorted())
   })
 
   it('has the service that this package serves', async () => {
@@ -82,18 +99,17 @@ describe('a node whose code is generated from transport.proto', () => {
     const Transport = await generatedClient()
     const client = new Transport(await openAcceptor(), credentials.createInsecure())
     afterwards(() => client.close())
-    const metadata = new Metadata()
-    metadata.set('paxos-from-bin', Buffer.from('proposer'))
-    metadata.set('paxos-to-bin', Buffer.from('acceptor'))
     const exchange: unknown = Reflect.get(client, 'Exchange')
     if (typeof exchange !== 'function') throw new Error('There is no method Exchange.')
-    const stream = exchange.call(client, metadata)
+    const stream = exchange.call(client)
     afterwards(() => stream.cancel())
     stream.on('error', () => {})
     const next = (): Promise<unknown> => new Promise((resolve) => stream.once('data', resolve))
 
-    const answer = await new Promise<Metadata>((resolve) => stream.once('metadata', resolve))
-    expect(answer.get('paxos-from-bin')).toEqual([Buffer.from('acceptor')])
+    stream.write({ link: { hello: { version: 1, sender: 'proposer', receiver: 'acceptor' } } })
+    expect(await next()).toMatchObject({
+      link: { kind: 'hello', hello: { sender: 'acceptor', receiver: 'proposer', version: 1 } },
+    })
 
     const ballot = { round: 1, node: 'proposer' }
     stream.write({ cluster: 'orders', sender: 'proposer', prepare: { ballot } })
@@ -113,6 +129,12 @@ describe('a node whose code is generated from transport.proto', () => {
       message: 'accepted',
       accepted: { ballot, value: Buffer.from('v') },
     })
+
+    // A message that a parser takes for a link, or a link for a message, would be neither.
+    stream.write({ cluster: 'orders', sender: 'proposer', propose: { value: Buffer.from('v') } })
+    stream.write({ link: { ping: {} } })
+    expect(await next()).toMatchObject({ link: { kind: 'pong' } })
+    stream.end()
   })
 })
 

@@ -12,7 +12,7 @@ import { testAuthority } from '@paxos/testkit/certificates'
 import type { CertificateSubject, TestAuthority } from '@paxos/testkit/certificates'
 import { fromUrl, grpc } from '@paxos/transport-grpc'
 import type { GrpcStats, TlsOptions } from '@paxos/transport-grpc'
-import { GRPC } from '../src/address.ts'
+import { GRPC } from '../src/service.ts'
 import {
   afterwards,
   cleanUp,
@@ -82,10 +82,9 @@ describe('with certificates on both sides', () => {
     ['for an id that differs in case', () => tlsOf({ commonName: 'A' })],
     ['whose common name is longer', () => tlsOf({ commonName: 'a\0' })],
   ])('a peer with a certificate %s is refused and counted', async (_, make) => {
-    const [b, { status: ended, answer }] = await claim(await make())
-    expect((await ended).code).toBe(status.PERMISSION_DENIED)
-    expect(await answer).toBeNull()
-    expect(b.transport.stats().mismatchedCertificates).toBe(1)
+    const [b, { answer }] = await claim(await make())
+    expect(await answer).toEqual({ type: 'refused', refusal: 'unproven' })
+    expect(b.transport.stats()).toMatchObject({ wrongCertificates: 1, strangerConnections: 0 })
   })
 
   it.each<[string, () => Promise<TlsOptions | null>]>([
@@ -96,7 +95,7 @@ describe('with certificates on both sides', () => {
     const [b, { status: ended, answer }] = await claim(await make())
     expect((await ended).code).toBe(status.UNAVAILABLE)
     expect(await answer).toBeNull()
-    await until(() => b.transport.stats().failedTlsHandshakes > 0)
+    await until(() => b.transport.stats().failedHandshakes > 0)
     expect(b.inbox).toEqual([])
   })
 
@@ -106,11 +105,11 @@ describe('with certificates on both sides', () => {
   })
 
   it.each<[string, () => Promise<TlsOptions>, keyof GrpcStats]>([
-    ['is somebody else', () => tlsOf({ commonName: 'c' }), 'mismatchedCertificates'],
+    ['is somebody else', () => tlsOf({ commonName: 'c' }), 'wrongCertificates'],
     [
       'is on another host',
       () => tlsOf({ commonName: 'b', hosts: ['192.0.2.1', 'elsewhere.example'] }),
-      'mismatchedCertificates',
+      'failedDials',
     ],
     [
       'has a certificate of another authority',
@@ -151,7 +150,8 @@ describe('with certificates on both sides', () => {
     const b = await openNode('b', { tls: await tlsOf({ commonName: 'b', hosts: ['localhost'] }) })
     const { port } = GRPC.parse(b.transport.address) ?? { port: 0 }
     const a = await openSecure('a', { b: `grpcs://127.0.0.1:${port}` })
-    await until(() => a.transport.stats().mismatchedCertificates > 0)
+    await until(() => a.transport.stats().failedDials > 0)
+    expect(a.transport.figures().peers.get('b')?.problem?.reason).toBe('credentials')
     b.transport.setPeers(new Map([['a', 'nowhere']]))
     a.transport.setPeers(new Map([['b', `grpcs://localhost:${port}`]]))
     await meet(a, b)
@@ -198,7 +198,8 @@ describe('with a certificate on one side', () => {
     const elsewhere = { ...(await tlsOf({ hosts: ['192.0.2.1'] })), ...open }
     const c = await openNode('c', { tls: elsewhere, peers: { a: 'nowhere' } })
     a.transport.setPeers(new Map([['c', c.transport.address]]))
-    await until(() => a.transport.stats().mismatchedCertificates > 0)
+    await until(() => a.transport.stats().failedDials > 0)
+    expect(a.transport.figures().peers.get('c')?.problem?.reason).toBe('credentials')
   })
 })
 
@@ -213,7 +214,7 @@ describe('a port with TLS', () => {
     const closed = once(socket, 'close')
     socket.write('GET / HTTP/1.1\r\n\r\n')
     await closed
-    expect(b.transport.stats().failedTlsHandshakes).toBe(2)
+    expect(b.transport.stats().failedHandshakes).toBe(2)
     introduce(a, b)
     await meet(a, b)
   })
@@ -287,7 +288,7 @@ describe('credentials', () => {
     expect(error).toBeInstanceOf(TransportError)
     expect(error).toMatchObject({ code: 'ERR_PAXOS_CREDENTIALS' })
     const told = inspect(error, { depth: Infinity, showHidden: true })
-    expect(told).toMatch(/Listen on|Give|See the cause/)
+    expect(told).toMatch(/Write|Give/)
     const secrets = [good.key, encrypted, otherKey].flatMap((pem) => pem.toString().split('\n'))
     for (const secret of [
       ...secrets.filter((line) => line.length > 20),

@@ -9,15 +9,18 @@ import type { Server as NetServer, Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { Client, credentials as channel, Metadata } from '@grpc/grpc-js'
+import { Client, credentials as channel } from '@grpc/grpc-js'
 import type { ChannelCredentials, ChannelOptions, StatusObject } from '@grpc/grpc-js'
 import { vi } from 'vitest'
 import type { NodeId } from '@paxos/core'
 import { grpc } from '@paxos/transport-grpc'
 import type { GrpcOptions, GrpcTransport } from '@paxos/transport-grpc'
-import { GRPC } from '../src/address.ts'
-import { FROM_KEY, TO_KEY } from '../src/identity.ts'
-import { EXCHANGE } from '../src/service.ts'
+import { encodeHello, LINK_VERSION } from '@paxos/adapter-kit/links'
+import type { Hello } from '@paxos/adapter-kit/links'
+import { decodeControl } from '../../adapter-kit/src/links/packet.ts'
+import type { Control } from '../../adapter-kit/src/links/packet.ts'
+import { EXCHANGE, GRPC } from '../src/service.ts'
+import { prefixed } from './http2-bytes.ts'
 import type { DialledCall } from '../src/service.ts'
 
 export interface TestNode {
@@ -127,8 +130,10 @@ export function retainedBytes(): number {
 }
 
 export interface StrangerOptions {
-  readonly from?: readonly Uint8Array[]
-  readonly to?: readonly Uint8Array[]
+  /** What it says first, where that is not the hello of 'a' to 'b'. */
+  readonly hello?: Partial<Hello>
+  /** What it says in place of a hello. */
+  readonly first?: Uint8Array
   readonly credentials?: ChannelCredentials
   readonly options?: ChannelOptions
 }
@@ -137,12 +142,23 @@ export interface StrangerOptions {
 export interface Stranger {
   readonly client: Client
   readonly call: DialledCall
-  /** What was answered with before any message; `null` when the stream ended without. */
-  readonly answer: Promise<Metadata | null>
+  /** What was answered first; `null` when the stream ended without. */
+  readonly answer: Promise<Control | null>
   readonly status: Promise<StatusObject>
 }
 
-const utf8 = new TextEncoder()
+/** The hello of 'a' to 'b', or what differs from it. */
+export function helloOf(hello: Partial<Hello> = {}): Uint8Array {
+  return encodeHello({
+    version: LINK_VERSION,
+    cluster: '',
+    sender: 'a',
+    receiver: 'b',
+    incarnation: '',
+    expectedIncarnation: null,
+    ...hello,
+  })
+}
 
 export function stranger(address: string, options: StrangerOptions = {}): Stranger {
   const { host, port } = GRPC.parse(address) ?? { host: '', port: 0 }
@@ -158,21 +174,19 @@ export function stranger(address: string, options: StrangerOptions = {}): Strang
 }
 
 /** One more stream on the connection of `client`. */
-export function open(client: Client, { from, to }: StrangerOptions): DialledCall {
-  const metadata = new Metadata()
-  for (const value of from ?? [utf8.encode('a')]) metadata.add(FROM_KEY, Buffer.from(value))
-  for (const value of to ?? [utf8.encode('b')]) metadata.add(TO_KEY, Buffer.from(value))
+export function open(client: Client, { hello, first }: StrangerOptions): DialledCall {
   const { path, requestSerialize, responseDeserialize } = EXCHANGE
-  const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
+  const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize)
   afterwards(() => call.cancel())
+  call.on('error', () => {})
+  call.write(first ?? helloOf(hello))
   return call
 }
 
 export function outcomeOf(call: DialledCall): Pick<Stranger, 'answer' | 'status'> {
-  call.on('error', () => {})
   const status = new Promise<StatusObject>((resolve) => call.on('status', resolve))
-  const answer = new Promise<Metadata | null>((resolve) => {
-    call.on('metadata', resolve)
+  const answer = new Promise<Control | null>((resolve) => {
+    call.once('data', (message: Uint8Array) => resolve(decodeControl(message)))
     call.on('status', () => resolve(null))
   })
   return { status, answer }
@@ -195,9 +209,8 @@ export async function slowReader(address: string): Promise<SlowReader> {
     ':path': EXCHANGE.path,
     'content-type': 'application/grpc',
     te: 'trailers',
-    [FROM_KEY]: Buffer.from('a').toString('base64'),
-    [TO_KEY]: Buffer.from('b').toString('base64'),
   })
+  stream.write(prefixed(helloOf()))
   stream.on('error', () => {}).pause()
   await once(stream, 'response')
   return {

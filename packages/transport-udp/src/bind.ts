@@ -5,10 +5,10 @@
 import { createSocket } from 'node:dgram'
 import type { Socket } from 'node:dgram'
 import type { LookupAddress } from 'node:dns'
+import { explainBind, makeLookups } from '@paxos/adapter-kit/sockets'
+import type { HostAddress } from '@paxos/adapter-kit/addresses'
 import { TransportError } from '@paxos/core'
-import type { TransportErrorCode } from '@paxos/core'
-import { formatAddress } from './address.ts'
-import type { UdpAddress } from './address.ts'
+import { addresses } from './address.ts'
 import { SOCKET_BUFFER_BYTES } from './limits.ts'
 
 /** A bound socket. */
@@ -19,13 +19,10 @@ export interface Bound {
   readonly address: string
 }
 
-/** Binds `address`. Rejects with TransportError: with that of `lookup`, if that rejects with one. */
-export async function bind(
-  address: UdpAddress,
-  lookup: (host: string) => Promise<LookupAddress>,
-): Promise<Bound> {
+/** Binds `address`. Rejects with TransportError, and with the reason of `signal` when that is aborted. */
+export async function bind(address: HostAddress, signal: AbortSignal): Promise<Bound> {
   try {
-    const { address: ip, family } = await lookup(address.host)
+    const { address: ip, family } = await ownAddress(address.host, signal)
     const isIPv6 = family === 6
     // An IPv6 socket on :: takes IPv4 peers as well.
     const socket = createSocket(isIPv6 ? { type: 'udp6', ipv6Only: false } : { type: 'udp4' })
@@ -37,9 +34,25 @@ export async function bind(
     }
     enlargeBuffers(socket)
     const { address: host, port } = socket.address()
-    return { socket, family: isIPv6 ? 6 : 4, address: formatAddress({ host, port }) }
+    const bound = addresses.format({ isSecure: false, host, port })
+    return { socket, family: isIPv6 ? 6 : 4, address: bound }
   } catch (error) {
-    throw explain(error, formatAddress(address))
+    throw error instanceof TransportError ? error : explainBind(error, addresses.format(address))
+  }
+}
+
+/** Where to listen. A look-up cannot be cancelled; what it says is not waited for once it is too late. */
+async function ownAddress(host: string, signal: AbortSignal): Promise<LookupAddress> {
+  const lookups = makeLookups()
+  try {
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    const [first] = await Promise.race([lookups.addressesOf(host), aborted])
+    if (first === undefined) throw new Error(`There is no address for '${host}'.`)
+    return first
+  } finally {
+    await lookups.close()
   }
 }
 
@@ -69,34 +82,5 @@ function enlargeBuffers(socket: Socket): void {
     } catch {
       // Some systems refuse what they do not allow in full. The default will do.
     }
-  }
-}
-
-function explain(error: unknown, address: string): TransportError {
-  if (error instanceof TransportError) return error
-  const cause = error instanceof Error ? error : new Error(String(error))
-  const [code, message] = reasonFor('code' in cause ? cause.code : null)
-  return new TransportError(code, `Cannot listen on ${address}: ${message}`, { cause })
-}
-
-function reasonFor(code: unknown): readonly [TransportErrorCode, string] {
-  switch (code) {
-    case 'EADDRINUSE':
-      return ['ERR_PAXOS_ADDRESS_IN_USE', 'it is taken. Stop who has it, or take another port.']
-    case 'EACCES':
-    case 'EPERM':
-      return ['ERR_PAXOS_ADDRESS_UNAVAILABLE', 'it is not permitted. Take a port from 1024 on.']
-    case 'EADDRNOTAVAIL':
-    case 'EAFNOSUPPORT':
-    case 'EINVAL':
-    case 'ENODEV':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return [
-        'ERR_PAXOS_ADDRESS_UNAVAILABLE',
-        'this machine does not have it. Take an address of this machine, or udp://0.0.0.0:port.',
-      ]
-    default:
-      return ['ERR_PAXOS_TRANSPORT_FAILED', 'the system refused. Read the cause.']
   }
 }

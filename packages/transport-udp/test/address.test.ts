@@ -1,6 +1,6 @@
 /** Which addresses are UDP addresses, and what they say. */
 import { describe, expect, it } from 'vitest'
-import { formatAddress, parseAddress, requireAddress } from '../src/address.ts'
+import { addresses } from '../src/address.ts'
 
 describe('an address', () => {
   it.each([
@@ -12,8 +12,9 @@ describe('an address', () => {
     ['udp://[::]:0', '::', 0],
     ['udp://[::ffff:10.0.0.1]:7000', '::ffff:10.0.0.1', 7000],
   ])('%s has a host and a port, and is written as it was read', (address, host, port) => {
-    expect(parseAddress(address)).toEqual({ host, port })
-    expect(formatAddress({ host, port })).toBe(address)
+    const parsed = { isSecure: false, host, port }
+    expect(addresses.parse(address)).toEqual(parsed)
+    expect(addresses.format(parsed)).toBe(address)
   })
 
   it.each([
@@ -40,7 +41,7 @@ describe('an address', () => {
     'ws://host:7000',
     'host:7000',
   ])('%j is malformed, and the error says how to write one', (address) => {
-    expect(parseAddress(address)).toBeNull()
-    expect(() => requireAddress(address)).toThrow(/Write udp:\/\/host:port/)
+    expect(addresses.parse(address)).toBeNull()
+    expect(() => addresses.require(address)).toThrow(/Write udp:\/\/host:port/)
   })
 })

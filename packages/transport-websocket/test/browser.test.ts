@@ -20,7 +20,16 @@ import type { WebSocketTransport } from '@paxos/transport-websocket'
 import { browserChannel } from '../src/browser-channel.ts'
 import type { BrowserWebSocket } from '../src/browser-channel.ts'
 import type * as Browser from '../src/browser.ts'
-import { closeAll, hello, keepFramesYoung, onCleanup, openNode, stopTime, until } from './nodes.ts'
+import {
+  closeAll,
+  hello,
+  keepFramesYoung,
+  onCleanup,
+  openNode,
+  stopTime,
+  until,
+  wireTo,
+} from './nodes.ts'
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const native: unknown = Reflect.get(globalThis, 'WebSocket')
@@ -180,6 +189,21 @@ describe('a page', () => {
     const page = await openPage('page', { node: `ws://127.0.0.1:${port}` })
     await until(() => page.transport.stats().malformedMessages > 0)
     expect(page.inbox).toEqual([])
+  })
+
+  it('notices by itself that a node is gone without a word', async () => {
+    vi.stubGlobal('WebSocket', WebSocket)
+    stopTime()
+    const node = await openNode('node', { page: '' })
+    const wire = await wireTo(node.transport.address)
+    const page = await openPage('page', { node: wire.address })
+    page.transport.send('node', Uint8Array.of(1))
+    await node.received()
+    wire.silence()
+    // Two pings without an answer, and the third is due.
+    vi.advanceTimersByTime(3 * 5_000)
+    expect(page.transport.stats().silentConnections).toBe(1)
+    await until(() => page.transport.figures().peers.get('node')?.isConnected === false)
   })
 
   it('cannot listen, and the error says how to open it', async () => {

@@ -11,7 +11,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { CLOSE_TIMEOUT_MS, MAX_MESSAGE_BYTES } from '@paxos/adapter-kit/links'
 import { InvalidArgumentError, MAX_FRAME_BYTES, TransportError } from '@paxos/core'
 import { fromUrl, webSocket } from '@paxos/transport-websocket'
-import { ADDRESS_TIMEOUT_MS } from '../../adapter-kit/src/sockets/limits.ts'
+import { ADDRESS_TIMEOUT_MS, CLOSE_LOOKUP_MS } from '../../adapter-kit/src/sockets/limits.ts'
 import { MAX_UNIDENTIFIED_BYTES } from '../src/limits.ts'
 import {
   closeAll,
@@ -220,7 +220,7 @@ describe('a peer', () => {
     const b = await openNode('b', { a: DESERTED })
     const visitor = await visitAs('a', 'b', b.transport.address)
     const emit = vi.spyOn(WebSocket.prototype, 'emit')
-    const [ping, pong] = ['7a021200', '7a021a00']
+    const [ping, pong] = ['4a021200', '4a021a00']
     const pongs = (): number =>
       emit.mock.calls.filter(([event, data]) => event === 'message' && hex(data) === pong).length
     visitor.binaryType = 'arraybuffer'
@@ -347,7 +347,7 @@ describe('who dials is refused, and counted,', () => {
     expect(code).toBe(1000)
     // That it is refused, and nothing else.
     expect(answers).toHaveBeenCalledOnce()
-    expect(Buffer.from(answers.mock.calls[0]?.[0]).toString('hex')).toMatch(/^7a042a0208/)
+    expect(Buffer.from(answers.mock.calls[0]?.[0]).toString('hex')).toMatch(/^4a042a0208/)
     expect(b.inbox).toEqual([])
     expect(b.transport.stats().strangerConnections).toBe(1)
   })
@@ -556,6 +556,41 @@ describe('a peer with a name', () => {
     expect(isClosed).toBe(false)
     lookups.shift()?.answer('127.0.0.1')
     await closing
+  })
+
+  it('holds up close() not for long when no name server answers', async () => {
+    stopTime()
+    const a = await openNode('a', { n: 'ws://nowhere.invalid:7000' })
+    await until(() => lookups.length > 0)
+    let isClosed = false
+    const closing = a.transport.close().then(() => (isClosed = true))
+    for (let turn = 0; turn < 20; turn += 1) await nextTurn()
+    expect(isClosed).toBe(false)
+    vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
+    await closing
+    expect(lookups).toHaveLength(1)
+  })
+})
+
+describe('a name of this node itself', () => {
+  it('that no name server answers for ends open() at once and holds up close() not for long', async () => {
+    stopTime()
+    const before = await sockets()
+    const transport = webSocket()
+    const opening = errorOf(
+      transport.open({ id: 'a', listen: 'ws://a.invalid:0', peers: new Map(), receive: () => {} }),
+    )
+    await until(() => lookups.length > 0)
+    let isClosed = false
+    const closing = transport.close().then(() => (isClosed = true))
+    expect((await opening).code).toBe('ERR_PAXOS_TRANSPORT_STATE')
+    for (let turn = 0; turn < 20; turn += 1) await nextTurn()
+    expect(isClosed).toBe(false)
+    vi.advanceTimersByTime(CLOSE_LOOKUP_MS)
+    await closing
+    // It answers at last, and nothing is bound.
+    lookups.shift()?.answer('127.0.0.1')
+    expect(await sockets()).toBe(before)
   })
 })
 

@@ -95,7 +95,7 @@ describe('a node that dials us', () => {
     const [[answer] = []] = answers.mock.calls
     expect([answers.mock.calls.length, Buffer.from(answer).toString('hex')]).toEqual([
       1,
-      '7a042a020805',
+      '4a042a020805',
     ])
     expect(b.inbox).toEqual([])
     expect(b.transport.stats()).toMatchObject({ wrongCertificates: 1, strangerConnections: 0 })

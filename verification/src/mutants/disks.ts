@@ -177,7 +177,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     file: `${KIT}/files/lock.ts`,
     from: '      if (!(await isAlive(socketPath(directory, handle, name)))) continue\n',
     to: '      if ((await isAlive(socketPath(directory, handle, name))) || name !== own) continue\n',
-    caughtBy: [{ type: 'tests', file: 'lock.test.ts', of: FILE }],
+    caughtBy: [{ type: 'tests', file: 'files/lock.test.ts' }],
   },
   {
     name: 'stores: of two copies of an object the older one is preferred',
@@ -271,14 +271,14 @@ export const DISK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'core: a disk of another node is taken for this one’s',
-    file: 'packages/core/src/identity.ts',
+    file: 'packages/core/src/claim.ts',
     from: 'found.cluster === cluster && found.id === id && found.kind === kind',
     to: 'found.cluster === cluster && found.kind === kind',
     caughtBy: [{ type: 'tests', file: 'identity.test.ts' }],
   },
   {
     name: 'core: what an earlier release wrote for others is taken for this node’s',
-    file: 'packages/core/src/identity.ts',
+    file: 'packages/core/src/claim.ts',
     from: '  if (!isNew) requireNoContradiction(place, found, owner)\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'identity.test.ts' }],
@@ -316,7 +316,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     file: `${KIT}/files/lock.ts`,
     from: 'isHeld: async () => inodeAt(path) === inode,',
     to: 'isHeld: async () => inodeAt(path) === inode || inode > 0n,',
-    caughtBy: [{ type: 'tests', file: 'place.test.ts', of: FILE }],
+    caughtBy: [{ type: 'tests', file: 'files/lock.test.ts' }],
   },
   {
     name: 'files: a link is followed where a file is to be',

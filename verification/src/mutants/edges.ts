@@ -18,9 +18,8 @@ const CORE = 'packages/core/src'
 const REPLICA = 'packages/replica/src'
 const APPEND = 'packages/adapter-kit/src/stores/append'
 const SQLITE = 'packages/durability-sqlite/src'
-const UDP = 'packages/transport-udp/src'
+const DATAGRAMS = 'packages/adapter-kit/src/datagrams'
 const GRPC = 'packages/transport-grpc/src'
-const WEBSOCKET = 'packages/transport-websocket/src'
 const MEMORY = 'packages/transport-memory/src'
 
 export const EDGE_MUTANTS: readonly Mutant[] = [
@@ -184,46 +183,40 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
   ),
 
   mutant(
-    'transport-udp: what is out of the window of replays is taken for new',
-    `${UDP}/replay-window.ts`,
+    'datagrams: what is out of the window of replays is taken for new',
+    `${DATAGRAMS}/replay-window.ts`,
     [
       'if (sequence <= highest - REPLAY_WINDOW) return false',
       'if (sequence <= highest - 2 * REPLAY_WINDOW) return false',
     ],
-    'replay-window.test.ts',
+    'datagrams/replay-window.test.ts',
   ),
   mutant(
-    'transport-udp: a number that is far ahead leaves marks of earlier ones behind',
-    `${UDP}/replay-window.ts`,
+    'datagrams: a number that is far ahead leaves marks of earlier ones behind',
+    `${DATAGRAMS}/replay-window.ts`,
     ['Math.min(to - from, words.length)', 'Math.min(to - from, 1)'],
-    'replay-window.test.ts',
+    'datagrams/replay-window.test.ts',
   ),
   mutant(
-    'transport-udp: a fragment that says another size of its frame is taken',
-    `${UDP}/reassembly.ts`,
+    'datagrams: a fragment that says another size of its frame is taken',
+    `${DATAGRAMS}/reassembly.ts`,
     ['partial.frameBytes !== frameBytes || partial.count !== count', 'partial.count !== count'],
-    'reassembly.test.ts',
+    'datagrams/reassembly.test.ts',
   ),
   mutant(
-    'transport-udp: what was saved while idle leaves in one burst',
-    `${UDP}/pace.ts`,
+    'datagrams: what was saved while idle leaves in one burst',
+    `${DATAGRAMS}/pace.ts`,
     [
       'Math.min(BURST_BYTES, budget + (nowMs - filledAtMs) * BURST_BYTES)',
       'budget + (nowMs - filledAtMs) * BURST_BYTES',
     ],
-    'outbox.test.ts',
+    'datagrams/outbox.test.ts',
   ),
   mutant(
-    'transport-udp: the rest of a frame is sent of which a part failed',
-    `${UDP}/outbox.ts`,
+    'datagrams: the rest of a frame is sent of which a part failed',
+    `${DATAGRAMS}/outbox.ts`,
     ['      if (isGivenUp) current = null\n', ''],
-    'outbox.test.ts',
-  ),
-  mutant(
-    'transport-grpc: dials to a peer that is down never become rarer',
-    `${GRPC}/backoff.ts`,
-    ['Math.min(MAX_RETRY_MS, ceilingMs * 2)', 'Math.min(MAX_RETRY_MS, ceilingMs)'],
-    'backoff.test.ts',
+    'datagrams/outbox.test.ts',
   ),
   mutant(
     'transport-grpc: frames of HTTP/2 are counted in a life, and not in a time',
@@ -242,18 +235,6 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
       'chunk.copy(header, 0, 0, HEADER_BYTES - headerBytes)',
     ],
     'frame-guard.test.ts',
-  ),
-  mutant(
-    'transport-websocket: dials to a peer that is down become rarer without end',
-    `${WEBSOCKET}/backoff.ts`,
-    ['Math.min(2 * limitMs, MAX_RETRY_MS)', '2 * limitMs'],
-    'backoff.test.ts',
-  ),
-  mutant(
-    'transport-websocket: a look-up begins after close',
-    `${WEBSOCKET}/lookups.ts`,
-    ['      queue.length = 0\n', ''],
-    'lookups.test.ts',
   ),
   mutant(
     'transport-memory: a frame may overtake one more than its share',

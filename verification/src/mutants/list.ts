@@ -3,10 +3,12 @@ import { BELIEF_MUTANTS } from './belief.ts'
 import { CORE_MUTANTS } from './core.ts'
 import { DISK_MUTANTS } from './disks.ts'
 import { EDGE_MUTANTS } from './edges.ts'
+import { LINK_MUTANTS } from './links.ts'
 import { LOG_MUTANTS } from './log.ts'
 import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
 import { ROOM_MUTANTS } from './room.ts'
+import { SOCKET_MUTANTS } from './sockets.ts'
 import { TRANSPORT_MUTANTS } from './transports.ts'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -16,6 +18,8 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPLICA_MUTANTS,
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
+  ...LINK_MUTANTS,
+  ...SOCKET_MUTANTS,
   ...ROOM_MUTANTS,
   ...EDGE_MUTANTS,
 ]

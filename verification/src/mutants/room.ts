@@ -19,9 +19,8 @@ function mutant(
 
 const CORE = 'packages/core/src'
 const STORES = 'packages/adapter-kit/src/stores'
-const GRPC = 'packages/transport-grpc/src'
 const WEBSOCKET = 'packages/transport-websocket/src'
-const UDP = 'packages/transport-udp/src'
+const DATAGRAMS = 'packages/adapter-kit/src/datagrams'
 const MEMORY = 'packages/transport-memory/src'
 const REPLICA = 'packages/replica/src'
 const STORE = 'examples/kv-store/src'
@@ -108,85 +107,28 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   ),
 
   mutant(
-    'transport-grpc: what has left the queue to a peer counts for its bound',
-    `${GRPC}/outbox.ts`,
-    [
-      '    if (oldest !== null) waitingBytes -= oldest.frame.byteLength + FRAME_OVERHEAD_BYTES\n',
-      '',
-    ],
-    'outbox.test.ts',
-  ),
-  mutant(
-    'transport-grpc: a queue that was emptied has no room',
-    `${GRPC}/outbox.ts`,
-    ['      waiting.length = 0\n      waitingBytes = 0\n', '      waiting.length = 0\n'],
-    'outbox.test.ts',
-  ),
-  mutant(
-    'transport-grpc: after so many look-ups there is never another',
-    `${GRPC}/lookups.ts`,
-    ['      running -= 1\n', ''],
-    'lookups.test.ts',
-  ),
-  mutant(
-    'transport-grpc: a name is looked up once in a life',
-    `${GRPC}/lookups.ts`,
-    ['      pending.delete(host)\n', ''],
-    'lookups.test.ts',
-  ),
-  mutant(
-    'transport-websocket: what has left the queue to a peer counts for its bound',
-    `${WEBSOCKET}/outbox.ts`,
-    ['    for (const { frame } of removed) bytes -= weight(frame)\n', ''],
-    'outbox.test.ts',
-  ),
-  mutant(
-    'transport-websocket: a queue that was emptied has no room',
-    `${WEBSOCKET}/outbox.ts`,
-    ['      waiting = []\n      bytes = 0\n', '      waiting = []\n'],
-    'outbox.test.ts',
-  ),
-  mutant(
-    'transport-websocket: after so many look-ups there is never another',
-    `${WEBSOCKET}/lookups.ts`,
-    ['          running -= 1\n', ''],
-    'lookups.test.ts',
-  ),
-  mutant(
-    'transport-websocket: a name is looked up once in a life',
-    `${WEBSOCKET}/lookups.ts`,
-    ['          waiting.delete(question)\n', ''],
-    'lookups.test.ts',
-  ),
-  mutant(
-    'transport-websocket: who has said its name holds a place of those who have not',
-    `${WEBSOCKET}/waiting-room.ts`,
-    ['      if (name !== null) remove(name)\n', ''],
-    'connections.test.ts',
-  ),
-  mutant(
     'transport-websocket: a peer that is known is cut off after as many bytes as a stranger',
     `${WEBSOCKET}/ws-channel.ts`,
     ["      untrustedBytes = null\n      socket.off('data', countUntrusted)\n", ''],
     'connections.test.ts',
   ),
   mutant(
-    'transport-udp: what has left the queue to a peer counts for its bound',
-    `${UDP}/outbox.ts`,
+    'datagrams: what has left the queue to a peer counts for its bound',
+    `${DATAGRAMS}/outbox.ts`,
     ['    if (frame !== null) waitingBytes -= frame.byteLength + FRAME_OVERHEAD_BYTES\n', ''],
-    'outbox.test.ts',
+    'datagrams/outbox.test.ts',
   ),
   mutant(
-    'transport-udp: a datagram that the system has taken is in flight for ever',
-    `${UDP}/outbox.ts`,
+    'datagrams: a datagram that the system has taken is in flight for ever',
+    `${DATAGRAMS}/outbox.ts`,
     ['      inFlight -= 1\n', ''],
-    'outbox.test.ts',
+    'datagrams/outbox.test.ts',
   ),
   mutant(
-    'transport-udp: a frame that is whole counts as half-received',
-    `${UDP}/reassembly.ts`,
+    'datagrams: a frame that is whole counts as half-received',
+    `${DATAGRAMS}/reassembly.ts`,
     ['grow(sender, partial, -partial.bytes)', 'grow(sender, partial, 0)'],
-    'reassembly.test.ts',
+    'datagrams/reassembly.test.ts',
   ),
   mutant(
     'transport-memory: a frame that has arrived counts as on its way',

@@ -9,7 +9,12 @@
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import type { NodeId, PeerProblem } from '@paxos/core'
 import type { Clock } from './clock.ts'
-import { IDENTIFY_TIMEOUT_MS, MAX_HELLO_BYTES, MAX_UNANSWERED_PINGS } from './limits.ts'
+import {
+  IDENTIFY_TIMEOUT_MS,
+  MAX_HELLO_BYTES,
+  MAX_MESSAGE_BYTES,
+  MAX_UNANSWERED_PINGS,
+} from './limits.ts'
 import type { Channel, OpenChannel } from './medium.ts'
 import {
   decodeControl,
@@ -166,8 +171,8 @@ export function connect(options: ConnectionOptions): Connection {
   }
 
   function receiveControl(message: Uint8Array): void {
-    const isTooLarge = state === 'greeting' && message.byteLength > MAX_HELLO_BYTES
-    const control = isTooLarge ? null : decodeControl(message)
+    const maxBytes = state === 'greeting' ? MAX_HELLO_BYTES : MAX_MESSAGE_BYTES
+    const control = message.byteLength > maxBytes ? null : decodeControl(message)
     if (control?.type === 'refused' && other !== null) receiveRefused(other, control.refusal)
     else if (state === 'greeting') {
       if (control?.type === 'hello') receiveHello(control.hello)
@@ -207,16 +212,14 @@ export function connect(options: ConnectionOptions): Connection {
   }
 
   function flawOf(hello: Hello): Refusal | null {
-    const { version, cluster, sender, receiver, incarnation, expectedIncarnation } = hello
+    const { version, cluster, receiver, expectedIncarnation } = hello
     if (version !== LINK_VERSION) return 'protocol'
     if (cluster !== self.cluster) return 'cluster'
     if (receiver !== self.id) return 'receiver'
-    if (expectedIncarnation !== null && expectedIncarnation !== self.incarnation) {
-      return 'incarnation'
-    }
-    if (peer === null) return options.admit(hello)
-    if (sender !== peer.id) return 'stranger'
-    return peer.incarnation !== null && incarnation !== peer.incarnation ? 'incarnation' : null
+    const flaw = peer === null ? options.admit(hello) : flawOfAnswer(peer, hello)
+    if (flaw !== null) return flaw
+    const isMeant = expectedIncarnation === null || expectedIncarnation === self.incarnation
+    return isMeant ? null : 'incarnation'
   }
 
   function beat(): void {
@@ -298,6 +301,12 @@ export function connect(options: ConnectionOptions): Connection {
     expel,
     closed,
   }
+}
+
+/** What is wrong with who answers a dial. */
+function flawOfAnswer(peer: Expected, { sender, incarnation }: Hello): Refusal | null {
+  if (sender !== peer.id) return 'stranger'
+  return peer.incarnation === null || peer.incarnation === incarnation ? null : 'incarnation'
 }
 
 /** Whether more is to be done about it than to connect again. */

@@ -51,7 +51,7 @@ export interface SocketListener {
   renew(credentials: Credentials): void
   /**
    * Takes nobody any more, and ends those who are not known. Resolves when the others have gone as
-   * well, whom somebody else has to end.
+   * well, whom somebody else has to end, or say that they are known no more.
    */
   close(): Promise<void>
 }

@@ -50,7 +50,7 @@ export function makeLookups(resolve = platformAddresses): Lookups {
   }
 
   function begin(): void {
-    const next = running < MAX_LOOKUPS && !isClosed ? queue.shift() : undefined
+    const next = running < MAX_LOOKUPS ? queue.shift() : undefined
     if (next === undefined) return
     running += 1
     next()

@@ -3,7 +3,7 @@
  * they are bounded in number and in time. Must never hold more than its limits, whoever comes.
  */
 import type { Socket } from 'node:net'
-import { IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from './limits.ts'
+import { CLOSE_TIMEOUT_MS, IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from './limits.ts'
 
 /** Connections that have not said who they are. */
 export interface WaitingRoom {
@@ -11,7 +11,10 @@ export interface WaitingRoom {
   enter(socket: Socket): void
   /** The other side of `socket` is known, or gone. */
   leave(socket: Socket): void
-  /** Ends them all, and whoever enters from here on. */
+  /**
+   * Ends them all. Whoever enters from here on was known until now, and is left a moment to say
+   * goodbye.
+   */
   close(): void
 }
 
@@ -26,16 +29,23 @@ export function waitingRoom(onExpelled: () => void): WaitingRoom {
     timers.delete(socket)
   }
 
-  function expel(socket: Socket): void {
+  function end(socket: Socket): void {
     leave(socket)
     socket.destroy()
+  }
+
+  function expel(socket: Socket): void {
+    end(socket)
     onExpelled()
   }
 
   return {
     enter(socket) {
-      if (isClosed) socket.destroy()
       if (socket.destroyed || timers.has(socket)) return
+      if (isClosed) {
+        timers.set(socket, setTimeout(end, CLOSE_TIMEOUT_MS, socket))
+        return
+      }
       const [oldest] = timers.keys()
       if (timers.size >= MAX_UNIDENTIFIED_CONNECTIONS && oldest !== undefined) expel(oldest)
       timers.set(socket, setTimeout(expel, IDENTIFY_TIMEOUT_MS, socket))
@@ -43,10 +53,7 @@ export function waitingRoom(onExpelled: () => void): WaitingRoom {
     leave,
     close() {
       isClosed = true
-      for (const socket of timers.keys()) {
-        leave(socket)
-        socket.destroy()
-      }
+      for (const socket of timers.keys()) end(socket)
     },
   }
 }

@@ -12,6 +12,7 @@ import type {
   LinkMedium,
   LinkPlatform,
   LinkTransport,
+  OpenChannel,
   Visitor,
 } from '@paxos/adapter-kit/links'
 
@@ -35,10 +36,22 @@ interface Link {
   isSilent: boolean
 }
 
+/** One end of a channel that is no node's. */
+export interface Stranger {
+  readonly channel: Channel
+  /** What has come, in hexadecimal. */
+  readonly messages: string[]
+  isClosed: boolean
+}
+
 /** A network, and what may happen on it. */
 export interface Network {
   /** A node that is not open; its address is its id. */
-  node(id: NodeId): LinkTransport
+  node(id: NodeId, medium?: Partial<LinkMedium>): LinkTransport
+  /** Somebody who dials an address, and does what a test says. */
+  visit(to: NodeId, as?: Omit<Visitor, 'open'>): Stranger
+  /** Somebody at an address who is no node, and gives everybody the same answer to what comes first. */
+  stand(at: NodeId, onVisit: (stranger: Stranger) => void, answer: readonly Uint8Array[]): void
   /** Lets one thing happen, of those that can. False when nothing can. */
   step(choice: number): boolean
   /** Lets time go by, and everything happen in it, in any order that `choose` likes. */
@@ -53,6 +66,12 @@ export interface Network {
   kill(id: NodeId): void
   /** The channels that at least one end has not closed. */
   readonly living: number
+  /** From here on what a node gives to its channels is not written. */
+  hold(id: NodeId): void
+  /** It is written, and from here on as before. */
+  release(id: NodeId): void
+  /** Every group of messages that was given to a channel at once. */
+  readonly writes: readonly (readonly Uint8Array[])[]
   /** Who has dialled, in order. */
   readonly dials: readonly NodeId[]
   /** The virtual time. */
@@ -72,6 +91,9 @@ export function network(random: () => number): Network {
   const timers = new Set<Timer>()
   const lives = new Map<NodeId, { isDead: boolean }>()
   const dials: NodeId[] = []
+  const writes: (readonly Uint8Array[])[] = []
+  /** What is to be written by nodes that are held. */
+  const held = new Map<NodeId, (() => void)[]>()
   let nowMs = 0
 
   const clock: Clock = {
@@ -102,7 +124,12 @@ export function network(random: () => number): Network {
     }
   }
 
-  function dial(from: NodeId, to: NodeId, events: ChannelEvents): Channel {
+  function dial(
+    from: NodeId,
+    to: NodeId,
+    events: ChannelEvents,
+    as: Omit<Visitor, 'open'> = {},
+  ): Channel {
     dials.push(from)
     const ends = [end(from), end(to)] as const
     const [near, far] = ends
@@ -121,6 +148,7 @@ export function network(random: () => number): Network {
           far.events = farEvents
           return channelEnd(channel, far, near)
         },
+        ...as,
       })
       near.incoming.push(() => {
         near.isOpen = true
@@ -141,11 +169,17 @@ export function network(random: () => number): Network {
       send(messages) {
         if (!own.isOpen || own.isWriting) throw new Error('It is not writable.')
         own.isWriting = true
-        for (const message of messages) transmit(() => other.events?.onMessage(message))
-        own.incoming.push(() => {
-          own.isWriting = false
-          own.events?.onWritable()
-        })
+        writes.push(messages)
+        const write = (): void => {
+          for (const message of messages) transmit(() => other.events?.onMessage(message))
+          own.incoming.push(() => {
+            own.isWriting = false
+            own.events?.onWritable()
+          })
+        }
+        const waiting = held.get(own.owner)
+        if (waiting === undefined) write()
+        else waiting.push(write)
       },
       close() {
         if (own.saidGoodbye || own.isClosed) return
@@ -209,7 +243,11 @@ export function network(random: () => number): Network {
     nowMs = endMs
   }
 
-  function node(id: NodeId): LinkTransport {
+  function visit(to: NodeId, as: Omit<Visitor, 'open'> = {}): Stranger {
+    return meet((events) => dial('', to, events, as))
+  }
+
+  function node(id: NodeId, particular: Partial<LinkMedium> = {}): LinkTransport {
     const life = { isDead: false }
     lives.set(id, life)
     const whileAlive = (callback: () => void) => (): void => {
@@ -227,6 +265,7 @@ export function network(random: () => number): Network {
         }
       },
       dial: (address) => (events) => dial(id, address, events),
+      ...particular,
     }
     const platform: LinkPlatform = {
       defer: (callback) => deferred.push(whileAlive(callback)),
@@ -241,6 +280,10 @@ export function network(random: () => number): Network {
 
   return {
     node,
+    visit,
+    stand(at, onVisit, answer) {
+      servers.set(at, ({ open }) => onVisit(meet(open, answer)))
+    },
     step,
     run,
     stall: (durationMs) => pass(durationMs, () => {}),
@@ -269,6 +312,13 @@ export function network(random: () => number): Network {
         if (!channel.isSilent || other.events === null) closeEnd(other)
       }
     },
+    hold: (id) => void held.set(id, []),
+    release(id) {
+      const waiting = held.get(id) ?? []
+      held.delete(id)
+      for (const write of waiting) write()
+    },
+    writes,
     get living() {
       return living().length
     },
@@ -277,6 +327,27 @@ export function network(random: () => number): Network {
       return nowMs
     },
   }
+}
+
+/** Opens a channel, and keeps what comes. */
+function meet(open: OpenChannel, answer: readonly Uint8Array[] = []): Stranger {
+  const messages: string[] = []
+  const stranger: { -readonly [Name in keyof Stranger]: Stranger[Name] } = {
+    channel: open({
+      onOpen() {},
+      onMessage(message) {
+        messages.push(Buffer.from(message).toString('hex'))
+        if (messages.length === 1 && answer.length > 0) stranger.channel.send(answer)
+      },
+      onWritable() {},
+      onMalformed() {},
+      onProblem() {},
+      onClosed: () => void (stranger.isClosed = true),
+    }),
+    messages,
+    isClosed: false,
+  }
+  return stranger
 }
 
 function closeEnd(closed: End): void {

@@ -15,7 +15,11 @@ import type { CertificateSubject } from '@paxos/testkit/certificates'
 import type { LinkHost } from '@paxos/adapter-kit/links'
 import { makeSockets, requireUrl, streamChannel } from '@paxos/adapter-kit/sockets'
 import type { Guest, SocketOptions, Sockets, TlsOptions } from '@paxos/adapter-kit/sockets'
-import { IDENTIFY_TIMEOUT_MS, MAX_UNIDENTIFIED_CONNECTIONS } from '../../src/sockets/limits.ts'
+import {
+  CLOSE_TIMEOUT_MS,
+  IDENTIFY_TIMEOUT_MS,
+  MAX_UNIDENTIFIED_CONNECTIONS,
+} from '../../src/sockets/limits.ts'
 import type * as Timer from '../../src/sockets/timer.ts'
 import { afterwards, cleanUp } from './cleanup.ts'
 import { record } from './recorded.ts'
@@ -283,6 +287,28 @@ describe('a port', () => {
   })
 })
 
+describe('who was known until the port closed', () => {
+  it('is left a moment to say goodbye, and then ended by force', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const b = await open('b')
+    const arrival = b.next()
+    const peer = await plain(b.port)
+    const guest = await arrival
+    guest.identified()
+    const closing = b.close()
+    guest.unidentified()
+    guest.socket.write('bye')
+    const [said] = await once(peer, 'data')
+    expect(String(said)).toBe('bye')
+    vi.advanceTimersByTime(CLOSE_TIMEOUT_MS - 1)
+    expect(guest.socket.destroyed).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(guest.socket.destroyed).toBe(true)
+    await closing
+    expect(b.refused).toEqual([])
+  })
+})
+
 describe('who does not say who it is', () => {
   // However long the others take here: nobody's time runs out by itself.
   beforeEach(() => {
@@ -422,6 +448,7 @@ describe('who dials a port with TLS', () => {
     const arrival = b.next()
     secured(b.port, short)
     const guest = await arrival
+    guest.identified()
     const closed = once(guest.socket.resume(), 'close')
     for (const { atMs, come } of moments) if (atMs === endMs) come()
     await closed
@@ -493,7 +520,10 @@ describe('a peer that is dialled', () => {
     const endMs = Date.parse(new X509Certificate(short.cert).validTo)
     const a = await open('a', { tls: tlsA })
     const b = await open('b', { tls: short })
+    const arrival = b.next()
     const [socket, problems] = await dialled(a, b.address, 'b')
+    const guest = await arrival
+    guest.identified()
     const closed = once(socket.resume(), 'close')
     for (const { atMs, come } of moments) if (atMs === endMs) come()
     await closed

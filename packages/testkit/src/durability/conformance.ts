@@ -4,6 +4,8 @@
  * of an adapter but what its harness says, and imports no runner.
  */
 import assert from 'node:assert/strict'
+import { recorder } from '../conformance/report.ts'
+import type { ConformanceReport, Lacks } from '../conformance/report.ts'
 import type { Runner } from '../runner.ts'
 import { callScenarios } from './calls.ts'
 import { contentScenarios } from './contents.ts'
@@ -20,22 +22,26 @@ import { inWorld } from './world.ts'
  * `makeHarness` is called at the beginning of each scenario. Every capability that its harnesses
  * lack is to be named in `notApplicable` with the reason: a scenario fails when its capability is
  * missing without one, and when there is a reason and the capability too.
+ *
+ * Returns the report, which is complete when the runner has run every scenario.
  */
 export function durabilityConformance(
   makeHarness: () => DurabilityHarness | Promise<DurabilityHarness>,
-  { describe, it }: Runner,
+  runner: Runner,
   notApplicable: NotApplicable = {},
-): void {
+): ConformanceReport {
+  const { describe, it, report } = recorder('durability', runner)
+  const scenario = (title: string, body: (world: World, lacks: Lacks) => Promise<void>): void =>
+    it(title, async (lacks) => inWorld(await makeHarness(), (world) => body(world, lacks)))
   const definer: Definer = {
     describe,
-    scenario(title, body) {
-      it(title, async () => inWorld(await makeHarness(), body))
-    },
+    scenario,
     scenarioWith(name, title, body) {
       const reason = notApplicable[name]
       if (reason !== undefined) {
-        definer.scenario(`${title} (not applicable: ${reason})`, async ({ harness }) => {
+        scenario(`${title} (not applicable: ${reason})`, async ({ harness }, lacks) => {
           assert.ok(!has(harness, name), `The harness has ${name}. Remove the reason why not.`)
+          lacks(name, reason)
         })
         return
       }
@@ -50,4 +56,5 @@ export function durabilityConformance(
   identityScenarios(definer)
   survivalScenarios(definer)
   callScenarios(definer)
+  return report
 }

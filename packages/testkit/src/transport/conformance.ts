@@ -10,14 +10,18 @@ import type { NodeId } from '@paxos/core'
 import { active, nothingMoreThan } from '../active.ts'
 import { bytes, filled, isEqual } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
+import { recorder } from '../conformance/report.ts'
+import type { ConformanceReport } from '../conformance/report.ts'
 import type { Runner } from '../runner.ts'
+import type { Definer, TransportNotApplicable } from './definer.ts'
 import { doorScenarios } from './door.ts'
+import { figureScenarios } from './figures.ts'
 import { nameScenarios } from './names.ts'
 import { MAX_RETAINED_BYTES, queueScenarios } from './queues.ts'
 import { wholenessScenarios } from './whole.ts'
-import { leavingConformance } from './leaving.ts'
-import { ignore, introduce, inWorld, reach, reachProblem, retainedBytes, settle } from './world.ts'
-import type { TransportHarness, World } from './world.ts'
+import { leavingScenarios } from './leaving.ts'
+import { ignore, introduce, inWorld, reach, retainedBytes, settle } from './world.ts'
+import type { TransportHarness } from './world.ts'
 
 const IDS = [
   ['', 'the empty string'],
@@ -30,15 +34,27 @@ const SIZES_BYTES = [0, 1, 2_000, 65_507, 65_508, MAX_FRAME_BYTES]
 
 /**
  * Defines the suite: one `describe` for each part of the contract, one `it` for each promise.
- * `makeHarness` is called at the beginning of each scenario.
+ * `makeHarness` is called at the beginning of each scenario. What a transport need not have, and has
+ * not, may be named in `notApplicable` with the reason, for the report.
+ *
+ * Returns the report, which is complete when the runner has run every scenario.
  */
 export function transportConformance(
   makeHarness: () => TransportHarness,
-  { describe, it }: Runner,
-): void {
-  function scenario(title: string, body: (world: World) => Promise<void>): void {
+  runner: Runner,
+  notApplicable: TransportNotApplicable = {},
+): ConformanceReport {
+  const { describe, it, report } = recorder('transport', runner)
+  const scenario: Definer['scenario'] = (title, body) =>
     it(title, () => inWorld(makeHarness(), body))
-  }
+  const scenarioOfFigures: Definer['scenarioOfFigures'] = (title, body) =>
+    it(title, (lacks) =>
+      inWorld(makeHarness(), async (world) => {
+        if (world.made().figures !== undefined) await body(world, lacks)
+        else lacks('figures', notApplicable.figures ?? 'the transport does not tell any')
+      }),
+    )
+  const definer: Definer = { describe, scenario, scenarioOfFigures }
 
   describe('frames', () => {
     scenario('arrive both ways, and say who sent them', async ({ openPair }) => {
@@ -165,10 +181,10 @@ export function transportConformance(
     })
   })
 
-  wholenessScenarios({ describe, scenario })
-  nameScenarios({ describe, scenario })
-  doorScenarios({ describe, scenario })
-  queueScenarios({ describe, scenario })
+  wholenessScenarios(definer)
+  nameScenarios(definer)
+  doorScenarios(definer)
+  queueScenarios(definer)
 
   describe('the address book', () => {
     scenario('of open() is used from the start', async ({ made, openNode, harness }) => {
@@ -418,115 +434,9 @@ export function transportConformance(
     )
   })
 
-  leavingConformance(makeHarness, { describe, it })
+  leavingScenarios(definer)
 
-  describe('figures, where there are any,', () => {
-    scenario(
-      'have one for each peer of the address book, and none for this node',
-      async (world) => {
-        const [a, b] = await world.openPair()
-        if (a.transport.figures === undefined) return
-        await settle(a, b)
-        assert.deepEqual([...a.transport.figures().peers.keys()], ['b'])
-        const book = [
-          ['a', a.transport.address],
-          ['b', b.transport.address],
-          ['down', world.harness.deserted],
-          ['nonsense', world.harness.malformed.at(-1) ?? ''],
-        ] as const
-        a.transport.setPeers(new Map(book))
-        const known = [...a.transport.figures().peers.keys()].toSorted()
-        assert.deepEqual(known, ['b', 'down', 'nonsense'])
-        assert.equal(a.transport.figures().peers.get('nonsense')?.problem?.reason, 'address')
-        a.transport.setPeers(new Map())
-        assert.equal(a.transport.figures().peers.size, 0)
-      },
-    )
-
-    scenario('can be asked for at any time, and only grow', async (world) => {
-      const [a, b] = await world.openPair()
-      if (a.transport.figures === undefined) return
-      const other = world.made()
-      other.figures?.()
-      const listen = world.harness.listen('c')
-      const opening = other.open({ id: 'c', listen, peers: new Map(), receive: ignore })
-      other.figures?.()
-      await opening
-      await settle(a, b)
-      introduce(a, b)
-      await settle(a, b)
-      const { sent = 0 } = a.transport.figures().peers.get('b') ?? {}
-      assert.ok(sent >= 2)
-      await a.transport.close()
-      a.transport.figures()
-    })
-
-    scenario('count what was sent and delivered', async ({ openPair }) => {
-      const [a, b] = await openPair()
-      if (a.transport.figures === undefined || b.transport.figures === undefined) return
-      for (const length of [1, 5_000, 100_000]) {
-        a.transport.send('b', filled(length))
-        await b.received(filled(length))
-      }
-      await settle(b, a)
-      const [toB, toA] = [
-        a.transport.figures().peers.get('b'),
-        b.transport.figures().peers.get('a'),
-      ]
-      assert.deepEqual([toB?.sent, toB?.received, toB?.dropped], [3, 1, 0])
-      assert.deepEqual([toA?.sent, toA?.received, toA?.dropped], [1, 3, 0])
-      assert.deepEqual([toB?.problem, toA?.problem], [null, null])
-      assert.notEqual(toB?.isConnected, false)
-      assert.deepEqual([a.transport.figures().refused, b.transport.figures().refused], [{}, {}])
-    })
-
-    scenario(
-      'name the problem with a peer where nobody is, which is told, until it is there',
-      async ({ openNode, openPair }) => {
-        const [a, b] = await openPair()
-        const figures = a.transport.figures?.bind(a.transport)
-        if (figures === undefined) return
-        await settle(a, b)
-        const { address } = b.transport
-        await b.transport.close()
-        a.transport.setPeers(new Map())
-        a.transport.setPeers(new Map([['b', address]]))
-        await reachProblem(a, 'b')
-        assert.ok(a.warnings.some(({ peer }) => peer === 'b'))
-        assert.notEqual(figures().peers.get('b')?.isConnected, true)
-        const again = await openNode('b', address)
-        introduce(a, again)
-        await reach(a, again, bytes(1))
-        await reach(again, a, bytes(2))
-        assert.equal(figures().peers.get('b')?.problem, null)
-      },
-    )
-
-    scenario('count each frame once, as sent or as dropped', async ({ openPair }) => {
-      const [a, b] = await openPair()
-      const figures = a.transport.figures?.bind(a.transport)
-      if (figures === undefined) return
-      const burst = 2_000
-      for (let count = 1; count <= burst; count += 1) a.transport.send('b', filled(16 << 10))
-      const handed = burst + (await reach(a, b, bytes(1)))
-      const { sent, dropped } = figures().peers.get('b') ?? { sent: 0, dropped: 0 }
-      // The last ones may have arrived before the medium has said that it took them.
-      assert.ok(sent + dropped > handed - 100)
-      assert.ok(sent + dropped <= handed)
-    })
-
-    scenario('count strangers, who are told of', async ({ openThree }) => {
-      const [a, b, c] = await openThree()
-      const figures = b.transport.figures?.bind(b.transport)
-      if (figures === undefined) return
-      introduce(a, b)
-      const told = once(b.events, 'warning')
-      c.transport.send('b', bytes(1))
-      await told
-      assert.ok(sum(Object.values(figures().refused)) > 0)
-      assert.ok(b.warnings.every(({ message }) => message.length > 0))
-    })
-  })
+  figureScenarios(definer, notApplicable)
 
   describe('a slow receiver', () => {
     scenario(
@@ -550,12 +460,9 @@ export function transportConformance(
       },
     )
   })
+  return report
 }
 
 function numberOf(frame: Uint8Array): number {
   return new DataView(frame.buffer, frame.byteOffset).getUint32(0)
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
 }

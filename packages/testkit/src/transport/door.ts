@@ -42,7 +42,7 @@ const WAYS = [
   ['the node with the larger id', 'b', 'a'],
 ] as const
 
-export function doorScenarios({ describe, scenario }: Definer): void {
+export function doorScenarios({ describe, scenario, scenarioOfFigures }: Definer): void {
   describe('who is let in', () => {
     scenario('nobody of another cluster, either way, and both sides say so', async (world) => {
       const { openNode, harness } = world
@@ -216,7 +216,7 @@ export function doorScenarios({ describe, scenario }: Definer): void {
       await openNode('a', listen)
     })
 
-    scenario(
+    scenarioOfFigures(
       'is told by figures: the incarnation that is there, once it said so',
       async (world) => {
         const { a, b } = await openIncarnations(world)
@@ -224,9 +224,10 @@ export function doorScenarios({ describe, scenario }: Definer): void {
         b.transport.setPeers(new Map([['a', a.transport.address]]))
         await settle(a, b)
         await settle(b, a)
-        if (a.transport.figures === undefined || b.transport.figures === undefined) return
-        const told = [a.transport.figures(), b.transport.figures()].flatMap(({ peers }) =>
-          [...peers].map(([id, { incarnation }]) => [id, incarnation] as const),
+        const told = [a, b].flatMap(({ transport }) =>
+          [...(transport.figures?.().peers ?? [])].map(
+            ([id, { incarnation }]) => [id, incarnation] as const,
+          ),
         )
         assert.deepEqual(
           new Map(told),

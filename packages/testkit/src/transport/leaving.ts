@@ -3,21 +3,17 @@
  * its last frame. Like conformance.ts it knows nothing of an adapter but what its harness says.
  */
 import { bytes, filled } from '../bytes.ts'
-import type { Runner } from '../runner.ts'
-import { inWorld, settle } from './world.ts'
-import type { TransportHarness } from './world.ts'
+import type { Definer } from './definer.ts'
+import { settle } from './world.ts'
 
 /** Few enough for a medium that loses what comes too fast, and more than one write takes at once. */
 const LAST_FRAMES = 10
 
-/** Defines one `describe`. `makeHarness` is called at the beginning of each scenario. */
-export function leavingConformance(
-  makeHarness: () => TransportHarness,
-  { describe, it }: Runner,
-): void {
+export function leavingScenarios({ describe, scenario }: Definer): void {
   describe('a node that leaves', () => {
-    it('is heard by those that it has reached before, to its last frame', () =>
-      inWorld(makeHarness(), async ({ openThree }) => {
+    scenario(
+      'is heard by those that it has reached before, to its last frame',
+      async ({ openThree }) => {
         const [a, b, c] = await openThree()
         for (const [from, to] of [
           [a, b],
@@ -38,22 +34,22 @@ export function leavingConformance(
           }
           await heir.received(bytes(9))
         }
-      }))
+      },
+    )
 
-    it('waits for nobody who is away', () =>
-      inWorld(makeHarness(), async ({ openPair, harness }) => {
-        const [a, b] = await openPair()
-        await settle(a, b)
-        a.transport.setPeers(
-          new Map([
-            ['b', b.transport.address],
-            ['away', harness.deserted],
-          ]),
-        )
-        a.transport.send('away', filled(100_000))
-        a.transport.send('b', bytes(1))
-        await a.transport.close()
-        await b.received(bytes(1))
-      }))
+    scenario('waits for nobody who is away', async ({ openPair, harness }) => {
+      const [a, b] = await openPair()
+      await settle(a, b)
+      a.transport.setPeers(
+        new Map([
+          ['b', b.transport.address],
+          ['away', harness.deserted],
+        ]),
+      )
+      a.transport.send('away', filled(100_000))
+      a.transport.send('b', bytes(1))
+      await a.transport.close()
+      await b.received(bytes(1))
+    })
   })
 }

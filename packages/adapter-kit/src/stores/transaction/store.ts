@@ -44,10 +44,15 @@ async function openStore(
     claimed ??= claim(name, found ?? { ...EMPTY_SAVED, identity: null }, owner)
     return claimed.identity
   })
-  const store = new TransactionStore(session, held, new State(saved), name, explain)
-  // TypeScript does not see the assignment in the callback.
-  const { identity, isNew } = requireClaim(claimed)
-  return { store, opened: { ...saved, identity, isNew } }
+  try {
+    // TypeScript does not see the assignment in the callback.
+    const { identity, isNew } = requireClaim(claimed)
+    const store = new TransactionStore(session, held, new State(saved), name, explain)
+    return { store, opened: { ...saved, identity, isNew } }
+  } catch (error) {
+    await session.close(false)
+    throw error
+  }
 }
 
 function requireClaim(claimed: Claim | null): Claim {

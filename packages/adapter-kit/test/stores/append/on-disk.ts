@@ -21,3 +21,5 @@ export const storeOn = (disk: SimulatedDisk, directory: string): Durability =>
 
 export const openObject = <T>(disk: SimulatedDisk, directory: string): Promise<DurableObject<T>> =>
   open<T>(mediumOn(disk, directory))
+
+export const openStoreOn = (disk: SimulatedDisk): Durability => storeOn(disk, '/node')

@@ -95,6 +95,11 @@ export class SimulatedDisk implements FileSystem {
     this.#openGate()
   }
 
+  /** Every name is gone, as when the directory was moved: what is open goes on. */
+  loseNames(): void {
+    this.#names.clear()
+  }
+
   /** What a running process sees. */
   files(): Map<string, Uint8Array> {
     return new Map([...this.#names].map(([name, inode]) => [name, contents(inode)]))

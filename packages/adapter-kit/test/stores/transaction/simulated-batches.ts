@@ -23,8 +23,8 @@ export class SimulatedBatches {
   isOpen = false
   isLocked = false
   isInPlace = true
-  /** How many batches were written. */
-  written = 0
+  /** How many batches were begun. */
+  begun = 0
   /** It stops at this call: before it is done, or right after. */
   stopAt: { readonly call: number; readonly isDone: boolean } | null = null
   isFailing = false
@@ -58,6 +58,7 @@ export class SimulatedBatches {
 
   async write(batch: Batch): Promise<void> {
     if (this.isFailing) throw Object.assign(new Error('simulated'), { code: 'EIO' })
+    this.begun += 1
     this.waiting += 1
     await this.#gate
     this.waiting -= 1
@@ -66,7 +67,6 @@ export class SimulatedBatches {
         if (value === null) this.rows.delete(key)
         else this.rows.set(key, value)
       }
-      this.written += 1
     })
   }
 

@@ -1,0 +1,73 @@
+/**
+ * What a replica is opened with, and what an option that is left out stands for. Only types: what may
+ * be given is checked in replica-settings.ts.
+ */
+import type { Durability, NodeId, Transport } from '@paxos/core'
+import type { Clock } from './clock.ts'
+import type { Codec, Json } from './codec.ts'
+import type { StateMachine } from './state-machine.ts'
+import type { Logger, Metrics } from './telemetry.ts'
+
+export interface ReplicaOptions<Command = Json, Result = Json, Query = never, Answer = never> {
+  /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
+  readonly cluster?: string | undefined
+  /** This node: one of the members. */
+  readonly id: NodeId
+  /**
+   * Every node of a new cluster, this one included, and where it listens; the same on all nodes. A
+   * node that was started before has them on its disk, and trusts that: see 'members-differ'.
+   */
+  readonly members: Readonly<Record<NodeId, string>>
+  /** How frames travel. A fresh adapter: it is opened here, and closed by close(). */
+  readonly transport: Transport
+  /** Where promises and the log are kept. A fresh adapter, opened here and closed by close(). */
+  readonly durability: Durability
+  /** What is replicated: one for this node, in its state before any command. */
+  readonly stateMachine: StateMachine<Command, Result, Query, Answer>
+  /** Commands to bytes and back, the same on all nodes. Default: JSON. */
+  readonly commandCodec?: Codec<Command> | undefined
+  /**
+   * Results to bytes and back, for answering a retry; the same on all nodes. Default: JSON, or
+   * nothing at all.
+   */
+  readonly resultCodec?: Codec<Result> | undefined
+  /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
+  readonly heartbeatPeriodMs?: number | undefined
+  /** How long a leader may be silent, in milliseconds, above the period. Default: 1000. */
+  readonly livenessWindowMs?: number | undefined
+  /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
+  readonly retransmitIntervalMs?: number | undefined
+  /**
+   * How long close() waits for the transport and the disk, in milliseconds, > 0. Default: 10,000.
+   */
+  readonly closeTimeoutMs?: number | undefined
+  /**
+   * A snapshot is taken when the log has come past a multiple of this, >= 1. Every node then takes it
+   * at the same slot: one that is slow holds up all nodes at once, and none misses another.
+   * Default: 10,000.
+   */
+  readonly snapshotEveryEntries?: number | undefined
+  /** And after so many bytes of them, >= 1. Default: 64 MiB. */
+  readonly snapshotEveryBytes?: number | undefined
+  /**
+   * What the state may take, in bytes of its snapshot, from 1 to MAX_STATE_BYTES: past it, commands
+   * are refused with StateTooLargeError. Default: MAX_STATE_BYTES, 896 MiB.
+   */
+  readonly maxStateBytes?: number | undefined
+  /** A session that is idle for so long is expired, in milliseconds, > 0. Default: one hour. */
+  readonly sessionTimeoutMs?: number | undefined
+  /** Default: the clock of this machine. */
+  readonly clock?: Clock | undefined
+  /** Numbers in [0, 1), different on each node and in each run. Default: Math.random. */
+  readonly random?: (() => number) | undefined
+  /**
+   * So many bytes that nobody can guess, for the names of sessions and the incarnation of a new disk.
+   * Default: `crypto.getRandomValues`. Give another one only in tests that have to repeat themselves:
+   * from one that repeats itself two disks would have one incarnation.
+   */
+  readonly randomBytes?: ((length: number) => Uint8Array) | undefined
+  /** Takes measurements. Default: nobody does. */
+  readonly metrics?: Metrics | undefined
+  /** Takes what the node has to say in words. Default: nobody does. */
+  readonly logger?: Logger | undefined
+}
