@@ -16,11 +16,15 @@ export interface Import {
 const STATIC = /^[ \t]*(?:import|export)\b(?:[^'"`;()=]*?\bfrom)?\s*(['"])([^'"\n]+)\1/gm
 const CALL = /(?<![.\w#])(import|require)\s*\(\s*(?:(['"`])([^'"`\n$]+)\2\s*[,)])?/g
 
+const COMMENT = /^\s*(?:\/\/|\/\*|\*)/
+/** The head of a method that is called `require`, which imports nothing. */
+const METHOD = /^\s*require\(\w+(?:\) \{|: \w+\): \w+)$/
+
 /** What `source` names in imports, re-exports, import types, import() and require(). */
 export function importsOf(source: string): Import[] {
   const code = source
     .split('\n')
-    .map((line) => (/^\s*(?:\/\/|\/\*|\*)/.test(line) ? '' : line))
+    .map((line) => (COMMENT.test(line) || METHOD.test(line) ? '' : line))
     .join('\n')
   const statements = [...code.matchAll(STATIC)].map(([, , specifier = '']) => ({
     specifier,

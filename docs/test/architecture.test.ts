@@ -221,6 +221,8 @@ describe('a package depends on what the table of rules allows, and on nothing el
     ["  const a = await import('one')", ['one']],
     ["type A = import('one').B", ['one']],
     ["const a = require('one')", ['one']],
+    ['require(name)', [COMPUTED]],
+    ['  require(name) {\n  }\n  require(name: string): Name', []],
     ['import(name)', [COMPUTED]],
     ['import(`one-${name}`)', [COMPUTED]],
     ["import('one' + name)", [COMPUTED]],

@@ -142,7 +142,6 @@ function eventsOf(told: EventEmitter): ChannelEvents {
     onMessage: tell('onMessage'),
     onWritable: tell('onWritable'),
     onMalformed: tell('onMalformed'),
-    onUnproven: tell('onUnproven'),
     onProblem: tell('onProblem'),
     onClosed: tell('onClosed'),
   }

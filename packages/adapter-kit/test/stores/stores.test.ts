@@ -7,7 +7,7 @@ import type { Change, Durability, Owner } from '@paxos/core'
 import { describe, expect, it } from 'vitest'
 import { transactionStore } from '../../src/stores/transaction/store.ts'
 import { openStoreOn } from './append/on-disk.ts'
-import { SimulatedDisk } from './append/simulated-disk.ts'
+import { SimulatedDisk, type Operation } from './append/simulated-disk.ts'
 import { batchMedium, SimulatedBatches } from './transaction/simulated-batches.ts'
 
 const promise = (round: number): Change => ({ promised: { round, node: 'a' } })
@@ -31,9 +31,10 @@ interface Subject {
   readonly isFree: () => boolean
 }
 
+const isGroup = ({ type }: Operation) => type === 'durable-write'
+
 function appending(): Subject {
   const disk = new SimulatedDisk()
-  const isGroup = ({ type }: { readonly type: string }) => type === 'durable-write'
   return {
     make: () => openStoreOn(disk),
     groups: () => disk.operations.filter(isGroup).length,
@@ -85,6 +86,11 @@ function inBatches(): Subject {
   }
 }
 
+/** Resolves once a group is held. */
+async function held(place: Subject): Promise<void> {
+  while (place.waiting() === 0) await turn()
+}
+
 describe.each<readonly [string, () => Subject]>([
   ['what appends', appending],
   ['what has transactions', inBatches],
@@ -94,10 +100,6 @@ describe.each<readonly [string, () => Subject]>([
     const store = place.make()
     await store.open()
     return { place, store }
-  }
-
-  async function held(place: Subject): Promise<void> {
-    while (place.waiting() === 0) await turn()
   }
 
   describe('group commit', () => {

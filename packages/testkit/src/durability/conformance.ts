@@ -16,6 +16,7 @@ import { identityScenarios } from './identity.ts'
 import { rewritingScenarios } from './rewriting.ts'
 import { survivalScenarios } from './survival.ts'
 import { inWorld } from './world.ts'
+import type { World } from './world.ts'
 
 /**
  * Defines the suite: one `describe` for each part of the contract, one `it` for each promise.
