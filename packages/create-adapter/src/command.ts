@@ -1,5 +1,5 @@
 /** The command, without its process: reads what was typed, and says what was done. */
-import { relative, resolve } from 'node:path'
+import { basename, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { adapterFiles } from './files.ts'
 import { isKind, KINDS } from './kind.ts'
@@ -15,6 +15,7 @@ the conformance suite from the first minute, over a stand-in that you put your m
 
   NAME         of the package, as in paxos-transport-pigeon or @acme/transport-pigeon
   --kind KIND  transport    over a medium that has connections, or can be given some
+               datagrams    a transport over a medium that moves single datagrams
                durability   over a medium that keeps things
   --dir DIR    the folder, which must be new or empty; default: the name, without its scope
   --help       this text
@@ -36,7 +37,10 @@ export function run(args: readonly string[], from: string): string {
   const repository = repositoryAbove(folder)
   const files = adapterFiles({ name, kind: requested, repository })
   writeFiles(folder, files)
-  const next = repository === null ? ['npm install', 'npm test'] : ['pnpm install', 'pnpm test']
+  const next =
+    repository === null
+      ? ['npm install', 'npm test', 'npm run conformance']
+      : ['pnpm install', 'pnpm test', `pnpm -w conformance ${basename(folder)}`]
   return [
     `${name} is in ${relative(from, folder) || '.'}:`,
     ...Array.from(files.keys(), (path) => `  ${path}`),

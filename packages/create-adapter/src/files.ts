@@ -32,7 +32,7 @@ export function adapterFiles(options: AdapterOptions): ReadonlyMap<string, strin
     ['package.json', json(manifestOf(names, kind, repository))],
     ['tsconfig.json', json(tsconfigOf(repository))],
     ['test/tsconfig.json', json(testTsconfigOf(repository))],
-    ['README.md', readmeOf(names, kind)],
+    ['README.md', readmeOf(names, kind, repository)],
   ])
   if (repository === null) files.set('vitest.config.ts', VITEST_CONFIG)
   const folder = `${TEMPLATES}/${kind}`

@@ -6,9 +6,13 @@ import type { Names } from './names.ts'
 /** The tools of a project of its own, as this repository has them. */
 export const TOOLS: Readonly<Record<string, string>> = {
   '@types/node': '^20.19.43',
+  tsx: '^4.23.15',
   typescript: '~7.0.2',
   vitest: '^4.1.12',
 }
+
+/** The command paxos-conformance, for a module in TypeScript. */
+const CONFORMANCE = 'node_modules/@paxos/testkit/dist/conformance/program.js'
 
 /** Each scenario waits for events: only what hangs ends by the timeout. */
 export const VITEST_CONFIG = `import { defineConfig } from 'vitest/config'
@@ -60,6 +64,7 @@ export function manifestOf(names: Names, kind: Kind, repository: string | null):
           build: 'tsc',
           typecheck: 'tsc --project test/tsconfig.json',
           test: 'vitest run',
+          conformance: `node --import tsx ${CONFORMANCE} test/conformance-subjects.ts --badge README.md`,
           prepublishOnly: 'npm run typecheck && npm test && npm run build',
         },
     dependencies: { '@paxos/adapter-kit': paxos },

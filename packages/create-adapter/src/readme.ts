@@ -3,7 +3,13 @@ import type { Kind } from './kind.ts'
 import type { Names } from './names.ts'
 
 /** In Markdown. */
-export function readmeOf({ packageName, medium, factory }: Names, kind: Kind): string {
+export function readmeOf(
+  { packageName, medium, factory }: Names,
+  kind: Kind,
+  repository: string | null,
+): string {
+  const [test, conformance] =
+    repository === null ? ['npm test', 'npm run conformance'] : ['pnpm test', 'pnpm conformance']
   const isTransport = kind !== 'durability'
   const what = isTransport ? 'transport' : 'durability adapter'
   const use = isTransport
@@ -17,6 +23,9 @@ export function readmeOf({ packageName, medium, factory }: Names, kind: Kind): s
   return `# ${packageName}
 
 A ${what} of [@paxos](https://www.npmjs.com/package/@paxos/core) over ${medium}.
+
+<!-- paxos-conformance -->
+<!-- /paxos-conformance -->
 
 \`\`\`sh
 npm install @paxos/core @paxos/replica ${packageName}
@@ -38,6 +47,6 @@ By URL: \`${register}('${medium}', () => import('${packageName}'))\` of \`@paxos
 
 ## Where to begin
 
-\`src/${medium}.ts\` works, over a stand-in for ${medium} that does not leave the process. Put ${medium} in its place, one part after another; the comments say what each part must do, and \`npm test\` says what is missing: it runs the conformance suite of @paxos, in which every promise of the contract is a test. [Writing an adapter](https://www.npmjs.com/package/@paxos/adapter-kit) tells the rest. Then delete this section, and \`npm publish\`.
+\`src/${medium}.ts\` works, over a stand-in for ${medium} that does not leave the process. Put ${medium} in its place, one part after another; the comments say what each part must do, and \`${test}\` says what is missing: it runs the conformance suite of @paxos, in which every promise of the contract is a test. \`${conformance}\` writes at the top of this page what is kept. Then delete this section.
 `
 }

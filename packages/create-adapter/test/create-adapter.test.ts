@@ -75,7 +75,9 @@ describe('the command', () => {
       expect(readFileSync(join(from, 'transport-pigeon', path), 'utf8')).toBe(text)
       expect(said).toContain(`  ${path}\n`)
     }
-    expect(said).toMatch(/\n {2}cd transport-pigeon\n {2}npm install\n {2}npm test\n$/)
+    expect(said).toMatch(
+      /\n {2}cd transport-pigeon\n {2}npm install\n {2}npm test\n {2}npm run conformance\n$/,
+    )
   })
 
   it('takes a folder that is empty, and never one in which there is something', () => {

@@ -3,7 +3,7 @@
  * project of its own on what was built, and as a package of this repository on its sources.
  */
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -35,12 +35,20 @@ for (const kind of KINDS) {
     onTestFinished(() => rmSync(cwd, { recursive: true }))
     const repository = isOurs ? relative(cwd, ROOT).replaceAll('\\', '/') : null
     writeFiles(cwd, adapterFiles({ name: `@acme/${kind}-clay-tablet`, kind, repository }))
+    symlinkSync(join(PACKAGE, 'node_modules'), join(cwd, 'node_modules'), 'junction')
     await inNode(cwd, TSC, ...build)
     if (!isOurs) await inNode(cwd, TSC, '--project', 'test/tsconfig.json')
     const report = await inNode(cwd, VITEST, 'run', '--config', config, '--reporter=json')
     const { numPassedTests, numTotalTests, success } = JSON.parse(report)
     expect({ success, numPassedTests }).toEqual({ success: true, numPassedTests: numTotalTests })
     expect(numTotalTests).toBeGreaterThan(50)
+    // One is enough to see that the script finds its way.
+    if (isOurs || kind !== 'durability') return
+    const { scripts } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'))
+    await inNode(cwd, ...String(scripts.conformance).split(' ').slice(1))
+    expect(readFileSync(join(cwd, 'README.md'), 'utf8')).toMatch(
+      /\d+ of \d+ promises of a durability/,
+    )
   })
 }
 
