@@ -272,9 +272,6 @@ describe('no module imports what leads back to it, not even for a type', () => {
 
 describe('the README of each adapter says what its conformance suite finds', () => {
   const collected = { describe: (_: string, body: () => void) => body(), it: () => undefined }
-  const unused = () => {
-    throw new Error('No scenario is run.')
-  }
   const counts = {
     'a transport': transportConformance(unused, collected).promises.length,
     'a durability adapter': durabilityConformance(unused, collected).promises.length,
@@ -288,10 +285,7 @@ describe('the README of each adapter says what its conformance suite finds', () 
   })
 
   it('a summary that is missing, old or unexplained is caught', () => {
-    const of = (words: string) =>
-      badgeProblems(`<!-- paxos-conformance -->\n\n${words}\n\n<!-- /paxos-conformance -->`, {
-        'a transport': 10,
-      })
+    const of = problemsOfSummary
     const all = '> **Conformance:** 10 of 10 promises of a transport kept.'
     expect(of(all)).toEqual([])
     expect(of(`${all}\n${all}`)).toEqual([])
@@ -304,6 +298,17 @@ describe('the README of each adapter says what its conformance suite finds', () 
     expect(of(all.replace('transport', 'stone'))).toEqual([expect.stringMatching(/no summary/)])
   })
 })
+
+/** For suites whose scenarios are counted, and not run. */
+function unused(): never {
+  throw new Error('No scenario is run.')
+}
+
+function problemsOfSummary(words: string): readonly string[] {
+  return badgeProblems(`<!-- paxos-conformance -->\n\n${words}\n\n<!-- /paxos-conformance -->`, {
+    'a transport': 10,
+  })
+}
 
 describe('the repository is laid out as CONTRIBUTING.md says', () => {
   it('nothing lies at the top that does not belong there', () => {

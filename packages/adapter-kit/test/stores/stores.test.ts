@@ -336,8 +336,8 @@ describe('a medium with transactions', () => {
     const careless = transactionStore({
       ...medium,
       async lock() {
-        const held = await medium.lock()
-        return { ...held, open: () => held.open(() => null).then((found) => found) }
+        const locked = await medium.lock()
+        return { ...locked, open: () => locked.open(() => null).then((found) => found) }
       },
     })
     await expect(careless.open()).rejects.toThrow('a medium asks who may have it')
