@@ -29,6 +29,15 @@ const ALLOWED_FILES =
 const ALLOWED_BESIDES: Readonly<Record<string, readonly string[]>> = {
   '@paxos/adapter-kit': ['proto/link.proto'],
   '@paxos/core': ['proto/paxos.proto'],
+  '@paxos/create-adapter': ['transport', 'datagrams', 'durability'].flatMap((kind) =>
+    [
+      'README.md',
+      'src/index.ts',
+      'src/pigeon.ts',
+      'test/conformance-subjects.ts',
+      'test/conformance.test.ts',
+    ].map((file) => `templates/${kind}/${file}`),
+  ),
   '@paxos/transport-grpc': ['proto/link.proto', 'proto/paxos.proto', 'proto/transport.proto'],
 }
 

@@ -41,11 +41,13 @@ export function run(args: readonly string[], from: string): string {
     repository === null
       ? ['npm install', 'npm test', 'npm run conformance']
       : ['pnpm install', 'pnpm test', `pnpm -w conformance ${basename(folder)}`]
+  const way = relative(from, folder)
+  const place = way.startsWith('..') ? folder : way === '' ? '.' : way
   return [
-    `${name} is in ${relative(from, folder) || '.'}:`,
+    `${name} is in ${place}:`,
     ...Array.from(files.keys(), (path) => `  ${path}`),
     'Next:',
-    ...[`cd ${relative(from, folder) || '.'}`, ...next].map((command) => `  ${command}`),
+    ...[`cd ${place}`, ...next].map((command) => `  ${command}`),
     '',
   ].join('\n')
 }

@@ -1,6 +1,6 @@
 /**
- * Every file of a new package, as text: what belongs to a project is written here, and the adapter
- * itself, with its test, is a template. Must never need anything but its arguments and the templates.
+ * Every file of a new package, as text: what npm and the compiler read is written by
+ * project.ts, and the rest is a template. Must never need anything but its arguments and the templates.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,6 @@ import type { Kind } from './kind.ts'
 import { namesOf } from './names.ts'
 import type { Names } from './names.ts'
 import { manifestOf, tsconfigOf, testTsconfigOf, VITEST_CONFIG } from './project.ts'
-import { readmeOf } from './readme.ts'
 
 /** What is to be begun. */
 export interface AdapterOptions {
@@ -32,23 +31,38 @@ export function adapterFiles(options: AdapterOptions): ReadonlyMap<string, strin
     ['package.json', json(manifestOf(names, kind, repository))],
     ['tsconfig.json', json(tsconfigOf(repository))],
     ['test/tsconfig.json', json(testTsconfigOf(repository))],
-    ['README.md', readmeOf(names, kind, repository)],
   ])
   if (repository === null) files.set('vitest.config.ts', VITEST_CONFIG)
   const folder = `${TEMPLATES}/${kind}`
   for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    if (!path.endsWith('.ts')) continue
+    if (!/\.(?:ts|md)$/.test(path)) continue
     const text = readFileSync(`${folder}/${path}`, 'utf8')
-    files.set(renamed(path.replaceAll('\\', '/'), names), renamed(text, names))
+    files.set(
+      renamed(path.replaceAll('\\', '/'), names),
+      withCommands(renamed(text, names), repository),
+    )
   }
   return new Map([...files].toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** What a template calls a pigeon: in names of files and URLs, and as a function. */
-function renamed(text: string, { medium, factory }: Names): string {
-  return text.replaceAll(/\bpigeon\b(\.ts|:)?/g, (_, end?: string) =>
-    end === undefined ? factory : `${medium}${end}`,
-  )
+function renamed(text: string, { packageName, medium, factory }: Names): string {
+  return text
+    .replaceAll(/\bpigeon\b(\.ts|:)?/g, (_, end?: string) =>
+      end === undefined ? factory : `${medium}${end}`,
+    )
+    .replaceAll('PACKAGE_NAME', packageName)
+    .replaceAll('MEDIUM', medium)
+}
+
+function withCommands(text: string, repository: string | null): string {
+  const tool = repository === null ? 'npm' : 'pnpm'
+  return text
+    .replaceAll('TEST_COMMAND', `${tool} test`)
+    .replaceAll(
+      'CONFORMANCE_COMMAND',
+      repository === null ? 'npm run conformance' : 'pnpm conformance',
+    )
 }
 
 function json(value: unknown): string {
