@@ -372,7 +372,7 @@ describe('the repository is laid out as CONTRIBUTING.md says', () => {
     expect(tableProblems('| @paxos/core-x | |', ['@paxos/core'])).toHaveLength(1)
   })
 
-  it.each(['custom-transport', 'broadcast-channel'])(
+  it.each(['custom-transport', 'broadcast-channel', 'shared-folder'])(
     'the transport examples/%s is as short as its README says',
     (example) => {
       const sources = files.filter((file) => file.startsWith(`examples/${example}/src/`))

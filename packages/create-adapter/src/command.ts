@@ -1,5 +1,5 @@
 /** The command, without its process: reads what was typed, and says what was done. */
-import { basename, relative, resolve } from 'node:path'
+import { basename, dirname, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { adapterFiles } from './files.ts'
 import { isKind, KINDS } from './kind.ts'
@@ -23,6 +23,15 @@ the conformance suite from the first minute, over a stand-in that you put your m
   npm create @paxos/adapter paxos-transport-pigeon -- --kind transport
 `
 
+const OWN_PROJECT = ['npm install', 'npm test', 'npm run conformance']
+
+function inRepository(folder: string): string[] {
+  // Of what is published alone the README says what is kept.
+  const isPackage = basename(dirname(folder)) === 'packages'
+  const commands = ['pnpm install', 'pnpm test']
+  return isPackage ? [...commands, `pnpm -w conformance ${basename(folder)}`] : commands
+}
+
 /**
  * Does what `args` say in the folder `from`, and returns what is to be said. Throws UsageError when it
  * cannot.
@@ -37,10 +46,7 @@ export function run(args: readonly string[], from: string): string {
   const repository = repositoryAbove(folder)
   const files = adapterFiles({ name, kind: requested, repository })
   writeFiles(folder, files)
-  const next =
-    repository === null
-      ? ['npm install', 'npm test', 'npm run conformance']
-      : ['pnpm install', 'pnpm test', `pnpm -w conformance ${basename(folder)}`]
+  const next = repository === null ? OWN_PROJECT : inRepository(folder)
   const way = relative(from, folder)
   const place = way.startsWith('..') ? folder : way === '' ? '.' : way
   return [

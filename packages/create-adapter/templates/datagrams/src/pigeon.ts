@@ -62,7 +62,7 @@ const medium: DatagramMedium = {
         }
       },
 
-      // After it nothing is received, and nothing keeps the process alive.
+      // What was sent leaves first. After it nothing is received, and nothing keeps the process alive.
       async close() {
         receivers.delete(address)
       },

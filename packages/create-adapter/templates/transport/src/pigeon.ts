@@ -101,7 +101,8 @@ function reach(address: string, near: End): void {
 /** What the kit sends by. Nothing here calls an event before it has returned. */
 function channelOf(own: End): Channel {
   return {
-    // Whether it takes messages: it is open, not closing, and has written what it was given.
+    // Whether it takes messages: it is open, not closing, and has written what it was given. One that
+    // was accepted is so from the beginning.
     get writable() {
       return own.state === 'ready'
     },

@@ -1,0 +1,17 @@
+import { describe, it } from 'vitest'
+import { transportConformance } from '@paxos/testkit'
+import { sharedFolder } from '../src/shared-folder.ts'
+import { mailboxIn, newFolder } from './folder.ts'
+
+const folder = newFolder()
+let nodes = 0
+
+transportConformance(
+  () => ({
+    transport: () => sharedFolder(),
+    listen: () => mailboxIn(folder, `node-${(nodes += 1)}`),
+    deserted: mailboxIn(folder, 'nobody'),
+    malformed: ['', 'file:', 'file://', 'file://host/a', 'udp://127.0.0.1:7000'],
+  }),
+  { describe, it },
+)
