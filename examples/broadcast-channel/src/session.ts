@@ -63,6 +63,7 @@ export function session(name: string, isDialled: boolean, events: ChannelEvents)
     close() {
       say('close')
       state = 'closing'
+      clearTimeout(timer)
       // A worker that was killed has said nothing, and will not answer.
       timer = setTimeout(destroy, CLOSE_TIMEOUT_MS)
     },
