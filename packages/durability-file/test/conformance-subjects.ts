@@ -6,7 +6,7 @@ import type { Subject } from '@paxos/testkit'
 const subject: Subject = {
   durability: directoryHarness({
     durability: file,
-    fixtures: new URL('fixtures', import.meta.url),
+    fixtures: new URL('../../adapter-kit/test/stores/append/fixtures', import.meta.url),
     flips: 32,
   }),
   notApplicable: {
