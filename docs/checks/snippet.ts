@@ -83,6 +83,9 @@ const PROMISED: Readonly<Record<string, readonly Promised[]>> = {
   '@paxos/core': ['essential', 'practical', 'functional', 'external', 'wire'].map((entry) =>
     importing(`@paxos/core/${entry}`),
   ),
+  '@paxos/adapter-kit': ['links', 'sockets', 'datagrams', 'stores'].map((entry) =>
+    importing(`@paxos/adapter-kit/${entry}`),
+  ),
   '@paxos/durability-file': [
     using('DurableObject', '@paxos/durability-file'),
     using('file(', '@paxos/durability-file'),
