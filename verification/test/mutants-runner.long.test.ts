@@ -14,16 +14,16 @@ const HUB = 'packages/transport-memory/src/hub.ts'
 const DEADLY: Mutant = {
   name: 'frames of strangers are delivered',
   file: HUB,
-  from: ' || !endpoint.knows(link.from)',
-  to: '',
+  from: 'const entry = endpoint.entryOf(sender.id)',
+  to: 'const entry = endpoint.entryOf(sender.id) ?? { incarnation: null }',
   caughtBy: [{ type: 'conformance' }],
 }
 const HARMLESS: Mutant = {
   ...DEADLY,
   name: 'nothing is wrong',
-  to: ' || !(endpoint.knows(link.from) === true)',
+  to: 'const entry = [endpoint.entryOf(sender.id)][0]',
 }
-const UNREADABLE: Mutant = { ...DEADLY, name: 'it is no program', to: ' || (' }
+const UNREADABLE: Mutant = { ...DEADLY, name: 'it is no program', to: 'const entry = (' }
 
 describe('the runner', () => {
   let scratch = ''
