@@ -35,7 +35,7 @@ interface Program {
 }
 
 const IN_MEMORY = ['core', 'replica', 'transport-memory', 'durability-memory']
-const WITH_SQLITE = ['core', 'durability-sqlite']
+const WITH_SQLITE = ['core', 'adapter-kit', 'durability-sqlite']
 
 const open = (transport: string, durability: string) => `
 let total = 0
