@@ -21,6 +21,9 @@ type Phase = 'new' | 'opening' | 'open' | 'closed'
 
 const PIECE_BYTES = 16 << 10
 
+/** With which messages begin that are no frames, in an adapter that has such. */
+const OWN_MARK = 0xf7
+
 /** What becomes of a frame before it is sent; null when it is lost. */
 function sending(change: (frame: Uint8Array) => Uint8Array | null): Spoil {
   return (inner) =>
@@ -231,6 +234,9 @@ const SPOILS = {
   }),
   'loses frames that end with a piece': sending((frame) =>
     isLong(frame) && frame.byteLength % PIECE_BYTES === 0 ? null : frame,
+  ),
+  'takes what begins like its own messages for one of them': sending((frame) =>
+    frame[0] === OWN_MARK ? null : frame,
   ),
   'cuts what has the longest short length': sending((frame) =>
     frame.byteLength === 126 ? frame.subarray(0, 125) : frame,

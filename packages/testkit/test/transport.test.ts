@@ -67,6 +67,7 @@ const CAUGHT_BETWEEN: Readonly<Record<SpoiledFault, RegExp>> = {
   'mixes the pieces of two frames of one sender': /are never mixed/,
   'mixes the pieces of two senders': /are never mixed/,
   'loses frames that end with a piece': /arrive whole at every length/,
+  'takes what begins like its own messages for one of them': /arrive as they were, whichever byte/,
   'cuts what has the longest short length': /arrive whole at every length/,
   'fills packets up': /arrive whole at every length/,
   'never delivers the same twice': /what was sent before can be sent again/,
