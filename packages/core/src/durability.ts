@@ -30,6 +30,8 @@ export interface Snapshot {
   readonly through: Slot
   readonly members: readonly Member[]
   readonly bytes: Uint8Array
+  /** Who is in the cluster behind `through`, opaque to adapters. Absent in those of release 0.0.0. */
+  readonly configuration?: Uint8Array | undefined
 }
 
 /** Everything that completed saves made durable. */
@@ -40,6 +42,11 @@ export interface Saved<V = Uint8Array> {
   readonly snapshot: Snapshot | null
   /** Every slot up to and with this one is known to be chosen; 0 when none is. */
   readonly chosenThrough: Slot
+  /**
+   * Whether the owner was let in to vote where nobody is named: set once, and never taken back. Of a
+   * state that release 0.0.0 wrote: whether it has promised anything. Opaque to adapters.
+   */
+  readonly admitted?: boolean | undefined
 }
 
 /** What open() finds: the state, and whose it is. */
@@ -65,6 +72,7 @@ export interface Change<V = Uint8Array> {
   readonly chosenThrough?: Slot
   /** Entries at or below its slot may be discarded. */
   readonly snapshot?: Snapshot
+  readonly admitted?: true
 }
 
 /** The state of an acceptor that has saved nothing. */

@@ -1,13 +1,15 @@
 /**
  * What a value of the log says, by its first byte: nothing, a command of a session, or the opening
- * and the expiry of sessions. The engine makes only NO_OP and treats the rest as opaque; a host
- * encodes and decodes the rest. Entries are stored for years: a number that was once released must
+ * and the expiry of sessions. The engine makes only NO_OP, reads those that say who is in the
+ * cluster, and treats the rest as opaque; a host encodes and decodes the rest. Entries are stored for years: a number that was once released must
  * never change its meaning. Kinds 1 to 3 are of release 0.0.0, whose sessions were named by their
  * slots; they are still read and applied, and nothing new is written with them.
  */
 import type { Slot } from '../durability.ts'
 import { DecodeError, InvalidArgumentError } from '../errors.ts'
 import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
+import { readMembers, writeMembers } from './configuration.ts'
+import type { MembersEntry } from './configuration.ts'
 import { MAX_NONCE_BYTES, MAX_SESSIONS, REFUSED_HEAD_BYTES, SESSION_NONCE_BYTES } from './limits.ts'
 import { readSessionId, readSpace, writeSessionId, writeSpace } from './session-id.ts'
 import type { SessionId, SessionSpace } from './session-id.ts'
@@ -30,6 +32,7 @@ export type Entry =
     }
   /** Ends the sessions that nobody has used since, and the memory of what their clients did. */
   | { readonly type: 'expire-unused'; readonly sessions: readonly SessionUse[] }
+  | MembersEntry
   /** Ends sessions of the space 'slot', whoever has used them. Nothing new is written with it. */
   | { readonly type: 'expire-sessions'; readonly sessions: readonly Slot[] }
 
@@ -50,12 +53,13 @@ export interface SessionUse {
   readonly usedAt: Slot
 }
 
-/** The first byte. 4 is kept for a change of the members. */
+/** The first byte. */
 const KIND = {
   noOp: 0,
   slotCommand: 1,
   openSlotSession: 2,
   expireSlots: 3,
+  members: 4,
   command: 5,
   openSession: 6,
   expireUnused: 7,
@@ -99,6 +103,11 @@ export function encodeEntry(entry: Entry): Uint8Array {
         writer.integer(usedAt)
       }
       return writer.finish()
+    case 'members':
+      writer.byte(KIND.members)
+      writer.integer(entry.replaces)
+      writeMembers(writer, entry)
+      return writer.finish()
     case 'expire-sessions':
       requireFew(entry.sessions)
       writer.byte(KIND.expireSlots)
@@ -138,6 +147,18 @@ export function isForwardable(value: Uint8Array): boolean {
 export function isKnownKind(value: Uint8Array): boolean {
   const [kind] = value
   return kind === undefined || Object.values<number>(KIND).includes(kind)
+}
+
+/** The members entry that `value` is; `null` when it is none. Looks no further than the kind. */
+export function membersEntryIn(value: Uint8Array): MembersEntry | null {
+  if (value[0] !== KIND.members) return null
+  try {
+    const entry = decodeEntry(value)
+    return entry.type === 'members' ? entry : null
+  } catch (error) {
+    if (error instanceof DecodeError) return null
+    throw error
+  }
 }
 
 /** By what a value is named that a leader refuses. */
@@ -212,6 +233,8 @@ function readEntry(reader: ByteReader): Entry {
       if (space === 'slot') throw reader.malformed('its session would be named by a slot')
       return readOpening(reader, space)
     }
+    case KIND.members:
+      return { type: 'members', replaces: reader.integer(), ...readMembers(reader) }
     case KIND.expireSlots:
       return { type: 'expire-sessions', sessions: readFew(reader, () => reader.positive()) }
     case KIND.expireUnused: {

@@ -34,6 +34,8 @@ const TYPES: Readonly<Record<MultiPaxosMessage['type'], true>> = {
   fetched: true,
   fetchSnapshot: true,
   snapshotChunk: true,
+  introduction: true,
+  introductionAnswer: true,
 }
 
 /** Whether a message off the wire is for MultiPaxos, and not for the engine of a single decree. */
@@ -93,5 +95,8 @@ function highestSlot(message: MultiPaxosMessage): number {
     'slot' in message ? message.slot : 0,
     'chosenThrough' in message ? message.chosenThrough : 0,
     'compactedThrough' in message ? message.compactedThrough : 0,
+    'version' in message ? (message.version ?? 0) : 0,
+    'storedThrough' in message ? (message.storedThrough ?? 0) : 0,
+    'complete' in message ? (message.complete ?? 0) : 0,
   )
 }

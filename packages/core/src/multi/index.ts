@@ -2,6 +2,21 @@
  * The replicated log: Paxos Made Simple §3 as it runs in practice. `MultiPaxos` is the engine of one
  * node; entries and sessions are for its host, to apply each command exactly once.
  */
+export {
+  configurationAfter,
+  decodeConfiguration,
+  encodeConfiguration,
+  quorumsOf,
+  requireConfiguration,
+  votersOf,
+} from './configuration.ts'
+export type {
+  Configuration,
+  ConfiguredMember,
+  MembersEntry,
+  QuorumRule,
+  Role,
+} from './configuration.ts'
 export type { LogEffects, LogEvent, MultiPaxosMessage } from './effects.ts'
 export {
   COMMAND_OVERHEAD_BYTES,

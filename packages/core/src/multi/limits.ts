@@ -13,6 +13,9 @@ export const MAX_BATCH_VALUES = 4096
 /** The members that a snapshot may name: far more than can agree on anything quickly. */
 export const MAX_MEMBERS = 255
 
+/** Former members that a configuration names: those who may come back and ask, within reason. */
+export const MAX_FORMER_MEMBERS = 16
+
 /** The address of a member, in UTF-8 bytes: all members fit in a frame beside a piece of snapshot. */
 export const MAX_ADDRESS_BYTES = 1024
 
@@ -128,6 +131,9 @@ export const MAX_UNANSWERED_CHUNKS = 6
  * may hold fit into a frame.
  */
 export const REFUSED_HEAD_BYTES = 96
+
+/** What a leader says about a refusal, in UTF-8 bytes: a few sentences. */
+export const MAX_REASON_BYTES = 1024
 
 /** Reads that wait for their turn, at most; further ones fail at once, and are to be tried again. */
 export const MAX_WAITING_READS = 65_536

@@ -14,6 +14,13 @@ export interface LogPrepareMessage {
   readonly type: 'logPrepare'
   readonly ballot: Ballot
   readonly from: Slot
+  /** The version of the configuration that the candidate goes by. Default: 0. */
+  readonly version?: Slot | undefined
+  /**
+   * The incarnation of the acceptor whose promise the candidate will count: that which its
+   * configuration names. Absent where it names none.
+   */
+  readonly names?: string | undefined
 }
 
 /**
@@ -33,6 +40,8 @@ export interface LogPromiseMessage {
   readonly chosenThrough: Slot
   /** Of the slots through this one the values are gone: a snapshot stands for them. */
   readonly compactedThrough: Slot
+  /** Whose promise it is: see Identity. Absent from a node that does not say. */
+  readonly incarnation?: string | undefined
 }
 
 /** Phase 2a: "accept these values at this ballot, in the slots from `first` on." */
@@ -55,6 +64,8 @@ export interface LogAcceptedMessage {
   readonly ballot: Ballot
   /** One below `base` when there is none. */
   readonly through: Slot
+  /** As in a promise. */
+  readonly incarnation?: string | undefined
 }
 
 /** Sent by a leader at regular intervals, when something was chosen, and to confirm reads. */
@@ -65,6 +76,8 @@ export interface LogHeartbeatMessage {
   readonly chosenThrough: Slot
   /** The newest round of read confirmation; grows within one ballot, 0 before the first. */
   readonly readId: number
+  /** The newest version of the configuration that is known to be complete. Default: 0. */
+  readonly complete?: Slot | undefined
 }
 
 /** "I have promised nothing above `ballot`", and what an Accepted says. */
@@ -75,6 +88,10 @@ export interface LogHeartbeatAnswerMessage {
   readonly chosenThrough: Slot
   /** That of the heartbeat. */
   readonly readId: number
+  /** As in a promise. */
+  readonly incarnation?: string | undefined
+  /** Every slot through this one is chosen, and no crash takes its value from here. Default: 0. */
+  readonly storedThrough?: Slot | undefined
 }
 
 /** "Would you support me as leader?" Asked before any ballot is raised; it changes nothing. */
@@ -85,6 +102,8 @@ export interface CampaignMessage {
   /** Counts the node's campaigns of this run. */
   readonly number: number
   readonly chosenThrough: Slot
+  /** As in a Prepare. */
+  readonly version?: Slot | undefined
 }
 
 /** The answer to a campaign. It binds nobody. */
@@ -125,6 +144,8 @@ export interface ForwardRefusedMessage {
   readonly type: 'forwardRefused'
   /** The first REFUSED_HEAD_BYTES of each value, or all of it: enough to know an entry again. */
   readonly heads: readonly Uint8Array[]
+  /** One sentence for people that says why, and the way out. Absent where that is of the values. */
+  readonly reason?: string | undefined
 }
 
 /**
@@ -186,6 +207,33 @@ export interface SnapshotChunkMessage {
   readonly totalBytes: number
   readonly offset: number
   readonly bytes: Uint8Array
+  /** That of the snapshot. Absent when it has none. */
+  readonly configuration?: Uint8Array | undefined
+}
+
+/**
+ * "This is who I am, and how far": from a node that does not vote, or not yet. A new one asks in the
+ * same breath whether the others have voted before they heard of it.
+ */
+export interface IntroductionMessage {
+  readonly type: 'introduction'
+  /** Never empty. */
+  readonly incarnation: string
+  /** As in a heartbeat's answer. */
+  readonly storedThrough: Slot
+  /** Wants an IntroductionAnswer. */
+  readonly asks: boolean
+}
+
+/** The answer to a new node. It binds nobody, but who gives it remembers to whom. */
+export interface IntroductionAnswerMessage {
+  readonly type: 'introductionAnswer'
+  /** The incarnation that asked: an answer to a former one counts for nothing. */
+  readonly to: string
+  readonly incarnation: string
+  /** Whether this node had promised or accepted anything before it heard of the one that asks. */
+  readonly hadVoted: boolean
+  readonly chosenThrough: Slot
 }
 
 /** Everything that only nodes of a replicated log send each other. Its values are bytes. */
@@ -207,3 +255,5 @@ export type LogMessage =
   | FetchedMessage
   | FetchSnapshotMessage
   | SnapshotChunkMessage
+  | IntroductionMessage
+  | IntroductionAnswerMessage

@@ -227,6 +227,9 @@ export class LogNode {
         return this.#receiveFetched(step, from, message)
       case 'snapshotChunk':
         return this.#receiveChunk(step, from, message)
+      case 'introduction':
+      case 'introductionAnswer':
+        return
     }
   }
 

@@ -136,6 +136,7 @@ export class SessionTable {
   apply(slot: Slot, entry: Entry, applyCommand: (command: Uint8Array) => Uint8Array): Outcome {
     switch (entry.type) {
       case 'no-op':
+      case 'members':
         return { type: 'none' }
       case 'command':
         return this.#apply(slot, entry, applyCommand)

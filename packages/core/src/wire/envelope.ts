@@ -10,8 +10,9 @@ import type { AcceptedEntry, Member } from '../durability.ts'
 import type { HelloMessage, Message, Proposal } from '../message.ts'
 import { MAX_BATCH_VALUES, MAX_MEMBERS } from '../multi/limits.ts'
 import type { LogMessage } from '../multi/messages.ts'
-import { address, bytes, count, countOrNothing, flag, mark, message } from './field.ts'
-import { nodeId, optional, positive, repeated, valueList } from './field.ts'
+import { address, bytes, bytesOrNothing, count, countOrNothing, flag, id, mark } from './field.ts'
+import { message, nameOrNothing, nodeId, optional, positive, repeated } from './field.ts'
+import { sentenceOrNothing, valueList } from './field.ts'
 import type { Field } from './field.ts'
 
 type AnyMessage = Message<Uint8Array> | LogMessage | HelloMessage
@@ -56,7 +57,10 @@ export const MESSAGES: {
   proclamation: [17, message({ ballot, chosen: flag })],
   learn: [18, message({})],
   chosen: [19, message({ ballot, value: bytes })],
-  logPrepare: [20, message({ ballot, from: positive })],
+  logPrepare: [
+    20,
+    message({ ballot, from: positive, version: countOrNothing, names: nameOrNothing }),
+  ],
   logPromise: [
     21,
     message({
@@ -66,6 +70,7 @@ export const MESSAGES: {
       next: count,
       chosenThrough: count,
       compactedThrough: count,
+      incarnation: nameOrNothing,
     }),
   ],
   logAccept: [
@@ -78,7 +83,7 @@ export const MESSAGES: {
       chosenThrough: count,
     }),
   ],
-  logAccepted: [23, message({ ballot, through: count })],
+  logAccepted: [23, message({ ballot, through: count, incarnation: nameOrNothing })],
   logHeartbeat: [
     24,
     message({
@@ -86,6 +91,7 @@ export const MESSAGES: {
       base: positive,
       chosenThrough: count,
       readId: count,
+      complete: countOrNothing,
     }),
   ],
   logHeartbeatAnswer: [
@@ -95,6 +101,8 @@ export const MESSAGES: {
       through: count,
       chosenThrough: count,
       readId: count,
+      incarnation: nameOrNothing,
+      storedThrough: countOrNothing,
     }),
   ],
   campaign: [
@@ -103,6 +111,7 @@ export const MESSAGES: {
       run: positive,
       number: positive,
       chosenThrough: count,
+      version: countOrNothing,
     }),
   ],
   support: [
@@ -145,8 +154,14 @@ export const MESSAGES: {
       totalBytes: count,
       offset: count,
       bytes,
+      configuration: bytesOrNothing,
     }),
   ],
-  forwardRefused: [36, message({ heads: values })],
+  forwardRefused: [36, message({ heads: values, reason: sentenceOrNothing })],
   hello: [37, message({})],
+  introduction: [38, message({ incarnation: id, storedThrough: count, asks: flag })],
+  introductionAnswer: [
+    39,
+    message({ to: id, incarnation: id, hadVoted: flag, chosenThrough: count }),
+  ],
 }

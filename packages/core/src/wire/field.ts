@@ -4,7 +4,7 @@
  */
 import { InvalidArgumentError } from '../errors.ts'
 import { MAX_ID_BYTES } from '../limits.ts'
-import { MAX_ADDRESS_BYTES } from '../multi/limits.ts'
+import { MAX_ADDRESS_BYTES, MAX_REASON_BYTES } from '../multi/limits.ts'
 import { malformed, Reader } from './reader.ts'
 import { decodeUtf8, encodeUtf8 } from './utf8.ts'
 import type { Writer } from './writer.ts'
@@ -34,18 +34,7 @@ export const positive = integer(1)
 export const count = integer(0)
 
 /** As count, where 0 is said by leaving it out: for what an earlier release does not say. */
-export const countOrNothing: Field<number | undefined> = {
-  write(writer, number, value) {
-    count.write(writer, number, value ?? 0)
-  },
-  collect() {
-    const collector = count.collect()
-    return {
-      read: (reader) => collector.read(reader),
-      finish: (name) => collector.finish(name) || undefined,
-    }
-  },
-}
+export const countOrNothing = orNothing(count, 0, (value) => value === 0)
 
 /** Any text of at most MAX_ID_BYTES; absent when empty. */
 export const id = text(MAX_ID_BYTES)
@@ -64,6 +53,15 @@ export const bytes: Field<Uint8Array> = scalar<Uint8Array>(
   new Uint8Array(),
   (reader) => new Uint8Array(reader.bytes()),
 )
+
+/** The same of an id, where the empty one is said by leaving it out. */
+export const nameOrNothing = orNothing(id, '', (value) => value === '')
+
+/** The same of a sentence for people, of at most MAX_REASON_BYTES. */
+export const sentenceOrNothing = orNothing(text(MAX_REASON_BYTES), '', (value) => value === '')
+
+/** The same of bytes. */
+export const bytesOrNothing = orNothing(bytes, new Uint8Array(), ({ length }) => length === 0)
 
 /**
  * A list of at most `max` values, where an empty one takes its place like any other. What is read
@@ -169,6 +167,27 @@ export function repeated<T>(
           collectors.push(collector)
         },
         finish: (name) => made(collectors.map((collector) => collector.finish(name))),
+      }
+    },
+  }
+}
+
+/** As `field`, where `nothing` is said by leaving it out, and read as `undefined`. */
+function orNothing<T>(
+  field: Field<T>,
+  nothing: T,
+  isNothing: (value: T) => boolean,
+): Field<T | undefined> {
+  return {
+    write: (writer, number, value) => field.write(writer, number, value ?? nothing),
+    collect() {
+      const collector = field.collect()
+      return {
+        read: (reader) => collector.read(reader),
+        finish(name) {
+          const value = collector.finish(name)
+          return isNothing(value) ? undefined : value
+        },
       }
     },
   }
