@@ -99,6 +99,14 @@ function plainHost(authority: string): string {
   }
 }
 
+/** Where the others are. */
+export function without(
+  id: NodeId,
+  members: ReadonlyMap<NodeId, string>,
+): ReadonlyMap<NodeId, string> {
+  return new Map([...members].filter(([member]) => member !== id))
+}
+
 /** The members as a snapshot holds them, in the order of their ids. */
 export function membersOf(members: ReadonlyMap<NodeId, string>): Member[] {
   return [...members]

@@ -3,8 +3,8 @@
  * and what is read. Each of those is in a file of its own; here is only what goes from one to
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
-import { majority } from '@paxos/core'
-import type { Durability, NodeId, Opened, Slot } from '@paxos/core'
+import type { Durability, Member, NodeId, Opened, Slot, Snapshot } from '@paxos/core'
+import { encodeConfiguration, quorumsOf, votersOf } from '@paxos/core/multi'
 import { isEntry, isMultiPaxosMessage, MultiPaxos, SESSION_NONCE_BYTES } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
@@ -19,6 +19,8 @@ import type { Observation } from './host.ts'
 import { MAX_LOG_BYTES } from './limits.ts'
 import { Maintenance } from './maintenance.ts'
 import { differingMembers, membersOf } from './members.ts'
+import { configurationIn, firstConfiguration, MembersView } from './members-view.ts'
+import type { ReplicaMembers } from './members-view.ts'
 import { Proposals } from './proposals.ts'
 import { incarnationsOf } from './random-bytes.ts'
 import { Reads } from './reads.ts'
@@ -55,11 +57,19 @@ async function withMembers(
   saved: Opened,
   durability: Durability,
   members: ReadonlyMap<NodeId, string>,
-): Promise<Opened> {
-  if (saved.snapshot !== null) return saved
-  const snapshot = { through: 0, members: membersOf(members), bytes: new Uint8Array() }
+): Promise<Begun> {
+  const { snapshot: found } = saved
+  if (found !== null) return { ...saved, snapshot: found }
+  const configuration = encodeConfiguration(firstConfiguration(members))
+  const bytes = new Uint8Array()
+  const snapshot = { through: 0, members: membersOf(members), bytes, configuration }
   await durability.save({ snapshot })
   return { ...saved, snapshot }
+}
+
+/** What a node has that knows who its cluster is. */
+interface Begun extends Opened {
+  readonly snapshot: Snapshot
 }
 
 /** What runs between open() and close(). */
@@ -74,22 +84,24 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #reads: Reads
   readonly #snapshots: Snapshots
   readonly #maintenance: Maintenance
+  readonly #members: MembersView
   readonly calls: Calls<Command, Result, Query, Answer>
   readonly #watch: Watch
   #ended: Error | null = null
   #cancelWarning: (() => void) | null = null
 
-  constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Opened) {
+  constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Begun) {
     this.#settings = settings
     const { id, cluster, clock, random, transport, durability, sessionTimeoutMs } = settings
-    const stored = saved.snapshot?.members ?? []
-    const members = new Map(stored.map((member) => [member.id, member.address]))
+    const stored = addressesIn(saved.snapshot.members)
+    const configuration = configurationIn(saved.snapshot) ?? firstConfiguration(stored)
+    this.#members = new MembersView(configuration)
     this.#applier = new Applier(settings, saved.snapshot)
     this.#engine = new MultiPaxos({
       ...settings.timing,
       id,
-      quorums: majority(members.keys()),
-      members: stored,
+      quorums: quorumsOf(configuration),
+      members: saved.snapshot.members,
       isValue: isEntry,
       isSnapshot: isState,
       saved,
@@ -99,7 +111,10 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       cluster,
       id,
       incarnation: saved.identity?.incarnation ?? '',
-      members,
+      listen: settings.members.get(id) ?? '',
+      peers: this.#members.peersOf(id, settings.members),
+      firstMembers: stored.keys(),
+      knowsFirstMembersOnly: () => this.#members.configuration.version === 0,
       engine: this.#engine,
       understands: isMultiPaxosMessage,
       isFresh: () => this.#engine.chosenThrough === 0,
@@ -113,7 +128,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     })
     this.#watch = new Watch({
       watched: this.#host,
-      peers: [...members.keys()].filter((member) => member !== id),
+      id,
+      voters: () => votersOf(this.#members.configuration).map((voter) => voter.id),
       isLeaderless: () => this.#engine.leader === null,
       livenessWindowMs: settings.timing.livenessWindowMs,
       clock,
@@ -177,7 +193,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       sessionsIdleSince: (beforeMs) => this.#applier.sessionsIdleSince(beforeMs),
       propose: (value) => this.#forwarding.propose(value),
     })
-    this.#compareMembers(members)
+    if (configuration.version === 0) this.#compareMembers(stored)
   }
 
   async start(): Promise<void> {
@@ -214,6 +230,11 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       saving: this.#host.saving,
       peers: this.#host.peers,
     }
+  }
+
+  /** Who is in the cluster, as far as this node knows. */
+  members(): ReplicaMembers {
+    return this.#members.report
   }
 
   get #role(): ReplicaStatus['role'] {
@@ -292,6 +313,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       const applied = this.#applier.apply(first + index, value, nowMs)
       this.#forwarding.applied(value)
       this.#noteFailure(first + index, applied)
+      if (applied.type === 'members' && this.#members.applied(first + index, applied.entry)) {
+        this.#membersChanged()
+      }
       if (applied.type === 'opened') {
         this.#proposals.opened(applied.space, applied.nonce, applied.session)
       } else if (applied.type === 'not-opened') {
@@ -325,12 +349,21 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     }
   }
 
-  #install(snapshot: { readonly through: Slot; readonly bytes: Uint8Array }): void {
+  #install(snapshot: Snapshot): void {
     const { through, bytes } = snapshot
     this.#applier.install(snapshot, this.#settings.clock.nowMs())
     this.#proposals.skipped()
     this.#reads.applied(through)
     this.#snapshots.installed(through, bytes.byteLength)
+    if (this.#members.installed(snapshot)) this.#membersChanged()
+  }
+
+  #membersChanged(): void {
+    const { id, members, logger } = this.#settings
+    const report = this.#members.report
+    this.#host.setPeers(this.#members.peersOf(id, members))
+    logger.info('members changed', { version: report.version, members: report.members })
+    this.events.push({ type: 'members-changed', members: report })
   }
 
   #follow(leader: NodeId | null): void {
@@ -384,6 +417,10 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   #requireRunning(): void {
     if (this.#ended !== null) throw this.#ended
   }
+}
+
+function addressesIn(members: readonly Member[]): ReadonlyMap<NodeId, string> {
+  return new Map(members.map(({ id, address }) => [id, address]))
 }
 
 function refusedByLeader(): RefusedByLeaderError {

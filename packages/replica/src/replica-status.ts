@@ -5,6 +5,7 @@
 import type { Ballot, Member, NodeId, Slot } from '@paxos/core'
 import type { EventsLost } from './event-stream.ts'
 import type { DropReason, SavingStatus } from './host.ts'
+import type { ReplicaMembers } from './members-view.ts'
 import type { PeerStatus } from './peer-book.ts'
 import type { SnapshotNotice } from './snapshots.ts'
 import type { Notice } from './watch.ts'
@@ -44,7 +45,7 @@ export interface ReplicaStatus {
   readonly dropped: Readonly<Record<DropReason, number>>
   /** What the disk has not confirmed yet. */
   readonly saving: SavingStatus
-  /** What this node knows of each other member. */
+  /** What this node knows of each other node that it speaks with: members, and who left lately. */
   readonly peers: Readonly<Record<NodeId, PeerStatus>>
 }
 
@@ -54,6 +55,8 @@ export type ReplicaEvent =
   | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
   | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
   | SnapshotNotice
+  /** Others are members from now on, or the same in another way. */
+  | { readonly type: 'members-changed'; readonly members: ReplicaMembers }
   /** The members on the disk are not those of the options. The disk is trusted. */
   | {
       readonly type: 'members-differ'

@@ -334,10 +334,10 @@ async function runningHost() {
     cluster: 'c',
     id: 'a',
     incarnation: '',
-    members: new Map([
-      ['a', 'memory://a'],
-      ['b', 'memory://b'],
-    ]),
+    listen: 'memory://a',
+    peers: { addresses: new Map([['b', 'memory://b']]), all: ['b'] },
+    firstMembers: ['a', 'b'],
+    knowsFirstMembersOnly: () => true,
     engine: {
       nextTickAtMs: null,
       receive() {
