@@ -84,7 +84,6 @@ describe('whatever happens', () => {
       world.settle(() => world.leader !== null)
       for (let count = 0; count < 3000; count += 1) step(world)
       expect(world.chosen.size).toBeGreaterThan(1)
-      console.log(seed, world.chosen.size, world.completed, world.leader?.configuration.version)
     },
   )
 })
