@@ -54,6 +54,8 @@ function someVoters(world: MembersWorld): readonly string[] {
 function mayWipe(world: MembersWorld): boolean {
   const { leader } = world
   if (leader === null || leader.configuration.version > world.completed) return false
+  // Of fewer than three, one is a majority of what is known.
+  if (leader.configuration.members.length < 3) return false
   return leader.configuration.members.every(({ id, incarnation }) => {
     const machine = world.machine(id)
     return machine.engine !== null && machine.incarnation === incarnation
