@@ -429,8 +429,16 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   /** This node is no voter of its cluster, or no member. What it was about to send is sent first. */
   #leave(error: RemovedError | LostDiskError): void {
     this.#stopped(error)
-    // Releasing may fail; close() tells whoever asks.
-    queueMicrotask(() => void this.#host.close().catch(() => undefined))
+    void this.#releaseSoon()
+  }
+
+  async #releaseSoon(): Promise<void> {
+    await Promise.resolve()
+    try {
+      await this.#host.close()
+    } catch {
+      // close() tells whoever asks.
+    }
   }
 
   #end(error: Error): void {
