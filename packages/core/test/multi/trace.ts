@@ -75,6 +75,10 @@ export function showLogMessage(message: MultiPaxosMessage): string {
       return `fetch snapshot ${message.through} from byte ${message.offset} on`
     case 'snapshotChunk':
       return `snapshot ${message.through}, ${message.bytes.length} of ${message.totalBytes} bytes from ${message.offset} on`
+    case 'introduction':
+      return `is ${message.incarnation}, stored through ${message.storedThrough}${message.asks ? ', asks' : ''}`
+    case 'introductionAnswer':
+      return `tells ${message.to} that it had ${message.hadVoted ? '' : 'not '}voted`
     case 'nack':
       return `nack ${formatBallot(message.ballot)}, promised ${formatBallot(message.promised)}`
   }
@@ -86,6 +90,7 @@ export function showLogChange(change: Change): string {
   if (change.accepted !== undefined) parts.push(`accepted ${entries(change.accepted)}`)
   if (change.snapshot !== undefined) parts.push(`snapshot through ${change.snapshot.through}`)
   if (change.chosenThrough !== undefined) parts.push(`chosen through ${change.chosenThrough}`)
+  if (change.admitted === true) parts.push('admitted')
   return parts.join('; ')
 }
 

@@ -1,6 +1,7 @@
 /**
- * Writes the corpora of frames, entries and session tables. To be run once when a type of message
- * is new: npx tsx --conditions=@paxos/source test/wire/write-corpus.ts
+ * Writes the corpora of frames, entries, configurations and session tables. To be run once when a
+ * type of message, or a field of one, is new; what is there is then kept under another name, so that
+ * frames of before stay in it: npx tsx --conditions=@paxos/source test/wire/write-corpus.ts
  */
 import { encodeEntry, NO_OP, SessionTable } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
