@@ -40,7 +40,7 @@ export const countOrNothing = orNothing(count, 0, (value) => value === 0)
 export const id = text(MAX_ID_BYTES)
 
 /** The same, but never empty: for who says who it is. */
-export const name = text(MAX_ID_BYTES, '')
+export const nonEmptyId = text(MAX_ID_BYTES, '')
 
 /** Where a node listens; absent when empty. */
 export const address = text(MAX_ADDRESS_BYTES)

@@ -286,10 +286,12 @@ describe('lists', () => {
   })
 
   it('the most members fit beside the longest names, a configuration of as many, and a piece', () => {
-    const name = (index: number) => String(index).padEnd(MAX_ID_BYTES, 'x')
-    const address = (index: number) => String(index).padEnd(MAX_ADDRESS_BYTES, 'x')
+    const longest = 'x'.repeat(MAX_ID_BYTES)
     const all = Array.from({ length: MAX_MEMBERS + MAX_FORMER_MEMBERS }, (_, index) => {
-      return { id: name(index), address: address(index) }
+      return {
+        id: String(index).padEnd(MAX_ID_BYTES, 'x'),
+        address: String(index).padEnd(MAX_ADDRESS_BYTES, 'x'),
+      }
     })
     const members = all.slice(0, MAX_MEMBERS)
     const configuration = encodeConfiguration({
@@ -301,12 +303,12 @@ describe('lists', () => {
       former: all.slice(MAX_MEMBERS),
     })
     const frame = encode({
-      cluster: name(0),
-      from: name(0),
+      cluster: longest,
+      from: longest,
       membersDigest: MAX_ROUND,
       message: {
         type: 'snapshotChunk',
-        ballot: { round: MAX_ROUND, node: name(0) },
+        ballot: { round: MAX_ROUND, node: longest },
         through: MAX_ROUND,
         members,
         totalBytes: MAX_ROUND,
