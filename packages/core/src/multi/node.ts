@@ -657,6 +657,8 @@ export class LogNode {
       this.#catchUp.setPeers(new Set(this.#known))
       this.#newcomers.keep(new Set(this.#known))
       step.tell({ type: 'configuration-changed', configuration: current.configuration })
+      // Those before may be gone when this node starts again: from nobody else would it learn of these.
+      this.acceptor.keepChosen(step)
       if (this.#admission.see(current)) this.#admit(step)
     }
     if (complete === this.#toldComplete) return
