@@ -67,19 +67,24 @@ export class MembersWorld {
   readsAnswered = 0
   installed = 0
   wiped = 0
-  /** Puts another rule in the place of one of ours, to see that the world notices. */
-  options: Partial<MultiPaxosOptions> = {}
   /** Sees what leaves. Says whether it goes on its way. */
   passes: (packet: Packet) => boolean = () => true
   /** Through here everything was looked at for `configurations`. */
   #followedThrough: Slot = 0
   #toldByAnybody: Slot = 0
+  readonly #options: Partial<MultiPaxosOptions>
   readonly #reads = new Map<number, Slot>()
   readonly #random: () => number
   #drawn = 0
   #commands = 0
 
-  constructor(initial: readonly NodeId[], spare: readonly NodeId[], seed: number) {
+  constructor(
+    initial: readonly NodeId[],
+    spare: readonly NodeId[],
+    seed: number,
+    options: Partial<MultiPaxosOptions> = {},
+  ) {
+    this.#options = options
     this.#random = seededRandom(seed)
     const members = initial.map((id) => member(id, null))
     this.configurations = [{ version: 0, members, quorums: MAJORITY, former: [] }]
@@ -169,7 +174,7 @@ export class MembersWorld {
       heartbeatPeriodMs: 20,
       livenessWindowMs: 100,
       retransmitIntervalMs: 20,
-      ...this.options,
+      ...this.#options,
     })
     this.carryOut(id, machine.engine.tick(this.nowMs))
   }
