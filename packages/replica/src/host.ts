@@ -80,13 +80,8 @@ export interface SavingStatus {
   readonly forMs: number
 }
 
-/** The other nodes that a node knows. */
-export interface Peers {
-  /** Where each of them listens: whoever is not here is a stranger. */
-  readonly addresses: ReadonlyMap<NodeId, string>
-  /** Those of them to whom goes what an engine says to all. */
-  readonly all: readonly NodeId[]
-}
+/** Where each of the others listens that a node knows of: whoever is not here is a stranger. */
+export type Peers = ReadonlyMap<NodeId, string>
 
 export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly cluster: string
@@ -95,8 +90,10 @@ export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly incarnation: string
   /** Where this node listens. */
   readonly listen: string
-  /** Whom this node speaks with at first: see setPeers(). */
+  /** Where each of the others listens that this node knows of at first: see setPeers(). */
   readonly peers: Peers
+  /** Those to whom goes what the engine says to all. */
+  readonly all: () => Iterable<NodeId>
   /** The members that the log or the decree began with, for the digest in each frame. */
   readonly firstMembers: Iterable<NodeId>
   /**
@@ -130,7 +127,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   readonly #options: HostOptions<M, E>
   #peers: Peers
   /** What the transport was told last; `null` while it is not open. */
-  #told: Peers['addresses'] | null = null
+  #told: Peers | null = null
   readonly #book: PeerBook
   readonly #membersDigest: number
   readonly #dropped: Record<DropReason, number> = {
@@ -159,7 +156,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   constructor(options: HostOptions<M, E>) {
     this.#options = options
     this.#peers = options.peers
-    this.#book = new PeerBook(this.#peers.addresses.keys())
+    this.#book = new PeerBook(this.#peers.keys())
     this.#release = new Release(options)
     this.#attention = new Attention(options.livenessWindowMs)
     this.#membersDigest = membersDigest(options.firstMembers)
@@ -200,16 +197,16 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
    */
   setPeers(peers: Peers): void {
     this.#peers = peers
-    this.#book.keep(peers.addresses.keys())
+    this.#book.keep(peers.keys())
     if (this.#running) this.#tellPeers()
   }
 
   /** Tells the transport, unless it knows, or is not open yet. */
   #tellPeers(): void {
-    const { addresses } = this.#peers
-    if (this.#told === null || sameAddresses(addresses, this.#told)) return
-    this.#told = addresses
-    this.#options.transport.setPeers(addresses)
+    const peers = this.#peers
+    if (this.#told === null || sameAddresses(peers, this.#told)) return
+    this.#told = peers
+    this.#options.transport.setPeers(peers)
     this.#greet()
   }
 
@@ -229,7 +226,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   /** Starts listening. When it rejects, nothing is left open. */
   async start(): Promise<void> {
     const { cluster, id, incarnation, listen, transport } = this.#options
-    const peers = this.#peers.addresses
+    const peers = this.#peers
     try {
       await transport.open({
         id,
@@ -383,7 +380,8 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
 
   #send({ to, message }: Outgoing<Uint8Array, M>): void {
     const frame = this.#frame(message)
-    for (const peer of to === 'all' ? this.#peers.all : [to]) {
+    for (const peer of to === 'all' ? this.#options.all() : [to]) {
+      if (peer === this.#options.id) continue
       this.#options.observe({ type: 'sent', to: peer, message })
       this.#give(peer, frame)
     }
@@ -434,7 +432,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   }
 }
 
-function sameAddresses(a: Peers['addresses'], b: Peers['addresses']): boolean {
+function sameAddresses(a: Peers, b: Peers): boolean {
   return a.size === b.size && [...a].every(([id, address]) => b.get(id) === address)
 }
 

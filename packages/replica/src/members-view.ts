@@ -3,10 +3,9 @@
  * node that has applied the same slots knows the same. Must never take an entry for made that was not,
  * nor forget an address while somebody may still be found at it.
  */
-import type { NodeId, Slot, Snapshot } from '@paxos/core'
-import { configurationAfter, decodeConfiguration, votersOf } from '@paxos/core/multi'
+import type { Member, NodeId, Slot, Snapshot } from '@paxos/core'
+import { configurationAfter, decodeConfiguration, MAX_MEMBERS } from '@paxos/core/multi'
 import type { Configuration, MembersEntry, QuorumRule, Role } from '@paxos/core/multi'
-import type { Peers } from './host.ts'
 import { membersOf, plainAddress } from './members.ts'
 
 /** Who is in the cluster. */
@@ -51,6 +50,8 @@ export function configurationIn({ configuration }: Snapshot): Configuration | nu
 export class MembersView {
   #configuration: Configuration
   #completeThrough: Slot = 0
+  /** Who left with a change that is not known to be complete. */
+  #leaving: readonly Member[] = []
 
   constructor(configuration: Configuration) {
     this.#configuration = configuration
@@ -70,7 +71,9 @@ export class MembersView {
   applied(slot: Slot, entry: MembersEntry): boolean {
     const before = this.#configuration
     this.#configuration = configurationAfter(before, slot, entry)
-    return this.#configuration !== before
+    if (this.#configuration === before) return false
+    this.#leaving = [...before.members, ...this.#leaving].slice(0, MAX_MEMBERS)
+    return true
   }
 
   /** A snapshot took the place of the slots through its own. Whether others are members now. */
@@ -85,6 +88,7 @@ export class MembersView {
   completed(version: Slot): boolean {
     if (version <= this.#completeThrough) return false
     this.#completeThrough = version
+    if (this.isComplete(this.#configuration.version)) this.#leaving = []
     return true
   }
 
@@ -100,22 +104,21 @@ export class MembersView {
   }
 
   /**
-   * Whom `id` speaks with: the members; who left, so that he can be told; and whom the options name,
-   * for of those that this node knew while it was away nobody may be left. Where two have one address,
-   * the member counts (P32).
+   * Whom `id` speaks with, and where: the members; who left, so that he can be told; and whom the
+   * options name, for of those that this node knew while it was away nobody may be left. Where two
+   * have one address, the member counts (P32).
    */
-  peersOf(id: NodeId, given: ReadonlyMap<NodeId, string>): Peers {
+  peersOf(id: NodeId, given: ReadonlyMap<NodeId, string>): ReadonlyMap<NodeId, string> {
     const { members, former } = this.#configuration
     const addresses = new Map<NodeId, string>()
     const taken = new Set<string>()
-    const known = [...members, ...former, ...membersOf(given)]
+    const known = [...members, ...this.#leaving, ...former, ...membersOf(given)]
     for (const { id: peer, address } of known) {
       if (addresses.has(peer) || taken.has(plainAddress(address))) continue
       taken.add(plainAddress(address))
       addresses.set(peer, address)
     }
     addresses.delete(id)
-    const voters = votersOf(this.#configuration).map((voter) => voter.id)
-    return { addresses, all: voters.filter((voter) => voter !== id) }
+    return addresses
   }
 }

@@ -4,14 +4,15 @@
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
 import type { Durability, Member, NodeId, Opened, Slot, Snapshot } from '@paxos/core'
-import { encodeConfiguration, quorumsOf, votersOf } from '@paxos/core/multi'
+import { encodeConfiguration, votersOf } from '@paxos/core/multi'
 import { isEntry, isMultiPaxosMessage, MultiPaxos, SESSION_NONCE_BYTES } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
 import type { Applied } from './applier.ts'
 import { Calls } from './calls.ts'
 import { ClosedError, CommandRefusedError } from './errors.ts'
-import { RefusedByLeaderError, StoppedError } from './errors.ts'
+import { RefusedByLeaderError } from './errors.ts'
+import type { LostDiskError, RemovedError, StoppedError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Forwarding } from './forwarding.ts'
 import { Host } from './host.ts'
@@ -19,8 +20,8 @@ import type { Observation } from './host.ts'
 import { MAX_LOG_BYTES } from './limits.ts'
 import { Maintenance } from './maintenance.ts'
 import { differingMembers, membersOf } from './members.ts'
+import { Membership } from './membership.ts'
 import { configurationIn, firstConfiguration, MembersView } from './members-view.ts'
-import type { ReplicaMembers } from './members-view.ts'
 import { Proposals } from './proposals.ts'
 import { incarnationsOf } from './random-bytes.ts'
 import { Reads } from './reads.ts'
@@ -84,7 +85,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #reads: Reads
   readonly #snapshots: Snapshots
   readonly #maintenance: Maintenance
-  readonly #members: MembersView
+  readonly #view: MembersView
+  readonly members: Membership
   readonly calls: Calls<Command, Result, Query, Answer>
   readonly #watch: Watch
   #ended: Error | null = null
@@ -95,13 +97,15 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     const { id, cluster, clock, random, transport, durability, sessionTimeoutMs } = settings
     const stored = addressesIn(saved.snapshot.members)
     const configuration = configurationIn(saved.snapshot) ?? firstConfiguration(stored)
-    this.#members = new MembersView(configuration)
+    this.#view = new MembersView(configuration)
+    const incarnation = saved.identity?.incarnation ?? ''
     this.#applier = new Applier(settings, saved.snapshot)
     this.#engine = new MultiPaxos({
       ...settings.timing,
       id,
-      quorums: quorumsOf(configuration),
-      members: saved.snapshot.members,
+      configuration,
+      incarnation,
+      trustEmptyState: settings.trustEmptyDisk,
       isValue: isEntry,
       isSnapshot: isState,
       saved,
@@ -110,11 +114,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#host = new Host({
       cluster,
       id,
-      incarnation: saved.identity?.incarnation ?? '',
+      incarnation,
       listen: settings.members.get(id) ?? '',
-      peers: this.#members.peersOf(id, settings.members),
+      peers: this.#view.peersOf(id, settings.members),
+      all: () => this.#engine.told,
       firstMembers: stored.keys(),
-      knowsFirstMembersOnly: () => this.#members.configuration.version === 0,
+      knowsFirstMembersOnly: () => this.#view.configuration.version === 0,
       engine: this.#engine,
       understands: isMultiPaxosMessage,
       isFresh: () => this.#engine.chosenThrough === 0,
@@ -129,7 +134,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#watch = new Watch({
       watched: this.#host,
       id,
-      voters: () => votersOf(this.#members.configuration).map((voter) => voter.id),
+      voters: () => votersOf(this.#view.configuration).map((voter) => voter.id),
       isLeaderless: () => this.#engine.leader === null,
       livenessWindowMs: settings.timing.livenessWindowMs,
       clock,
@@ -157,6 +162,22 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       renewSessionAfterMs: sessionTimeoutMs / 2,
     })
     this.#reads = new Reads((read) => this.#host.input(() => this.#engine.read(read)))
+    this.members = new Membership({
+      ...settings.timing,
+      id,
+      incarnation,
+      engine: this.#engine,
+      view: this.#view,
+      given: settings.members,
+      clock,
+      logger: settings.logger,
+      input: (give) => this.#host.input(give),
+      setPeers: (peers) => this.#host.setPeers(peers),
+      heardSince: (sinceMs) => this.#host.heardSince(sinceMs),
+      read: (read) => this.#reads.add(read),
+      tell: (notice) => this.events.push(notice),
+      stop: (error) => this.#leave(error),
+    })
     this.#snapshots = new Snapshots({
       applier: this.#applier,
       clock,
@@ -181,7 +202,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       reads: this.#reads,
       space,
       answer: (query: Query) => this.#applier.query(query),
-      requireRunning: () => this.#requireRunning(),
+      requireRunning: () => this.requireRunning(),
     })
     this.#maintenance = new Maintenance({
       clock,
@@ -229,16 +250,14 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       dropped: this.#host.dropped,
       saving: this.#host.saving,
       peers: this.#host.peers,
+      members: this.#view.report,
+      standing: isOver ? 'none' : this.#engine.standing,
+      waitsFor: isOver ? [] : this.#engine.waitsFor,
     }
   }
 
-  /** Who is in the cluster, as far as this node knows. */
-  members(): ReplicaMembers {
-    return this.#members.report
-  }
-
   get #role(): ReplicaStatus['role'] {
-    if (this.#ended !== null) return this.#ended instanceof StoppedError ? 'stopped' : 'closed'
+    if (this.#ended !== null) return this.#ended instanceof ClosedError ? 'closed' : 'stopped'
     const { phase } = this.#engine
     return phase === 'leading' ? 'leader' : phase === 'preparing' ? 'candidate' : 'follower'
   }
@@ -262,6 +281,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     if (observation.type === 'event') this.#handle(observation.event)
     else if (observation.type === 'received') {
       this.#forwarding.received(observation.from, observation.message)
+      this.members.received(observation.from, observation.message)
     } else if (observation.type === 'saved') {
       metrics.counter('paxos.saves', 1)
       if (observation.change.snapshot !== undefined) this.#snapshots.saved()
@@ -279,9 +299,20 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       case 'chosen':
         return this.#apply(event.first, event.values)
       case 'forwarded':
-        return this.#forwarding.forwarded(event.from, event.values)
+        return this.#forwarding.forwarded(
+          event.from,
+          this.members.forwarded(event.from, event.values),
+        )
       case 'forward-refused':
+        this.members.refused(event.heads, event.reason)
         return this.#proposals.refusedByLeader(event.heads, refusedByLeader())
+      case 'configuration-changed':
+        // The view follows what is applied.
+        return
+      case 'configuration-complete':
+        return this.members.completed(event.version)
+      case 'admitted':
+        return this.members.admitted()
       case 'read-ready':
         this.#forwarding.readConfirmed()
         return this.#reads.ready(event.id, event.slot, this.#applier.appliedThrough)
@@ -291,9 +322,11 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         return this.#install(event.snapshot)
       case 'leadership-acquired':
         this.#maintenance.leads()
+        this.members.leadershipChanged()
         this.#settings.logger.info(event.type, { ballot: event.ballot })
         return this.events.push({ type: event.type, ballot: event.ballot })
       case 'leadership-lost':
+        this.members.leadershipChanged()
         this.#settings.logger.info(event.type, { ballot: event.ballot })
         return this.events.push(event)
       case 'leader-changed':
@@ -313,9 +346,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       const applied = this.#applier.apply(first + index, value, nowMs)
       this.#forwarding.applied(value)
       this.#noteFailure(first + index, applied)
-      if (applied.type === 'members' && this.#members.applied(first + index, applied.entry)) {
-        this.#membersChanged()
-      }
+      if (applied.type === 'members') this.members.applied(first + index, applied.entry)
       if (applied.type === 'opened') {
         this.#proposals.opened(applied.space, applied.nonce, applied.session)
       } else if (applied.type === 'not-opened') {
@@ -355,15 +386,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#proposals.skipped()
     this.#reads.applied(through)
     this.#snapshots.installed(through, bytes.byteLength)
-    if (this.#members.installed(snapshot)) this.#membersChanged()
-  }
-
-  #membersChanged(): void {
-    const { id, members, logger } = this.#settings
-    const report = this.#members.report
-    this.#host.setPeers(this.#members.peersOf(id, members))
-    logger.info('members changed', { version: report.version, members: report.members })
-    this.events.push({ type: 'members-changed', members: report })
+    this.members.installed(snapshot)
   }
 
   #follow(leader: NodeId | null): void {
@@ -378,6 +401,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   /** A message may have been lost. */
   #again(): void {
     this.#proposals.tidy()
+    this.members.again()
     this.#reads.retry()
     this.#forwarding.retry(this.#reads.areAsking)
   }
@@ -395,10 +419,26 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     )
   }
 
-  #stopped(error: StoppedError): void {
+  #stopped(error: StoppedError | RemovedError | LostDiskError): void {
+    if (this.#ended !== null) return
     this.#settings.logger.error('stopped', { error })
     this.events.push({ type: 'stopped', error })
     this.#end(error)
+  }
+
+  /** This node is no voter of its cluster, or no member. What it was about to send is sent first. */
+  #leave(error: RemovedError | LostDiskError): void {
+    this.#stopped(error)
+    void this.#releaseSoon()
+  }
+
+  async #releaseSoon(): Promise<void> {
+    await Promise.resolve()
+    try {
+      await this.#host.close()
+    } catch {
+      // close() tells whoever asks.
+    }
   }
 
   #end(error: Error): void {
@@ -410,11 +450,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#watch.stop()
     this.#forwarding.end()
     this.#proposals.end(error)
+    this.members.end(error)
     this.#reads.end(error)
     this.events.end()
   }
 
-  #requireRunning(): void {
+  requireRunning(): void {
     if (this.#ended !== null) throw this.#ended
   }
 }

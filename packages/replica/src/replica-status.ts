@@ -5,6 +5,7 @@
 import type { Ballot, Member, NodeId, Slot } from '@paxos/core'
 import type { EventsLost } from './event-stream.ts'
 import type { DropReason, SavingStatus } from './host.ts'
+import type { MembersNotice, Standing } from './membership.ts'
 import type { ReplicaMembers } from './members-view.ts'
 import type { PeerStatus } from './peer-book.ts'
 import type { SnapshotNotice } from './snapshots.ts'
@@ -47,6 +48,16 @@ export interface ReplicaStatus {
   readonly saving: SavingStatus
   /** What this node knows of each other node that it speaks with: members, and who left lately. */
   readonly peers: Readonly<Record<NodeId, PeerStatus>>
+  /** Who is in the cluster, as far as this node has applied the log. */
+  readonly members: ReplicaMembers
+  /**
+   * What this node is among them: a 'voter' or a 'learner'; 'waiting' as long as it may not vote with
+   * its empty disk; 'replaced' where another disk of it votes; 'removed', or 'none' where it has not
+   * been a member yet, or is over.
+   */
+  readonly standing: Standing
+  /** While it is 'waiting': whose word is missing that they never voted. */
+  readonly waitsFor: readonly NodeId[]
 }
 
 /** Something that happened to a node. */
@@ -55,8 +66,7 @@ export type ReplicaEvent =
   | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
   | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
   | SnapshotNotice
-  /** Others are members from now on, or the same in another way. */
-  | { readonly type: 'members-changed'; readonly members: ReplicaMembers }
+  | MembersNotice
   /** The members on the disk are not those of the options. The disk is trusted. */
   | {
       readonly type: 'members-differ'

@@ -23,13 +23,14 @@ async function host({ onOpen = () => undefined }: { onOpen?: (made: Made) => voi
   const sent: { readonly to: NodeId; readonly membersDigest: number | undefined }[] = []
   const books: ReadonlyMap<NodeId, PeerAddress>[] = []
   const opened: TransportOpen[] = []
-  const state = { isFirst: true }
+  const state = { isFirst: true, all: ['a', 'b'] }
   const made = new Host<Message<Uint8Array>, never>({
     cluster: 'c',
     id: 'a',
     incarnation: '',
     listen: 'memory://a',
-    peers: { addresses: at('b'), all: ['b'] },
+    peers: at('b'),
+    all: () => state.all,
     firstMembers: ['a', 'b'],
     knowsFirstMembersOnly: () => state.isFirst,
     engine: {
@@ -76,11 +77,11 @@ describe('a host', () => {
     const { host: node, heard, books, receive } = await host()
     receive('c')
     expect([heard, node.dropped.stranger]).toEqual([[], 1])
-    node.setPeers({ addresses: at('bc'), all: ['b', 'c'] })
+    node.setPeers(at('bc'))
     receive('c')
     receive('b')
     expect(heard).toEqual(['c', 'b'])
-    node.setPeers({ addresses: at('c'), all: ['c'] })
+    node.setPeers(at('c'))
     receive('b')
     expect([heard.length, node.dropped.stranger]).toEqual([2, 2])
     expect(books).toEqual([at('bc'), at('c')])
@@ -90,9 +91,9 @@ describe('a host', () => {
 
   it('tells the transport nothing when nobody moved, so that no connection is cut for it', async () => {
     const { host: node, books } = await host()
-    node.setPeers({ addresses: at('b'), all: [] })
+    node.setPeers(at('b'))
     expect(books).toEqual([])
-    node.setPeers({ addresses: new Map([['b', 'memory://elsewhere']]), all: [] })
+    node.setPeers(new Map([['b', 'memory://elsewhere']]))
     expect(books).toHaveLength(1)
     await node.close()
   })
@@ -101,7 +102,7 @@ describe('a host', () => {
     const opened: string[] = []
     const { host: node, books } = await host({
       onOpen: (made) => {
-        made.setPeers({ addresses: at('bd'), all: ['b'] })
+        made.setPeers(at('bd'))
         opened.push('open')
       },
     })
@@ -113,15 +114,16 @@ describe('a host', () => {
     const { host: node, receive } = await host()
     receive('b')
     expect(node.peers['b']?.received).toBe(1)
-    node.setPeers({ addresses: at('c'), all: [] })
-    node.setPeers({ addresses: at('b'), all: [] })
+    node.setPeers(at('c'))
+    node.setPeers(at('b'))
     expect(node.peers['b']).toMatchObject({ received: 0, heardAgoMs: null })
     await node.close()
   })
 
   it('P36: sends what is for all to those that it was told are all', async () => {
-    const { host: node, sent, say } = await host()
-    node.setPeers({ addresses: at('bcl'), all: ['b', 'c'] })
+    const { host: node, state, sent, say } = await host()
+    node.setPeers(at('bcl'))
+    state.all = ['a', 'b', 'c']
     sent.length = 0
     say()
     expect(sent.map(({ to }) => to)).toEqual(['b', 'c'])

@@ -335,7 +335,8 @@ async function runningHost() {
     id: 'a',
     incarnation: '',
     listen: 'memory://a',
-    peers: { addresses: new Map([['b', 'memory://b']]), all: ['b'] },
+    peers: new Map([['b', 'memory://b']]),
+    all: () => ['b'],
     firstMembers: ['a', 'b'],
     knowsFirstMembersOnly: () => true,
     engine: {
