@@ -116,6 +116,12 @@ export function showLogEvent(event: LogEvent): string {
       return `may answer read ${event.id} at slot ${event.slot}`
     case 'read-failed':
       return `cannot answer read ${event.id}`
+    case 'configuration-changed':
+      return `members ${event.configuration.members.map(({ id, role }) => `${id} ${role}`).join(', ')} from slot ${event.configuration.version} on`
+    case 'configuration-complete':
+      return `members of slot ${event.version} are complete`
+    case 'admitted':
+      return 'may vote'
     case 'disbelieved':
       return `does not believe ${event.from}: ${event.reason}`
   }
