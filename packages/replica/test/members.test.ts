@@ -351,7 +351,7 @@ describe('changes of members', () => {
           .members()
           .members.map((member) => member.id)
           .toSorted(),
-      ).toEqual([...'abcde'])
+      ).toEqual(Array.from('abcde'))
     }
     await closeAll(nodes)
   })
@@ -395,7 +395,7 @@ describe('changes of members', () => {
     await cluster.crash(follower, node(follower))
     nodes.delete(follower)
     for (const id of 'def') await join(world, id)
-    const others = [...'abc'].filter((id) => id !== follower)
+    const others = Array.from('abc').filter((id) => id !== follower)
     const add = Object.fromEntries(Array.from('def', (id) => [id, { address: at(id) }]))
     await within(cluster, node(leader).changeMembers({ add, remove: others }))
     await cluster.clock.advance(10_000)
