@@ -304,8 +304,7 @@ describe('the calls', () => {
     const { calls: made, given, answer, add } = calls()
     const controller = new AbortController()
     const { signal } = controller
-    const wanted = () => ({ remove: ['c'] })
-    const abandoned = made.change(wanted, null, { signal })
+    const abandoned = made.change(() => ({ remove: ['c'] }), null, { signal })
     const second = add('d')
     answer()
     expect(given).toHaveLength(1)
