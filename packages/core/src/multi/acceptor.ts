@@ -9,13 +9,14 @@
  */
 import { compareBallots, highestBallot, sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
-import type { AcceptedEntry, Change, Saved, Slot, Snapshot } from '../durability.ts'
+import type { AcceptedEntry, Change, Slot, Snapshot } from '../durability.ts'
 import { invariant } from '../invariant.ts'
 import type { LogStep } from './effects.ts'
 import { MAX_SLOTS_AHEAD, TAIL_BYTES } from './limits.ts'
 import { Log } from './log.ts'
 import type { Page } from './log.ts'
 import type { LogAcceptMessage, LogPrepareMessage, LogPromiseMessage } from './messages.ts'
+import type { Settings } from './options.ts'
 import { PromisePages } from './promise-pages.ts'
 
 /** What is held without gaps from the base of one leadership on. */
@@ -30,13 +31,17 @@ interface RunningSave {
   readonly promised: Ballot | null
   readonly held: Held | null
   readonly snapshot: Snapshot | null
+  readonly chosenThrough: Slot
 }
 
 /** What is said of slots that are compacted. */
 const NO_PAGE: Page = { entries: [], next: 0, bytes: 0 }
 
+type AcceptorSettings = Pick<Settings, 'saved' | 'retransmitIntervalMs' | 'incarnation'>
+
 /** Remembers, for the others, what has been promised and accepted. */
 export class LogAcceptor {
+  readonly #incarnation: string | undefined
   readonly #log: Log
   readonly #pages: PromisePages
   readonly #running: RunningSave[] = []
@@ -49,15 +54,21 @@ export class LogAcceptor {
   #durableSnapshot: Snapshot | null
   #held: Held | null = null
   #durablyHeld: Held | null = null
+  /** Through here everything was known to be chosen when the newest durable save was handed over. */
+  #storedThrough: Slot
   /** Since when the oldest running save is the oldest. */
   #oldestSinceMs = 0
   /** This step saves something: what it changes is in memory, and not even on its way to disk. */
   #isChanged = false
 
-  /** Takes up what stable storage holds. A candidate repeats itself after `intervalMs`. */
-  constructor(saved: Saved, intervalMs: number) {
+  /**
+   * Takes up what stable storage holds. A candidate repeats itself after `retransmitIntervalMs`; the
+   * incarnation is named in each vote.
+   */
+  constructor({ saved, retransmitIntervalMs, incarnation }: AcceptorSettings) {
     const { snapshot, accepted } = saved
-    this.#pages = new PromisePages(intervalMs)
+    this.#incarnation = incarnation || undefined
+    this.#pages = new PromisePages(retransmitIntervalMs)
     this.#log = new Log(accepted, snapshot?.through ?? 0)
     this.#promised = accepted.reduce(
       (highest, { ballot }) => highestBallot(highest, ballot),
@@ -68,6 +79,7 @@ export class LogAcceptor {
     this.#durableSnapshot = snapshot
     this.#chosenThrough = Math.max(saved.chosenThrough, snapshot?.through ?? 0)
     this.#storedChosenThrough = this.#chosenThrough
+    this.#storedThrough = this.#chosenThrough
     const chosen = this.#chosenThrough - this.#log.compactedThrough
     const present = this.#log.values(this.#log.compactedThrough + 1, this.#chosenThrough)
     invariant(
@@ -91,6 +103,11 @@ export class LogAcceptor {
   /** Every slot through this one is known to be chosen. */
   get chosenThrough(): Slot {
     return this.#chosenThrough
+  }
+
+  /** Every slot through this one is known to be chosen, and no crash takes its value from here. */
+  get storedThrough(): Slot {
+    return this.settled ? this.#chosenThrough : this.#storedThrough
   }
 
   /** The newest snapshot; its save may still be running. */
@@ -126,6 +143,11 @@ export class LogAcceptor {
   /** Whether `ballot` is promised so that no crash can undo it. */
   hasDurablyPromised(ballot: Ballot): boolean {
     return sameBallot(this.#durablePromise, ballot)
+  }
+
+  /** This state may vote where it is not named; durable before anything that it votes from now on. */
+  admit(step: LogStep): void {
+    this.#save(step, { admitted: true })
   }
 
   /** Promises a ballot above every other, as its own candidate. */
@@ -168,6 +190,7 @@ export class LogAcceptor {
       type: 'logAccepted',
       ballot,
       through: this.heldThrough(ballot, base),
+      incarnation: this.#incarnation,
     } as const
     if (isNew) step.sendAfterSave(from, message)
     else if (this.settled) step.send(from, message)
@@ -273,7 +296,12 @@ export class LogAcceptor {
     this.#isChanged = false
     if (this.#held !== null) this.heldThrough(this.#held.ballot, this.#held.base)
     if (this.#running.length === 0) this.#oldestSinceMs = nowMs
-    this.#running.push({ promised: this.#promised, held: this.#held, snapshot: this.#snapshot })
+    this.#running.push({
+      promised: this.#promised,
+      held: this.#held,
+      snapshot: this.#snapshot,
+      chosenThrough: this.#chosenThrough,
+    })
   }
 
   /** The oldest save that was not reported yet is durable. */
@@ -284,6 +312,7 @@ export class LogAcceptor {
     this.#durablePromise = save.promised
     this.#durablyHeld = save.held
     this.#durableSnapshot = save.snapshot
+    this.#storedThrough = Math.max(this.#storedThrough, save.chosenThrough)
   }
 
   /**
@@ -310,7 +339,17 @@ export class LogAcceptor {
     if (page === null) return null
     const { entries, next } = page
     const chosenThrough = this.#chosenThrough
-    return { type: 'logPromise', ballot, from, entries, next, chosenThrough, compactedThrough }
+    const incarnation = this.#incarnation
+    return {
+      type: 'logPromise',
+      ballot,
+      from,
+      entries,
+      next,
+      chosenThrough,
+      compactedThrough,
+      incarnation,
+    }
   }
 
   #isInReach({ base, first, values }: LogAcceptMessage): boolean {

@@ -51,6 +51,16 @@ export class CatchUp {
     for (const peer of peers) this.#source(peer)
   }
 
+  /** Who may be asked from now on, and nobody else. */
+  setPeers(peers: ReadonlySet<NodeId>): void {
+    for (const [peer, source] of this.#sources) {
+      if (peers.has(peer)) continue
+      this.#sources.delete(peer)
+      if (this.#question?.source === source) this.#question = null
+    }
+    for (const peer of peers) this.#source(peer)
+  }
+
   /** Whether an answer is awaited, as far as anybody is known who can give it. */
   get isAsking(): boolean {
     return this.#question !== null

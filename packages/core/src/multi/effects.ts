@@ -7,6 +7,7 @@ import type { Ballot, NodeId } from '../ballot.ts'
 import type { Change, Slot, Snapshot } from '../durability.ts'
 import type { DisbelievedEvent, Effects, Outgoing } from '../effects.ts'
 import type { NackMessage } from '../message.ts'
+import type { Configuration } from './configuration.ts'
 import type { LogMessage } from './messages.ts'
 
 /** What MultiPaxos sends and understands. */
@@ -41,10 +42,27 @@ export type LogEvent =
   | { readonly type: 'chosen'; readonly first: Slot; readonly values: readonly Uint8Array[] }
   /** A snapshot of another node stands for the slots through its own: restore it first. */
   | { readonly type: 'snapshot-installed'; readonly snapshot: Snapshot }
+  /**
+   * Others are in the cluster from here on, as far as this node knows what is chosen. What followed in
+   * one step is told once. Votes count for who is named in it.
+   */
+  | { readonly type: 'configuration-changed'; readonly configuration: Configuration }
+  /**
+   * A quorum of the configuration of this version holds, durably, everything through the slot that
+   * says it. Those that are not in it may go.
+   */
+  | { readonly type: 'configuration-complete'; readonly version: Slot }
+  /** This new node may vote from now on. */
+  | { readonly type: 'admitted' }
   /** Another node hands over commands, while this one leads. */
   | { readonly type: 'forwarded'; readonly from: NodeId; readonly values: readonly Uint8Array[] }
   /** The leader has not proposed values that this node handed over: their REFUSED_HEAD_BYTES. */
-  | { readonly type: 'forward-refused'; readonly heads: readonly Uint8Array[] }
+  | {
+      readonly type: 'forward-refused'
+      readonly heads: readonly Uint8Array[]
+      /** Why, and the way out, for people; where it is not of the values alone. */
+      readonly reason?: string | undefined
+    }
   /** The read may be answered from a state to which every slot through `slot` was applied. */
   | { readonly type: 'read-ready'; readonly id: number; readonly slot: Slot }
   /** No leader was there to confirm the read. It may be tried again. */

@@ -6,7 +6,8 @@ import type { Slot } from '../durability.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../limits.ts'
 import { MAX_BATCH_VALUES, MAX_SNAPSHOT_BYTES, PAGE_BYTES } from './limits.ts'
-import type { IsValue, Settings } from './options.ts'
+import type { Electorate } from './electorate.ts'
+import type { IsValue } from './options.ts'
 import { batchBytes } from './phase2.ts'
 
 /** Whether values may travel in one message. */
@@ -46,8 +47,8 @@ export function checkBatch(values: readonly Uint8Array[], isValue: IsValue): voi
 }
 
 /** Throws InvalidArgumentError for a node that cannot pass anything on. */
-export function checkRelay(node: NodeId, { id, quorums }: Pick<Settings, 'id' | 'quorums'>): void {
-  if (node !== id && quorums.acceptors.has(node)) return
+export function checkRelay(node: NodeId, id: NodeId, electorate: Electorate): void {
+  if (node !== id && electorate.isVoter(node)) return
   throw new InvalidArgumentError(
     `Node ${JSON.stringify(node)} cannot relay for ${JSON.stringify(id)}: only another acceptor ` +
       'can. Name one of those, or null.',
@@ -55,11 +56,8 @@ export function checkRelay(node: NodeId, { id, quorums }: Pick<Settings, 'id' | 
 }
 
 /** Throws InvalidArgumentError for a node that cannot take over. */
-export function checkSuccessor(
-  node: NodeId,
-  { id, quorums }: Pick<Settings, 'id' | 'quorums'>,
-): void {
-  if (node !== id && quorums.acceptors.has(node)) return
+export function checkSuccessor(node: NodeId, id: NodeId, electorate: Electorate): void {
+  if (node !== id && electorate.isVoter(node)) return
   throw new InvalidArgumentError(
     `Node ${JSON.stringify(node)} cannot take over from ${JSON.stringify(id)}: only another ` +
       'acceptor can. Name one of those.',

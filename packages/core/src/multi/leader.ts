@@ -11,10 +11,14 @@ import { earliest } from '../leadership.ts'
 import type { NackMessage } from '../message.ts'
 import type { LogAcceptor } from './acceptor.ts'
 import type { LogStep } from './effects.ts'
-import { LEAST_PACE_BYTES } from './limits.ts'
+import type { Electorate } from './electorate.ts'
+import { NO_OP } from './entry.ts'
+import { FAREWELL_HEARTBEATS, LEAST_PACE_BYTES } from './limits.ts'
+import type { Members } from './members.ts'
 import type {
   LogAcceptedMessage,
   LogHeartbeatAnswerMessage,
+  LogPrepareMessage,
   LogPromiseMessage,
   ReadIndexMessage,
 } from './messages.ts'
@@ -29,7 +33,13 @@ import { ReadRounds } from './reads.ts'
 type Role =
   | { readonly phase: 'idle' }
   | { readonly phase: 'preparing'; readonly phase1: Phase1 }
-  | { readonly phase: 'leading'; readonly phase2: Phase2; readonly reads: ReadRounds }
+  | {
+      readonly phase: 'leading'
+      /** Goes on for those who come to vote later. */
+      readonly phase1: Phase1
+      readonly phase2: Phase2
+      readonly reads: ReadRounds
+    }
 
 type Leading = Role & { readonly phase: 'leading' }
 
@@ -39,13 +49,21 @@ const IDLE: Role = { phase: 'idle' }
 export class Leader {
   readonly #settings: Settings
   readonly #acceptor: LogAcceptor
+  readonly #members: Members
   #role: Role = IDLE
+  /** The version whose phase 1 quorum has promised the ballot: only behind it anything is proposed. */
+  #openVersion: Slot = 0
+  /** Who is to vote, while their promises are asked for. */
+  #next: Electorate | null = null
+  /** Until when who has left is told that the change is complete. */
+  #farewellUntilMs: number | null = null
   #highestSeen: Ballot | null
   #heartbeatAtMs = 0
 
-  constructor(settings: Settings, acceptor: LogAcceptor) {
+  constructor(settings: Settings, acceptor: LogAcceptor, members: Members) {
     this.#settings = settings
     this.#acceptor = acceptor
+    this.#members = members
     this.#highestSeen = acceptor.promised
   }
 
@@ -61,7 +79,7 @@ export class Leader {
   }
 
   /** The leadership, while it lasts. */
-  get phase2(): Omit<Phase2, 'assign' | 'nextRecovered'> | null {
+  get phase2(): Omit<Phase2, 'assign' | 'nextRecovered' | 'setElectorate'> | null {
     return this.#role.phase === 'leading' ? this.#role.phase2 : null
   }
 
@@ -80,8 +98,10 @@ export class Leader {
   get nextTickAtMs(): number | null {
     const role = this.#role
     if (role.phase === 'idle') return null
-    if (role.phase === 'preparing') return role.phase1.askAgainAtMs
-    return earliest(this.#heartbeatAtMs, role.phase2.overdueAtMs)
+    const { askAgainAtMs } = role.phase1
+    if (role.phase === 'preparing') return askAgainAtMs
+    const dueAtMs = earliest(this.#heartbeatAtMs, role.phase2.overdueAtMs)
+    return this.#isAsking ? earliest(dueAtMs, askAgainAtMs) : dueAtMs
   }
 
   /** The next attempt goes above `ballot`. */
@@ -101,8 +121,8 @@ export class Leader {
     const { retransmitIntervalMs } = this.#settings
     const phase1 = new Phase1(ballot, this.#acceptor.chosenThrough + 1, retransmitIntervalMs)
     this.#role = { phase: 'preparing', phase1 }
-    for (const peer of this.#others) {
-      const prepare = phase1.ask(peer, nowMs)
+    for (const peer of this.#voters) {
+      const prepare = this.#prepareFor(phase1, peer, nowMs)
       if (prepare !== null) step.sendAfterSave(peer, prepare)
     }
   }
@@ -111,6 +131,7 @@ export class Leader {
   stepDown(step: LogStep): void {
     const role = this.#role
     this.#role = IDLE
+    this.#next = null
     if (role.phase !== 'leading') return
     step.tell({ type: 'leadership-lost', ballot: role.phase2.ballot })
     role.reads.fail(step)
@@ -119,11 +140,17 @@ export class Leader {
   /** A page of a promise. 'behind' ends the attempt: this node must catch up first. */
   receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage, nowMs: number): PageResult {
     const role = this.#role
-    const isAcceptor = this.#settings.quorums.acceptors.has(from)
-    if (role.phase !== 'preparing' || !isAcceptor) return 'ignored'
+    if (role.phase === 'idle' || (role.phase === 'leading' && !this.#isAsking)) return 'ignored'
+    const named = this.#namedBy(this.#next ?? this.#electorate, from)
+    if (named !== null && named !== (page.incarnation ?? '')) return 'ignored'
     const result = role.phase1.receivePromise(from, page)
+    if (result === 'behind' && role.phase === 'leading') {
+      // What it had accepted is chosen, and known here by now.
+      role.phase1.invite(from, this.#acceptor.chosenThrough + 1)
+      return 'ignored'
+    }
     if (result === 'behind') this.stepDown(step)
-    const next = result === 'more' ? role.phase1.ask(from, nowMs) : null
+    const next = result === 'more' ? this.#prepareFor(role.phase1, from, nowMs) : null
     if (next !== null) step.send(from, next)
     return result
   }
@@ -132,8 +159,8 @@ export class Leader {
   receiveNack(step: LogStep, from: NodeId, nack: NackMessage, nowMs: number): boolean {
     this.observe(nack.promised)
     const { ballot, promised } = nack
-    const isAcceptor = this.#settings.quorums.acceptors.has(from)
-    if (!sameBallot(ballot, this.ballot) || !isAcceptor) return false
+    const isVoter = this.#electorate.isVoter(from)
+    if (!sameBallot(ballot, this.ballot) || !isVoter) return false
     const role = this.#role
     if (role.phase === 'preparing') step.tell({ type: 'preempted', ballot, promised })
     if (role.phase === 'leading' && !role.phase2.receiveNack(from, ballot, nowMs)) return false
@@ -148,15 +175,18 @@ export class Leader {
   ): void {
     const role = this.#role
     if (role.phase !== 'leading' || !sameBallot(message.ballot, role.phase2.ballot)) return
-    const isHeartbeat = message.type === 'logHeartbeatAnswer'
-    role.phase2.hear(from, nowMs, isHeartbeat ? message.chosenThrough : undefined)
-    role.phase2.receiveAccepted(from, message.through, nowMs)
-    if (isHeartbeat) role.reads.confirm(from, message.readId)
+    const incarnation = message.incarnation ?? ''
+    role.phase2.receiveAccepted(from, incarnation, message.through, nowMs)
+    if (message.type === 'logAccepted') return role.phase2.hear(from, incarnation, nowMs)
+    const { chosenThrough, storedThrough = 0 } = message
+    role.phase2.hear(from, incarnation, nowMs, { chosenThrough, storedThrough })
+    role.reads.confirm({ from, incarnation }, message.readId)
   }
 
   /** What new commands the next Accept may take. */
   room(nowMs: number): Room {
-    return this.#role.phase === 'leading' ? this.#role.phase2.room(nowMs) : NO_ROOM
+    const isOpen = this.#openVersion === this.#electorate.version
+    return this.#role.phase === 'leading' && isOpen ? this.#role.phase2.room(nowMs) : NO_ROOM
   }
 
   /** Proposes `values` in one Accept. Returns the slot of the first; `null` without room for them. */
@@ -164,7 +194,9 @@ export class Leader {
     const room = this.room(nowMs)
     const fits = batchBytes(values) <= room.bytes || values.length === 1
     if (this.#role.phase !== 'leading' || values.length > room.values || !fits) return null
-    return this.#propose(step, this.#role.phase2, values)
+    const next = this.#nextWith(this.#role.phase2, values)
+    if (next === null) return this.#propose(step, this.#role.phase2, values)
+    return this.#proposeMembers(step, this.#role, next, values, nowMs)
   }
 
   /** A read of this node, or of another one; says whether this node leads. */
@@ -190,8 +222,9 @@ export class Leader {
   /** Sends again what was not answered in time. */
   retransmit(step: LogStep, nowMs: number): void {
     const role = this.#role
-    if (role.phase === 'preparing') this.#askAgain(step, role.phase1, nowMs)
-    else if (role.phase === 'leading') role.phase2.expire(this.#acceptor.chosenThrough, nowMs)
+    if (role.phase === 'idle') return
+    if (role.phase === 'preparing' || this.#isAsking) this.#askAgain(step, role.phase1, nowMs)
+    if (role.phase === 'leading') role.phase2.expire(this.#acceptor.chosenThrough, nowMs)
   }
 
   /** This node's oldest save is durable. */
@@ -201,7 +234,8 @@ export class Leader {
     const { phase1 } = role
     if (!this.#acceptor.hasDurablyPromised(phase1.ballot)) return
     const { log } = this.#acceptor
-    phase1.countOwnPromise(this.#settings.id, log.entriesFrom(phase1.from))
+    const { id, incarnation } = this.#settings
+    phase1.countOwnPromise(id, incarnation, log.entriesFrom(phase1.from))
   }
 
   /** What follows from everything that came in with this step. Says whether it ended by losing. */
@@ -209,7 +243,7 @@ export class Leader {
     const deposed = this.ballot !== null && !sameBallot(this.#acceptor.promised, this.ballot)
     if (deposed) this.stepDown(step)
     const role = this.#role
-    if (role.phase === 'preparing' && role.phase1.isComplete(this.#settings.quorums)) {
+    if (role.phase === 'preparing' && role.phase1.isComplete(this.#electorate)) {
       this.#lead(step, role.phase1, nowMs)
     }
     if (this.#role.phase === 'leading') this.#advance(step, this.#role, nowMs)
@@ -217,32 +251,159 @@ export class Leader {
   }
 
   #lead(step: LogStep, phase1: Phase1, nowMs: number): void {
-    const { id, quorums, maxAcceptsInFlight, maxBytesInFlight } = this.#settings
+    const { id, maxAcceptsInFlight, maxBytesInFlight } = this.#settings
     const { heartbeatPeriodMs, retransmitIntervalMs } = this.#settings
     const { ballot } = phase1
     const base = this.#acceptor.chosenThrough + 1
-    const recovered = phase1.recovered(base)
+    this.#openVersion = this.#electorate.version
+    // Something has to be chosen at this ballot before anything is known of what was before.
+    const found = this.#throughBarrier(base, phase1.recovered(base))
+    const recovered = found.barrier === null ? [...found.values, NO_OP] : found.values
     const phase2 = new Phase2({
       id,
       ballot,
       base,
       recovered,
-      quorums,
+      electorate: this.#electorate,
       limits: { accepts: maxAcceptsInFlight, bytes: maxBytesInFlight },
       intervalMs: retransmitIntervalMs,
       silentAfterMs: 2 * Math.max(heartbeatPeriodMs, retransmitIntervalMs),
       nowMs,
     })
-    this.#role = { phase: 'leading', phase2, reads: new ReadRounds() }
+    if (found.barrier !== null) phase2.stopAt(found.barrier)
+    phase1.forget(found.barrier ?? Infinity)
+    this.#role = { phase: 'leading', phase1, phase2, reads: new ReadRounds() }
     this.#heartbeatAtMs = nowMs + heartbeatPeriodMs
     // Where there is much to propose first, all hear who leads before the bulk of it is on its way.
     if (batchBytes(recovered) > LEAST_PACE_BYTES) this.#sendHeartbeat(step, phase2, 0, nowMs)
     step.tell({ type: 'leadership-acquired', ballot, recovered })
   }
 
-  get #others(): readonly NodeId[] {
-    const { quorums, id } = this.#settings
-    return [...quorums.acceptors].filter((acceptor) => acceptor !== id)
+  /**
+   * What of `values`, for the slots from `first` on, may be proposed before something is chosen: no
+   * more than the first members entry that says something, which is the barrier.
+   */
+  #throughBarrier(
+    first: Slot,
+    values: readonly Uint8Array[],
+  ): { readonly values: readonly Uint8Array[]; readonly barrier: Slot | null } {
+    const at = values.findIndex(
+      (value, index) => this.#members.after(first + index, value) !== null,
+    )
+    if (at < 0) return { values, barrier: null }
+    return { values: values.slice(0, at + 1), barrier: first + at }
+  }
+
+  /** Who votes behind `values`, if they are proposed next and change that. */
+  #nextWith(phase2: Phase2, values: readonly Uint8Array[]): Electorate | null {
+    const first = phase2.lastSlot + 1
+    const { values: before, barrier } = this.#throughBarrier(first, values)
+    return barrier === null ? null : this.#members.after(barrier, before.at(-1))
+  }
+
+  /**
+   * Proposes that others vote, alone, once all that was found is chosen, and a phase 1 quorum of them
+   * has promised this ballot: behind the barrier, it goes on at once.
+   */
+  #proposeMembers(
+    step: LogStep,
+    { phase1, phase2 }: Leading,
+    next: Electorate,
+    values: readonly Uint8Array[],
+    nowMs: number,
+  ): Slot | null {
+    const isSettled = this.#acceptor.chosenThrough >= phase2.recoveredThrough
+    if (values.length > 1 || !isSettled || this.#openVersion !== this.#electorate.version)
+      return null
+    if (this.#next?.isLike(next) !== true) {
+      this.#next = next
+      this.#invite(step, phase1, next, nowMs)
+    }
+    if (!phase1.isComplete(next)) return null
+    const slot = this.#propose(step, phase2, values)
+    phase2.stopAt(slot)
+    return slot
+  }
+
+  /** Asks those for their promises whose votes will count and who have not promised as they will. */
+  #invite(step: LogStep, phase1: Phase1, next: Electorate, nowMs: number): void {
+    for (const peer of this.#membersBut(next.quorums.acceptors)) {
+      const promisedAs = phase1.promisedAs(peer)
+      if (promisedAs !== null && next.counts(peer, promisedAs)) continue
+      phase1.invite(peer, this.#acceptor.chosenThrough + 1)
+      const prepare = this.#prepareFor(phase1, peer, nowMs)
+      if (prepare !== null) step.send(peer, prepare)
+    }
+  }
+
+  /** Others vote behind what was chosen now. They may have to be asked yet. */
+  #change(step: LogStep, { phase1, phase2 }: Leading, nowMs: number): void {
+    const wasInvited = this.#next?.isLike(this.#electorate) === true
+    this.#next = null
+    this.#farewellUntilMs = null
+    phase2.setElectorate(this.#electorate, nowMs)
+    if (!wasInvited) this.#invite(step, phase1, this.#electorate, nowMs)
+  }
+
+  /** Goes on behind a barrier, as soon as a phase 1 quorum of who votes there has promised. */
+  #open({ phase1, phase2 }: Leading): void {
+    const { version } = this.#electorate
+    if (this.#openVersion === version || this.hasLeft) return
+    if (!phase1.isComplete(this.#electorate)) return
+    this.#openVersion = version
+    const first = phase2.lastSlot + 1
+    const { values, barrier } = this.#throughBarrier(first, phase1.recovered(first))
+    phase2.recover(values)
+    if (barrier !== null) phase2.stopAt(barrier)
+    phase1.forget(barrier ?? Infinity)
+  }
+
+  /** Whether promises are awaited while this node leads. */
+  get #isAsking(): boolean {
+    return this.#next !== null || this.#openVersion !== this.#electorate.version
+  }
+
+  /** Whether this node leads where it does not vote: then another should. */
+  get hasLeft(): boolean {
+    return this.#role.phase === 'leading' && !this.#electorate.isVoter(this.#settings.id)
+  }
+
+  /** Whether the newest change is complete: then nobody needs those any more who have left. */
+  #isComplete(phase2: Phase2): boolean {
+    return (
+      this.#openVersion === this.#electorate.version && phase2.isStored(this.#electorate.version)
+    )
+  }
+
+  get #electorate(): Electorate {
+    return this.#members.current
+  }
+
+  /** Who votes, but for this node. */
+  get #voters(): readonly NodeId[] {
+    return this.#membersBut(this.#electorate.quorums.acceptors)
+  }
+
+  /** Whom 'all' means. */
+  get #told(): readonly NodeId[] {
+    return this.#membersBut(this.#members.told)
+  }
+
+  #membersBut(ids: ReadonlySet<NodeId>): readonly NodeId[] {
+    return [...ids].filter((id) => id !== this.#settings.id)
+  }
+
+  /** Which incarnation of `id` will count. */
+  #namedBy(electorate: Electorate, id: NodeId): string | null {
+    return electorate.isVoter(id) ? electorate.named(id) : this.#electorate.named(id)
+  }
+
+  #prepareFor(phase1: Phase1, peer: NodeId, nowMs: number): LogPrepareMessage | null {
+    const prepare = phase1.ask(peer, nowMs)
+    if (prepare === null) return null
+    const { version } = this.#electorate
+    const names = this.#namedBy(this.#next ?? this.#electorate, peer) ?? undefined
+    return { ...prepare, ...(version > 0 && { version }), ...(names !== undefined && { names }) }
   }
 
   #propose(step: LogStep, phase2: Phase2, values: readonly Uint8Array[]): Slot {
@@ -251,42 +412,65 @@ export class Leader {
     return first
   }
 
-  #advance(step: LogStep, { phase2, reads }: Leading, nowMs: number): void {
-    const { id, quorums } = this.#settings
-    const { ballot, base, recoveredThrough } = phase2
+  #advance(step: LogStep, role: Leading, nowMs: number): void {
+    const { phase2, reads } = role
+    const { id, incarnation } = this.#settings
+    const { ballot, base } = phase2
     const before = this.#acceptor.chosenThrough
-    phase2.receiveAccepted(id, this.#acceptor.durablyHeldThrough(ballot, base), nowMs)
+    const own = this.#acceptor.durablyHeldThrough(ballot, base)
+    phase2.receiveAccepted(id, incarnation, own, nowMs)
     this.#acceptor.learn(ballot, base, phase2.chosenThrough)
-    const { chosenThrough } = this.#acceptor
+    const { chosenThrough, storedThrough } = this.#acceptor
+    phase2.hear(id, incarnation, nowMs, { chosenThrough, storedThrough })
     phase2.settle(chosenThrough)
+    if (this.#members.update(this.#acceptor.log, chosenThrough)) this.#change(step, role, nowMs)
+    this.#open(role)
     this.#deliver(step, phase2, nowMs)
     for (let more = phase2.nextRecovered(nowMs); more.length > 0;) {
       this.#propose(step, phase2, more)
       this.#deliver(step, phase2, nowMs)
       more = phase2.nextRecovered(nowMs)
     }
-    reads.finish(step, quorums)
+    reads.finish(step)
     // Before that slot is chosen, earlier leaders may have more chosen than this one knows of.
-    const beginsRound = chosenThrough >= recoveredThrough && reads.begin(id, chosenThrough)
-    reads.finish(step, quorums)
+    const isOpen = this.#openVersion === this.#electorate.version
+    const mayRead = isOpen && chosenThrough >= phase2.recoveredThrough
+    const self = { from: id, incarnation }
+    const beginsRound = mayRead && reads.begin(self, chosenThrough, this.#electorate)
+    reads.finish(step)
+    const isCompleted =
+      this.#members.complete < this.#electorate.version && this.#isComplete(phase2)
+    if (isCompleted) this.#finishChange(nowMs)
     // With nothing in flight no Accept will soon say what was chosen.
     const isUntold = chosenThrough > before && phase2.batches.length === 0
-    if (isUntold || beginsRound || nowMs >= this.#heartbeatAtMs) {
+    if (isUntold || beginsRound || isCompleted || nowMs >= this.#heartbeatAtMs) {
       this.#sendHeartbeat(step, phase2, reads.readId, nowMs)
     }
+  }
+
+  /** The change is complete. Who has left is told of it, for a while. */
+  #finishChange(nowMs: number): void {
+    this.#members.noteComplete(this.#electorate.version)
+    this.#farewellUntilMs = nowMs + FAREWELL_HEARTBEATS * this.#settings.heartbeatPeriodMs
   }
 
   #sendHeartbeat(step: LogStep, phase2: Phase2, readId: number, nowMs: number): void {
     this.#heartbeatAtMs = nowMs + this.#settings.heartbeatPeriodMs
     const { ballot, base } = phase2
     const { chosenThrough } = this.#acceptor
-    step.send('all', { type: 'logHeartbeat', ballot, base, chosenThrough, readId })
+    const { complete } = this.#members
+    const known = complete > 0 ? { complete } : {}
+    step.send('all', { type: 'logHeartbeat', ballot, base, chosenThrough, readId, ...known })
+    if (this.#farewellUntilMs === null || nowMs < this.#farewellUntilMs) return
+    this.#farewellUntilMs = null
+    this.#members.bidFarewell()
   }
 
   #askAgain(step: LogStep, phase1: Phase1, nowMs: number): void {
     const isDurable = this.#acceptor.hasDurablyPromised(phase1.ballot)
-    for (const peer of this.#others) {
-      const prepare = phase1.isOverdue(peer, nowMs) ? phase1.ask(peer, nowMs) : null
+    for (const peer of phase1.owing) {
+      const isDue = phase1.isOverdue(peer, nowMs)
+      const prepare = isDue ? this.#prepareFor(phase1, peer, nowMs) : null
       if (prepare !== null && isDurable) step.send(peer, prepare)
     }
   }
@@ -299,7 +483,7 @@ export class Leader {
       const first = Math.max(batch.first, chosenThrough + 1)
       const values = log.values(first, batch.last)
       const accept = { type: 'logAccept', ballot, base, first, values, chosenThrough } as const
-      const isForAll = to.length === this.#others.length
+      const isForAll = to.length === this.#told.length
       for (const peer of isForAll ? (['all'] as const) : to) step.send(peer, accept)
     }
   }

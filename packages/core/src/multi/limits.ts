@@ -132,6 +132,15 @@ export const MAX_UNANSWERED_CHUNKS = 6
  */
 export const REFUSED_HEAD_BYTES = 96
 
+/** So many learners fetch from one node: 200 are three deep below three voters. */
+export const RELAY_FANOUT = 8
+
+/** So many heartbeats pass between two words of a node that does not vote about who it is. */
+export const INTRODUCTION_HEARTBEATS = 10
+
+/** So many heartbeats tell who has left that nobody needs it any more; then it has to ask. */
+export const FAREWELL_HEARTBEATS = 5
+
 /** What a leader says about a refusal, in UTF-8 bytes: a few sentences. */
 export const MAX_REASON_BYTES = 1024
 

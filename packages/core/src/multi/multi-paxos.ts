@@ -16,6 +16,9 @@ import { checkBatch, checkRelay, checkSnapshot, checkSuccessor } from './input.t
 import { LogNode } from './node.ts'
 import { settingsOf } from './options.ts'
 import type { MultiPaxosOptions, Settings } from './options.ts'
+import type { Standing } from './admission.ts'
+import type { Configuration } from './configuration.ts'
+import type { Heard } from './newcomers.ts'
 import type { Room } from './phase2.ts'
 
 /** What a leader knows of another acceptor. */
@@ -85,6 +88,36 @@ export class MultiPaxos {
     return this.#node.leader.phase2?.recovered ?? []
   }
 
+  /** Who is in the cluster, behind everything that this node knows to be chosen. */
+  get configuration(): Configuration {
+    return this.#node.members.current.configuration
+  }
+
+  /** The newest version of the configuration that is known to be complete; 0 at first. */
+  get completeVersion(): Slot {
+    return this.#node.members.complete
+  }
+
+  /** What this node is in it. */
+  get standing(): Standing {
+    return this.#node.standing
+  }
+
+  /** While this node is 'waiting': who has still to say that it has not voted before. */
+  get waitsFor(): readonly NodeId[] {
+    return this.#node.waitsFor
+  }
+
+  /** Whom the messages to 'all' are for: who votes, and who has to learn that it does not any more. */
+  get told(): ReadonlySet<NodeId> {
+    return this.#node.members.told
+  }
+
+  /** As which incarnation others were heard, and how far they say that they are. */
+  get heardIncarnations(): ReadonlyMap<NodeId, Heard> {
+    return this.#node.heard
+  }
+
   /** Every slot through this one is known to be chosen; 0 when none is. */
   get chosenThrough(): Slot {
     return this.#node.acceptor.chosenThrough
@@ -133,6 +166,10 @@ export class MultiPaxos {
    * something was chosen. That a value is proposed does not mean that it will be chosen: see the
    * 'chosen' events, and 'leadership-lost'.
    *
+   * A members entry is proposed alone, and only when everything that this leadership began with is
+   * chosen and enough of those who are to vote have promised its ballot; until then null is returned,
+   * they are asked, and the host tries again. Behind it there is no room until it is chosen.
+   *
    * Throws InvalidArgumentError for no values, for more than MAX_BATCH_VALUES, for one above
    * MAX_VALUE_BYTES, and for several that take more than PAGE_BYTES with VALUE_OVERHEAD_BYTES each.
    */
@@ -162,17 +199,20 @@ export class MultiPaxos {
    * leads. `null`: directly alone. Throws InvalidArgumentError unless `node` is another acceptor.
    */
   relayBy(node: NodeId | null): LogEffects {
-    if (node !== null) checkRelay(node, this.#settings)
+    if (node !== null) checkRelay(node, this.id, this.#node.members.current)
     return this.#run(() => this.#node.relayBy(node))
   }
 
   /**
    * Tells `to` that this node will not propose `values`, which it handed over: see 'forwarded'. At
-   * most MAX_BATCH_VALUES; more throw InvalidArgumentError when they are sent.
+   * most MAX_BATCH_VALUES; more throw InvalidArgumentError when they are sent. `reason` is one
+   * sentence for people, of at most MAX_REASON_BYTES.
    */
-  refuse(to: NodeId, values: readonly Uint8Array[]): LogEffects {
+  refuse(to: NodeId, values: readonly Uint8Array[], reason?: string): LogEffects {
     const heads = values.map(headOf)
-    return this.#run((step) => step.send(to, { type: 'forwardRefused', heads }))
+    return this.#run((step) =>
+      step.send(to, { type: 'forwardRefused', heads, ...(reason !== undefined && { reason }) }),
+    )
   }
 
   /**
@@ -194,9 +234,8 @@ export class MultiPaxos {
     return this.#run((step) => {
       const { acceptor } = this.#node
       if (taken.through <= (acceptor.snapshot?.through ?? 0)) return
-      // Who is in the cluster is said by the log; the options say it for a log that has no snapshot.
-      const members = acceptor.snapshot?.members ?? this.#settings.members
-      acceptor.takeSnapshot(step, { through: taken.through, members, bytes: taken.bytes })
+      const { through, bytes } = taken
+      acceptor.takeSnapshot(step, { through, ...this.#node.members.at(through), bytes })
     })
   }
 
@@ -226,7 +265,7 @@ export class MultiPaxos {
    * it does not lead, nothing happens. Throws InvalidArgumentError unless `node` is another acceptor.
    */
   handOver(node: NodeId): LogEffects {
-    checkSuccessor(node, this.#settings)
+    checkSuccessor(node, this.id, this.#node.members.current)
     return this.#run((step) => this.#node.leader.handOver(step, node))
   }
 

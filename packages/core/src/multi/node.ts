@@ -6,29 +6,43 @@
 import { compareBallots, sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
+import { DecodeError } from '../errors.ts'
 import { earliest } from '../leadership.ts'
+import { Admission } from './admission.ts'
+import type { Standing } from './admission.ts'
 import { LogAcceptor } from './acceptor.ts'
 import { CatchUp } from './catch-up.ts'
+import { decodeConfiguration } from './configuration.ts'
 import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
 import type { Beginning } from './election.ts'
+import type { Electorate } from './electorate.ts'
 import { headOf } from './entry.ts'
 import { Guard } from './guard.ts'
 import { isBatch } from './input.ts'
 import { Leader } from './leader.ts'
-import { MAX_SLOTS_AHEAD } from './limits.ts'
+import { INTRODUCTION_HEARTBEATS, MAX_SLOTS_AHEAD } from './limits.ts'
+import { Members } from './members.ts'
 import type { CampaignMessage, FetchedMessage, LogAcceptMessage } from './messages.ts'
+import type { ForwardRefusedMessage } from './messages.ts'
 import type { ForwardMessage, LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
-import type { ReadIndexMessage } from './messages.ts'
+import type { IntroductionAnswerMessage, IntroductionMessage } from './messages.ts'
+import type { LogPrepareMessage, ReadIndexMessage } from './messages.ts'
 import type { SnapshotChunkMessage, SupportMessage } from './messages.ts'
+import { Newcomers } from './newcomers.ts'
+import type { Heard } from './newcomers.ts'
 import type { Settings } from './options.ts'
 import { Provider } from './provider.ts'
 import { ReadRequests } from './reads.ts'
+import { upstreamOf } from './relay-tree.ts'
 
 /** One node. Each method takes the step to which it adds; `conclude` ends every step. */
 export class LogNode {
   readonly acceptor: LogAcceptor
   readonly leader: Leader
+  readonly members: Members
+  readonly #admission: Admission
+  readonly #newcomers = new Newcomers()
   readonly #settings: Settings
   readonly #guard: Guard
   readonly #election: Election
@@ -52,16 +66,28 @@ export class LogNode {
   #yieldAtMs = 0
   #pollAtMs = 0
   #polls = 0
+  #introduceAtMs = 0
+  /** When something was fetched last. */
+  #fetchedAtMs = 0
+  /** A Prepare of this ballot said that it counts the promise of just this incarnation. */
+  #namedAt: Ballot | null = null
+  /** What the host was told last. */
+  #toldElectorate: Electorate
+  #toldComplete: Slot = 0
 
   constructor(settings: Settings) {
     const { saved, livenessWindowMs, retransmitIntervalMs } = settings
     this.#settings = settings
-    this.acceptor = new LogAcceptor(saved, retransmitIntervalMs)
-    this.leader = new Leader(settings, this.acceptor)
+    this.acceptor = new LogAcceptor(settings)
+    this.members = new Members(settings.initial, settings.members, saved.snapshot)
+    this.members.update(this.acceptor.log, this.acceptor.chosenThrough)
+    this.#toldElectorate = this.members.current
+    this.#admission = new Admission(settings)
+    this.leader = new Leader(settings, this.acceptor, this.members)
     this.#guard = new Guard(this.acceptor, settings.isValue)
     const { promised } = this.acceptor
     this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
-    this.#catchUp = new CatchUp(this.#others, retransmitIntervalMs)
+    this.#catchUp = new CatchUp(this.#known, retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
     this.#toldThrough = saved.snapshot?.through ?? 0
@@ -72,9 +98,24 @@ export class LogNode {
     return this.#leaderId
   }
 
+  get standing(): Standing {
+    return this.#admission.standing(this.members.current)
+  }
+
+  /** Who has still to answer before this new node votes. */
+  get waitsFor(): readonly NodeId[] {
+    return this.#admission.waitsFor(this.members.current)
+  }
+
+  /** As which incarnation others were heard. */
+  get heard(): ReadonlyMap<NodeId, Heard> {
+    return this.#newcomers.heard
+  }
+
   /** Who is given what this node has for the leader; nobody when it leads, or knows nobody. */
   get ways(): readonly NodeId[] {
     if (this.leader.phase !== 'idle') return []
+    if (this.#leaderId === null && this.#relay === null && this.#isLearner) return this.#inTurn
     const [leader, relay] = [this.#leaderId, this.#relay]
     return [leader, relay === leader ? null : relay].filter((node) => node !== null)
   }
@@ -99,15 +140,14 @@ export class LogNode {
       this.#requests.nextTickAtMs,
       this.#campaigns && phase !== 'leading' ? this.#election.campaignAtMs : null,
       this.#election.campaign === null ? null : this.#askAgainAtMs,
-      phase === 'idle' && this.#others.length > 0
-        ? Math.max(this.#election.silentAtMs, this.#pollAtMs)
-        : null,
+      phase === 'idle' && this.#others.length > 0 ? this.#nextPollAtMs : null,
+      this.#introducesTo.length > 0 ? this.#introduceAtMs : null,
     ]
     return times.reduce(earliest, null)
   }
 
   tick(step: LogStep, nowMs: number, awayMs: number): void {
-    if (this.#nowMs === null) this.#start(nowMs)
+    if (this.#nowMs === null) this.#start(step, nowMs)
     this.#nowMs = nowMs
     if (awayMs > 0) this.#excuse(awayMs)
     this.#provider.tick(nowMs)
@@ -115,6 +155,7 @@ export class LogNode {
     else if (this.#campaigns) this.#campaign(step)
     this.leader.retransmit(step, nowMs)
     if (this.leader.phase === 'idle') this.#poll(step)
+    this.#introduce(step)
   }
 
   receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {
@@ -133,7 +174,7 @@ export class LogNode {
 
   /** Raises a ballot: phase 1 begins. A node that does not vote never does. */
   prepare(step: LogStep): void {
-    if (!this.#settings.quorums.acceptors.has(this.#settings.id)) return
+    if (this.standing !== 'voter') return
     this.#leadsAfterCatchUp = false
     this.#isStalled = false
     this.#election.standBack(this.nowMs)
@@ -165,7 +206,9 @@ export class LogNode {
   /** What follows from everything that came in with this step. */
   conclude(step: LogStep): void {
     this.#election.promised(this.acceptor.promised?.round ?? 0)
+    if (this.leader.phase !== 'leading') this.#learnMembers(step)
     if (this.leader.advance(step, this.nowMs)) this.#election.standBack(this.nowMs)
+    if (this.leader.hasLeft) this.#leave(step)
     this.#noteLeadership(step)
     if (this.acceptor.chosenThrough > this.#toldThrough) {
       const first = this.#toldThrough + 1
@@ -173,6 +216,7 @@ export class LogNode {
       const values = this.acceptor.log.values(first, this.#toldThrough)
       step.tell({ type: 'chosen', first, values })
     }
+    this.#noteMembers(step)
     if (this.leader.phase !== 'leading') this.#askOthers(step)
     this.acceptor.finish(step, this.nowMs)
   }
@@ -181,6 +225,7 @@ export class LogNode {
     const { nowMs } = this
     switch (message.type) {
       case 'logPrepare': {
+        if (!this.#mayPromise(from, message)) return
         // A candidate that gets on counts like a leader; one that repeats itself does not.
         const isRival = compareBallots(message.ballot, this.acceptor.promised) > 0
         const getsOn = isRival || this.acceptor.isAskedOn(message)
@@ -198,6 +243,7 @@ export class LogNode {
       case 'logAccepted':
         return this.leader.receiveAccepted(from, message, nowMs)
       case 'logHeartbeatAnswer':
+        this.#newcomers.hear(from, message.incarnation, message.storedThrough)
         this.#catchUp.note(from, message.chosenThrough)
         return this.leader.receiveAccepted(from, message, nowMs)
       case 'nack':
@@ -213,7 +259,7 @@ export class LogNode {
       case 'forward':
         return this.#receiveForward(step, from, message)
       case 'forwardRefused':
-        return this.#receiveRefusal(step, from, message.heads)
+        return this.#receiveRefusal(step, from, message)
       case 'readIndex':
         return this.#receiveQuestion(step, from, message)
       case 'readIndexAnswer':
@@ -228,14 +274,16 @@ export class LogNode {
       case 'snapshotChunk':
         return this.#receiveChunk(step, from, message)
       case 'introduction':
+        return this.#receiveIntroduction(step, from, message)
       case 'introductionAnswer':
-        return
+        return this.#receiveIntroductionAnswer(step, from, message)
     }
   }
 
   /** Whether `from` is asked by this node for what the leader decides. */
   #isAsked(from: NodeId): boolean {
-    return from === this.#leaderId || from === this.#relay
+    const isRelay = this.#isLearner && this.members.current.isVoter(from)
+    return from === this.#leaderId || from === this.#relay || isRelay
   }
 
   /** Whether `from` is asked for read slots, and this one is in its reach. */
@@ -270,11 +318,11 @@ export class LogNode {
   }
 
   /** Believed only from who was asked: what another node says of it is hearsay. */
-  #receiveRefusal(step: LogStep, from: NodeId, heads: readonly Uint8Array[]): void {
+  #receiveRefusal(step: LogStep, from: NodeId, refusal: ForwardRefusedMessage): void {
     if (!this.#isAsked(from)) return
-    step.tell({ type: 'forward-refused', heads })
+    step.tell({ ...refusal, type: 'forward-refused' })
     if (from !== this.#leaderId) return
-    for (const node of this.#relayedFor) step.send(node, { type: 'forwardRefused', heads })
+    for (const node of this.#relayedFor) step.send(node, refusal)
   }
 
   /** What is no value of this log is refused here; the host of the leader may refuse more. */
@@ -323,13 +371,22 @@ export class LogNode {
     this.#election.led(ballot, this.nowMs)
     this.#setLeader(step, from)
     this.#catchUp.note(from, chosenThrough)
+    if (message.type === 'logHeartbeat') this.#noteComplete(message.complete)
+    if (!this.#votesAt(ballot)) return
     if (message.type === 'logAccept') this.acceptor.receiveAccept(step, from, message)
     this.acceptor.learn(ballot, base, chosenThrough)
     if (message.type === 'logAccept') return
     const through = this.acceptor.durablyHeldThrough(ballot, base)
     const { readId } = message
     const known = this.acceptor.chosenThrough
-    step.send(from, { type: 'logHeartbeatAnswer', ballot, through, chosenThrough: known, readId })
+    step.send(from, {
+      type: 'logHeartbeatAnswer',
+      ballot,
+      through,
+      chosenThrough: known,
+      readId,
+      ...this.#said,
+    })
   }
 
   #receiveCampaign(step: LogStep, from: NodeId, message: CampaignMessage): void {
@@ -337,7 +394,10 @@ export class LogNode {
     this.#catchUp.note(from, message.chosenThrough)
     const isIdle = this.leader.phase === 'idle' || this.#isStalled
     const isFree = isIdle && this.#election.isSilent(this.nowMs)
-    const granted = isFree && this.#settings.quorums.acceptors.has(from)
+    const electorate = this.members.current
+    // Who knows of later members knows better who may lead.
+    const mayLead = electorate.isVoter(from) || (message.version ?? 0) > electorate.version
+    const granted = isFree && mayLead && this.#admission.votes(electorate)
     const { promised, chosenThrough } = this.acceptor
     step.send(from, { type: 'support', run, number, granted, promised, chosenThrough })
   }
@@ -346,13 +406,14 @@ export class LogNode {
     this.#catchUp.note(from, message.chosenThrough)
     this.leader.observe(message.promised)
     this.#election.receiveSupport(from, message)
-    if (this.#election.isSupported(this.#settings.quorums)) this.prepare(step)
+    if (this.#election.isSupported(this.members.current.quorums)) this.prepare(step)
   }
 
   #receiveFetched(step: LogStep, from: NodeId, page: FetchedMessage): void {
     if (this.leader.phase === 'leading') return
     const { chosenThrough } = this.acceptor
     const { nowMs } = this
+    this.#fetchedAtMs = nowMs
     if (!this.#catchUp.receiveFetched(from, page, { chosenThrough, nowMs })) return
     this.acceptor.storeChosen(step, page.entries)
     this.#standBackForProgress()
@@ -366,11 +427,13 @@ export class LogNode {
     if (fetched === false) return
     this.#standBackForProgress()
     if (fetched === true) return
-    if (!this.#settings.isSnapshot(fetched.snapshot.bytes)) {
+    const { bytes, configuration } = fetched.snapshot
+    if (!this.#settings.isSnapshot(bytes) || !isConfiguration(configuration)) {
       this.#catchUp.forget(from)
       return step.tell({ type: 'disbelieved', from, reason: 'value' })
     }
     this.acceptor.install(step, fetched.snapshot, fetched.ballot)
+    this.members.install(fetched.snapshot)
     this.#toldThrough = fetched.snapshot.through
     step.tell({ type: 'snapshot-installed', snapshot: fetched.snapshot })
   }
@@ -452,7 +515,8 @@ export class LogNode {
   }
 
   #beginCampaign(step: LogStep): void {
-    const { id, quorums } = this.#settings
+    const { id } = this.#settings
+    const { quorums } = this.members.current
     this.#leadsAfterCatchUp = false
     this.leader.stepDown(step)
     this.#setLeader(step, null)
@@ -467,18 +531,22 @@ export class LogNode {
     this.#askAgainAtMs = this.nowMs + this.#settings.retransmitIntervalMs
     const { number, supportedBy } = campaign
     const { chosenThrough } = this.acceptor
+    const { version } = this.members.current
     for (const peer of this.#others) {
       if (supportedBy.has(peer)) continue
-      step.send(peer, { type: 'campaign', run, number, chosenThrough })
+      const question = { type: 'campaign', run, number, chosenThrough } as const
+      step.send(peer, version > 0 ? { ...question, version } : question)
     }
   }
 
-  /** While no leader is heard, asks the others in turn whether they know more. */
+  /** While no leader is heard, asks the others in turn whether they know more; a learner, whom it may. */
   #poll(step: LogStep): void {
     const peers = this.#others
-    const isDue = this.#election.isSilent(this.nowMs) && this.nowMs >= this.#pollAtMs
-    const peer = peers[this.#polls % peers.length]
-    if (!isDue || peer === undefined) return
+    const upstream = upstreamOf(this.members.current.configuration, this.#settings.id)
+    // Who hears nothing from there asks the voters.
+    const isServed = this.nowMs < this.#fetchedAtMs + this.#settings.livenessWindowMs
+    const peer = isServed && upstream !== null ? upstream : peers[this.#polls % peers.length]
+    if (this.nowMs < this.#nextPollAtMs || peer === undefined) return
     this.#pollAtMs = this.nowMs + this.#settings.heartbeatPeriodMs
     this.#polls += 1
     this.#catchUp.poll(step, peer, this.acceptor.chosenThrough)
@@ -497,26 +565,166 @@ export class LogNode {
     else this.prepare(step)
   }
 
-  #start(nowMs: number): void {
+  #start(step: LogStep, nowMs: number): void {
+    const { saved, incarnation } = this.#settings
+    if (this.#admission.see(this.members.current)) this.acceptor.admit(step)
+    else if (incarnation !== '' && this.#admission.isAdmitted && saved.admitted !== true) {
+      this.acceptor.admit(step)
+    }
     this.#election.start(nowMs, this.#beginning)
-    this.#pollAtMs = nowMs + this.#election.windowMs
+    this.#pollAtMs = nowMs + (this.#isLearner ? 0 : this.#election.windowMs)
   }
 
   get #beginning(): Beginning {
-    const { quorums, id } = this.#settings
-    if (quorums.acceptors.has(id) && quorums.acceptors.size === 1) return 'alone'
+    const { acceptors } = this.members.current.quorums
+    if (acceptors.has(this.#settings.id) && acceptors.size === 1) return 'alone'
     return this.acceptor.promised === null ? 'new' : 'again'
   }
 
   /** Whether this node decides by itself when to lead. */
   get #campaigns(): boolean {
-    const { election, quorums, id } = this.#settings
-    return election === 'heartbeat' && quorums.acceptors.has(id)
+    return this.#settings.election === 'heartbeat' && this.standing === 'voter'
   }
 
+  /** Who votes, but for this node. */
   get #others(): readonly NodeId[] {
-    const { quorums, id } = this.#settings
-    return [...quorums.acceptors].filter((acceptor) => acceptor !== id)
+    const { id } = this.#settings
+    return [...this.members.current.quorums.acceptors].filter((acceptor) => acceptor !== id)
+  }
+
+  /** Everybody who may know something. */
+  get #known(): readonly NodeId[] {
+    const { members, former } = this.members.current.configuration
+    const ids = new Set([...this.#others, ...members.map(({ id }) => id)])
+    for (const { id } of former) ids.add(id)
+    ids.delete(this.#settings.id)
+    return [...ids]
+  }
+
+  /** Whether no leader makes itself known to this node. */
+  get #isLearner(): boolean {
+    return this.#settings.incarnation !== '' && !this.members.current.isVoter(this.#settings.id)
+  }
+
+  /** One of the voters, and each window another: it may be down. */
+  get #inTurn(): readonly NodeId[] {
+    const voters = this.#others
+    const turn = Math.floor(this.nowMs / this.#settings.livenessWindowMs)
+    return voters.length === 0 ? [] : voters.slice(turn % voters.length).slice(0, 1)
+  }
+
+  get #nextPollAtMs(): number {
+    return this.#isLearner ? this.#pollAtMs : Math.max(this.#election.silentAtMs, this.#pollAtMs)
+  }
+
+  /** What is said beside a vote. */
+  get #said(): { readonly incarnation?: string; readonly storedThrough?: Slot } {
+    const { incarnation } = this.#settings
+    const { storedThrough } = this.acceptor
+    return incarnation === '' ? { storedThrough } : { incarnation, storedThrough }
+  }
+
+  /**
+   * Whether this node promises to `from`. It never votes for somebody who is no member any more: who
+   * was away learns of that from what it fetches. One that counts just this incarnation may count it.
+   */
+  #mayPromise(from: NodeId, { ballot, names, version = 0 }: LogPrepareMessage): boolean {
+    const electorate = this.members.current
+    if (!electorate.isVoter(from) && version < electorate.version) return false
+    const isNamed = names !== undefined && names === this.#settings.incarnation
+    if (isNamed) this.#namedAt = ballot
+    return isNamed || this.#admission.votes(electorate)
+  }
+
+  /** Whether this node votes for who leads with `ballot`. */
+  #votesAt(ballot: Ballot): boolean {
+    return sameBallot(this.#namedAt, ballot) || this.#admission.votes(this.members.current)
+  }
+
+  /** A candidate that learns of other members has asked the wrong ones. */
+  #learnMembers(step: LogStep): void {
+    if (!this.members.update(this.acceptor.log, this.acceptor.chosenThrough)) return
+    if (this.leader.phase !== 'preparing') return
+    this.leader.stepDown(step)
+    this.prepare(step)
+  }
+
+  /** What the host has to know of the members, and what follows for this node. */
+  #noteMembers(step: LogStep): void {
+    const { current, complete } = this.members
+    if (current !== this.#toldElectorate) {
+      this.#toldElectorate = current
+      this.#catchUp.setPeers(new Set(this.#known))
+      this.#newcomers.keep(new Set(this.#known))
+      step.tell({ type: 'configuration-changed', configuration: current.configuration })
+      if (this.#admission.see(current)) this.#admit(step)
+    }
+    if (complete === this.#toldComplete) return
+    this.#toldComplete = complete
+    step.tell({ type: 'configuration-complete', version: complete })
+  }
+
+  #noteComplete(version: Slot | undefined): void {
+    if (version === undefined || version <= this.members.complete) return
+    this.members.noteComplete(version)
+    if (version >= this.members.current.version) this.members.bidFarewell()
+  }
+
+  /** This node leads where it has no vote: somebody who votes takes over, as soon as one can. */
+  #leave(step: LogStep): void {
+    const { version } = this.members.current
+    const peers = [...(this.leader.phase2?.peers ?? [])]
+    const [next] = peers.find(([, { chosenThrough }]) => chosenThrough >= version) ?? []
+    if (next === undefined) return
+    this.leader.handOver(step, next)
+    this.resign(step)
+  }
+
+  #admit(step: LogStep): void {
+    this.acceptor.admit(step)
+    step.tell({ type: 'admitted' })
+    this.#election.start(this.nowMs, this.#beginning)
+  }
+
+  /** Whom this node tells who it is: who has to say that it may vote, or who leads it. */
+  get #introducesTo(): readonly NodeId[] {
+    const { standing } = this
+    if (standing === 'waiting') return this.waitsFor
+    const isFollower = standing === 'learner' || standing === 'none'
+    return this.#settings.incarnation !== '' && isFollower ? this.#others : []
+  }
+
+  #introduce(step: LogStep): void {
+    const peers = this.#introducesTo
+    if (peers.length === 0 || this.nowMs < this.#introduceAtMs) return
+    const { incarnation, retransmitIntervalMs, heartbeatPeriodMs } = this.#settings
+    const asks = this.standing === 'waiting'
+    const periodMs = asks ? retransmitIntervalMs : INTRODUCTION_HEARTBEATS * heartbeatPeriodMs
+    this.#introduceAtMs = this.nowMs + periodMs
+    const { storedThrough } = this.acceptor
+    for (const peer of peers) {
+      step.send(peer, { type: 'introduction', incarnation, storedThrough, asks })
+    }
+  }
+
+  #receiveIntroduction(step: LogStep, from: NodeId, message: IntroductionMessage): void {
+    const { incarnation, storedThrough, asks } = message
+    this.#newcomers.hear(from, incarnation, storedThrough)
+    if (!asks) return
+    const hasVoted = this.acceptor.promised !== null
+    step.send(from, {
+      type: 'introductionAnswer',
+      to: incarnation,
+      incarnation: this.#settings.incarnation,
+      hadVoted: this.#admission.hadVoted(from, incarnation, hasVoted),
+      chosenThrough: this.acceptor.chosenThrough,
+    })
+  }
+
+  #receiveIntroductionAnswer(step: LogStep, from: NodeId, answer: IntroductionAnswerMessage): void {
+    this.#newcomers.hear(from, answer.incarnation)
+    this.#catchUp.note(from, answer.chosenThrough)
+    if (this.#admission.receiveAnswer(from, answer, this.members.current)) this.#admit(step)
   }
 
   #noteLeadership(step: LogStep): void {
@@ -536,5 +744,15 @@ export class LogNode {
     this.#relayedFor.clear()
     this.#requests.fail(step)
     step.tell({ type: 'leader-changed', leader })
+  }
+}
+
+function isConfiguration(bytes: Uint8Array | undefined): boolean {
+  try {
+    if (bytes !== undefined) decodeConfiguration(bytes)
+    return true
+  } catch (error) {
+    if (error instanceof DecodeError) return false
+    throw error
   }
 }

@@ -9,6 +9,9 @@ import { InvalidArgumentError } from '../errors.ts'
 import { requirePositive } from '../practical/node.ts'
 import { requireQuorums } from '../quorum.ts'
 import type { QuorumSystem } from '../quorum.ts'
+import { requireConfiguration } from './configuration.ts'
+import type { Configuration } from './configuration.ts'
+import { Electorate } from './electorate.ts'
 import { MAX_MEMBERS, MAX_WINDOW_ACCEPTS } from './limits.ts'
 
 /** Whether bytes are a value of the log, or a snapshot. */
@@ -16,10 +19,30 @@ export type IsValue = (bytes: Uint8Array) => boolean
 
 export interface MultiPaxosOptions {
   readonly id: NodeId
-  /** Who votes, checked by requireQuorums. A node that is not among them follows and learns. */
-  readonly quorums: QuorumSystem
-  /** What snapshots say about who is in the cluster. Default: nobody. */
+  /**
+   * Who votes, checked by requireQuorums, where that never changes. A node that is not among them
+   * follows and learns. Either this or `configuration` is to be given.
+   */
+  readonly quorums?: QuorumSystem | undefined
+  /** With `quorums`: what snapshots say about who is in the cluster. Default: nobody. */
   readonly members?: readonly Member[] | undefined
+  /**
+   * With whom the cluster starts, its version 0, in a log that may come to change its members; what
+   * `saved` holds takes its place. The same on every node that takes part in the start.
+   */
+  readonly configuration?: Configuration | undefined
+  /**
+   * The incarnation of this node: see Identity. With it, an empty state does not vote before it may:
+   * see Admission. Without it nothing tells this node from a former one that lost its state, and the
+   * host must see to it that none does. Default: none.
+   */
+  readonly incarnation?: string | undefined
+  /**
+   * That no former incarnation of this node ever voted: an empty state votes at once. Where that is
+   * not so, what was chosen with its votes may be lost, and nodes may come to differ for ever.
+   * Default: false.
+   */
+  readonly trustEmptyState?: boolean | undefined
   /** What stable storage holds, from Durability.open(). Default: a node that has saved nothing. */
   readonly saved?: Saved | undefined
   /** A seeded source of numbers in [0, 1). Nodes, and runs of one node, must have different seeds. */
@@ -71,16 +94,26 @@ const isAnything: IsValue = () => true
 
 /** Options with their defaults. */
 export type Settings = {
-  readonly [Name in keyof MultiPaxosOptions]-?: Exclude<MultiPaxosOptions[Name], undefined>
+  readonly [Name in Exclude<keyof MultiPaxosOptions, Starting>]-?: Exclude<
+    MultiPaxosOptions[Name],
+    undefined
+  >
+} & {
+  /** With whom the cluster starts. */
+  readonly initial: Electorate
 }
+
+type Starting = 'quorums' | 'configuration'
 
 /** Throws InvalidArgumentError for options that can never work. */
 export function settingsOf(options: MultiPaxosOptions): Settings {
   const settings: Settings = {
     id: options.id,
-    quorums: options.quorums,
-    random: options.random,
+    initial: initialOf(options),
     members: options.members ?? [],
+    incarnation: options.incarnation ?? '',
+    trustEmptyState: options.trustEmptyState ?? false,
+    random: options.random,
     isValue: options.isValue ?? isAnything,
     isSnapshot: options.isSnapshot ?? isAnything,
     saved: options.saved ?? EMPTY_SAVED,
@@ -91,12 +124,8 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
     maxAcceptsInFlight: options.maxAcceptsInFlight ?? 8,
     maxBytesInFlight: options.maxBytesInFlight ?? 4 << 20,
   }
-  const { id, members, heartbeatPeriodMs, livenessWindowMs, maxAcceptsInFlight } = settings
+  const { id, heartbeatPeriodMs, livenessWindowMs, maxAcceptsInFlight } = settings
   if (id === 'all') throw new InvalidArgumentError("'all' is no node's id. Choose another id.")
-  requireQuorums(settings.quorums)
-  if (members.length > MAX_MEMBERS) {
-    throw new InvalidArgumentError(`${members.length} members are too many. Name ${MAX_MEMBERS}.`)
-  }
   requirePositive('heartbeatPeriodMs', heartbeatPeriodMs)
   requirePositive('livenessWindowMs', livenessWindowMs)
   requirePositive('retransmitIntervalMs', settings.retransmitIntervalMs)
@@ -114,4 +143,28 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
     )
   }
   return settings
+}
+
+function initialOf({ quorums, members = [], configuration }: MultiPaxosOptions): Electorate {
+  if (configuration !== undefined && quorums === undefined) {
+    requireConfiguration(configuration)
+    return new Electorate(configuration)
+  }
+  if (quorums === undefined || configuration !== undefined) {
+    throw new InvalidArgumentError('Give either `quorums` or `configuration`.')
+  }
+  requireQuorums(quorums)
+  if (members.length > MAX_MEMBERS) {
+    throw new InvalidArgumentError(`${members.length} members are too many. Name ${MAX_MEMBERS}.`)
+  }
+  const voters = [...quorums.acceptors].map((id) => {
+    const address = members.find((member) => member.id === id)?.address ?? ''
+    return { id, address, role: 'voter', incarnation: null } as const
+  })
+  const learners = members
+    .filter(({ id }) => !quorums.acceptors.has(id))
+    .map((member) => ({ ...member, role: 'learner', incarnation: null }) as const)
+  const rule = { type: 'majority' } as const
+  const all = [...voters, ...learners]
+  return new Electorate({ version: 0, members: all, quorums: rule, former: [] }, quorums)
 }

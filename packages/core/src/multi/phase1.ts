@@ -7,7 +7,7 @@ import { compareBallots, sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { AcceptedEntry, Slot } from '../durability.ts'
 import { earliest } from '../leadership.ts'
-import type { QuorumSystem } from '../quorum.ts'
+import type { Electorate } from './electorate.ts'
 import { NO_OP } from './entry.ts'
 import { MAX_PREPARE_FACTOR, MAX_SLOTS_AHEAD } from './limits.ts'
 import type { LogPrepareMessage, LogPromiseMessage } from './messages.ts'
@@ -40,7 +40,12 @@ export class Phase1 {
   readonly #accepted = new Map<Slot, AcceptedEntry>()
   /** By acceptor: where the page begins that is asked for next; `from` at first. */
   readonly #nextPage = new Map<NodeId, Slot>()
-  readonly #promisedBy = new Set<NodeId>()
+  /** By acceptor that came in later: from which slot on it is asked. */
+  readonly #invitedAt = new Map<NodeId, Slot>()
+  /** By acceptor: as which incarnation it promised. */
+  readonly #promisedBy = new Map<NodeId, string>()
+  /** By acceptor: as which incarnation it has sent pages. */
+  readonly #speaksAs = new Map<NodeId, string>()
   /** By acceptor that owes an answer: what it was asked last. One page at a time is on its way. */
   readonly #asked = new Map<NodeId, Question>()
 
@@ -62,6 +67,29 @@ export class Phase1 {
     return question !== undefined && nowMs >= this.#dueAtMs(question)
   }
 
+  /** Whether `acceptor` was asked for its promise. */
+  isAsked(acceptor: NodeId): boolean {
+    return this.#asked.has(acceptor) || this.#promisedBy.has(acceptor)
+  }
+
+  /** Who was asked and has not answered all. */
+  get owing(): readonly NodeId[] {
+    return [...this.#asked.keys()]
+  }
+
+  /** As which incarnation `acceptor` has promised; `null` when it has not. */
+  promisedAs(acceptor: NodeId): string | null {
+    return this.#promisedBy.get(acceptor) ?? null
+  }
+
+  /** `acceptor` is asked anew, or for the first time: what it accepted from `from` on is enough. */
+  invite(acceptor: NodeId, from: Slot): void {
+    this.#invitedAt.set(acceptor, from)
+    this.#nextPage.delete(acceptor)
+    this.#promisedBy.delete(acceptor)
+    this.#asked.delete(acceptor)
+  }
+
   /** What `acceptor` is asked now; `null` when it has answered all. */
   ask(acceptor: NodeId, nowMs: number): LogPrepareMessage | null {
     const prepare = this.#prepareFor(acceptor)
@@ -73,36 +101,37 @@ export class Phase1 {
   }
 
   receivePromise(acceptor: NodeId, page: LogPromiseMessage): PageResult {
+    if (!this.isAsked(acceptor)) return 'ignored'
+    this.#listen(acceptor, page.incarnation ?? '')
     const question = this.#prepareFor(acceptor)
     if (question === null || page.from !== question.from) return 'ignored'
     if (!sameBallot(page.ballot, this.ballot) || !isWhole(page)) return 'ignored'
-    const reach = this.from - 1 + MAX_SLOTS_AHEAD
+    const reach = this.#begin(acceptor) - 1 + MAX_SLOTS_AHEAD
     if (page.compactedThrough >= page.from || page.chosenThrough > reach) return 'behind'
     this.#gather(page.entries)
     if (page.next > 0) {
       this.#nextPage.set(acceptor, page.next)
       return 'more'
     }
-    this.#promisedBy.add(acceptor)
+    this.#promisedBy.set(acceptor, page.incarnation ?? '')
     this.#asked.delete(acceptor)
     return 'complete'
   }
 
   /** This node's own promise is durable, and `entries` is what it had accepted from `from` on. */
-  countOwnPromise(id: NodeId, entries: readonly AcceptedEntry[]): void {
+  countOwnPromise(id: NodeId, incarnation: string, entries: readonly AcceptedEntry[]): void {
     this.#gather(entries)
-    this.#promisedBy.add(id)
+    this.#promisedBy.set(id, incarnation)
   }
 
-  /** Whether the promises suffice to lead. */
-  isComplete(quorums: QuorumSystem): boolean {
-    return quorums.isPhase1Quorum(this.#promisedBy)
+  /** Whether the promises suffice to lead where that electorate votes. */
+  isComplete(electorate: Electorate): boolean {
+    return electorate.isPhase1Quorum(this.#promisedBy)
   }
 
   /**
    * What must be proposed first, in the slots from `base` on: for each slot the value of the
-   * highest ballot (P2c of Paxos Made Simple), NO_OP where there is none, and one NO_OP behind, so
-   * that something is chosen at the ballot of this leadership.
+   * highest ballot (P2c of Paxos Made Simple), and NO_OP where there is none.
    */
   recovered(base: Slot): Uint8Array[] {
     let last = base - 1
@@ -111,12 +140,30 @@ export class Phase1 {
     for (let slot = base; slot <= last; slot += 1) {
       values.push(this.#accepted.get(slot)?.value ?? NO_OP)
     }
-    return [...values, NO_OP]
+    return values
+  }
+
+  /** What was reported for the slots through this one is needed no more. */
+  forget(through: Slot): void {
+    for (const slot of this.#accepted.keys()) if (slot <= through) this.#accepted.delete(slot)
+  }
+
+  /** What a former incarnation promised is no part of what this one does: it begins anew. */
+  #listen(acceptor: NodeId, incarnation: string): void {
+    const before = this.#speaksAs.get(acceptor)
+    this.#speaksAs.set(acceptor, incarnation)
+    if (before === undefined || before === incarnation) return
+    this.#nextPage.delete(acceptor)
+    this.#promisedBy.delete(acceptor)
+  }
+
+  #begin(acceptor: NodeId): Slot {
+    return this.#invitedAt.get(acceptor) ?? this.from
   }
 
   #prepareFor(acceptor: NodeId): LogPrepareMessage | null {
     if (this.#promisedBy.has(acceptor)) return null
-    const from = this.#nextPage.get(acceptor) ?? this.from
+    const from = this.#nextPage.get(acceptor) ?? this.#begin(acceptor)
     return { type: 'logPrepare', ballot: this.ballot, from }
   }
 

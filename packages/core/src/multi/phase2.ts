@@ -11,7 +11,7 @@ import { sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import { earliest } from '../leadership.ts'
-import type { QuorumSystem } from '../quorum.ts'
+import type { Electorate } from './electorate.ts'
 import { Flow } from './flow.ts'
 import type { Batch } from './flow.ts'
 import { MAX_BATCH_VALUES, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from './limits.ts'
@@ -34,8 +34,18 @@ interface Peer {
   /** It holds everything from `base` through here. */
   through: Slot
   chosenThrough: Slot
+  /** No crash takes from it what was chosen through here. */
+  storedThrough: Slot
+  /** As which incarnation it says so; '' where it does not say. */
+  incarnation: string
   heardAtMs: number
   readonly flow: Flow
+}
+
+/** What a node says that it knows. */
+export interface Known {
+  readonly chosenThrough: Slot
+  readonly storedThrough: Slot
 }
 
 /** An Accept and who gets it. */
@@ -51,9 +61,9 @@ export interface Phase2Options {
   readonly id: NodeId
   readonly ballot: Ballot
   readonly base: Slot
-  /** What phase 1 found, for the slots from `base` on. */
+  /** What is proposed first, in the slots from `base` on. */
   readonly recovered: readonly Uint8Array[]
-  readonly quorums: QuorumSystem
+  readonly electorate: Electorate
   readonly limits: Window
   /** For how long an answer is awaited at least. */
   readonly intervalMs: number
@@ -67,12 +77,16 @@ export class Phase2 {
   readonly ballot: Ballot
   readonly base: Slot
   readonly #id: NodeId
-  readonly #quorums: QuorumSystem
+  #electorate: Electorate
   readonly #limits: Window
   readonly #silentAfterMs: number
+  readonly #intervalMs: number
   readonly #recovered: readonly Uint8Array[]
-  /** How many of the recovered values are proposed. */
-  #proposed = 0
+  /** What has to be proposed before anything new. */
+  #first: readonly Uint8Array[]
+  #recoveredThrough: Slot
+  /** The slot of a members entry that is proposed and not known to be chosen. */
+  #barrier: Slot | null = null
   #nextSlot: Slot
   #batches: Batch[] = []
   readonly #peers = new Map<NodeId, Peer>()
@@ -84,15 +98,41 @@ export class Phase2 {
     this.ballot = options.ballot
     this.base = options.base
     this.#recovered = options.recovered
-    this.#quorums = options.quorums
+    this.#first = options.recovered
+    this.#recoveredThrough = options.base + options.recovered.length - 1
+    this.#electorate = options.electorate
     this.#limits = options.limits
     this.#silentAfterMs = options.silentAfterMs
+    this.#intervalMs = options.intervalMs
     this.#nextSlot = options.base
-    for (const id of options.quorums.acceptors) {
-      const flow = new Flow(options.intervalMs)
-      const [through, heardAtMs] = [this.base - 1, options.nowMs]
-      this.#peers.set(id, { through, chosenThrough: 0, heardAtMs, flow })
+    this.#admit(options.nowMs)
+  }
+
+  /** Others vote from the next slot on. What a former incarnation of a voter held is lost. */
+  setElectorate(electorate: Electorate, nowMs: number): void {
+    this.#electorate = electorate
+    this.#barrier = null
+    for (const [id, { incarnation }] of this.#peers) {
+      const named = electorate.named(id) ?? incarnation
+      if (!electorate.isVoter(id) || named !== incarnation) this.#peers.delete(id)
     }
+    this.#admit(nowMs)
+  }
+
+  /** What is to be proposed before anything new, in the next slots. */
+  recover(values: readonly Uint8Array[]): void {
+    this.#first = [...this.#first, ...values]
+    this.#recoveredThrough = this.#nextSlot + this.#first.length - 1
+  }
+
+  /** Nothing is proposed behind this slot until it is chosen. */
+  stopAt(slot: Slot): void {
+    this.#barrier = slot
+  }
+
+  /** The slot behind which nothing is proposed now; `null` when there is none. */
+  get barrier(): Slot | null {
+    return this.#barrier
   }
 
   /** The highest slot that was proposed at this ballot; `base - 1` before the first. */
@@ -106,22 +146,22 @@ export class Phase2 {
 
   /** The last of the slots that phase 1 found something for. */
   get recoveredThrough(): Slot {
-    return this.base + this.#recovered.length - 1
+    return this.#recoveredThrough
   }
 
-  /** What phase 1 found, for the slots from `base` on. */
+  /** With what this leadership began, in the slots from `base` on. */
   get recovered(): readonly Uint8Array[] {
     return this.#recovered
   }
 
   /** Whether everything is proposed that phase 1 found. */
   get isRecovered(): boolean {
-    return this.#proposed === this.#recovered.length
+    return this.#first.length === 0
   }
 
   /** What new commands the next Accept may take. */
   room(nowMs: number): Room {
-    return this.isRecovered ? this.#room(nowMs) : NO_ROOM
+    return this.isRecovered && this.#barrier === null ? this.#room(nowMs) : NO_ROOM
   }
 
   /** When an acknowledgement is overdue; `null` when none is awaited. */
@@ -136,14 +176,14 @@ export class Phase2 {
   /** The next of the recovered values that fit in the window; none when they have to wait. */
   nextRecovered(nowMs: number): readonly Uint8Array[] {
     const room = this.#room(nowMs)
-    const rest = this.#recovered.slice(this.#proposed, this.#proposed + room.values)
+    const rest = this.#first.slice(0, room.values)
     let bytes = 0
     const count = rest.findIndex((value, index) => {
       bytes += batchBytes([value])
       return index > 0 && bytes > room.bytes
     })
     const batch = count < 0 ? rest : rest.slice(0, count)
-    this.#proposed += batch.length
+    this.#first = this.#first.slice(batch.length)
     return batch
   }
 
@@ -156,28 +196,35 @@ export class Phase2 {
   }
 
   /** An acceptor holds everything through `through`; nobody can hold what was not proposed. */
-  receiveAccepted(from: NodeId, through: Slot, nowMs: number): void {
+  receiveAccepted(from: NodeId, incarnation: string, through: Slot, nowMs: number): void {
     const peer = this.#peers.get(from)
+    if (peer === undefined || !this.#electorate.counts(from, incarnation)) return
     const held = Math.min(through, this.lastSlot)
-    if (peer === undefined || held <= peer.through) return
+    peer.incarnation = incarnation
+    if (held <= peer.through) return
     peer.through = held
     peer.flow.acknowledge(held, nowMs)
   }
 
   /** A node is alive and follows this leadership. */
-  hear(from: NodeId, nowMs: number, chosenThrough?: Slot): void {
+  hear(from: NodeId, incarnation: string, nowMs: number, known?: Known): void {
     const peer = this.#peers.get(from)
-    if (peer === undefined) return
+    if (peer === undefined || !this.#electorate.counts(from, incarnation)) return
     if (this.#isSilent(peer, nowMs)) peer.flow.heardAgain()
     peer.heardAtMs = nowMs
-    peer.chosenThrough = Math.max(peer.chosenThrough, chosenThrough ?? 0)
+    peer.chosenThrough = Math.max(peer.chosenThrough, known?.chosenThrough ?? 0)
+    peer.storedThrough = Math.max(peer.storedThrough, known?.storedThrough ?? 0)
+  }
+
+  /** Whether a quorum holds, so that no crash can undo it, what was chosen through `slot`. */
+  isStored(slot: Slot): boolean {
+    return this.#isQuorum(({ storedThrough }) => storedThrough >= slot)
   }
 
   /** The highest slot through which a quorum holds everything. */
   get chosenThrough(): Slot {
     const ends = [...new Set([...this.#peers.values()].map(({ through }) => through))]
-    const isChosen = (end: Slot) =>
-      this.#quorums.isPhase2Quorum(this.#peersThat(({ through }) => through >= end))
+    const isChosen = (end: Slot) => this.#isQuorum(({ through }) => through >= end)
     return ends.toSorted((a, b) => b - a).find(isChosen) ?? this.base - 1
   }
 
@@ -188,8 +235,8 @@ export class Phase2 {
 
   /** Whether a quorum, this node included, was heard within the last `withinMs`. */
   isFollowed(nowMs: number, withinMs: number): boolean {
-    const heard = this.#peersThat(({ heardAtMs }) => nowMs - heardAtMs < withinMs)
-    return this.#quorums.isPhase2Quorum(heard.add(this.#id))
+    const isHeard = ({ heardAtMs }: Peer) => nowMs - heardAtMs < withinMs
+    return this.#isQuorum((peer, id) => id === this.#id || isHeard(peer))
   }
 
   /** This node was away for a time in which it could hear nobody. */
@@ -205,7 +252,7 @@ export class Phase2 {
     if (!sameBallot(ballot, this.ballot) || !this.#peers.has(from)) return false
     this.#refusedBy.add(from)
     this.#refusedAtMs ??= nowMs
-    return !this.#quorums.isPhase2Quorum(this.#peersThat((_, id) => !this.#refusedBy.has(id)))
+    return !this.#isQuorum((_, id) => !this.#refusedBy.has(id))
   }
 
   /** Since when some acceptor is known to refuse this ballot. */
@@ -263,13 +310,26 @@ export class Phase2 {
       rooms.set(id, hasMore ? 0 : peer.flow.room(this.#isSilent(peer, nowMs)))
     }
     const sizes = [...new Set(rooms.values())].toSorted((a, b) => b - a)
-    const isEnough = (size: number) =>
-      this.#quorums.isPhase2Quorum(this.#peersThat((_, id) => (rooms.get(id) ?? 0) >= size))
+    const isEnough = (size: number) => this.#isQuorum((_, id) => (rooms.get(id) ?? 0) >= size)
     return sizes.find(isEnough) ?? 0
   }
 
-  #peersThat(condition: (peer: Peer, id: NodeId) => boolean): Set<NodeId> {
-    return new Set([...this.#peers].filter(([id, peer]) => condition(peer, id)).map(([id]) => id))
+  /** Those who count and are not known yet. */
+  #admit(nowMs: number): void {
+    for (const id of this.#electorate.quorums.acceptors) {
+      if (this.#peers.has(id)) continue
+      const incarnation = this.#electorate.named(id) ?? ''
+      const flow = new Flow(this.#intervalMs)
+      const through = this.base - 1
+      const unknown = { through, chosenThrough: 0, storedThrough: 0, incarnation }
+      this.#peers.set(id, { ...unknown, heardAtMs: nowMs, flow })
+    }
+  }
+
+  /** Whether those that the condition holds for are a phase 2 quorum. */
+  #isQuorum(condition: (peer: Peer, id: NodeId) => boolean): boolean {
+    const held = [...this.#peers].filter(([id, peer]) => condition(peer, id)).map(([id]) => id)
+    return this.#electorate.quorums.isPhase2Quorum(new Set(held))
   }
 }
 

@@ -126,7 +126,7 @@ export class Provider {
   ): void {
     const ballot = this.#acceptor.promised
     if (ballot === null) return
-    const { through, members, bytes } = asked.snapshot
+    const { through, members, configuration, bytes } = asked.snapshot
     // Beyond the end there is nothing to send; an empty snapshot is one empty piece.
     if (offset > 0 && offset >= bytes.length) return
     if (this.#note(to, through + 1, offset, nowMs)) asked.askedAtMs = nowMs
@@ -140,6 +140,7 @@ export class Provider {
       totalBytes,
       offset,
       bytes: piece,
+      ...(configuration !== undefined && { configuration }),
     })
   }
 }

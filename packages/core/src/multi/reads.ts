@@ -9,8 +9,8 @@
  */
 import type { NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
-import type { QuorumSystem } from '../quorum.ts'
 import type { LogStep } from './effects.ts'
+import type { Electorate } from './electorate.ts'
 import { MAX_WAITING_READS } from './limits.ts'
 import type { ReadIndexAnswerMessage, ReadIndexMessage } from './messages.ts'
 
@@ -58,7 +58,15 @@ interface Round {
   readonly readId: number
   readonly slot: Slot
   readonly reads: Waiting
-  readonly confirmedBy: Set<NodeId>
+  /** Who votes as it begins. A later leader has to ask a quorum of those, or is chosen by one. */
+  readonly electorate: Electorate
+  readonly confirmedBy: Map<NodeId, string>
+}
+
+/** Who confirms, and as which incarnation. */
+export interface Confirmation {
+  readonly from: NodeId
+  readonly incarnation: string
 }
 
 /** The leader's side, for one leadership. */
@@ -84,27 +92,30 @@ export class ReadRounds {
    * Begins a round for all that wait, if none is under way. Says whether it did: then a heartbeat
    * with its readId is due. Call it only once something is chosen at this leadership's ballot.
    */
-  begin(id: NodeId, chosenThrough: Slot): boolean {
+  begin(own: Confirmation, chosenThrough: Slot, electorate: Electorate): boolean {
     if (this.#round !== null || this.#waiting.isEmpty) return false
     this.#readId += 1
     this.#round = {
       readId: this.#readId,
       slot: chosenThrough,
       reads: this.#waiting,
-      confirmedBy: new Set([id]),
+      electorate,
+      confirmedBy: new Map([[own.from, own.incarnation]]),
     }
     this.#waiting = new Waiting()
     return true
   }
 
   /** A node confirms the leadership, in answer to the heartbeat with `readId`: that of the round. */
-  confirm(from: NodeId, readId: number): void {
-    if (this.#round?.readId === readId) this.#round.confirmedBy.add(from)
+  confirm({ from, incarnation }: Confirmation, readId: number): void {
+    if (this.#round?.readId === readId) this.#round.confirmedBy.set(from, incarnation)
   }
 
   /** Ends the round, if a quorum has confirmed it. */
-  finish(step: LogStep, quorums: QuorumSystem): boolean {
-    if (this.#round === null || !quorums.isPhase2Quorum(this.#round.confirmedBy)) return false
+  finish(step: LogStep): boolean {
+    if (this.#round === null) return false
+    const { electorate, confirmedBy } = this.#round
+    if (!electorate.isPhase2Quorum(confirmedBy)) return false
     this.#round.reads.answer(step, this.#round.slot)
     this.#round = null
     return true

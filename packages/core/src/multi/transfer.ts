@@ -4,7 +4,7 @@
  * nor take a piece that is not the next.
  */
 import type { Ballot } from '../ballot.ts'
-import type { Member, Slot, Snapshot } from '../durability.ts'
+import type { Slot, Snapshot } from '../durability.ts'
 import { MAX_MEMBERS, MAX_SNAPSHOT_BYTES } from './limits.ts'
 import type { SnapshotChunkMessage } from './messages.ts'
 
@@ -18,16 +18,16 @@ export interface Fetched {
 export class Transfer {
   readonly through: Slot
   readonly #ballot: Ballot
-  readonly #members: readonly Member[]
+  readonly #said: Pick<Snapshot, 'members' | 'configuration'>
   readonly #totalBytes: number
   readonly #parts: Uint8Array[] = []
   #received = 0
 
   /** `first` is its first piece, which take() has still to be given. */
-  constructor({ through, ballot, members, totalBytes }: SnapshotChunkMessage) {
+  constructor({ through, ballot, members, configuration, totalBytes }: SnapshotChunkMessage) {
     this.through = through
     this.#ballot = ballot
-    this.#members = members
+    this.#said = configuration === undefined ? { members } : { members, configuration }
     this.#totalBytes = totalBytes
   }
 
@@ -55,7 +55,7 @@ export class Transfer {
       position += part.length
     }
     const { through } = this
-    return { snapshot: { through, members: this.#members, bytes }, ballot: this.#ballot }
+    return { snapshot: { through, ...this.#said, bytes }, ballot: this.#ballot }
   }
 }
 

@@ -75,6 +75,10 @@ export function showLogMessage(message: MultiPaxosMessage): string {
       return `fetch snapshot ${message.through} from byte ${message.offset} on`
     case 'snapshotChunk':
       return `snapshot ${message.through}, ${message.bytes.length} of ${message.totalBytes} bytes from ${message.offset} on`
+    case 'introduction':
+      return `is ${message.incarnation}${message.asks ? ', who has voted before' : ''}`
+    case 'introductionAnswer':
+      return `${message.hadVoted ? 'had' : 'had not'} voted before ${message.to}`
     case 'nack':
       return `nack ${formatBallot(message.ballot)}, promised ${formatBallot(message.promised)}`
   }
@@ -85,6 +89,7 @@ export function showLogChange(change: Change): string {
   if (change.promised !== undefined) parts.push(`promised ${formatBallot(change.promised)}`)
   if (change.accepted !== undefined) parts.push(`accepted ${entries(change.accepted)}`)
   if (change.snapshot !== undefined) parts.push(`snapshot through ${change.snapshot.through}`)
+  if (change.admitted === true) parts.push('admitted')
   if (change.chosenThrough !== undefined) parts.push(`chosen through ${change.chosenThrough}`)
   return parts.join('; ')
 }
@@ -111,6 +116,12 @@ export function showLogEvent(event: LogEvent): string {
       return `may answer read ${event.id} at slot ${event.slot}`
     case 'read-failed':
       return `cannot answer read ${event.id}`
+    case 'configuration-changed':
+      return `members ${event.configuration.members.map(({ id, role }) => `${id} ${role}`).join(', ')} from slot ${event.configuration.version} on`
+    case 'configuration-complete':
+      return `members of slot ${event.version} are complete`
+    case 'admitted':
+      return 'may vote'
     case 'disbelieved':
       return `does not believe ${event.from}: ${event.reason}`
   }
