@@ -141,17 +141,18 @@ export class Leader {
   receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage, nowMs: number): PageResult {
     const role = this.#role
     if (role.phase === 'idle' || (role.phase === 'leading' && !this.#isAsking)) return 'ignored'
-    const named = this.#namedBy(this.#next ?? this.#electorate, from)
+    const next = this.#next ?? this.#electorate
+    const named = this.#namedBy(next, from)
     if (named !== null && named !== (page.incarnation ?? '')) return 'ignored'
     const result = role.phase1.receivePromise(from, page)
     if (result === 'behind' && role.phase === 'leading') {
       // What it had accepted is chosen, and known here by now.
-      role.phase1.invite(from, this.#acceptor.chosenThrough + 1)
+      role.phase1.invite(from, next, this.#acceptor.chosenThrough + 1)
       return 'ignored'
     }
     if (result === 'behind') this.stepDown(step)
-    const next = result === 'more' ? this.#prepareFor(role.phase1, from, nowMs) : null
-    if (next !== null) step.send(from, next)
+    const question = result === 'more' ? this.#prepareFor(role.phase1, from, nowMs) : null
+    if (question !== null) step.send(from, question)
     return result
   }
 
@@ -328,9 +329,8 @@ export class Leader {
   /** Asks those for their promises whose votes will count and who have not promised as they will. */
   #invite(step: LogStep, phase1: Phase1, next: Electorate, nowMs: number): void {
     for (const peer of this.#membersBut(next.quorums.acceptors)) {
-      const promisedAs = phase1.promisedAs(peer)
-      if (promisedAs !== null && next.counts(peer, promisedAs)) continue
-      phase1.invite(peer, this.#acceptor.chosenThrough + 1)
+      if (phase1.counts(peer, next)) continue
+      phase1.invite(peer, next, this.#acceptor.chosenThrough + 1)
       const prepare = this.#prepareFor(phase1, peer, nowMs)
       if (prepare !== null) step.send(peer, prepare)
     }
@@ -435,8 +435,8 @@ export class Leader {
     // Before that slot is chosen, earlier leaders may have more chosen than this one knows of.
     const isOpen = this.#openVersion === this.#electorate.version
     const mayRead = isOpen && chosenThrough >= phase2.recoveredThrough
-    const self = { from: id, incarnation }
-    const beginsRound = mayRead && reads.begin(self, chosenThrough, this.#electorate)
+    const ownWord = { from: id, incarnation }
+    const beginsRound = mayRead && reads.begin(ownWord, chosenThrough, this.#electorate)
     reads.finish(step)
     const isCompleted =
       this.#members.complete < this.#electorate.version && this.#isComplete(phase2)

@@ -69,8 +69,6 @@ export class LogNode {
   #introduceAtMs = 0
   /** When something was fetched last. */
   #fetchedAtMs = 0
-  /** A Prepare of this ballot said that it counts the promise of just this incarnation. */
-  #namedAt: Ballot | null = null
   /** What the host was told last. */
   #toldElectorate: Electorate
   #toldComplete: Slot = 0
@@ -372,7 +370,7 @@ export class LogNode {
     this.#setLeader(step, from)
     this.#catchUp.note(from, chosenThrough)
     if (message.type === 'logHeartbeat') this.#noteComplete(message.complete)
-    if (!this.#votesAt(ballot)) return
+    if (!this.#admission.votes(this.members.current)) return
     if (message.type === 'logAccept') this.acceptor.receiveAccept(step, from, message)
     this.acceptor.learn(ballot, base, chosenThrough)
     if (message.type === 'logAccept') return
@@ -626,19 +624,15 @@ export class LogNode {
 
   /**
    * Whether this node promises to `from`. It never votes for somebody who is no member any more: who
-   * was away learns of that from what it fetches. One that counts just this incarnation may count it.
+   * was away learns of that from what it fetches. To one that will count just this incarnation it
+   * promises before it may vote; but it accepts nothing before it knows that it is named. In the slots
+   * up to there whoever voted under its id may count, and a lost disk may have promised more.
    */
-  #mayPromise(from: NodeId, { ballot, names, version = 0 }: LogPrepareMessage): boolean {
+  #mayPromise(from: NodeId, { names, version = 0 }: LogPrepareMessage): boolean {
     const electorate = this.members.current
     if (!electorate.isVoter(from) && version < electorate.version) return false
     const isNamed = names !== undefined && names === this.#settings.incarnation
-    if (isNamed) this.#namedAt = ballot
     return isNamed || this.#admission.votes(electorate)
-  }
-
-  /** Whether this node votes for who leads with `ballot`. */
-  #votesAt(ballot: Ballot): boolean {
-    return sameBallot(this.#namedAt, ballot) || this.#admission.votes(this.members.current)
   }
 
   /** A candidate that learns of other members has asked the wrong ones. */
@@ -657,6 +651,8 @@ export class LogNode {
       this.#catchUp.setPeers(new Set(this.#known))
       this.#newcomers.keep(new Set(this.#known))
       step.tell({ type: 'configuration-changed', configuration: current.configuration })
+      // Those before may be gone when this node starts again: from nobody else would it learn of these.
+      this.acceptor.keepChosen(step)
       if (this.#admission.see(current)) this.#admit(step)
     }
     if (complete === this.#toldComplete) return

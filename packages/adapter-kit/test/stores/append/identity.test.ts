@@ -44,16 +44,16 @@ describe('the format', () => {
     const disk = new SimulatedDisk()
     await storeOn(disk, DIRECTORY).open(OWNER)
     // Whole without what is behind it: so they come to its version, and do not take it for damage.
-    expect(firstFrame(disk)).toMatchObject({ version: 2, kind: FRAME_KIND.log })
+    expect(firstFrame(disk)).toMatchObject({ version: 4, kind: FRAME_KIND.log })
   })
 
-  it('of a log without an owner is the one that earlier releases read', async () => {
+  it('of a log without an owner has another, which they refuse as well', async () => {
     const disk = new SimulatedDisk()
     const adapter = storeOn(disk, DIRECTORY)
     await adapter.open()
     await adapter.save({ promised: { round: 1, node: 'a' } })
     await adapter.close()
-    expect(firstFrame(disk)).toMatchObject({ version: 1, kind: FRAME_KIND.log })
+    expect(firstFrame(disk)).toMatchObject({ version: 3, kind: FRAME_KIND.log })
     const block = disk.files().get(LOG)?.subarray(FRAME_HEADER_BYTES, 4096) ?? bytes('none')
     expect(block.every((byte) => byte === 0)).toBe(true)
   })
