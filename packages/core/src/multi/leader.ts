@@ -346,8 +346,7 @@ export class Leader {
     nowMs: number,
   ): Slot | null {
     const isSettled = this.#acceptor.chosenThrough >= phase2.recoveredThrough
-    if (values.length > 1 || !isSettled || this.#openVersion !== this.#electorate.version)
-      return null
+    if (!isSettled || this.#openVersion !== this.#electorate.version) return null
     this.#nextAtMs = nowMs
     if (this.#next?.isLike(next) !== true) {
       this.#next = next
