@@ -139,7 +139,7 @@ export class LogNode {
       this.#requests.nextTickAtMs,
       this.#campaigns && phase !== 'leading' ? this.#election.campaignAtMs : null,
       this.#campaigns && this.#election.campaign !== null ? this.#askAgainAtMs : null,
-      this.#isPolling && this.#others.length > 0 ? this.#nextPollAtMs : null,
+      this.#isPolling && this.#asked.length > 0 ? this.#nextPollAtMs : null,
       this.#introducesTo.length > 0 ? this.#introduceAtMs : null,
     ]
     return times.reduce(earliest, null)
@@ -569,7 +569,7 @@ export class LogNode {
 
   /** While no leader is heard, asks the others in turn whether they know more; a learner, whom it may. */
   #poll(step: LogStep): void {
-    const peers = this.#others
+    const peers = this.#asked
     const upstream = upstreamOf(this.members.current.configuration, this.#settings.id)
     // Who hears nothing from there asks the voters.
     const isServed = this.nowMs < this.#fetchedAtMs + this.#settings.livenessWindowMs
@@ -620,11 +620,19 @@ export class LogNode {
     return [...this.members.current.quorums.acceptors].filter((acceptor) => acceptor !== id)
   }
 
+  /** Who is asked in turn while no leader is heard. */
+  get #asked(): readonly NodeId[] {
+    const { id, acquaintances } = this.#settings
+    return [...new Set([...this.#others, ...acquaintances])].filter((each) => each !== id)
+  }
+
   /** Everybody who may know something. */
   get #known(): readonly NodeId[] {
     const { members, former } = this.members.current.configuration
     const ids = new Set([...this.#others, ...members.map(({ id }) => id)])
-    for (const { id } of former) ids.add(id)
+    for (const id of [...former.map((each) => each.id), ...this.#settings.acquaintances]) {
+      ids.add(id)
+    }
     ids.delete(this.#settings.id)
     return [...ids]
   }
