@@ -421,13 +421,13 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     file: `${SQLITE}/transaction.ts`,
     from: "['snapshot_member', 'snapshot_piece', 'snapshot_configuration']",
     to: "['snapshot_member', 'snapshot_piece']",
-    caughtBy: BY_CONFORMANCE,
+    caughtBy: [{ type: 'tests', file: 'conformance.test.ts' }],
   },
   {
     name: 'durability-sqlite: what is brought up to date forgets who is admitted',
     file: `${SQLITE}/up-to-date.ts`,
     from: "    ...(isEarly(before) && state.admitted ? [put('admission', ADMISSION_ROW)] : []),\n",
     to: '',
-    caughtBy: BY_CONFORMANCE,
+    caughtBy: [{ type: 'tests', file: 'conformance.test.ts' }],
   },
 ]
