@@ -102,7 +102,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'the quorums of a log are not checked',
     file: 'packages/core/src/multi/options.ts',
-    from: '  requireQuorums(settings.quorums)\n',
+    from: '  requireQuorums(quorums)\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
   },
