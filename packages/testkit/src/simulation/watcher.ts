@@ -52,6 +52,7 @@ export class Watcher {
   readonly #ledBy = new Set<string>()
   /** By ballot: the slot of a members entry, behind which nothing is proposed before it is chosen. */
   readonly #barriers = new Map<string, Slot>()
+  #complete: Slot = 0
   /** The incarnations that a candidate has said it will count. */
   readonly #named = new Set<string>()
   readonly #snapshots = new Map<Slot, string>()
@@ -79,6 +80,11 @@ export class Watcher {
   /** The incarnation of the disk that is in a node; '' before it has one. */
   incarnationOf(id: NodeId): string {
     return this.#disks.get(id)?.incarnation ?? ''
+  }
+
+  /** The newest version that a leader has called complete. */
+  get complete(): Slot {
+    return this.#complete
   }
 
   /** Whether the disk that is in a node took the place of one that had voted. */
@@ -294,6 +300,8 @@ export class Watcher {
     const known = this.#bases.get(name) ?? base
     this.#bases.set(name, known)
     if (known !== base) this.#report('ballot-ownership', id, `${id} changes the base of ${name}.`)
+    // It votes for itself.
+    this.#diskOf(id).hasVoted = true
     if (message.type === 'logHeartbeat') this.#checkComplete(id, message.complete ?? 0)
     if (chosenThrough <= this.#choices.through) return
     this.#report('agreement', id, `${id} says that ${chosenThrough} is chosen, which it is not.`)
@@ -368,7 +376,8 @@ export class Watcher {
   /** Who has left may go only when a quorum of those who vote holds what was chosen before. */
   #checkComplete(id: NodeId, version: Slot): void {
     const chosen = this.#choices.of(version)
-    if (version === 0 || chosen === undefined) return
+    if (version <= this.#complete || chosen === undefined) return
+    this.#complete = version
     const disks = [...this.#disks.values(), ...this.#lost].filter(({ durable }) =>
       durable.holds(version, chosen.value),
     )

@@ -3,8 +3,9 @@
  * through its clock, its transport, its disk and its dice.
  */
 import type { Durability, NodeId, Transport } from '@paxos/core'
-import type { Replica } from '@paxos/replica'
+import type { Replica, ReplicaOptions } from '@paxos/replica'
 import type { MemoryHub } from '@paxos/transport-memory'
+import type { Changes } from './changes.ts'
 import type { History } from './history.ts'
 import type { Plan } from './plan.ts'
 import type { FaultKind } from './profile.ts'
@@ -18,6 +19,8 @@ import type { Watcher } from './watcher.ts'
 /** The replica that is simulated. */
 export type SimulatedReplica = Replica<Command, Result, string, string>
 
+export type SimulatedOptions = ReplicaOptions<Command, Result, string, string>
+
 /**
  * For tests of the simulation: parts that are put between what is simulated and what watches it, so
  * that a broken one shows.
@@ -25,6 +28,7 @@ export type SimulatedReplica = Replica<Command, Result, string, string>
 export interface Parts {
   readonly durability?: (inner: Durability, id: NodeId) => Durability
   readonly transport?: (inner: Transport, id: NodeId) => Transport
+  readonly options?: (options: SimulatedOptions, id: NodeId) => SimulatedOptions
   readonly stateMachine?: (inner: RegisterMachine, id: NodeId) => RegisterMachine
   readonly query?: (replica: SimulatedReplica, key: string, timeoutMs: number) => Promise<string>
 }
@@ -34,14 +38,16 @@ export type InjectedKind = FaultKind | 'lost-save' | 'torn-save' | 'unacknowledg
 
 export interface World {
   readonly plan: Plan
+  /** Whether operators change who is in the cluster. */
+  readonly changesMembers: boolean
   readonly time: VirtualTime
   readonly hub: MemoryHub
   readonly watcher: Watcher
+  readonly changes: Changes
   readonly history: History
   readonly recorder: Recorder
   readonly report: Report
   readonly parts: Parts
-  readonly members: Readonly<Record<NodeId, string>>
   /** Latencies of disks. */
   readonly diskRandom: Random
   readonly injected: Map<InjectedKind, number>
