@@ -104,6 +104,7 @@ export class Simulation {
     this.#onFaultsEnd = onFaultsEnd
     this.#recorder = new Recorder(trace)
     const report: World['report'] = (invariant, node, problem) => {
+      if (parts.blindTo?.includes(invariant) === true) return
       // What follows from the first is of no interest.
       this.#violation ??= { invariant, node, problem, atMs: this.#time.nowMs }
     }

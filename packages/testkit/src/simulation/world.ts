@@ -12,7 +12,7 @@ import type { FaultKind } from './profile.ts'
 import type { Random } from './random.ts'
 import type { Recorder } from './recorder.ts'
 import type { Command, RegisterMachine, Result } from './registers.ts'
-import type { Report } from './violation.ts'
+import type { Invariant, Report } from './violation.ts'
 import type { VirtualTime } from './virtual-time.ts'
 import type { Watcher } from './watcher.ts'
 
@@ -30,6 +30,8 @@ export interface Parts {
   readonly transport?: (inner: Transport, id: NodeId) => Transport
   readonly options?: (options: SimulatedOptions, id: NodeId) => SimulatedOptions
   readonly stateMachine?: (inner: RegisterMachine, id: NodeId) => RegisterMachine
+  /** What is not reported, to see what else comes of it. */
+  readonly blindTo?: readonly Invariant[]
   readonly query?: (replica: SimulatedReplica, key: string, timeoutMs: number) => Promise<string>
 }
 
