@@ -118,12 +118,14 @@ export class Operator {
     const { change, expected } = intention
     for (let attempt = task.through; time.nowMs < untilMs; attempt += 1) {
       const timeoutMs = Math.max(1, Math.min(task.attemptMs, untilMs - time.nowMs))
-      const reply = await this.#ask(attempt, timeoutMs + 1000, (replica) => {
+      const replica = this.#nodeAt(attempt)?.replica
+      const reply = await this.#ask(attempt, timeoutMs + 1000, (asked) => {
         intention.attempts += 1
-        return replica.changeMembers(change, { expected, timeoutMs })
+        return asked.changeMembers(change, { expected, timeoutMs })
       })
       const isOver = reply.type === 'error' && isEndOfNode(reply.error)
-      if (isOver || reply.type === 'silence') changes.cut()
+      const isDown = reply.type === 'silence' && this.#nodeAt(attempt)?.replica !== replica
+      if (isOver || isDown) changes.cut()
       const ending = this.#endingOf(reply, intention)
       if (ending !== null) return ending
       await this.#pause()
@@ -152,10 +154,14 @@ export class Operator {
     patienceMs: number,
     call: Parameters<typeof ask<T>>[3],
   ): Promise<Reply<T>> {
-    const { nodes } = this.#site
-    const node = nodes[attempt % nodes.length]
+    const node = this.#nodeAt(attempt)
     if (node === undefined || this.#isOutside(node)) return Promise.resolve({ type: 'nobody' })
     return ask(this.#world, node, patienceMs, call)
+  }
+
+  #nodeAt(attempt: number): SimulatedNode | undefined {
+    const { nodes } = this.#site
+    return nodes[attempt % nodes.length]
   }
 
   #pause(): Promise<void> {
