@@ -139,6 +139,9 @@ export class Membership {
   /** A message came, and the engine has seen it, or will. */
   received(from: NodeId, message: MultiPaxosMessage): void {
     if ('chosenThrough' in message) this.#surely.said(from, message.chosenThrough)
+    if ('incarnation' in message && message.incarnation !== undefined) {
+      this.#leader.heard(from, message.incarnation)
+    }
   }
 
   /**

@@ -62,7 +62,21 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: the former disk of a member is named again in the place of a new one',
     file: `${REPLICA}/members-leader.ts`,
-    from: 'if (disk === null || disk.incarnation === this.#spent(id)) {',
+    from: "if (incarnation === '' || incarnation === this.#spent(from)) return",
+    to: "if (incarnation === '') return",
+    caughtBy: BY_PARTS,
+  },
+  {
+    name: 'members: the last words of a node that was removed are taken for those of who joins under its id',
+    file: `${REPLICA}/members-leader.ts`,
+    from: 'if (this.#before !== null && isOther) this.#heard.delete(id)',
+    to: 'if (this.#before === null && isOther) this.#heard.delete(id)',
+    caughtBy: BY_PARTS,
+  },
+  {
+    name: 'members: a new voter is promoted that spoke long ago, and may have stopped',
+    file: `${REPLICA}/members-leader.ts`,
+    from: 'if (disk === null || !this.#isThere(id)) {',
     to: 'if (disk === null) {',
     caughtBy: BY_PARTS,
   },
