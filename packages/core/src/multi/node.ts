@@ -33,9 +33,9 @@ import type { SnapshotChunkMessage, SupportMessage } from './messages.ts'
 import { Newcomers } from './newcomers.ts'
 import type { Heard } from './newcomers.ts'
 import type { Settings } from './options.ts'
+import { Polls } from './polls.ts'
 import { Provider } from './provider.ts'
 import { ReadRequests } from './reads.ts'
-import { upstreamOf } from './relay-tree.ts'
 
 /** One node. Each method takes the step to which it adds; `conclude` ends every step. */
 export class LogNode {
@@ -50,6 +50,7 @@ export class LogNode {
   readonly #catchUp: CatchUp
   readonly #provider: Provider
   readonly #requests: ReadRequests
+  readonly #polls: Polls
   #leaderId: NodeId | null = null
   /** Who passes on what this node has for the leader, which may not get there directly. */
   #relay: NodeId | null = null
@@ -65,17 +66,13 @@ export class LogNode {
   #askAgainAtMs = 0
   /** When a leader with a stuck disk may ask somebody to take over. */
   #yieldAtMs = 0
-  #pollAtMs = 0
-  #polls = 0
   #introduceAtMs = 0
-  /** When something was fetched last. */
-  #fetchedAtMs = 0
   /** What the host was told last. */
   #toldElectorate: Electorate
   #toldComplete: Slot = 0
 
   constructor(settings: Settings) {
-    const { saved, livenessWindowMs, retransmitIntervalMs } = settings
+    const { id, saved, heartbeatPeriodMs, livenessWindowMs, retransmitIntervalMs } = settings
     this.#settings = settings
     this.acceptor = new LogAcceptor(settings)
     this.members = new Members(settings.initial, settings.members, saved.snapshot)
@@ -87,8 +84,9 @@ export class LogNode {
     const { promised } = this.acceptor
     this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
     this.#catchUp = new CatchUp(this.#known, retransmitIntervalMs)
-    this.#provider = new Provider(this.acceptor)
+    this.#provider = new Provider(this.acceptor, this.members)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
+    this.#polls = new Polls(id, heartbeatPeriodMs, livenessWindowMs)
     this.#toldThrough = saved.snapshot?.through ?? 0
   }
 
@@ -441,7 +439,8 @@ export class LogNode {
     if (this.leader.phase === 'leading') return
     const { chosenThrough } = this.acceptor
     const { nowMs } = this
-    this.#fetchedAtMs = nowMs
+    this.#polls.answered(from, this.members.current, nowMs)
+    this.#noteComplete(page.complete)
     if (!this.#catchUp.receiveFetched(from, page, { chosenThrough, nowMs })) return
     this.acceptor.storeChosen(step, page.entries)
     this.#standBackForProgress()
@@ -567,17 +566,11 @@ export class LogNode {
     }
   }
 
-  /** While no leader is heard, asks the others in turn whether they know more; a learner, whom it may. */
+  /** Asks somebody whether more was chosen, when it is time. */
   #poll(step: LogStep): void {
-    const peers = this.#others
-    const upstream = upstreamOf(this.members.current.configuration, this.#settings.id)
-    // Who hears nothing from there asks the voters.
-    const isServed = this.nowMs < this.#fetchedAtMs + this.#settings.livenessWindowMs
-    const peer = isServed && upstream !== null ? upstream : peers[this.#polls % peers.length]
-    if (this.nowMs < this.#nextPollAtMs || peer === undefined) return
-    this.#pollAtMs = this.nowMs + this.#settings.heartbeatPeriodMs
-    this.#polls += 1
-    this.#catchUp.poll(step, peer, this.acceptor.chosenThrough)
+    if (this.nowMs < this.#nextPollAtMs) return
+    const peer = this.#polls.next(this.members.current, this.nowMs)
+    if (peer !== null) this.#catchUp.poll(step, peer, this.acceptor.chosenThrough)
   }
 
   /** What this node wants of others while it does not lead: entries, and slots to read at. */
@@ -600,7 +593,7 @@ export class LogNode {
       this.acceptor.admit(step)
     }
     this.#election.start(nowMs, this.#beginning)
-    this.#pollAtMs = nowMs + (this.#isLearner ? 0 : this.#election.windowMs)
+    this.#polls.startAt(nowMs + (this.#isLearner ? 0 : this.#election.windowMs))
   }
 
   get #beginning(): Beginning {
@@ -647,7 +640,8 @@ export class LogNode {
   }
 
   get #nextPollAtMs(): number {
-    return this.#isLearner ? this.#pollAtMs : Math.max(this.#election.silentAtMs, this.#pollAtMs)
+    const { atMs } = this.#polls
+    return this.#isLearner ? atMs : Math.max(this.#election.silentAtMs, atMs)
   }
 
   /** What is said beside a vote. */
