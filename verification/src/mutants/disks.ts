@@ -327,8 +327,8 @@ export const DISK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durability-sqlite: a database gets an owner, and its mark does not say so',
-    file: `${SQLITE}/give.ts`,
-    from: '  mark.announce(OWNED_SCHEMA_VERSION)\n',
+    file: `${SQLITE}/up-to-date.ts`,
+    from: '  mark.announce(version)\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'identity.test.ts' }],
   },
