@@ -67,6 +67,8 @@ export class LogNode {
   /** When a leader with a stuck disk may ask somebody to take over. */
   #yieldAtMs = 0
   #introduceAtMs = 0
+  /** When a leader makes itself known to learners that it does not hear. */
+  #seekAtMs = 0
   /** What the host was told last. */
   #toldElectorate: Electorate
   #toldComplete: Slot = 0
@@ -148,7 +150,7 @@ export class LogNode {
     this.#nowMs = nowMs
     if (awayMs > 0) this.#excuse(awayMs)
     this.#provider.tick(nowMs)
-    if (this.leader.phase === 'leading') this.#checkFollowers(step)
+    if (this.leader.phase === 'leading') this.#lead(step)
     else if (this.#campaigns) this.#campaign(step)
     this.leader.retransmit(step, nowMs)
     // Who does not vote has no leader of its own, but for a while after it left.
@@ -242,7 +244,7 @@ export class LogNode {
       case 'logAccepted':
         return this.leader.receiveAccepted(from, message, nowMs)
       case 'logHeartbeatAnswer':
-        this.#newcomers.hear(from, message.incarnation, message.storedThrough)
+        this.#newcomers.hear(from, message, nowMs)
         this.#catchUp.note(from, message.chosenThrough)
         return this.leader.receiveAccepted(from, message, nowMs)
       case 'nack':
@@ -468,6 +470,19 @@ export class LogNode {
   /** While this node is catching up, somebody who need not should lead. */
   #standBackForProgress(): void {
     if (this.leader.phase === 'idle') this.#election.standBack(this.nowMs)
+  }
+
+  /** What a leader does besides: for those who follow, and for those who may have lost their way. */
+  #lead(step: LogStep): void {
+    this.#checkFollowers(step)
+    const periodMs = INTRODUCTION_HEARTBEATS * this.#settings.heartbeatPeriodMs
+    if (this.nowMs < this.#seekAtMs || !this.members.current.isWhole) return
+    this.#seekAtMs = this.nowMs + periodMs
+    // All the voters that a learner knows may be gone; it hears of the present ones from nobody else.
+    for (const { id, role } of this.members.current.configuration.members) {
+      if (role === 'voter' || !this.#newcomers.isSilent(id, this.nowMs - 2 * periodMs)) continue
+      this.leader.announceTo(step, id)
+    }
   }
 
   /**
@@ -736,9 +751,9 @@ export class LogNode {
   }
 
   #receiveIntroduction(step: LogStep, from: NodeId, message: IntroductionMessage): void {
-    const { incarnation, storedThrough, asks } = message
+    const { incarnation, asks } = message
     const hasVoted = this.acceptor.promised !== null
-    this.#newcomers.hear(from, incarnation, storedThrough)
+    this.#newcomers.hear(from, message, this.nowMs)
     this.#admission.hear(from, incarnation, hasVoted)
     if (!asks) return
     step.send(from, {
@@ -751,7 +766,7 @@ export class LogNode {
   }
 
   #receiveIntroductionAnswer(step: LogStep, from: NodeId, answer: IntroductionAnswerMessage): void {
-    this.#newcomers.hear(from, answer.incarnation)
+    this.#newcomers.hear(from, { incarnation: answer.incarnation }, this.nowMs)
     this.#admission.hear(from, answer.incarnation, this.acceptor.promised !== null)
     this.#catchUp.note(from, answer.chosenThrough)
     if (this.#admission.receiveAnswer(from, answer, this.members.current)) this.#admit(step)
