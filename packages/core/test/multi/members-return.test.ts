@@ -104,6 +104,22 @@ describe('who comes back', () => {
     expect(world.leader?.id).toBe(leader)
   })
 
+  it('P37: nobody supports who is no member any more, also when there is no leader', () => {
+    const world = replaced()
+    const follower = world.leader?.id === 'd' ? 'e' : 'd'
+    const asker = ['d', 'e', 'f'].find((id) => id !== follower && id !== world.leader?.id) ?? ''
+    world.packets.splice(0)
+    world.passes = ({ message }) => message.type === 'support'
+    world.pass(150)
+    const { version } = world.configuration
+    const campaign = { type: 'campaign', run: 1, number: 1, chosenThrough: 1, version } as const
+    world.receive({ from: 'a', to: follower, message: campaign })
+    world.receive({ from: asker, to: follower, message: campaign })
+    expect(
+      world.packets.map(({ message }) => message.type === 'support' && message.granted),
+    ).toEqual([false, true])
+  })
+
   it('a removed node is told that the change is complete, also when it was away as all were told', () => {
     const world = replaced(['a'])
     world.passFor(1000)
