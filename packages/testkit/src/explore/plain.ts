@@ -39,7 +39,9 @@ function plain(value: unknown): Plain {
   if (value instanceof Uint8Array) return { bytes: new TextDecoder().decode(value) }
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, plain(part)]))
+    // A field that is left out says the same as one that is undefined.
+    const said = Object.entries(value).filter(([, part]) => part !== undefined)
+    return Object.fromEntries(said.map(([name, part]) => [name, plain(part)]))
   }
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
     return value
