@@ -7,13 +7,15 @@
  * and what they refer to. All of it is in the text: classes and functions by identity, the order of
  * Maps and Sets as they iterate, numbers and strings exactly, and which parts are one and the same
  * object, since a change of one would show in the other. Only frozen plain objects are told by their
- * contents alone: nobody can change them, nor does core compare objects by identity. Functions are
+ * contents alone: nobody can change them, nor does core compare objects by identity. Quorum systems
+ * are told by what they answer for each set of acceptors, for they are pure. Functions are
  * taken to hold no state of their own; one that is made anew for each object is another function
  * each time, so that such objects never look the same. It must never guess: what it does not know
  * how to read (a promise, a generator, a WeakMap, an accessor) throws. The likeness of an object is
  * the one exception: less than its structure, for those who check what they make of it.
  */
 import { Session } from 'node:inspector'
+import type { QuorumSystem } from '@paxos/core'
 
 /** Tells the structure of objects. Keep one for all objects that are to be compared. */
 export class Structures {
@@ -87,7 +89,10 @@ export class Structures {
   }
 
   #isTold(value: object): boolean {
-    return this.#names.has(value)
+    if (this.#names.has(value)) return true
+    if (!isQuorumSystem(value)) return false
+    this.#names.set(value, answersOf(value))
+    return true
   }
 
   #contentsOf(value: object): unknown[] {
@@ -176,6 +181,26 @@ export function freeze<T>(value: T): T {
   if (!isPlain(value) && !Array.isArray(value)) return value
   for (const part of Object.values(value)) freeze(part)
   return Object.freeze(value)
+}
+
+/** Of so many acceptors all sets are asked about. */
+const MOST_ACCEPTORS = 8
+
+function isQuorumSystem(value: object): value is QuorumSystem {
+  if (!isPlain(value) || !('acceptors' in value) || !(value.acceptors instanceof Set)) return false
+  if (value.acceptors.size > MOST_ACCEPTORS) return false
+  return 'isPhase1Quorum' in value && 'isPhase2Quorum' in value && Object.keys(value).length === 3
+}
+
+function answersOf(quorums: QuorumSystem): string {
+  const ids = [...quorums.acceptors]
+  const sets = Array.from({ length: 2 ** ids.length }, (_, set) => {
+    return new Set(ids.filter((__, bit) => (set >> bit) & 1))
+  })
+  const answers = sets.map((set) => {
+    return Number(quorums.isPhase1Quorum(set)) + 2 * Number(quorums.isPhase2Quorum(set))
+  })
+  return `quorums of ${JSON.stringify(ids)}: ${answers.join('')}`
 }
 
 function isObject(value: unknown): value is object {
