@@ -101,7 +101,9 @@ export function membersModel(options: MembersOptions): Model {
     }
   })
   const commands = nodes.flatMap(({ id, commands: [, proposes] }) => {
-    return Array.from({ length: proposes?.times ?? 0 }, (_, each) => ({ bytes: commandOf(id, each) }))
+    return Array.from({ length: proposes?.times ?? 0 }, (_, each) => ({
+      bytes: commandOf(id, each),
+    }))
   })
   const held = nodes.flatMap(({ begins }) => begins?.accepted.map(({ value }) => value) ?? [])
   const values: Plain[] = [NO_OP, ...names.map((bytes) => ({ bytes })), ...commands, ...held]
@@ -195,7 +197,11 @@ function running(node: MembersNode, { id, peers, slots, isLast }: Surroundings):
       const learnt = reactions.flatMap((reaction) => reaction.learnt)
       if (changes.length === 0) return { send: sent, save: null, learnt }
       const accepted = changes.flatMap((change) => change.accepted ?? [])
-      const change: Partial<Stored> = Object.assign({}, ...changes, accepted.length > 0 && { accepted })
+      const change: Partial<Stored> = Object.assign(
+        {},
+        ...changes,
+        accepted.length > 0 && { accepted },
+      )
       return { send: [], save: { change, then: sent }, learnt }
     },
     canUse(command) {

@@ -245,10 +245,7 @@ function persist<E>(node: NodeModel, state: NodeState<E>, { change }: PlainSave)
       chosenThrough,
       ...(admitted !== undefined && { admitted }),
     },
-    acceptances: withAll(
-      state.acceptances,
-      accepted(node, state.lives, change.accepted ?? []),
-    ),
+    acceptances: withAll(state.acceptances, accepted(node, state.lives, change.accepted ?? [])),
     broken: state.broken ?? broken,
   }
 }

@@ -35,9 +35,7 @@ export interface Replay {
 /** Runs the steps of `trace` on fresh objects of `model`. */
 export function replay(model: Model, trace: Pick<Trace, 'steps'>): Replay {
   const nodes = new Map(model.nodes.map((node) => [node.id, node]))
-  const states = new Map(
-    model.nodes.map((node) => [node.id, start<Engine>(node, RUNNING)]),
-  )
+  const states = new Map(model.nodes.map((node) => [node.id, start<Engine>(node, RUNNING)]))
   const views = [[...states.values()].map(({ engine }) => engine.view())]
   for (const [index, { node: id, action }] of trace.steps.entries()) {
     const node = nodes.get(id)
