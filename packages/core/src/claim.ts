@@ -17,6 +17,8 @@ export interface Belongings {
   readonly accepted: readonly { readonly slot: Slot }[]
   readonly snapshot: { readonly members: readonly Member[] } | null
   readonly chosenThrough: Slot
+  /** Default: false. */
+  readonly admitted?: boolean | undefined
 }
 
 /** Whose a state is from now on, and whether there was nothing before. */
@@ -46,8 +48,10 @@ export function claim(place: string, found: Belongings, owner: Owner | undefined
   return { identity: identityOf(owner), isNew }
 }
 
-function isEmpty({ promised, accepted, snapshot, chosenThrough }: Belongings): boolean {
-  return promised === null && accepted.length === 0 && snapshot === null && chosenThrough === 0
+function isEmpty(found: Belongings): boolean {
+  const { promised, accepted, snapshot, chosenThrough, admitted = false } = found
+  const isUnused = promised === null && accepted.length === 0 && !admitted
+  return isUnused && snapshot === null && chosenThrough === 0
 }
 
 function requireSame(place: string, found: Identity, owner: Owner): void {

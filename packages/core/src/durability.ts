@@ -30,7 +30,10 @@ export interface Snapshot {
   readonly through: Slot
   readonly members: readonly Member[]
   readonly bytes: Uint8Array
-  /** Who is in the cluster behind `through`, opaque to adapters. Absent in those of release 0.0.0. */
+  /**
+   * Who is in the cluster behind `through`: opaque to adapters, and of at most
+   * MAX_CONFIGURATION_BYTES. Absent when it was saved without, which is something else than empty.
+   */
   readonly configuration?: Uint8Array | undefined
 }
 
@@ -43,8 +46,9 @@ export interface Saved<V = Uint8Array> {
   /** Every slot up to and with this one is known to be chosen; 0 when none is. */
   readonly chosenThrough: Slot
   /**
-   * Whether the owner was let in to vote where nobody is named: set once, and never taken back. Of a
-   * state that release 0.0.0 wrote: whether it has promised anything. Opaque to adapters.
+   * Whether a save said so: that the owner was let in to vote where nobody is named. Once it is true
+   * it stays, whatever is saved later. Of a state whose format is from before it was saved:
+   * admittedBefore(). Absent is as good as false.
    */
   readonly admitted?: boolean | undefined
 }
@@ -72,6 +76,7 @@ export interface Change<V = Uint8Array> {
   readonly chosenThrough?: Slot
   /** Entries at or below its slot may be discarded. */
   readonly snapshot?: Snapshot
+  /** There is no way back: a change can set it, and none can take it away. */
   readonly admitted?: true
 }
 
@@ -81,6 +86,7 @@ export const EMPTY_SAVED: Saved<never> = {
   accepted: [],
   snapshot: null,
   chosenThrough: 0,
+  admitted: false,
 }
 
 /** The stable storage of one acceptor. */

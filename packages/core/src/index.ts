@@ -2,6 +2,7 @@
  * What everything else is made of: ballots, messages, quorums, effects, errors, and the contracts
  * of the adapters. The algorithms are entry points of their own: read `essential` first.
  */
+export * from './admitted.ts'
 export * from './arguments.ts'
 export * from './ballot.ts'
 export * from './claim.ts'

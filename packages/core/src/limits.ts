@@ -18,6 +18,12 @@ export const MAX_ID_BYTES = 255
  */
 export const MAX_VALUE_BYTES = MAX_FRAME_BYTES - 2048
 
+/**
+ * The configuration in a snapshot, which durability adapters store as it is: more than twice what the
+ * most members with the longest names and addresses take.
+ */
+export const MAX_CONFIGURATION_BYTES = 1 << 20
+
 /** Rounds, and slots too, are exact in a double and in the wire format's uint64 up to here. */
 export const MAX_ROUND = Number.MAX_SAFE_INTEGER
 

@@ -5,12 +5,14 @@
 import type { AcceptedEntry, Ballot, Change, Saved, Slot, Snapshot } from '@paxos/core'
 
 /** A copy of `change`. */
-export function copyChange({ promised, accepted, chosenThrough, snapshot }: Change): Change {
+export function copyChange(change: Change): Change {
+  const { promised, accepted, chosenThrough, snapshot, admitted } = change
   return {
     ...(promised === undefined ? {} : { promised: { ...promised } }),
     ...(accepted === undefined ? {} : { accepted: accepted.map(copyEntry) }),
     ...(chosenThrough === undefined ? {} : { chosenThrough }),
     ...(snapshot === undefined ? {} : { snapshot: copySnapshot(snapshot) }),
+    ...(admitted === true && { admitted }),
   }
 }
 
@@ -19,13 +21,15 @@ export class Content {
   #promised: Ballot | null = null
   #snapshot: Snapshot | null = null
   #chosenThrough: Slot = 0
+  #admitted = false
   readonly #accepted = new Map<Slot, AcceptedEntry>()
 
   /** Takes `change` up: an entry replaces the one in its slot; a snapshot, those that it covers. */
-  apply({ promised, accepted = [], chosenThrough, snapshot }: Change): void {
+  apply({ promised, accepted = [], chosenThrough, snapshot, admitted }: Change): void {
     this.#promised = promised ?? this.#promised
     this.#chosenThrough = chosenThrough ?? this.#chosenThrough
     this.#snapshot = snapshot ?? this.#snapshot
+    this.#admitted ||= admitted === true
     for (const entry of accepted) this.#accepted.set(entry.slot, entry)
     const through = this.#snapshot?.through ?? 0
     const mayBeCovered = snapshot === undefined ? accepted.map(({ slot }) => slot) : this.#slots
@@ -40,6 +44,7 @@ export class Content {
       accepted: accepted.toSorted((a, b) => a.slot - b.slot),
       snapshot: this.#snapshot === null ? null : copySnapshot(this.#snapshot),
       chosenThrough: this.#chosenThrough,
+      admitted: this.#admitted,
     }
   }
 
@@ -49,6 +54,7 @@ export class Content {
     other.#promised = this.#promised
     other.#snapshot = this.#snapshot
     other.#chosenThrough = this.#chosenThrough
+    other.#admitted = this.#admitted
     for (const [slot, entry] of this.#accepted) other.#accepted.set(slot, entry)
     return other
   }
@@ -62,10 +68,11 @@ function copyEntry({ slot, ballot, value }: AcceptedEntry): AcceptedEntry {
   return { slot, ballot: { ...ballot }, value: new Uint8Array(value) }
 }
 
-function copySnapshot({ through, members, bytes }: Snapshot): Snapshot {
+function copySnapshot({ through, members, bytes, configuration }: Snapshot): Snapshot {
   return {
     through,
     members: members.map((member) => ({ ...member })),
     bytes: new Uint8Array(bytes),
+    ...(configuration !== undefined && { configuration: new Uint8Array(configuration) }),
   }
 }

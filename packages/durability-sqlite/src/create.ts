@@ -9,8 +9,7 @@ import { damaged } from './failure.ts'
 import type { SqlThread, Step } from './connection.ts'
 import type { FileSystem } from './files.ts'
 import { newMarkContent } from './mark.ts'
-import { APPLICATION_ID, definitionOf, OWNED_SCHEMA_VERSION, SCHEMA_VERSION } from './schema.ts'
-import { tablesOf, type SchemaVersion } from './schema.ts'
+import { APPLICATION_ID, definitionOf, tablesOf, versionFor } from './schema.ts'
 import { ownerRow, State } from './state.ts'
 import { put } from './transaction.ts'
 
@@ -25,24 +24,19 @@ export async function createDatabase(
   identity: Identity | null,
 ): Promise<void> {
   for (const leftover of LEFTOVERS) await fs.remove(path + leftover)
-  const version = identity === null ? SCHEMA_VERSION : OWNED_SCHEMA_VERSION
+  const version = versionFor(identity)
   const { databaseId, content } = newMarkContent(version)
   await writeFile(fs, `${path}-mark-new`, content)
   await writeFile(fs, `${path}-new`, new Uint8Array(0))
-  const state = new State(databaseId)
+  const state = new State(databaseId, version)
   state.identity = identity
-  await fill(thread, `${path}-new`, version, state)
+  await fill(thread, `${path}-new`, state)
   await fs.rename(`${path}-mark-new`, `${path}-mark`)
   await fs.rename(`${path}-new`, path)
 }
 
 /** With SQLite's rollback journal: there is no log yet whose content could be missing. */
-async function fill(
-  thread: SqlThread,
-  path: string,
-  version: SchemaVersion,
-  state: State,
-): Promise<void> {
+async function fill(thread: SqlThread, path: string, state: State): Promise<void> {
   const connection = await thread.connect(path, 'write')
   try {
     await connection.run([
@@ -50,8 +44,8 @@ async function fill(
       statement('PRAGMA fullfsync = ON'),
       statement('BEGIN IMMEDIATE'),
       statement(`PRAGMA application_id = ${APPLICATION_ID}`),
-      statement(`PRAGMA user_version = ${version}`),
-      ...tablesOf(version).map((table) => statement(definitionOf(table))),
+      statement(`PRAGMA user_version = ${state.version}`),
+      ...tablesOf(state.version).map((table) => statement(definitionOf(table))),
       put('acceptor', state.acceptorRow()),
       ...(state.identity === null ? [] : [put('owner', ownerRow(state.identity))]),
       statement('COMMIT'),

@@ -23,11 +23,11 @@ import type { Connection, SqlThread, Step } from './connection.ts'
 import { createDatabase } from './create.ts'
 import { damaged } from './failure.ts'
 import type { FileSystem } from './files.ts'
-import { giveOwner } from './give.ts'
+import { bringUpToDate } from './up-to-date.ts'
 import { CHECKPOINT_AFTER_PAGES, MAX_IDLE_LOG_BYTES } from './limits.ts'
 import { load, type Loaded } from './load.ts'
 import { openMark, type Mark } from './mark.ts'
-import { APPLICATION_ID, isKnownVersion } from './schema.ts'
+import { APPLICATION_ID, isKnownVersion, versionFor } from './schema.ts'
 import type { State } from './state.ts'
 
 export interface OpenDatabase {
@@ -82,8 +82,8 @@ export async function openDatabase(
     await setUp(connection, path)
     await checkpoint(connection, path)
     if (state.generation > mark.generation) await mark.write(state.generation)
-    if (identity !== null && state.identity === null) {
-      await giveOwner(connection, mark, state, identity)
+    if (identity !== null && state.version !== versionFor(identity)) {
+      await bringUpToDate(connection, mark, state, identity)
       await checkpoint(connection, path)
     }
     return { connection, mark, state, saved }

@@ -4,13 +4,14 @@
  * the digest. Must never change anything, nor return a state that is not the newest.
  */
 import { MAX_SNAPSHOT_BYTES } from '@paxos/adapter-kit/stores'
+import { admittedBefore } from '@paxos/core'
 import type { AcceptedEntry, Identity, Member, Saved, Slot, Snapshot } from '@paxos/core'
 import type { Connection, SqlValue } from './connection.ts'
 import { hashRow, NO_ROWS } from './digest.ts'
 import { damaged } from './failure.ts'
 import type { Mark } from './mark.ts'
 import { bytesIn, countIn, integerIn, rowsOf, textIn } from './rows.ts'
-import { definitionOf, isKnownVersion, SCHEMA_VERSION, tablesOf } from './schema.ts'
+import { definitionOf, hasOwner, isEarly, isKnownVersion, tablesOf } from './schema.ts'
 import type { SchemaVersion } from './schema.ts'
 import { State } from './state.ts'
 
@@ -23,7 +24,7 @@ export interface Loaded {
 export async function load(connection: Connection, mark: Mark, path: string): Promise<Loaded> {
   const version = await versionOf(connection, mark, path)
   await requireSound(connection, version, path)
-  const state = new State(mark.databaseId)
+  const state = new State(mark.databaseId, version)
   const acceptor = await readAcceptor(connection, state, path)
   const { databaseId, leastGeneration } = mark
   if (acceptor.databaseId !== databaseId) throw damaged(path, 'its mark is of another database')
@@ -31,14 +32,17 @@ export async function load(connection: Connection, mark: Mark, path: string): Pr
     const what = `${leastGeneration} commits were durable, and it has come up with ${state.generation}`
     throw damaged(path, what)
   }
-  if (version !== SCHEMA_VERSION) state.identity = await readOwner(connection, path)
+  if (hasOwner(version)) state.identity = await readOwner(connection, path)
   const snapshot = await readSnapshot(connection, state, path)
   const accepted = await readAccepted(connection, state, path)
+  state.admitted = isEarly(version)
+    ? admittedBefore({ promised: state.promised, accepted })
+    : await readAdmission(connection, path)
   if (state.acceptorRow().at(-1) !== acceptor.digest) {
     throw damaged(path, 'its rows are not those that the last save left')
   }
-  const { promised, chosenThrough } = state
-  return { state, saved: { promised, accepted, snapshot, chosenThrough } }
+  const { promised, chosenThrough, admitted } = state
+  return { state, saved: { promised, accepted, snapshot, chosenThrough, admitted } }
 }
 
 /** What the database is, with what is in its log. */
@@ -100,6 +104,15 @@ async function readOwner(connection: Connection, path: string): Promise<Identity
   throw damaged(path, 'the row of its owner is missing')
 }
 
+async function readAdmission(connection: Connection, path: string): Promise<boolean> {
+  let rows = 0
+  for await (const row of rowsOf(connection, 'admission', path)) {
+    if (countIn(row, 'only_row', path) !== 1) throw damaged(path, 'its admission is none')
+    rows += 1
+  }
+  return rows > 0
+}
+
 async function readAccepted(
   connection: Connection,
   state: State,
@@ -144,6 +157,14 @@ async function readSnapshot(
     }
     bytes?.set(piece, start)
   }
+  let configuration: Uint8Array | undefined
+  if (!isEarly(state.version)) {
+    for await (const row of rowsOf(connection, 'snapshot_configuration', path)) {
+      digest ^= hashRow(state.databaseId, 'snapshot_configuration', Object.values(row))
+      configuration = bytesIn(row, 'configuration', path)
+    }
+  }
   state.snapshotDigest = digest
-  return bytes === null || through === null ? null : { through, members, bytes }
+  if (bytes === null || through === null) return null
+  return { through, members, bytes, ...(configuration !== undefined && { configuration }) }
 }

@@ -28,7 +28,7 @@ import { DurabilityError } from '@paxos/core'
 import { createHash, randomBytes } from 'node:crypto'
 import { damaged } from './failure.ts'
 import type { OpenFile } from './files.ts'
-import { isKnownVersion, OWNED_SCHEMA_VERSION, SCHEMA_VERSION } from './schema.ts'
+import { isKnownVersion, LATEST_VERSION, SCHEMA_VERSION } from './schema.ts'
 import type { SchemaVersion } from './schema.ts'
 
 const MAGIC = 0x4d445850
@@ -87,8 +87,10 @@ async function readMarks(file: OpenFile, path: string): Promise<Mark> {
   const generations = marks.map((mark) => mark?.generation ?? -1)
   let generation = Math.max(...generations)
   let next = generations[0] === generation ? 1 : 0
-  const isOwned = marks.some((mark) => mark?.version === OWNED_SCHEMA_VERSION)
-  let version: SchemaVersion = isOwned ? OWNED_SCHEMA_VERSION : SCHEMA_VERSION
+  let version = marks.reduce<SchemaVersion>(
+    (highest, mark) => (mark !== null && mark.version > highest ? mark.version : highest),
+    SCHEMA_VERSION.early,
+  )
   return {
     databaseId,
     get version() {
@@ -149,7 +151,7 @@ function hash(mark: Buffer): Buffer {
 function otherVersion(path: string, version: number): DurabilityError {
   return new DurabilityError(
     'ERR_PAXOS_DURABILITY_FAILED',
-    `${path} is in format version ${version}, and this release reads versions up to ${OWNED_SCHEMA_VERSION}. ` +
+    `${path} is in format version ${version}, and this release reads versions up to ${LATEST_VERSION}. ` +
       'Open it with the release of @paxos/durability-sqlite that wrote it, or a later one.',
   )
 }

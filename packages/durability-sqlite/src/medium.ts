@@ -11,7 +11,9 @@ import type { Connection, DriverName, SqlThread } from './connection.ts'
 import { checkpoint, openDatabase } from './database.ts'
 import { asPaxosError, lost, withRealCause } from './failure.ts'
 import type { FileSystem } from './files.ts'
+import { isEarly } from './schema.ts'
 import { commit } from './transaction.ts'
+import { bringUpToDate } from './up-to-date.ts'
 
 /** What the adapter stands on: a test puts something in between. */
 export interface Platform {
@@ -71,6 +73,9 @@ async function open(
         saved,
         session: {
           async commit(transaction) {
+            if (isEarly(state.version)) {
+              await bringUpToDate(connection, mark, state, state.identity)
+            }
             await commit(connection, state, transaction)
             await mark.write(state.generation)
           },

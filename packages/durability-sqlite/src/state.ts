@@ -6,6 +6,10 @@
 import type { Ballot, Identity, Slot } from '@paxos/core'
 import type { SqlValue } from './connection.ts'
 import { hashRow, NO_ROWS, type Digest } from './digest.ts'
+import { isEarly, type SchemaVersion } from './schema.ts'
+
+/** The one row that says it. */
+export const ADMISSION_ROW: readonly SqlValue[] = [1n]
 
 export class State {
   readonly databaseId: bigint
@@ -13,15 +17,20 @@ export class State {
   generation = 0
   promised: Ballot | null = null
   chosenThrough: Slot = 0
-  /** Whose it is; null in a database of version 1. */
+  /** Which tables there are. */
+  version: SchemaVersion
+  /** Of an early version it is not stored: see load.ts. */
+  admitted = false
+  /** Whose it is; null in a database without an owner. */
   identity: Identity | null = null
-  /** Of every row of the snapshot, its members and its pieces. */
+  /** Of every row of the snapshot, its members, its pieces and its configuration. */
   snapshotDigest = NO_ROWS
   readonly #accepted = new Map<Slot, Digest>()
   #acceptedDigest = NO_ROWS
 
-  constructor(databaseId: bigint) {
+  constructor(databaseId: bigint, version: SchemaVersion) {
     this.databaseId = databaseId
+    this.version = version
   }
 
   /** Takes into account the entry of `slot`, which replaces the one that was there. */
@@ -50,7 +59,11 @@ export class State {
       BigInt(this.chosenThrough),
     ]
     const owner = this.identity === null ? NO_ROWS : this.#hashOf(this.identity)
-    const others = this.#acceptedDigest ^ this.snapshotDigest ^ owner
+    const admission =
+      this.admitted && !isEarly(this.version)
+        ? hashRow(this.databaseId, 'admission', ADMISSION_ROW)
+        : NO_ROWS
+    const others = this.#acceptedDigest ^ this.snapshotDigest ^ owner ^ admission
     return [...values, others ^ hashRow(this.databaseId, 'acceptor', values)]
   }
 

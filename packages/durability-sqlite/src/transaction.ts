@@ -8,16 +8,19 @@ import type { Connection, SqlValue, Step } from './connection.ts'
 import { hashRow, NO_ROWS } from './digest.ts'
 import { MESSAGE_BYTES, PIECE_BYTES } from './limits.ts'
 import type { TableName } from './schema.ts'
-import type { State } from './state.ts'
+import { ADMISSION_ROW, type State } from './state.ts'
 
 /** What a statement counts for besides its bytes. */
 const STEP_BYTES = 64
 
-/** Commits it and takes it into account in `state`, as the next generation. */
+/**
+ * Commits it and takes it into account in `state`, as the next generation. The database is of a
+ * version of today.
+ */
 export async function commit(
   connection: Connection,
   state: State,
-  { promised, chosenThrough, snapshot, discarded, accepted }: Transaction,
+  { promised, chosenThrough, admitted, snapshot, discarded, accepted }: Transaction,
 ): Promise<void> {
   const sender = new Sender(connection)
   await sender.add({ sql: 'BEGIN IMMEDIATE', parameters: [] })
@@ -33,6 +36,8 @@ export async function commit(
     state.setAccepted(entry.slot, values)
     await sender.add(put('accepted', values))
   }
+  if (admitted && !state.admitted) await sender.add(put('admission', ADMISSION_ROW))
+  state.admitted = admitted
   state.promised = promised
   state.chosenThrough = chosenThrough
   state.generation += 1
@@ -55,20 +60,21 @@ export function put(table: TableName, values: readonly SqlValue[]): Step {
 async function replaceSnapshot(
   sender: Sender,
   state: State,
-  { through, members, bytes }: Snapshot,
+  { through, members, bytes, configuration }: Snapshot,
 ): Promise<void> {
   let digest = NO_ROWS
   const add = (table: TableName, values: readonly SqlValue[]) => {
     digest ^= hashRow(state.databaseId, table, values)
     return sender.add(put(table, values))
   }
-  for (const table of ['snapshot_member', 'snapshot_piece']) {
+  for (const table of ['snapshot_member', 'snapshot_piece', 'snapshot_configuration']) {
     await sender.add({ sql: `DELETE FROM ${table}`, parameters: [] })
   }
   await add('snapshot', [1n, BigInt(through), BigInt(bytes.byteLength)])
   for (const [position, { id, address }] of members.entries()) {
     await add('snapshot_member', [BigInt(position), Buffer.from(id), Buffer.from(address)])
   }
+  if (configuration !== undefined) await add('snapshot_configuration', [1n, configuration])
   for (let start = 0; start < bytes.byteLength; start += PIECE_BYTES) {
     const piece = bytes.subarray(start, start + PIECE_BYTES)
     await add('snapshot_piece', [BigInt(start), piece])

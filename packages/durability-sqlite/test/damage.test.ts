@@ -15,7 +15,7 @@ import { ANY_DRIVER as driver, platformWith, QUICK } from './platform.ts'
 
 const NAME = 'a.db'
 /** Of so many places in a file one is damaged; prime, so that every kind has its turn. */
-const STRIDE = extent(5, 1)
+const STRIDE = extent(17, 1)
 const WAL = `${NAME}-wal`
 const MARK = `${NAME}-mark`
 const WAL_HEADER_BYTES = 32
@@ -357,13 +357,13 @@ describe('the marks', () => {
   it('of a later format is no damage: the error says which release opens it', async () => {
     const files = await saved('closed')
     const laterDatabase = changed(files, NAME, (content) => {
-      content[63] = 3
+      content[63] = 5
       return content
     })
     const later = changed(laterDatabase, MARK, (content) => {
       const mark = Buffer.from(content.buffer)
       for (const position of [0, 4096]) {
-        mark.writeUInt32LE(3, position + 4)
+        mark.writeUInt32LE(5, position + 4)
         const hash = createHash('sha256')
           .update(mark.subarray(position, position + 24))
           .digest()
@@ -374,7 +374,7 @@ describe('the marks', () => {
     const opening = open(lay(later)).open()
     await expect(opening).rejects.toThrow(DurabilityError)
     await expect(opening).rejects.toThrow(
-      /a\.db-mark is in format version 3, .*up to 2.*the release .* that wrote it, or a later one\.$/,
+      /a\.db-mark is in format version 5, .*up to 4.*the release .* that wrote it, or a later one\.$/,
     )
     expect(fingerprint(place)).toEqual(fingerprint(lay(later)))
   })

@@ -75,7 +75,7 @@ describe('the mark', () => {
   })
 
   it('is made of what is read again, generation after generation', async () => {
-    const file = fileOf(newMarkContent(SCHEMA_VERSION).content)
+    const file = fileOf(newMarkContent(SCHEMA_VERSION.early).content)
     const mark = await openMark(file, 'a.db')
     for (let generation = 1; generation <= 5; generation += 1) {
       await mark.write(generation)

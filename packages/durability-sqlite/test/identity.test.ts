@@ -41,16 +41,16 @@ describe('the format', () => {
     const adapter = open(directory)
     await adapter.open(OWNER)
     await adapter.close()
-    expect(versionsIn(directory)).toEqual([2, 2, 2])
+    expect(versionsIn(directory)).toEqual([4, 4, 4])
   })
 
-  it('of a database without an owner is the one that earlier releases read', async () => {
+  it('of a database without an owner has another, which they refuse as well', async () => {
     const directory = await temporaryDirectory()
     const adapter = open(directory)
     await adapter.open()
     await adapter.save(promise(1))
     await adapter.close()
-    expect(versionsIn(directory)).toEqual([1, 1, 1])
+    expect(versionsIn(directory)).toEqual([3, 3, 3])
   })
 })
 
@@ -129,7 +129,7 @@ it('what an earlier release wrote is given its owner: at every stop it has all t
     const owned = await again.open({ ...FIXTURE_OWNER, drawIncarnation: () => 'second' })
     await again.close()
     expect(owned.identity?.incarnation, what).toBe(incarnation === 'none' ? 'second' : 'first')
-    expect(versionsIn(left), what).toEqual([2, 2, 2])
+    expect(versionsIn(left), what).toEqual([4, 4, 4])
     for (const place of [live, left]) rmSync(place, { recursive: true })
   }
   expect([...seen].toSorted()).toEqual(['first', 'none'])

@@ -21,7 +21,7 @@ vi.mock('../../adapter-kit/src/stores/limits.ts', async (original) => ({
 vi.mock('../src/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   // Small enough that groups end, messages are cut, and the log is moved into the database.
-  MESSAGE_BYTES: 300,
+  MESSAGE_BYTES: 600,
   PIECE_BYTES: 16,
   CHECKPOINT_AFTER_PAGES: 6,
 }))
@@ -126,7 +126,7 @@ it.each(DRIVERS)(
         expect(readable(await adapter.open())).toBe(readable(certain))
         await adapter.close()
       }),
-      { numRuns: extent(20, 60) },
+      { numRuns: extent(8, 60) },
     )
   },
 )

@@ -26,6 +26,12 @@ export const CONTENT_FAULTS = [
   'shows a promise that nobody made',
   'sorts slots as text',
   'shows Buffers',
+  'forgets who is admitted',
+  'takes an admission back',
+  'admits who has promised',
+  'loses configurations',
+  'takes an empty configuration for none',
+  'keeps the configuration of an earlier snapshot',
 ] as const
 
 /** What becomes of a change before it is stored. */
@@ -53,6 +59,13 @@ export const STORING: Readonly<Record<string, (change: Change) => Change>> = {
     withBytes(change, (bytes) => new Uint8Array(bytes.buffer.slice(0)), 'both'),
   'takes the empty id for none': ({ promised, ...rest }) =>
     promised === undefined || promised.node === '' ? rest : { promised, ...rest },
+  'forgets who is admitted': (change) =>
+    Object.fromEntries(Object.entries(change).filter(([name]) => name !== 'admitted')),
+  'loses configurations': (change) => withConfiguration(change, () => undefined),
+  'takes an empty configuration for none': (change) =>
+    withConfiguration(change, (configuration) =>
+      configuration.byteLength === 0 ? undefined : configuration,
+    ),
   'keeps the first of two entries for one slot': (change) =>
     withEntries(change, (entries) => entries.toReversed()),
 }
@@ -76,6 +89,15 @@ export const APPLYING: Readonly<
   }),
   'discards all entries with a snapshot': (before, change, after) =>
     change.snapshot === undefined ? after : apply({ ...before, accepted: [] }, change),
+  'takes an admission back': (_, { admitted = false }, after) => ({ ...after, admitted }),
+  'admits who has promised': (_, __, after) => ({
+    ...after,
+    admitted: after.admitted === true || after.promised !== null,
+  }),
+  'keeps the configuration of an earlier snapshot': (before, _, after) => ({
+    ...after,
+    snapshot: after.snapshot === null ? null : { ...before.snapshot, ...after.snapshot },
+  }),
   'keeps the highest promise': (before, _, after) =>
     (before.promised?.round ?? 0) > (after.promised?.round ?? 0)
       ? { ...after, promised: before.promised }
@@ -111,6 +133,7 @@ export function apply(saved: Saved, change: Change): Saved {
       .toSorted((a, b) => a.slot - b.slot),
     snapshot,
     chosenThrough: change.chosenThrough ?? saved.chosenThrough,
+    admitted: change.admitted ?? saved.admitted,
   }
 }
 
@@ -146,7 +169,28 @@ export function withBytes(
           entries.map((entry) => ({ ...entry, value: map(entry.value) })),
         )
   if (snapshot === undefined || where === 'entries') return mapped
-  return { ...mapped, snapshot: { ...snapshot, bytes: map(snapshot.bytes) } }
+  const { configuration, ...rest } = snapshot
+  return {
+    ...mapped,
+    snapshot: {
+      ...rest,
+      bytes: map(rest.bytes),
+      ...(configuration !== undefined && { configuration: map(configuration) }),
+    },
+  }
+}
+
+function withConfiguration(
+  change: Change,
+  map: (configuration: Uint8Array) => Uint8Array | undefined,
+): Change {
+  if (change.snapshot?.configuration === undefined) return change
+  const { configuration, ...rest } = change.snapshot
+  const mapped = map(configuration)
+  return {
+    ...change,
+    snapshot: { ...rest, ...(mapped !== undefined && { configuration: mapped }) },
+  }
 }
 
 function longer(entry: AcceptedEntry, before: Saved): AcceptedEntry {

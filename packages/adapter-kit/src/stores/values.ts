@@ -2,7 +2,7 @@
  * What a change may hold: only what can be read back as it was. Checked at the moment of the call,
  * whatever the types say. Everything here throws InvalidArgumentError.
  */
-import { InvalidArgumentError } from '@paxos/core'
+import { InvalidArgumentError, MAX_CONFIGURATION_BYTES } from '@paxos/core'
 
 /** Half a surrogate pair, which UTF-8 cannot hold: it would come back as another character. */
 const HALF_A_CHARACTER = /\p{Surrogate}/u
@@ -29,4 +29,10 @@ export function requireAtMost(what: string, bytes: number, limit: number): void 
   throw new InvalidArgumentError(
     `${what} has ${bytes} bytes, and the limit is ${limit}. Save it in smaller pieces.`,
   )
+}
+
+export function requireConfigurationBytes(value: Uint8Array): Uint8Array {
+  const bytes = requireBytes(value, 'snapshot.configuration')
+  requireAtMost('The configuration', bytes.byteLength, MAX_CONFIGURATION_BYTES)
+  return bytes
 }

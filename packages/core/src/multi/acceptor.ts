@@ -105,9 +105,12 @@ export class LogAcceptor {
     return this.#chosenThrough
   }
 
-  /** Every slot through this one is known to be chosen, and no crash takes its value from here. */
+  /**
+   * Every slot through this one is known to be chosen, and no crash takes that knowledge from here: a
+   * node that had its value alone could not tell who votes behind it.
+   */
   get storedThrough(): Slot {
-    return this.settled ? this.#chosenThrough : this.#storedThrough
+    return this.#storedThrough
   }
 
   /** The newest snapshot; its save may still be running. */
@@ -148,6 +151,13 @@ export class LogAcceptor {
   /** This state may vote where it is not named; durable before anything that it votes from now on. */
   admit(step: LogStep): void {
     this.#save(step, { admitted: true })
+  }
+
+  /** What is known to be chosen is made durable now, and not with whatever is saved next. */
+  keepChosen(step: LogStep): void {
+    if (this.#chosenThrough > this.#storedChosenThrough) {
+      this.#save(step, { chosenThrough: this.#chosenThrough })
+    }
   }
 
   /** Promises a ballot above every other, as its own candidate. */
@@ -284,8 +294,8 @@ export class LogAcceptor {
   }
 
   /**
-   * The step ends. If it saves, what is known to be chosen is saved too: it never costs a save of
-   * its own, and a node that forgets it learns it again.
+   * The step ends. If it saves, what is known to be chosen is saved too: it costs no save of its own
+   * but where the members change, and a node that forgets it learns it again.
    */
   finish(step: LogStep, nowMs: number): void {
     if (!this.#isChanged) return

@@ -114,7 +114,8 @@ export function quorumsOf(configuration: Pick<Configuration, 'members' | 'quorum
 
 /**
  * Throws InvalidArgumentError for members of which no cluster can be made: none that votes, an id or
- * an address that two of them have, a name that no message could carry, quorums that need not meet.
+ * an address that two of them have, one that has left and is there, a name that no message could
+ * carry, quorums that need not meet.
  */
 export function requireConfiguration({
   members,
@@ -127,18 +128,20 @@ export function requireConfiguration({
         `Name at most ${MAX_MEMBERS}, and ${MAX_FORMER_MEMBERS}.`,
     )
   }
-  for (const { id, address, incarnation } of members) {
-    requireName('The id of a member', id)
-    requireName('The incarnation of a member', incarnation ?? '')
-    requireAddress(address)
+  for (const { role, incarnation } of members) {
+    if (role !== 'voter' && role !== 'learner') {
+      throw new InvalidArgumentError(`A role is ${String(role)}. Use 'voter' or 'learner'.`)
+    }
+    if (incarnation === null) continue
+    requireName('The incarnation of a member', incarnation)
+    if (incarnation === '') {
+      throw new InvalidArgumentError('An incarnation is empty. Use null where none is named.')
+    }
   }
-  for (const { id, address } of former) {
-    requireName('The id of a former member', id)
-    requireAddress(address)
-  }
+  for (const member of [...members, ...former]) requireMember(member)
   requireDistinct(
     'id',
-    members.map(({ id }) => id),
+    [...members, ...former].map(({ id }) => id),
   )
   requireDistinct(
     'address',
@@ -146,6 +149,11 @@ export function requireConfiguration({
   )
   if (members.some(({ weight = 1 }) => !isWhole(weight, 1, MAX_WEIGHT))) {
     throw new InvalidArgumentError(`A weight is none. Give whole numbers from 1 to ${MAX_WEIGHT}.`)
+  }
+  if (!RULES.includes(quorums.type)) {
+    throw new InvalidArgumentError(
+      `The rule of quorums is ${quorums.type}. Use one of ${RULES.join(', ')}.`,
+    )
   }
   quorumsOf({ members, quorums })
 }
@@ -191,8 +199,12 @@ export function readMembers(reader: ByteReader): Omit<Configuration, 'version'> 
   return read
 }
 
-/** A configuration in bytes, for a snapshot. */
+/**
+ * A configuration in bytes, for a snapshot. Throws InvalidArgumentError for one of which no cluster
+ * can be made.
+ */
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
+  requireVersion(configuration.version)
   const writer = new ByteWriter()
   writer.byte(FORM)
   writer.integer(configuration.version)
@@ -217,6 +229,16 @@ const UNKNOWN_FORM = 'A configuration is of an unknown form. Upgrade this node.'
 
 const MAX_WEIGHT = 1000
 
+/** Throws InvalidArgumentError for what is no version: a slot, or 0. */
+export function requireVersion(version: Slot): void {
+  if (isWhole(version, 0, Number.MAX_SAFE_INTEGER)) return
+  throw new InvalidArgumentError(`${version} is no version. Give that of a configuration.`)
+}
+
+/**
+ * By their places. Another rule, or a bound that is another, needs another kind of entry: what this
+ * version cannot read as a members entry says nothing here, and must say nothing to every version.
+ */
 const RULES = ['majority', 'flexible', 'weighted', 'grid'] as const satisfies QuorumRule['type'][]
 
 function writeRule(writer: ByteWriter, rule: QuorumRule): void {
@@ -270,7 +292,13 @@ function writeText(writer: ByteWriter, text: string): void {
 }
 
 function readText(reader: ByteReader): string {
-  return decodeUtf8(reader.sizedBytes())
+  const utf8 = reader.sizedBytes()
+  try {
+    return decodeUtf8(utf8)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    throw reader.malformed('a name is not well-formed UTF-8')
+  }
 }
 
 function rowsOf(ids: readonly NodeId[], columns: number): NodeId[][] {
@@ -292,10 +320,14 @@ function requireDistinct(what: string, names: readonly string[]): void {
   )
 }
 
-function requireAddress(address: string): void {
-  if (encodeUtf8(address).length <= MAX_ADDRESS_BYTES) return
+function requireMember({ id, address }: Member): void {
+  requireName('The id of a member', id)
+  if (id === 'all') {
+    throw new InvalidArgumentError("'all' addresses every node. Give the member another id.")
+  }
+  if (typeof address === 'string' && encodeUtf8(address).length <= MAX_ADDRESS_BYTES) return
   throw new InvalidArgumentError(
-    `The address of a member has more than ${MAX_ADDRESS_BYTES} bytes. Give a shorter one.`,
+    `The address of a member is no text of at most ${MAX_ADDRESS_BYTES} bytes. Give a shorter one.`,
   )
 }
 

@@ -1,14 +1,15 @@
 /**
- * What a value of the log says, by its first byte: nothing, a command of a session, or the opening
- * and the expiry of sessions. The engine makes only NO_OP, reads those that say who is in the
- * cluster, and treats the rest as opaque; a host encodes and decodes the rest. Entries are stored for years: a number that was once released must
- * never change its meaning. Kinds 1 to 3 are of release 0.0.0, whose sessions were named by their
- * slots; they are still read and applied, and nothing new is written with them.
+ * What a value of the log says, by its first byte: nothing, a command of a session, the opening and
+ * the expiry of sessions, or who is in the cluster. The engine makes only NO_OP, reads what says who
+ * is in the cluster, and treats the rest as opaque: a host encodes and decodes it. Entries are stored
+ * for years: a number that was once released must never change its meaning. Kinds 1 to 3 are of
+ * release 0.0.0, whose sessions were named by their slots; they are still read and applied, and
+ * nothing new is written with them.
  */
 import type { Slot } from '../durability.ts'
 import { DecodeError, InvalidArgumentError } from '../errors.ts'
 import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
-import { readMembers, writeMembers } from './configuration.ts'
+import { readMembers, requireVersion, writeMembers } from './configuration.ts'
 import type { MembersEntry } from './configuration.ts'
 import { MAX_NONCE_BYTES, MAX_SESSIONS, REFUSED_HEAD_BYTES, SESSION_NONCE_BYTES } from './limits.ts'
 import { readSessionId, readSpace, writeSessionId, writeSpace } from './session-id.ts'
@@ -104,6 +105,7 @@ export function encodeEntry(entry: Entry): Uint8Array {
       }
       return writer.finish()
     case 'members':
+      requireVersion(entry.replaces)
       writer.byte(KIND.members)
       writer.integer(entry.replaces)
       writeMembers(writer, entry)
@@ -134,10 +136,12 @@ export function decodeEntry(value: Uint8Array): Entry {
 
 /**
  * Whether a node may have another put such an entry into the log for it: a command or an opening of
- * today. Which sessions end is the leader's own decision. Looks no further than the kind.
+ * today, or a change of the members. Which sessions end is the leader's own decision. Looks no
+ * further than the kind.
  */
 export function isForwardable(value: Uint8Array): boolean {
-  return value[0] === KIND.command || value[0] === KIND.openSession
+  const [kind] = value
+  return kind === KIND.command || kind === KIND.openSession || kind === KIND.members
 }
 
 /**
@@ -149,7 +153,7 @@ export function isKnownKind(value: Uint8Array): boolean {
   return kind === undefined || Object.values<number>(KIND).includes(kind)
 }
 
-/** The members entry that `value` is; `null` when it is none. Looks no further than the kind. */
+/** The members entry that `value` is; `null` when it is none. Of other kinds it reads no further. */
 export function membersEntryIn(value: Uint8Array): MembersEntry | null {
   if (value[0] !== KIND.members) return null
   try {
@@ -167,7 +171,8 @@ export function headOf(value: Uint8Array): Uint8Array {
 }
 
 /**
- * What the copies of one command have in common, and those of one opening; `null` for other entries.
+ * What the copies of one command have in common, and those of one opening; `null` for other entries:
+ * a members entry that is chosen twice says nothing the second time (see configurationAfter()).
  * Cheap: it looks no further than what names them, and does not check the rest.
  */
 export function entryKey(value: Uint8Array): string | null {

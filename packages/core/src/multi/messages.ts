@@ -90,7 +90,7 @@ export interface LogHeartbeatAnswerMessage {
   readonly readId: number
   /** As in a promise. */
   readonly incarnation?: string | undefined
-  /** Every slot through this one is chosen, and no crash takes its value from here. Default: 0. */
+  /** Every slot through this one is chosen, and no crash takes that from here. Default: 0. */
   readonly storedThrough?: Slot | undefined
 }
 

@@ -42,6 +42,8 @@ export class Phase1 {
   readonly #nextPage = new Map<NodeId, Slot>()
   /** By acceptor that came in later: from which slot on it is asked. */
   readonly #invitedAt = new Map<NodeId, Slot>()
+  /** Who was asked as just the incarnation that counts: where none is named, it may not vote. */
+  readonly #invitedByName = new Set<NodeId>()
   /** By acceptor: as which incarnation it promised. */
   readonly #promisedBy = new Map<NodeId, string>()
   /** By acceptor: as which incarnation it has sent pages. */
@@ -77,17 +79,30 @@ export class Phase1 {
     return [...this.#asked.keys()]
   }
 
-  /** As which incarnation `acceptor` has promised; `null` when it has not. */
-  promisedAs(acceptor: NodeId): string | null {
-    return this.#promisedBy.get(acceptor) ?? null
+  /** Whether the promise of `acceptor` is in, and counts where that electorate votes. */
+  counts(acceptor: NodeId, electorate: Electorate): boolean {
+    const incarnation = this.#promisedBy.get(acceptor)
+    if (incarnation === undefined || !electorate.counts(acceptor, incarnation)) return false
+    return electorate.named(acceptor) !== null || !this.#invitedByName.has(acceptor)
   }
 
-  /** `acceptor` is asked anew, or for the first time: what it accepted from `from` on is enough. */
-  invite(acceptor: NodeId, from: Slot): void {
+  /**
+   * `acceptor` is asked anew, or for the first time, as the voter that it is in that electorate: what
+   * it accepted from `from` on is enough.
+   */
+  invite(acceptor: NodeId, electorate: Electorate, from: Slot): void {
     this.#invitedAt.set(acceptor, from)
+    if (electorate.named(acceptor) === null) this.#invitedByName.delete(acceptor)
+    else this.#invitedByName.add(acceptor)
     this.#nextPage.delete(acceptor)
     this.#promisedBy.delete(acceptor)
     this.#asked.delete(acceptor)
+  }
+
+  /** Nobody else is asked any more. */
+  askOnly(acceptors: ReadonlySet<NodeId>): void {
+    for (const acceptor of this.#asked.keys())
+      if (!acceptors.has(acceptor)) this.#asked.delete(acceptor)
   }
 
   /** What `acceptor` is asked now; `null` when it has answered all. */
@@ -126,7 +141,8 @@ export class Phase1 {
 
   /** Whether the promises suffice to lead where that electorate votes. */
   isComplete(electorate: Electorate): boolean {
-    return electorate.isPhase1Quorum(this.#promisedBy)
+    const promises = [...this.#promisedBy].filter(([id]) => this.counts(id, electorate))
+    return electorate.isPhase1Quorum(new Map(promises))
   }
 
   /**

@@ -10,8 +10,16 @@ import type { AcceptedEntry, Member } from '../durability.ts'
 import type { HelloMessage, Message, Proposal } from '../message.ts'
 import { MAX_BATCH_VALUES, MAX_MEMBERS } from '../multi/limits.ts'
 import type { LogMessage } from '../multi/messages.ts'
-import { address, bytes, bytesOrNothing, count, countOrNothing, flag, id, mark } from './field.ts'
-import { message, nameOrNothing, nodeId, optional, positive, repeated } from './field.ts'
+import { address, bytes, bytesOrNothing, count, countOrNothing, flag, mark } from './field.ts'
+import {
+  message,
+  nameOrNothing,
+  nodeId,
+  nonEmptyId,
+  optional,
+  positive,
+  repeated,
+} from './field.ts'
 import { sentenceOrNothing, valueList } from './field.ts'
 import type { Field } from './field.ts'
 
@@ -159,9 +167,9 @@ export const MESSAGES: {
   ],
   forwardRefused: [36, message({ heads: values, reason: sentenceOrNothing })],
   hello: [37, message({})],
-  introduction: [38, message({ incarnation: id, storedThrough: count, asks: flag })],
+  introduction: [38, message({ incarnation: nonEmptyId, storedThrough: count, asks: flag })],
   introductionAnswer: [
     39,
-    message({ to: id, incarnation: id, hadVoted: flag, chosenThrough: count }),
+    message({ to: nonEmptyId, incarnation: nonEmptyId, hadVoted: flag, chosenThrough: count }),
   ],
 }

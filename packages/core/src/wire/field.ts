@@ -39,6 +39,9 @@ export const countOrNothing = orNothing(count, 0, (value) => value === 0)
 /** Any text of at most MAX_ID_BYTES; absent when empty. */
 export const id = text(MAX_ID_BYTES)
 
+/** The same, but never empty: for who says who it is. */
+export const nonEmptyId = text(MAX_ID_BYTES, '')
+
 /** Where a node listens; absent when empty. */
 export const address = text(MAX_ADDRESS_BYTES)
 
@@ -241,8 +244,9 @@ function text(maxBytes: number, reserved?: string): Field<string> {
       // No text has fewer bytes than UTF-16 units: do not encode a novel to see it is too long.
       const utf8 = value.length > maxBytes ? null : encodeUtf8(value)
       if (utf8 === null || utf8.length > maxBytes || value === reserved) {
+        const forbidden = reserved === undefined ? '' : `'${reserved}' or `
         throw new InvalidArgumentError(
-          `A name is 'all' or above ${maxBytes} bytes. Choose another.`,
+          `A text is ${forbidden}above ${maxBytes} bytes. Choose another.`,
         )
       }
       if (utf8.length > 0) writer.bytes(number, utf8)
@@ -250,7 +254,7 @@ function text(maxBytes: number, reserved?: string): Field<string> {
     '',
     (reader) => {
       const utf8 = reader.bytes()
-      if (utf8.length > maxBytes) throw malformed(`a name has more than ${maxBytes} bytes`)
+      if (utf8.length > maxBytes) throw malformed(`a text has more than ${maxBytes} bytes`)
       return decodeUtf8(utf8)
     },
     (value, name) => {

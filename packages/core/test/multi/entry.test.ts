@@ -1,9 +1,11 @@
 import { DecodeError, InvalidArgumentError, MAX_VALUE_BYTES } from '@paxos/core'
 import {
   COMMAND_OVERHEAD_BYTES,
+  configurationAfter,
   decodeEntry,
   encodeEntry,
   entryKey,
+  isForwardable,
   isKnownKind,
   MAX_NONCE_BYTES,
   MAX_SESSIONS,
@@ -11,11 +13,13 @@ import {
   REFUSED_HEAD_BYTES,
   SESSION_NONCE_BYTES,
   type Entry,
+  type MembersEntry,
   type SessionId,
 } from '@paxos/core/multi'
 import * as fc from 'fast-check'
 import { extent } from '../../../testkit/src/fuzz.ts'
 import { describe, expect, it } from 'vitest'
+import { anyMembersEntry, FIVE_MEMBERS, FIVE_MEMBERS_HEX } from './configurations.ts'
 
 const hexOf = (entry: Entry) => Buffer.from(encodeEntry(entry)).toString('hex')
 
@@ -58,6 +62,7 @@ const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
     sessions: fc.array(fc.record({ session: anySession, usedAt: number })),
   }),
   fc.record({ type: fc.constant('expire-sessions' as const), sessions: fc.array(number) }),
+  anyMembersEntry,
 )
 
 const NAME = '00112233445566778899aabbccddeeff'
@@ -121,6 +126,9 @@ describe('an entry of the log', () => {
       { session: 300, usedAt: 301 },
     ] as const
     expect(hexOf({ type: 'no-op' })).toBe('00')
+    expect(hexOf({ type: 'members', replaces: 300, ...FIVE_MEMBERS })).toBe(
+      `04ac02${FIVE_MEMBERS_HEX}`,
+    )
     expect(hexOf(command({ ...numbers, session: 300 }))).toBe('01ac02050209')
     expect(hexOf({ type: 'open-session', space: 'slot', nonce: Uint8Array.of(7, 8) })).toBe(
       '020708',
@@ -171,7 +179,8 @@ describe('an entry of the log', () => {
   it.each([
     ['nothing', '', 'cut off'],
     ['a no-op with more behind it', '0000', 'too long'],
-    ['a change of members that is cut off', '04', 'cut off'],
+    ['members that replace nothing', '04', 'cut off'],
+    ['a cluster of nobody', '0400000000', 'needs acceptors'],
     ['a kind of a later version', '08', 'unknown'],
     ['a session 0', '01000101', 'a number is 0'],
     ['a session that is named by a slot in an entry of today', '05000101', 'named by a slot'],
@@ -207,13 +216,33 @@ describe('an entry of the log', () => {
     expect(() => decodeEntry(value)).toThrow(reason)
   })
 
+  it('may come from any node, unless it ends sessions, does nothing, or is of release 0.0.0', () => {
+    fc.assert(
+      fc.property(anyEntry, (entry) => {
+        const isOfOld = 'session' in entry && typeof entry.session === 'number'
+        const isOpeningOfOld = entry.type === 'open-session' && entry.space === 'slot'
+        const mayCome = ['command', 'open-session', 'members'].includes(entry.type)
+        expect(isForwardable(encodeEntry(entry))).toBe(mayCome && !isOfOld && !isOpeningOfOld)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('P26: a members entry has no key: copies of it may all be chosen, and the second says nothing', () => {
+    const entry: MembersEntry = { type: 'members', replaces: 4, ...FIVE_MEMBERS }
+    expect(entryKey(encodeEntry(entry))).toBe(null)
+    const first = configurationAfter({ version: 4, ...FIVE_MEMBERS }, 9, entry)
+    expect(first.version).toBe(9)
+    expect(configurationAfter(first, 10, entry)).toBe(first)
+  })
+
   it.each([
     ['nothing', '', true],
     ['a no-op with more behind it', '0000', true],
     ['a command that is cut off', '010101', true],
     ['a session without a nonce', '02', true],
     ['fewer sessions than announced', '030501', true],
-    ['a change of members that is cut off', '04', true],
+    ['members that are cut off', '04', true],
     ['a kind of a version to come', 'ff00', false],
   ])('%s (%s) is of a kind that this version knows: %s', (_, hex, isKnown) => {
     expect(isKnownKind(Uint8Array.from(Buffer.from(hex, 'hex')))).toBe(isKnown)
@@ -228,6 +257,9 @@ describe('an entry of the log', () => {
     ['half a sequence', command({ sequence: 1.5 })],
     ['an acknowledgement of itself', command({ acknowledged: 2 })],
     ['nothing acknowledged', command({ acknowledged: 0 })],
+    ['a version -1', { type: 'members', replaces: -1, ...FIVE_MEMBERS }],
+    ['half a version', { type: 'members', replaces: 1.5, ...FIVE_MEMBERS }],
+    ['no members', { type: 'members', replaces: 1, ...FIVE_MEMBERS, members: [] }],
     ['no nonce', { type: 'open-session', space: 'slot', nonce: new Uint8Array() }],
     ['a short nonce', { type: 'open-session', space: 'caller', nonce: new Uint8Array(15) }],
     ['a long nonce', { type: 'open-session', space: 'node', nonce: new Uint8Array(17) }],

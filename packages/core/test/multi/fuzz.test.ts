@@ -1,6 +1,12 @@
 /** Mutants of kept entries and session tables: what the log and the snapshots are made of. */
 import { DecodeError } from '@paxos/core'
-import { decodeEntry, encodeEntry, SessionTable } from '@paxos/core/multi'
+import {
+  decodeConfiguration,
+  decodeEntry,
+  encodeConfiguration,
+  encodeEntry,
+  SessionTable,
+} from '@paxos/core/multi'
 import { expect, it } from 'vitest'
 // By its path: testkit depends on core, so core cannot depend on testkit.
 import { fuzz, FUZZ_RUNS, readCorpus, type Format } from '../../../testkit/src/fuzz.ts'
@@ -13,6 +19,14 @@ const FORMATS: readonly (readonly [string, Format])[] = [
     {
       corpus: new URL('corpus/entry/', import.meta.url),
       read: (input) => encodeEntry(decodeEntry(input)),
+      isRefusal,
+    },
+  ],
+  [
+    'a configuration',
+    {
+      corpus: new URL('corpus/configuration/', import.meta.url),
+      read: (input) => encodeConfiguration(decodeConfiguration(input)),
       isRefusal,
     },
   ],

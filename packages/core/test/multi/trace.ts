@@ -76,9 +76,9 @@ export function showLogMessage(message: MultiPaxosMessage): string {
     case 'snapshotChunk':
       return `snapshot ${message.through}, ${message.bytes.length} of ${message.totalBytes} bytes from ${message.offset} on`
     case 'introduction':
-      return `is ${message.incarnation}${message.asks ? ', who has voted before' : ''}`
+      return `is ${message.incarnation}, stored through ${message.storedThrough}${message.asks ? ', asks' : ''}`
     case 'introductionAnswer':
-      return `${message.hadVoted ? 'had' : 'had not'} voted before ${message.to}`
+      return `tells ${message.to} that it had ${message.hadVoted ? '' : 'not '}voted`
     case 'nack':
       return `nack ${formatBallot(message.ballot)}, promised ${formatBallot(message.promised)}`
   }
@@ -89,8 +89,8 @@ export function showLogChange(change: Change): string {
   if (change.promised !== undefined) parts.push(`promised ${formatBallot(change.promised)}`)
   if (change.accepted !== undefined) parts.push(`accepted ${entries(change.accepted)}`)
   if (change.snapshot !== undefined) parts.push(`snapshot through ${change.snapshot.through}`)
-  if (change.admitted === true) parts.push('admitted')
   if (change.chosenThrough !== undefined) parts.push(`chosen through ${change.chosenThrough}`)
+  if (change.admitted === true) parts.push('admitted')
   return parts.join('; ')
 }
 

@@ -49,7 +49,14 @@ const slot = anyRound
 /** Whatever may also be 0. */
 const count = fc.oneof(fc.constant(0), anyRound)
 /** What an earlier release does not say. */
-const maxBytes = fc.option(slot, { nil: undefined })
+const maybe = fc.option(slot, { nil: undefined })
+const maxBytes = maybe
+const name = anyId.filter((id) => id !== '')
+const incarnation = fc.option(name, { nil: undefined })
+const reason = incarnation
+const configuration = fc.option(fc.uint8Array({ minLength: 1, maxLength: 40 }), {
+  nil: undefined,
+})
 const values = fc.array(value, { maxLength: 5 })
 const entry: fc.Arbitrary<AcceptedEntry> = fc.record({ slot, ballot, value })
 const entries = fc.array(entry, { maxLength: 5 })
@@ -78,7 +85,13 @@ export const messages: {
   proclamation: fc.record({ type: type('proclamation'), ballot, chosen }),
   learn: fc.record({ type: type('learn') }),
   chosen: fc.record({ type: type('chosen'), ballot, value }),
-  logPrepare: fc.record({ type: type('logPrepare'), ballot, from: slot }),
+  logPrepare: fc.record({
+    type: type('logPrepare'),
+    ballot,
+    from: slot,
+    version: maybe,
+    names: incarnation,
+  }),
   logPromise: fc.record({
     type: type('logPromise'),
     ballot,
@@ -87,6 +100,7 @@ export const messages: {
     next: count,
     chosenThrough: count,
     compactedThrough: count,
+    incarnation,
   }),
   logAccept: fc.record({
     type: type('logAccept'),
@@ -96,13 +110,14 @@ export const messages: {
     values,
     chosenThrough: count,
   }),
-  logAccepted: fc.record({ type: type('logAccepted'), ballot, through: count }),
+  logAccepted: fc.record({ type: type('logAccepted'), ballot, through: count, incarnation }),
   logHeartbeat: fc.record({
     type: type('logHeartbeat'),
     ballot,
     base: slot,
     chosenThrough: count,
     readId: count,
+    complete: maybe,
   }),
   logHeartbeatAnswer: fc.record({
     type: type('logHeartbeatAnswer'),
@@ -110,8 +125,16 @@ export const messages: {
     through: count,
     chosenThrough: count,
     readId: count,
+    incarnation,
+    storedThrough: maybe,
   }),
-  campaign: fc.record({ type: type('campaign'), run: slot, number: slot, chosenThrough: count }),
+  campaign: fc.record({
+    type: type('campaign'),
+    run: slot,
+    number: slot,
+    chosenThrough: count,
+    version: maybe,
+  }),
   support: fc.record({
     type: type('support'),
     run: slot,
@@ -125,7 +148,7 @@ export const messages: {
     { type: type('forward'), values, relayed },
     { requiredKeys: ['type', 'values'] },
   ),
-  forwardRefused: fc.record({ type: type('forwardRefused'), heads: values }),
+  forwardRefused: fc.record({ type: type('forwardRefused'), heads: values, reason }),
   readIndex: fc.record(
     { type: type('readIndex'), run: slot, number: slot, relayed },
     { requiredKeys: ['type', 'run', 'number'] },
@@ -152,8 +175,22 @@ export const messages: {
     totalBytes: count,
     offset: count,
     bytes: value,
+    configuration,
   }),
   hello: fc.record({ type: type('hello') }),
+  introduction: fc.record({
+    type: type('introduction'),
+    incarnation: name,
+    storedThrough: count,
+    asks: fc.boolean(),
+  }),
+  introductionAnswer: fc.record({
+    type: type('introductionAnswer'),
+    to: name,
+    incarnation: name,
+    hadVoted: fc.boolean(),
+    chosenThrough: count,
+  }),
 }
 
 const anyMessage: fc.Arbitrary<Envelope['message']> = fc.oneof(...Object.values(messages))

@@ -14,7 +14,16 @@ import {
   type Message,
 } from '@paxos/core'
 import { decode, encode } from '@paxos/core/wire'
-import { MAX_ADDRESS_BYTES, MAX_BATCH_VALUES, MAX_MEMBERS } from '../../src/multi/limits.ts'
+import { encodeConfiguration } from '@paxos/core/multi'
+import {
+  CHUNK_BYTES,
+  MAX_ADDRESS_BYTES,
+  MAX_BATCH_VALUES,
+  MAX_FORMER_MEMBERS,
+  MAX_MEMBERS,
+  MAX_REASON_BYTES,
+  REFUSED_HEAD_BYTES,
+} from '../../src/multi/limits.ts'
 import { anyEnvelope } from './arbitraries.ts'
 
 const ballot: Ballot = { round: 7, node: 'a' }
@@ -275,6 +284,64 @@ describe('lists', () => {
     expect(() => encode(chunkWith(MAX_MEMBERS + 1, ''))).toThrow(InvalidArgumentError)
     expect(() => encode(chunkWith(1, `${address}x`))).toThrow(InvalidArgumentError)
   })
+
+  it('the most members fit beside the longest names, a configuration of as many, and a piece', () => {
+    const longest = 'x'.repeat(MAX_ID_BYTES)
+    const all = Array.from({ length: MAX_MEMBERS + MAX_FORMER_MEMBERS }, (_, index) => {
+      return {
+        id: String(index).padEnd(MAX_ID_BYTES, 'x'),
+        address: String(index).padEnd(MAX_ADDRESS_BYTES, 'x'),
+      }
+    })
+    const members = all.slice(0, MAX_MEMBERS)
+    const configuration = encodeConfiguration({
+      version: MAX_ROUND,
+      members: members.map((member) => {
+        return { ...member, role: 'voter', incarnation: member.id, weight: 1000 }
+      }),
+      quorums: { type: 'flexible', phase1: MAX_MEMBERS, phase2: MAX_MEMBERS },
+      former: all.slice(MAX_MEMBERS),
+    })
+    const frame = encode({
+      cluster: longest,
+      from: longest,
+      membersDigest: MAX_ROUND,
+      message: {
+        type: 'snapshotChunk',
+        ballot: { round: MAX_ROUND, node: longest },
+        through: MAX_ROUND,
+        members,
+        totalBytes: MAX_ROUND,
+        offset: MAX_ROUND,
+        bytes: new Uint8Array(CHUNK_BYTES),
+        configuration,
+      },
+    })
+    expect(frame.length).toBeLessThanOrEqual(MAX_FRAME_BYTES)
+  })
+
+  it('a reason has MAX_REASON_BYTES beside as many heads as there may be, and not one more', () => {
+    const heads = Array.from({ length: MAX_BATCH_VALUES }, () => new Uint8Array(REFUSED_HEAD_BYTES))
+    const refusal = (reason: string) => envelopeWith({ type: 'forwardRefused', heads, reason })
+    const longest = 'é'.repeat(MAX_REASON_BYTES / 2)
+    expect(decode(encode(refusal(longest))).message).toHaveProperty('reason', longest)
+    expect(() => encode(refusal(`${longest}x`))).toThrow(InvalidArgumentError)
+  })
+
+  it.each(['', 'x'.repeat(MAX_ID_BYTES + 1), 'a\ud83d'])(
+    'who introduces itself does so by a name, and not by %j',
+    (incarnation) => {
+      const introduction = { type: 'introduction', storedThrough: 0, asks: true } as const
+      const answer = { type: 'introductionAnswer', hadVoted: false, chosenThrough: 0 } as const
+      for (const message of [
+        { ...introduction, incarnation },
+        { ...answer, to: incarnation, incarnation: 'a' },
+        { ...answer, to: 'a', incarnation },
+      ]) {
+        expect(() => encode(envelopeWith(message))).toThrow(InvalidArgumentError)
+      }
+    },
+  )
 
   it.each([0, -1, 0.5, MAX_ROUND + 1])('no slot is %d', (slot) => {
     const fetch = envelopeWith({ type: 'fetchEntries', from: slot })

@@ -31,7 +31,7 @@ function withoutDefaults(fields: object): Record<string, unknown> {
 /** Never asked of the items of a list: there a default takes its place like any other. */
 function isDefault(value: unknown): boolean {
   if (Array.isArray(value) || value instanceof Uint8Array) return value.length === 0
-  return value === '' || value === 0 || value === false || value === null
+  return [undefined, null, '', 0, false].some((nothing) => nothing === value)
 }
 
 /** Does to a message, and to each message of a list, what `change` does. */
@@ -45,10 +45,9 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
   const found = type.toObject(type.decode(bytes), { longs: Number, defaults: true, oneofs: true })
   const kind: unknown = found['message']
   if (typeof kind !== 'string') throw new Error('protobufjs found no message')
-  // What is left out is false or 0 to protobufjs.
+  const mayBeAbsent = MAY_BE_ABSENT[kind] ?? []
   const fields = Object.entries(bodyIn(plain(found[kind]))).filter(
-    ([name, value]) =>
-      !(name === 'relayed' && value === false) && !(name === 'maxBytes' && value === 0),
+    ([name, value]) => !(mayBeAbsent.includes(name) && isDefault(value)),
   )
   return {
     cluster: plain(found['cluster']),
@@ -58,7 +57,22 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
   }
 }
 
-/** `maxBytes`, like the digest, is left out where it is 0. */
+/** Fields that an earlier release does not know: to protobufjs they are 0, false or empty then. */
+const MAY_BE_ABSENT: Readonly<Record<string, readonly string[]>> = {
+  logPrepare: ['version', 'names'],
+  logPromise: ['incarnation'],
+  logAccepted: ['incarnation'],
+  logHeartbeat: ['complete'],
+  logHeartbeatAnswer: ['incarnation', 'storedThrough'],
+  campaign: ['version'],
+  forward: ['relayed'],
+  forwardRefused: ['reason'],
+  readIndex: ['relayed'],
+  fetchEntries: ['maxBytes'],
+  fetchSnapshot: ['maxBytes'],
+  snapshotChunk: ['configuration'],
+}
+
 function bodyIn(found: unknown): object {
   return isMessage(found) ? found : {}
 }

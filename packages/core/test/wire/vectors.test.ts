@@ -15,15 +15,15 @@ interface Vector {
   readonly envelope: Envelope
 }
 
+const BYTES = ['value', 'bytes', 'configuration']
+
 /** In the file a value is hexadecimal. */
 const vectors: readonly Vector[] = JSON.parse(
   readFileSync(new URL('vectors.json', import.meta.url), 'utf8'),
   (key, value: unknown) => {
     const isList = key === 'values' || key === 'heads'
     if (isList && Array.isArray(value)) return value.map(String).map(bytesOf)
-    return typeof value === 'string' && (key === 'value' || key === 'bytes')
-      ? bytesOf(value)
-      : value
+    return typeof value === 'string' && BYTES.includes(key) ? bytesOf(value) : value
   },
 )
 

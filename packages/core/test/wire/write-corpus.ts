@@ -1,10 +1,12 @@
 /**
- * Writes the corpora of frames, entries and session tables. To be run once when a type of message
- * is new: npx tsx --conditions=@paxos/source test/wire/write-corpus.ts
+ * Writes the corpora of frames, entries, configurations and session tables. To be run once when a
+ * type of message, or a field of one, is new; what is there is then kept under another name, so that
+ * frames of before stay in it: npx tsx --conditions=@paxos/source test/wire/write-corpus.ts
  */
-import { encodeEntry, NO_OP, SessionTable } from '@paxos/core/multi'
+import { encodeConfiguration, encodeEntry, NO_OP, SessionTable } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import * as fc from 'fast-check'
+import { FIVE_MEMBERS } from '../multi/configurations.ts'
 import { messages } from './arbitraries.ts'
 // By its path: testkit depends on core, so core cannot depend on testkit.
 import { writeCorpus } from '../../../testkit/src/fuzz.ts'
@@ -45,6 +47,7 @@ writeCorpus(new URL('../multi/corpus/entry/', import.meta.url), {
     space: 'caller',
     nonce: nonceOf(0xc7),
   }),
+  members: encodeEntry({ type: 'members', replaces: 300, ...FIVE_MEMBERS }),
   'open-node-session': encodeEntry({ type: 'open-session', space: 'node', nonce: nonceOf(10) }),
   'expire-unused': encodeEntry({
     type: 'expire-unused',
@@ -56,6 +59,24 @@ writeCorpus(new URL('../multi/corpus/entry/', import.meta.url), {
   }),
 })
 
+const [first, ...others] = FIVE_MEMBERS.members
+if (first === undefined) throw new Error('There are five.')
+writeCorpus(new URL('../multi/corpus/configuration/', import.meta.url), {
+  begun: encodeConfiguration({
+    version: 0,
+    members: [first],
+    quorums: { type: 'majority' },
+    former: [],
+  }),
+  five: encodeConfiguration({ version: 300, ...FIVE_MEMBERS }),
+  grid: encodeConfiguration({
+    version: 2 ** 40,
+    members: [first, ...others.map((member) => ({ ...member, role: 'voter' as const }))],
+    quorums: { type: 'grid', columns: 5 },
+    former: [],
+  }),
+})
+
 const table = new SessionTable()
 const empty = table.encode()
 const apply = (command: Uint8Array) => command
@@ -63,13 +84,13 @@ table.apply(1, { type: 'open-session', space: 'caller', nonce: nonceOf(1) }, app
 const one = table.encode()
 table.apply(150, { type: 'open-session', space: 'slot', nonce: Uint8Array.of(7, 7) }, apply)
 table.apply(200, { type: 'open-session', space: 'node', nonce: nonceOf(2) }, apply)
-const [first, , second] = table.sessions
-if (first === undefined || second === undefined) throw new Error('They are not open.')
+const [early, , second] = table.sessions
+if (early === undefined || second === undefined) throw new Error('They are not open.')
 for (let sequence = 1; sequence <= 3; sequence += 1) {
   const command = { type: 'command', session: second, sequence, acknowledged: 1, bytes } as const
   table.apply(200 + sequence, command, apply)
 }
-const entry = { session: first, sequence: 9, acknowledged: 9, bytes: new Uint8Array(0) } as const
+const entry = { session: early, sequence: 9, acknowledged: 9, bytes: new Uint8Array(0) } as const
 table.apply(300, { type: 'command', ...entry }, apply)
 writeCorpus(new URL('../multi/corpus/sessions/', import.meta.url), {
   empty,

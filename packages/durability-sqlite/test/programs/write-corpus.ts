@@ -7,7 +7,7 @@ import { newMarkContent, openMark } from '../../src/mark.ts'
 import { SCHEMA_VERSION } from '../../src/schema.ts'
 import { writeCorpus } from '@paxos/testkit/fuzz'
 
-const { content } = newMarkContent(SCHEMA_VERSION)
+const { content } = newMarkContent(SCHEMA_VERSION.early)
 const file: OpenFile = {
   path: 'a.db-mark',
   read: (position, length) => Promise.resolve(content.slice(position, position + length)),

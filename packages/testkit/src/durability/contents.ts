@@ -3,7 +3,7 @@
  * another, and whose bytes they are. Must not depend on how an adapter keeps them.
  */
 import assert from 'node:assert/strict'
-import { EMPTY_SAVED, MAX_ROUND } from '@paxos/core'
+import { EMPTY_SAVED, MAX_CONFIGURATION_BYTES, MAX_ROUND } from '@paxos/core'
 import type { AcceptedEntry, Change } from '@paxos/core'
 import { bytes, filled } from '../bytes.ts'
 import { LOOKALIKE_IDS } from '../ids.ts'
@@ -76,6 +76,10 @@ const FIELDS: readonly (readonly [title: string, change: Change])[] = [
   ['a snapshot through slot 0', { ...snapshot(0, bytes(1), ['a', 'm:a']), ...accept(1, bytes(1)) }],
   ['a snapshot through the largest slot but one', nearTheEnd()],
   ['a snapshot of 3 MiB', snapshot(3, filled(3 << 20))],
+  ['an admission', { admitted: true }],
+  ['a snapshot with a configuration', configured(1, bytes(0, 255))],
+  ['P3: a configuration of no bytes', configured(1, bytes())],
+  ['a configuration of MAX_CONFIGURATION_BYTES', configured(1, filled(MAX_CONFIGURATION_BYTES))],
   ['all at once', everything()],
 ]
 
@@ -86,6 +90,7 @@ const SINGLE_FIELDS: readonly (readonly [title: string, change: Change])[] = [
   ['an entry', accept(9, bytes(9))],
   ['chosenThrough', { chosenThrough: 9 }],
   ['a snapshot', snapshot(5, bytes(5))],
+  ['an admission', { admitted: true }],
   ['nothing', {}],
 ]
 
@@ -167,6 +172,28 @@ const SEQUENCES: readonly (readonly [title: string, changes: readonly Change[]])
     ],
   ],
   [
+    'an admission stays, whatever is saved behind it',
+    [
+      { admitted: true },
+      { promised: { round: 1, node: 'a' }, ...accept(1, bytes(1)) },
+      configured(2, bytes(2)),
+      { admitted: true, chosenThrough: 3 },
+      {},
+    ],
+  ],
+  [
+    'who has promised and accepted is not admitted by that',
+    [{ promised: { round: 1, node: 'a' }, ...accept(1, bytes(1)), chosenThrough: 1 }],
+  ],
+  [
+    'a configuration is its snapshot’s: a later one without takes it away',
+    [configured(1, filled(5000)), snapshot(2, bytes(2))],
+  ],
+  [
+    'a configuration is its snapshot’s: that of a later one replaces it, a shorter one a longer one too',
+    [configured(1, filled(5000)), configured(2, bytes(7))],
+  ],
+  [
     'an entry that is chosen stays, as long as no snapshot covers it',
     [{ accepted: [1, 2, 3].map(numbered) }, { chosenThrough: 2 }, { chosenThrough: 20 }],
   ],
@@ -223,14 +250,16 @@ export function contentScenarios({ describe, scenario }: Definer): void {
       const durability = await opened()
       const value = bytes(1, 2, 3)
       const snapshotBytes = bytes(4, 5, 6)
-      await durability.save({ ...accept(2, value), ...snapshot(1, snapshotBytes) })
-      value.fill(9)
-      snapshotBytes.fill(9)
+      const configuration = bytes(7, 8)
+      const taken = { through: 1, members: [], bytes: snapshotBytes, configuration }
+      await durability.save({ ...accept(2, value), snapshot: taken })
+      for (const given of [value, snapshotBytes, configuration]) given.fill(9)
       await durability.save({ chosenThrough: 1 })
       await durability.close()
       const saved = await read()
       assert.deepEqual(saved.accepted[0]?.value, bytes(1, 2, 3))
       assert.deepEqual(saved.snapshot?.bytes, bytes(4, 5, 6))
+      assert.deepEqual(saved.snapshot.configuration, bytes(7, 8))
     })
 
     scenario('P7: belong to who opened, and to nobody else', async ({ save, made, read }) => {
@@ -330,4 +359,9 @@ function everything(): Change {
     chosenThrough: 4,
     ...snapshot(3, bytes(1, 2), ['a', 'm:a'], ['b', 'm:b']),
   }
+}
+
+/** A snapshot that says who is in the cluster behind it. */
+function configured(through: number, configuration: Uint8Array): Change {
+  return { snapshot: { through, members: [], bytes: bytes(3), configuration } }
 }

@@ -36,6 +36,8 @@ export const FIXTURE_CHANGES: readonly Change[] = [
     ],
     chosenThrough: 2,
   },
+  // Added since: a state from before it was saved is read as if it had been.
+  { admitted: true },
 ]
 
 /** Whose it is: one of the members in the snapshot. Releases before identities wrote it without. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { EMPTY_SAVED } from '@paxos/core'
-import type { Change, Saved } from '@paxos/core'
+import type { Change, Saved, Snapshot } from '@paxos/core'
 
 /** The state after `changes`. */
 export function after(...changes: readonly Change[]): Saved {
@@ -12,12 +12,13 @@ export function after(...changes: readonly Change[]): Saved {
 }
 
 /** A state as plain data, to be compared: long bytes as their hash, so that a difference is short. */
-export function shown({ promised, accepted, snapshot, chosenThrough }: Saved): unknown {
+export function shown({ promised, accepted, snapshot, chosenThrough, admitted }: Saved): unknown {
   return {
     promised,
     accepted: accepted.map((entry) => ({ ...entry, value: shownBytes(entry.value) })),
-    snapshot: snapshot === null ? null : { ...snapshot, bytes: shownBytes(snapshot.bytes) },
+    snapshot: snapshot === null ? null : shownSnapshot(snapshot),
     chosenThrough,
+    admitted: admitted === true,
   }
 }
 
@@ -50,6 +51,15 @@ function applied(saved: Saved, change: Change): Saved {
       .toSorted((a, b) => a.slot - b.slot),
     snapshot,
     chosenThrough: change.chosenThrough ?? saved.chosenThrough,
+    admitted: change.admitted ?? saved.admitted,
+  }
+}
+
+function shownSnapshot({ configuration, bytes, ...rest }: Snapshot): unknown {
+  return {
+    ...rest,
+    bytes: shownBytes(bytes),
+    configuration: configuration === undefined ? 'none' : shownBytes(configuration),
   }
 }
 

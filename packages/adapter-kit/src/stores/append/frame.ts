@@ -30,10 +30,14 @@ import { crc32 } from 'node:zlib'
 export const FORMAT_VERSION = 1
 
 /**
- * The version of the first frame of a log that has an owner, who is named in the frame behind it. A
- * release that does not know of owners must not open it, as it would lose them.
+ * The version of the first frame of a log. 1 and 2 are of releases that did not save who is admitted,
+ * nor the configuration of a snapshot: 2 of a log with an owner, who is named in the frame behind it,
+ * 1 of one without. 3 and 4 are the same of logs of today: 4 with an owner. A release must not open a
+ * log of a later version, as it would lose what it does not know of.
  */
-export const OWNED_LOG_VERSION = 2
+export const LOG_VERSION = { early: 1, earlyOwned: 2, unowned: 3, owned: 4 } as const
+
+const LATEST_VERSION = LOG_VERSION.owned
 
 export const FRAME_HEADER_BYTES = 32
 
@@ -136,10 +140,11 @@ function checksum(frame: Buffer): number {
 
 function requireKnownVersion(version: number, kind: number, path: string): void {
   if (version === FORMAT_VERSION) return
-  if (version === OWNED_LOG_VERSION && kind === FRAME_KIND.log) return
+  const isOfLog = kind === FRAME_KIND.log && version >= 1 && version <= LATEST_VERSION
+  if (isOfLog) return
   throw new DurabilityError(
     'ERR_PAXOS_DURABILITY_FAILED',
-    `${path} is in format version ${version}, and this release reads versions up to ${OWNED_LOG_VERSION}. ` +
+    `${path} is in format version ${version}, and this release reads versions up to ${LATEST_VERSION}. ` +
       'Open it with the release that wrote it, or a later one.',
   )
 }

@@ -51,7 +51,7 @@ import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND, newId } from 
 import { GroupReader, hasLaterGroup, type Group } from './group-reader.ts'
 import { RESERVE_BYTES, RESERVE_FOR_GROUPS_BELOW_BYTES } from './limits.ts'
 import { decodeBeginning, encodeBeginning } from './log-beginning.ts'
-import { FIRST_GROUP_POSITION, MARK_POSITIONS, type Beginning } from './log-beginning.ts'
+import { FIRST_GROUP_POSITION, MARK_POSITIONS, type Found } from './log-beginning.ts'
 
 /** Who looks at a log while it is opened. */
 export interface LogVisitor {
@@ -62,7 +62,7 @@ export interface LogVisitor {
 }
 
 /** What is to be known of a log to go on with it. */
-interface Progress extends Beginning {
+interface Progress extends Found {
   /** Where the last group begins and the next one goes, and the serial of that. */
   readonly lastGroup: number
   readonly end: number
@@ -75,6 +75,8 @@ interface Progress extends Beginning {
 export class Log {
   /** Whose it is; null when it has no owner. */
   readonly identity: Identity | null
+  /** It is from before it was saved who is admitted, and must not hold that. */
+  readonly isEarly: boolean
   readonly #file: DurableFile
   readonly #id: bigint
   #end: number
@@ -96,6 +98,7 @@ export class Log {
 
   private constructor(file: DurableFile, progress: Progress) {
     this.identity = progress.identity
+    this.isEarly = progress.isEarly
     this.#file = file
     this.#id = progress.id
     this.#end = progress.end
@@ -118,6 +121,7 @@ export class Log {
       await file.write(0, encodeBeginning(beginning))
       return new Log(file, {
         ...beginning,
+        isEarly: false,
         lastGroup: end,
         end,
         serial: 1,
@@ -281,7 +285,7 @@ export class Log {
 async function recover(file: DurableFile, visitor: LogVisitor): Promise<Progress> {
   const beginning = decodeBeginning(await file.read(0, BLOCK_BYTES), file.path)
   if (beginning === null) throw damaged(file, 'its beginning is not that of a log')
-  const { id, identity } = beginning
+  const { id, identity, isEarly } = beginning
   const marks = [await readMark(file, 0, id), await readMark(file, 1, id)] as const
   const marked = Math.max(marks[0] ?? 0, marks[1] ?? 0)
   if (marked === 0) throw damaged(file, 'neither of its two marks is whole')
@@ -303,7 +307,16 @@ async function recover(file: DurableFile, visitor: LogVisitor): Promise<Progress
   }
   visitor.beforeWriting(identity)
   if (end < size) await file.truncate(end)
-  return { id, identity, lastGroup, end, serial, marked, nextMark: marks[0] === marked ? 1 : 0 }
+  return {
+    id,
+    identity,
+    isEarly,
+    lastGroup,
+    end,
+    serial,
+    marked,
+    nextMark: marks[0] === marked ? 1 : 0,
+  }
 }
 
 async function readMark(file: DurableFile, index: 0 | 1, id: bigint): Promise<number | null> {

@@ -6,14 +6,19 @@
  *     2 accepted        slot, round, node, value
  *     3 chosen through  slot
  *     4 snapshot        slot, id of its file, length, count of members, (id, address) of each
+ *     5 admitted
+ *     6 snapshot with a configuration: as 4, and the configuration
+ *
+ * 5 and 6 are only in logs of version 3 and 4, see frame.ts.
  *
  * Integers, texts and bytes are as in encoding.ts. Must never lose the difference between absent
  * and empty: '', 0 and zero bytes are values.
  */
-import { type AcceptedEntry, type Ballot, type Change, type Member, type Slot } from '@paxos/core'
+import { MAX_CONFIGURATION_BYTES } from '@paxos/core'
+import type { AcceptedEntry, Ballot, Change, Member, Slot } from '@paxos/core'
 import { ByteReader, ByteWriter, FIRST_CAPACITY_BYTES } from './encoding.ts'
 import { MAX_CHANGE_BYTES, MAX_SNAPSHOT_BYTES } from '../limits.ts'
-import { requireAtMost } from '../values.ts'
+import { requireAtMost, requireConfigurationBytes } from '../values.ts'
 
 /** A snapshot as the log knows it: its bytes are in a file of their own, named by `id`. */
 export interface SnapshotReference {
@@ -22,6 +27,8 @@ export interface SnapshotReference {
   readonly length: number
   readonly through: Slot
   readonly members: readonly Member[]
+  /** Bytes of its own. Absent when it has none. */
+  readonly configuration?: Uint8Array
 }
 
 export type StateRecord =
@@ -35,6 +42,7 @@ export type StateRecord =
     }
   | { readonly type: 'chosen-through'; readonly slot: Slot }
   | { readonly type: 'snapshot'; readonly reference: SnapshotReference }
+  | { readonly type: 'admitted' }
 
 /** Records end to end, and what they say: who has made them need not read them again. */
 export interface Records {
@@ -49,6 +57,8 @@ const PROMISED = 1
 const ACCEPTED = 2
 const CHOSEN_THROUGH = 3
 const SNAPSHOT = 4
+const ADMITTED = 5
+const SNAPSHOT_WITH_CONFIGURATION = 6
 
 /**
  * The records of a change. `snapshotId` names the file of `change.snapshot`. Throws
@@ -64,9 +74,18 @@ export function encodeChange(change: Change, snapshotId: bigint): Records {
   const list: StateRecord[] = []
   // First, as it says which of the entries count.
   if (change.snapshot !== undefined) {
-    const { through, members, bytes } = change.snapshot
+    const { through, members, bytes, configuration } = change.snapshot
     requireAtMost('The snapshot', bytes.byteLength, MAX_SNAPSHOT_BYTES)
-    const reference = { id: snapshotId, length: bytes.byteLength, through, members }
+    const reference = {
+      id: snapshotId,
+      length: bytes.byteLength,
+      through,
+      members,
+      // A copy: it is kept for the next rewriting, and the caller's only until this is saved.
+      ...(configuration !== undefined && {
+        configuration: new Uint8Array(requireConfigurationBytes(configuration)),
+      }),
+    }
     writeSnapshot(writer, reference)
     list.push({ type: 'snapshot', reference })
   }
@@ -83,21 +102,39 @@ export function encodeChange(change: Change, snapshotId: bigint): Records {
     writeChosenThrough(writer, change.chosenThrough)
     list.push({ type: 'chosen-through', slot: change.chosenThrough })
   }
+  if (change.admitted === true) {
+    writer.byte(ADMITTED)
+    list.push({ type: 'admitted' })
+  }
   const bytes = writer.finish()
   requireAtMost('The change', bytes.byteLength, MAX_CHANGE_BYTES)
   return { bytes, list }
 }
 
+/** All of a state that is no accepted entry. */
+export interface Basis {
+  readonly promised: Ballot | null
+  readonly chosenThrough: Slot
+  readonly snapshot: SnapshotReference | null
+  readonly admitted: boolean
+}
+
+/** Whether records are such as only a log of version 3 or 4 may hold. */
+export function needsCurrentVersion({ list }: Records): boolean {
+  return list.some(
+    (record) =>
+      record.type === 'admitted' ||
+      (record.type === 'snapshot' && record.reference.configuration !== undefined),
+  )
+}
+
 /** What a log that is rewritten begins with: all that is not an accepted entry. */
-export function encodeBasis(
-  promised: Ballot | null,
-  chosenThrough: Slot,
-  snapshot: SnapshotReference | null,
-): Records {
+export function encodeBasis({ promised, chosenThrough, snapshot, admitted }: Basis): Records {
   const writer = new ByteWriter()
   if (snapshot !== null) writeSnapshot(writer, snapshot)
   if (promised !== null) writePromised(writer, promised)
   writeChosenThrough(writer, chosenThrough)
+  if (admitted) writer.byte(ADMITTED)
   return recordsIn(writer.finish(), 'A basis')
 }
 
@@ -130,7 +167,7 @@ function writeChosenThrough(writer: ByteWriter, slot: Slot): void {
 }
 
 function writeSnapshot(writer: ByteWriter, snapshot: SnapshotReference): void {
-  writer.byte(SNAPSHOT)
+  writer.byte(snapshot.configuration === undefined ? SNAPSHOT : SNAPSHOT_WITH_CONFIGURATION)
   writer.integer(snapshot.through, 'snapshot.through')
   writer.identity(snapshot.id)
   writer.integer(snapshot.length, 'snapshot.bytes')
@@ -138,6 +175,9 @@ function writeSnapshot(writer: ByteWriter, snapshot: SnapshotReference): void {
   for (const member of snapshot.members) {
     writer.text(member.id, 'snapshot.members.id')
     writer.text(member.address, 'snapshot.members.address')
+  }
+  if (snapshot.configuration !== undefined) {
+    writer.bytes(snapshot.configuration, 'snapshot.configuration')
   }
 }
 
@@ -159,6 +199,20 @@ function readRecord(reader: ByteReader): StateRecord {
       return { type: 'chosen-through', slot: reader.integer() }
     case SNAPSHOT:
       return { type: 'snapshot', reference: readSnapshot(reader) }
+    case ADMITTED:
+      return { type: 'admitted' }
+    case SNAPSHOT_WITH_CONFIGURATION: {
+      const reference = readSnapshot(reader)
+      const configuration = reader.bytes()
+      if (configuration.byteLength > MAX_CONFIGURATION_BYTES) {
+        return reader.fail('holds a configuration that is too large')
+      }
+      // A copy: the payload is a view of a window that moves on.
+      return {
+        type: 'snapshot',
+        reference: { ...reference, configuration: new Uint8Array(configuration) },
+      }
+    }
     default:
       return reader.fail('holds a record of an unknown type')
   }

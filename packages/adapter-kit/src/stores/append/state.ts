@@ -16,6 +16,7 @@ export class State {
   promised: Ballot | null = null
   chosenThrough: Slot = 0
   snapshot: SnapshotReference | null = null
+  admitted = false
   readonly #entries = new Map<Slot, Place>()
   #entryBytes = 0
 
@@ -38,6 +39,9 @@ export class State {
     switch (record.type) {
       case 'promised':
         this.promised = record.ballot
+        return
+      case 'admitted':
+        this.admitted = true
         return
       case 'chosen-through':
         this.chosenThrough = record.slot
@@ -68,7 +72,7 @@ export class State {
 
   /** Records that lead to this state, but for its entries. */
   basis(): Records {
-    return encodeBasis(this.promised, this.chosenThrough, this.snapshot)
+    return encodeBasis(this)
   }
 
   #isAbove(slot: Slot): boolean {

@@ -6,7 +6,7 @@
  *
  * Must never answer a save before the sync, and never write after anything failed.
  */
-import { claim, CorruptionError, EMPTY_SAVED } from '@paxos/core'
+import { admittedBefore, claim, CorruptionError, EMPTY_SAVED } from '@paxos/core'
 import type {
   AcceptedEntry,
   Change,
@@ -35,7 +35,7 @@ import type { FileSystem } from './file-system.ts'
 import { newId } from './frame.ts'
 import { MARK_AFTER_MS } from './limits.ts'
 import { Log } from './log.ts'
-import { decodeRecords, encodeChange, type Records } from './record.ts'
+import { decodeRecords, encodeChange, needsCurrentVersion, type Records } from './record.ts'
 import { isSnapshotName, readSnapshot, snapshotName, writeSnapshot } from './snapshot-file.ts'
 import { State } from './state.ts'
 
@@ -83,16 +83,21 @@ export async function openStore(
       }
     },
     beforeWriting(identity) {
-      const { promised, chosenThrough, snapshot } = state
+      const { promised, chosenThrough, snapshot, admitted } = state
       const accepted = [...values.values()]
-      const found = { identity, promised, accepted, snapshot, chosenThrough }
+      const found = { identity, promised, accepted, snapshot, chosenThrough, admitted }
       claimed = created ?? claim(directory, found, owner)
     },
   })
   let current: LogAndState = { log, state }
+  if (log.isEarly) {
+    state.admitted = admittedBefore({ promised: state.promised, accepted: [...values] })
+  }
   try {
     const saved = await savedFrom(fs, directory, state, values)
-    if (claimed.identity !== log.identity && created === null) {
+    // Of the format of today as soon as it is a node's: from then on it says who is admitted.
+    const isOlder = log.isEarly && claimed.identity !== null && owner !== undefined
+    if (created === null && (isOlder || claimed.identity !== log.identity)) {
       current = await rewrittenFor(claimed.identity, fs, directory, current)
     }
     await removeGarbage(fs, directory, state)
@@ -144,12 +149,16 @@ async function savedFrom(
   state: State,
   values: ReadonlyMap<Slot, AcceptedEntry>,
 ): Promise<Saved> {
-  const { promised, chosenThrough, snapshot: reference } = state
+  const { promised, chosenThrough, admitted, snapshot: reference } = state
   const accepted = [...values.values()].toSorted((a, b) => a.slot - b.slot)
-  if (reference === null) return { promised, accepted, snapshot: null, chosenThrough }
-  const { through, members } = reference
+  const single = { promised, accepted, chosenThrough, admitted }
+  if (reference === null) return { ...single, snapshot: null }
+  const { through, members, configuration } = reference
   const bytes = await readSnapshot(fs, directory, reference)
-  return { promised, accepted, snapshot: { through, members, bytes }, chosenThrough }
+  const snapshot = { through, members, bytes }
+  if (configuration === undefined) return { ...single, snapshot }
+  // A copy: this one stays for the next rewriting.
+  return { ...single, snapshot: { ...snapshot, configuration: new Uint8Array(configuration) } }
 }
 
 /** What a crash left over: a log that did not get its name, snapshots that nothing refers to. */
@@ -214,6 +223,7 @@ export class Store implements OpenStore {
   async #write(group: readonly Encoded[]): Promise<void> {
     await this.#requireHeld()
     await this.#betweenGroups()
+    if (group.some(({ records }) => needsCurrentVersion(records))) await this.#leaveEarlyFormat()
     for (const { snapshot } of group) {
       if (snapshot === null) continue
       await writeSnapshot(this.#fs, this.#directory, snapshot.id, snapshot.bytes)
@@ -247,6 +257,16 @@ export class Store implements OpenStore {
     if (!this.#markIsOld) return
     this.#markIsOld = false
     await this.#current.log.mark()
+  }
+
+  /** A log of an earlier format that nobody owns gets that of today when it needs it. */
+  async #leaveEarlyFormat(): Promise<void> {
+    if (!this.#current.log.isEarly) return
+    await this.#compacting
+    await this.#finishCompaction()
+    if (!this.#current.log.isEarly) return
+    const begun = await beginCompaction(this.#fs, this.#directory, this.#current, () => false)
+    if (begun !== null) this.#current = await begun.finish()
   }
 
   async #whenIdle(): Promise<void> {

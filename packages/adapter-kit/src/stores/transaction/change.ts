@@ -5,7 +5,13 @@
  */
 import type { AcceptedEntry, Ballot, Change, Slot, Snapshot } from '@paxos/core'
 import { MAX_CHANGE_BYTES, MAX_SNAPSHOT_BYTES } from '../limits.ts'
-import { requireAtMost, requireBytes, requireCount, requireWellFormed } from '../values.ts'
+import {
+  requireAtMost,
+  requireBytes,
+  requireConfigurationBytes,
+  requireCount,
+  requireWellFormed,
+} from '../values.ts'
 
 /** One change, ready to be written. What is null stays as it was. */
 export interface CheckedChange {
@@ -13,6 +19,7 @@ export interface CheckedChange {
   readonly accepted: readonly AcceptedEntry[]
   readonly chosenThrough: Slot | null
   readonly snapshot: Snapshot | null
+  readonly admitted: boolean
   /** What it takes while it waits, roughly, the snapshot included. */
   readonly bytes: number
   /** The same without the snapshot. */
@@ -41,9 +48,11 @@ export function checkedChange(change: Change): CheckedChange {
   for (const { id, address } of snapshot?.members ?? []) {
     ownBytes += ROW_BYTES + id.length + address.length
   }
+  ownBytes += snapshot?.configuration?.byteLength ?? 0
   requireAtMost('The change', ownBytes, MAX_CHANGE_BYTES)
   const bytes = ownBytes + (snapshot?.bytes.byteLength ?? 0)
-  return { promised, accepted, chosenThrough, snapshot, bytes, ownBytes }
+  const admitted = change.admitted === true
+  return { promised, accepted, chosenThrough, snapshot, admitted, bytes, ownBytes }
 }
 
 /** A copy: the caller may only be relied on until the save resolves, and this stays. */
@@ -54,7 +63,7 @@ function ballotOf({ round, node }: Ballot, what: string): Ballot {
   }
 }
 
-function snapshotOf({ through, members, bytes }: Snapshot): Snapshot {
+function snapshotOf({ through, members, bytes, configuration }: Snapshot): Snapshot {
   requireAtMost(
     'The snapshot',
     requireBytes(bytes, 'snapshot.bytes').byteLength,
@@ -67,6 +76,9 @@ function snapshotOf({ through, members, bytes }: Snapshot): Snapshot {
       address: requireWellFormed(address, 'snapshot.members.address'),
     })),
     bytes: plain(bytes),
+    ...(configuration !== undefined && {
+      configuration: plain(requireConfigurationBytes(configuration)),
+    }),
   }
 }
 

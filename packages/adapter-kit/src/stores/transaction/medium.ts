@@ -81,7 +81,9 @@ export interface Transaction {
   readonly promised: Ballot | null
   /** As it is from now on, whether the group changed it or not. */
   readonly chosenThrough: Slot
-  /** Replaces the one that is there; null leaves that. */
+  /** As it is from now on, whether the group changed it or not. */
+  readonly admitted: boolean
+  /** Replaces the one that is there, its configuration with it; null leaves that. */
   readonly snapshot: Snapshot | null
   /**
    * Slots whose entries are there and do not count any more: to be removed. Ascending. At or below

@@ -10,12 +10,14 @@ import type { Transaction } from './medium.ts'
 export class State {
   #promised: Ballot | null
   #chosenThrough: Slot
+  #admitted: boolean
   #snapshotThrough: Slot | null
   readonly #slots: Set<Slot>
 
-  constructor({ promised, chosenThrough, snapshot, accepted }: Saved) {
+  constructor({ promised, chosenThrough, snapshot, accepted, admitted }: Saved) {
     this.#promised = promised
     this.#chosenThrough = chosenThrough
+    this.#admitted = admitted === true
     this.#snapshotThrough = snapshot?.through ?? null
     this.#slots = new Set(accepted.map(({ slot }) => slot))
   }
@@ -28,6 +30,7 @@ export class State {
     for (const change of group) {
       this.#promised = change.promised ?? this.#promised
       this.#chosenThrough = change.chosenThrough ?? this.#chosenThrough
+      this.#admitted ||= change.admitted
       // First, as it says which of the entries count.
       if (change.snapshot !== null) {
         snapshot = change.snapshot
@@ -43,6 +46,7 @@ export class State {
     return {
       promised: this.#promised,
       chosenThrough: this.#chosenThrough,
+      admitted: this.#admitted,
       snapshot,
       discarded: discarded.filter((slot) => !accepted.has(slot)).toSorted((a, b) => a - b),
       accepted: [...accepted.values()],

@@ -11,7 +11,7 @@ import {
   decodeFrame,
   encodeFrame,
   FRAME_KIND,
-  OWNED_LOG_VERSION,
+  LOG_VERSION,
 } from '../../../src/stores/append/frame.ts'
 import { READ_WINDOW_BYTES } from '../../../src/stores/append/limits.ts'
 import { openObjectFiles } from '../../../src/stores/append/object-files.ts'
@@ -27,7 +27,7 @@ vi.mock('../../../src/stores/append/limits.ts', async (original) => ({
 
 const DIRECTORY = '/node'
 /** Of so many places in a file one is damaged; prime, so that every kind has its turn. */
-const STRIDE = extent(13, 1)
+const STRIDE = extent(29, 1)
 const LOG = `${DIRECTORY}/log`
 
 const CHANGES: readonly Change[] = [
@@ -304,13 +304,13 @@ it('a file of a later format is no damage: the error says which release opens it
   const files = (await savedDisk('closed')).files()
   const later = changed(files, LOG, (log) => {
     const view = Buffer.from(log.buffer)
-    view.writeUInt16LE(OWNED_LOG_VERSION + 1, 4)
+    view.writeUInt16LE(LOG_VERSION.owned + 1, 4)
     view.writeUInt32LE(crc32(view.subarray(0, 28)), 28)
     return log
   })
   const opening = storeOn(new SimulatedDisk(later), DIRECTORY).open()
   await expect(opening).rejects.toMatchObject({ code: 'ERR_PAXOS_DURABILITY_FAILED' })
   await expect(opening).rejects.toThrow(
-    /format version 3.*up to 2.*the release that wrote it, or a later one/,
+    /format version 5.*up to 4.*the release that wrote it, or a later one/,
   )
 })

@@ -32,7 +32,14 @@ function encodeRecord(record: StateRecord): Uint8Array {
       return encodeChange({ chosenThrough: record.slot }, 0n).bytes
     case 'snapshot':
       // Without the record behind it, which says that nothing is chosen: a byte and a 0.
-      return encodeBasis(null, 0, record.reference).bytes.slice(0, -2)
+      return encodeBasis({
+        promised: null,
+        chosenThrough: 0,
+        snapshot: record.reference,
+        admitted: false,
+      }).bytes.slice(0, -2)
+    case 'admitted':
+      return encodeChange({ admitted: true }, 0n).bytes
   }
 }
 

@@ -28,7 +28,24 @@ writeCorpus(new URL('./corpus/records/', import.meta.url), {
   promised: encodeChange({ promised: ballot }, 0n).bytes,
   accepted: encodeChange({ accepted: [empty, entry, { ...entry, slot: 3 }] }, 0n).bytes,
   'chosen-through': encodeChange({ chosenThrough: 2 ** 53 - 1 }, 0n).bytes,
-  basis: encodeBasis(ballot, 7, reference).bytes,
+  basis: encodeBasis({
+    promised: ballot,
+    chosenThrough: 7,
+    snapshot: reference,
+    admitted: false,
+  }).bytes,
+  'basis-admitted': encodeBasis({
+    promised: ballot,
+    chosenThrough: 7,
+    snapshot: { ...reference, configuration: Uint8Array.of(1, 0, 255) },
+    admitted: true,
+  }).bytes,
+  'empty-configuration': encodeBasis({
+    promised: null,
+    chosenThrough: 0,
+    snapshot: { ...reference, configuration: new Uint8Array(0) },
+    admitted: false,
+  }).bytes,
   all,
 })
 const id = 0x1234_5678_9abc_def0n
