@@ -1,7 +1,10 @@
 /** Who may vote: a disk that is empty must not vote as if there had been nothing. */
 import type { NodeId } from '@paxos/core'
+import { EMPTY_SAVED } from '@paxos/core'
+import { MultiPaxos } from '@paxos/core/multi'
+import type { QuorumRule } from '@paxos/core/multi'
 import { describe, expect, it } from 'vitest'
-import { MembersWorld } from './members-world.ts'
+import { member, MembersWorld } from './members-world.ts'
 import type { Packet } from './members-world.ts'
 
 /** Three that are let in, and lead when they are told to. */
@@ -44,5 +47,31 @@ describe('an empty disk', () => {
     world.exhaust()
     world.settle(() => world.chosen.size > 1)
     expect(world.engine('c').standing).toBe('waiting')
+  })
+
+  it('of who may lead without any promise but its own is let in by no answer', () => {
+    const alone = { type: 'flexible', phase1: 1, phase2: 2 } as const
+    const members = ['a', 'b'].map((id) => member(id, null))
+    const waiting = (quorums: QuorumRule) => {
+      const configuration = { version: 0, members, quorums, former: [] }
+      const engine = new MultiPaxos({
+        id: 'a',
+        configuration,
+        incarnation: 'a2',
+        saved: { ...EMPTY_SAVED, admitted: false },
+        random: () => 0.5,
+      })
+      engine.tick(0)
+      engine.receive('b', {
+        type: 'introductionAnswer',
+        to: 'a2',
+        incarnation: 'b1',
+        hadVoted: false,
+        chosenThrough: 0,
+      })
+      return engine.standing
+    }
+    expect(waiting({ type: 'majority' })).toBe('voter')
+    expect(waiting(alone)).toBe('waiting')
   })
 })

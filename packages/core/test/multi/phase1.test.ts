@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LogPromiseMessage } from '../../src/multi/messages.ts'
+import { Electorate } from '../../src/multi/electorate.ts'
 import { Phase1 } from '../../src/multi/phase1.ts'
 
 const ballotOf = (round: number) => ({ round, node: 'a' })
@@ -15,13 +16,20 @@ const promise = (round: number, incarnation: string): LogPromiseMessage => ({
   incarnation,
 })
 
+const anybody = new Electorate({
+  version: 0,
+  members: ['a', 'b'].map((id) => ({ id, address: id, role: 'voter', incarnation: null })),
+  quorums: { type: 'majority' },
+  former: [],
+})
+
 describe('what a former incarnation had promised', () => {
   it('at an earlier ballot takes nothing from what the present one promises', () => {
     const phase1 = new Phase1(ballotOf(2), 1, 100)
     phase1.ask('b', 0)
     expect(phase1.receivePromise('b', promise(2, 'b1'))).toBe('complete')
     expect(phase1.receivePromise('b', promise(1, 'b0'))).toBe('ignored')
-    expect(phase1.promisedAs('b')).toBe('b1')
+    expect(phase1.counts('b', anybody)).toBe(true)
   })
 
   it('at this ballot counts for the present one no more', () => {
@@ -31,6 +39,6 @@ describe('what a former incarnation had promised', () => {
     const page = { slot: 1, ballot: ballotOf(1), value: Uint8Array.of(0) }
     expect(phase1.receivePromise('b', { ...first, entries: [page], next: 2 })).toBe('more')
     expect(phase1.receivePromise('b', { ...promise(2, 'b1'), from: 2 })).toBe('ignored')
-    expect(phase1.promisedAs('b')).toBeNull()
+    expect(phase1.counts('b', anybody)).toBe(false)
   })
 })

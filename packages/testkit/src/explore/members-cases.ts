@@ -7,7 +7,8 @@ import type { MembersOptions } from './members.ts'
 import type { Plain, Stored } from './model.ts'
 
 /** What a case is about. */
-export type MembersCase = 'racing' | 'barrier' | 'wiped' | 'replaced' | 'older' | 'disjoint'
+export type MembersCase =
+  'racing' | 'barrier' | 'recovered' | 'wiped' | 'replaced' | 'older' | 'disjoint'
 
 /** On the disk of who has accepted `text` in slot 1 at ballot 1.a. */
 function holding(text: string, chosenThrough: 0 | 1): Stored {
@@ -39,6 +40,16 @@ export const MEMBERS_CASES: Readonly<Record<MembersCase, MembersOptions>> = {
     },
     slots: 2,
   },
+  recovered: {
+    title: 'a change that only its dead leader has accepted, found by the next; b loses its disk',
+    initial: ['a0', 'b0'],
+    changes: [{ voters: ['a0', 'b1'] }],
+    nodes: {
+      a: { leads: 1, proposes: 1, begins: holding('a0 b1 for 0', 0) },
+      b: { wipes: 1 },
+    },
+    slots: 2,
+  },
   wiped: {
     title: 'a voter of three whose disk is lost, where nobody is named; a value is on two disks',
     initial: ['a', 'b', 'c'],
@@ -51,11 +62,16 @@ export const MEMBERS_CASES: Readonly<Record<MembersCase, MembersOptions>> = {
     slots: 1,
   },
   replaced: {
-    title: 'a voter whose disk is lost, and the change that would replace it',
-    initial: ['a0', 'b0'],
-    changes: [{ voters: ['a0', 'b1'] }],
-    nodes: { a: { leads: 1, changes: [0] }, b: { wipes: 1 } },
-    slots: 2,
+    title:
+      'a voter whose disk is lost after it was named, and that votes all the same; its replacement',
+    initial: ['a', 'b'],
+    changes: [{ voters: ['a0', 'b0'] }, { voters: ['a0', 'b1'], replaces: 1 }],
+    nodes: {
+      a: { leads: 1, changes: [1], begins: holding('a0 b0 for 0', 1) },
+      b: { wipes: 1, begins: holding('a0 b0 for 0', 1) },
+    },
+    slots: 3,
+    trustEmptyState: true,
   },
   older: {
     title: 'a candidate that knows an older configuration than b, who votes in the newer one',
@@ -68,10 +84,10 @@ export const MEMBERS_CASES: Readonly<Record<MembersCase, MembersOptions>> = {
     slots: 2,
   },
   disjoint: {
-    title: 'a and b give way to c, all in one step',
-    initial: ['a0', 'b0'],
-    changes: [{ voters: ['c0'] }],
-    nodes: { a: { leads: 1, changes: [0], proposes: 1 }, b: {}, c: { leads: 1 } },
+    title: 'a gives way to b: no voter stays',
+    initial: ['a0'],
+    changes: [{ voters: ['b0'] }],
+    nodes: { a: { leads: 1, changes: [0], proposes: 1 }, b: { leads: 1, proposes: 1 } },
     slots: 3,
   },
 }

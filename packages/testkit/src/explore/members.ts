@@ -56,6 +56,8 @@ export interface MembersOptions {
   readonly nodes: Readonly<Record<NodeId, MemberOptions>>
   /** How many slots may be filled by commands and changes. */
   readonly slots: number
+  /** As of MultiPaxos: that a disk which is empty was never another. Default: false. */
+  readonly trustEmptyState?: boolean
   /** Makes a node. A test gives another, to see that the explorer finds what is wrong in it. */
   readonly node?: (options: MultiPaxosOptions) => MembersNode
 }
@@ -94,6 +96,7 @@ export function membersModel(options: MembersOptions): Model {
           saved: savedOf(stored, bytesIn),
           random: half,
           election: 'external',
+          trustEmptyState: options.trustEmptyState,
         })
         const peers = Object.keys(options.nodes).filter((peer) => peer !== id)
         return running(engine, { id, peers, slots, isLast: lives === wipes })
