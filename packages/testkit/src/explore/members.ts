@@ -118,7 +118,7 @@ export function membersModel(options: MembersOptions): Model {
     quorums: quorumsOf(configuration),
     decides: decider(configuration, changes),
     values,
-    choosable: [],
+    choosable: [...new Map(values.map((value) => [JSON.stringify(value), value])).values()],
     interchangeable: [],
     constants: [configuration],
   }
