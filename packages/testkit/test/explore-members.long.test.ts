@@ -19,7 +19,15 @@ async function broken(options: MembersOptions): Promise<string> {
   return violation.broken
 }
 
-const CASES: readonly (readonly [MembersCase, number])[] = []
+const CASES: readonly (readonly [MembersCase, number])[] = [
+  ['racing', 17_724],
+  ['barrier', 2264],
+  ['recovered', 1748],
+  ['wiped', 64_861],
+  ['replaced', 12_061],
+  ['older', 558],
+  ['disjoint', 2268],
+]
 
 describe('every state', () => {
   it.each(CASES)('of the case %s keeps every promise', async (name, states) => {
