@@ -285,8 +285,22 @@ class Call {
     try {
       run()
     } catch (error) {
-      this.outcome.reject(asError(error))
+      this.outcome.reject(asError(this.#isHalfMade(error) ? this.#halfMade(error) : error))
     }
+  }
+
+  /** Whether the rest of a change is refused, and its beginning is made. */
+  #isHalfMade(error: unknown): error is MembersRefusedError {
+    return this.#hasChanged && error instanceof MembersRefusedError
+  }
+
+  /** A refusal says that nothing was changed. */
+  #halfMade(refusal: MembersRefusedError): NotPromotedError {
+    return new NotPromotedError(
+      `${refusal.message} Until then who was to vote is a learner, and nobody was removed.`,
+      this.#learners,
+      { cause: refusal },
+    )
   }
 }
 

@@ -328,6 +328,21 @@ describe('the calls', () => {
     expect(error).toMatchObject({ learners: ['d'] })
   })
 
+  it('whose rest is refused when their beginning is made do not say that nothing was changed', async () => {
+    const { calls: made, view, given, answer, apply } = calls()
+    const added = made.change(
+      () => ({ add: { d: { address: 'memory://d' } }, remove: ['c'] }),
+      null,
+      {},
+    )
+    answer()
+    apply(5, last(given))
+    apply(6, entryOf(view.configuration, { put: [], remove: ['c'] }))
+    const error = await stateOf(added)
+    expect(error).toBeInstanceOf(NotPromotedError)
+    expect(error).toMatchObject({ learners: ['d'], cause: { reason: 'unknown-member' } })
+  })
+
   it('believe a refusal of what they gave, and no other', async () => {
     const { calls: made, given, answer, add } = calls()
     const added = add('d')
