@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import { parseNode, parseWhole } from './arguments.ts'
 import { connect } from './client.ts'
 import type { Client } from './client.ts'
+import { membersCommands } from './client-cli-members.ts'
 import { runCommand, UserError } from './fail.ts'
 import { DEFAULT_CALL_TIMEOUT_MS, MAX_TIMEOUT_MS } from './limits.ts'
 import type { Consistency } from './replica.ts'
@@ -36,8 +37,14 @@ interface Writing extends Shared {
 
 const DEFAULT_NODE = 'http://127.0.0.1:8001'
 
+/** The variable of the environment that names nodes, where none is named. */
+const NODES_VARIABLE = 'KV_NODES'
+
 const program = new Command('client')
-  .description('Reads and writes the key-value service, on whichever of the nodes answers.')
+  .description(
+    'Reads and writes the key-value service, on whichever of the nodes answers, and says who is in ' +
+      'the cluster.',
+  )
   .showHelpAfterError('Type --help to see what there is.')
   .exitOverride()
 
@@ -93,6 +100,8 @@ command('status', 'prints what a node says of itself').action(async (options: Sh
   print(await (await client(options)).status(), 2)
 })
 
+membersCommands({ command, client })
+
 // Nobody reads what it says: there is nothing more to do.
 process.stdout.on('error', () => process.exit(0))
 
@@ -101,16 +110,22 @@ await runCommand(async () => {
   return 0
 })
 
-function command(usage: string, description: string): Command {
+function command(
+  usage: string,
+  description: string,
+  timeout: Option = new Option('--timeout <ms>', 'how long it may take with all its attempts')
+    .argParser(parseWhole(1, MAX_TIMEOUT_MS))
+    .default(DEFAULT_CALL_TIMEOUT_MS),
+): Command {
   return program
     .command(usage)
     .description(description)
-    .option('--node <url>', `a node; repeat it for others (default: ${DEFAULT_NODE})`, parseNode)
-    .addOption(
-      new Option('--timeout <ms>', 'how long it may take with all its attempts')
-        .argParser(parseWhole(1, MAX_TIMEOUT_MS))
-        .default(DEFAULT_CALL_TIMEOUT_MS),
+    .option(
+      '--node <url>',
+      `a node; repeat it for others (default: those in ${NODES_VARIABLE}, or ${DEFAULT_NODE})`,
+      parseNode,
     )
+    .addOption(timeout)
     .option('--token-file <file>', `the token to show, on its first line (or in ${TOKEN_VARIABLE})`)
     .option('--ca <file>', 'authorities of the nodes, in PEM')
     .option('--cert <file>', 'a certificate to show, in PEM')
@@ -125,11 +140,17 @@ async function client({ node, timeout, ...paths }: Shared): Promise<Client> {
     ...(paths.key === undefined ? {} : { key: await readSecret(paths.key) }),
   }
   return connect({
-    nodes: node ?? [DEFAULT_NODE],
+    nodes: node ?? nodesIn(process.env[NODES_VARIABLE]) ?? [DEFAULT_NODE],
     timeoutMs: timeout,
     ...(token === undefined ? {} : { token }),
     ...(Object.keys(tls).length === 0 ? {} : { tls }),
   })
+}
+
+/** Several are apart by commas or spaces. */
+function nodesIn(variable: string | undefined): readonly string[] | undefined {
+  const urls = variable?.split(/[\s,]+/).filter((url) => url !== '') ?? []
+  return urls.length === 0 ? undefined : urls
 }
 
 async function tokenIn(path: string | undefined): Promise<string | undefined> {
