@@ -435,8 +435,8 @@ export class Leader {
     // Before that slot is chosen, earlier leaders may have more chosen than this one knows of.
     const isOpen = this.#openVersion === this.#electorate.version
     const mayRead = isOpen && chosenThrough >= phase2.recoveredThrough
-    const self = { from: id, incarnation }
-    const beginsRound = mayRead && reads.begin(self, chosenThrough, this.#electorate)
+    const ownWord = { from: id, incarnation }
+    const beginsRound = mayRead && reads.begin(ownWord, chosenThrough, this.#electorate)
     reads.finish(step)
     const isCompleted =
       this.#members.complete < this.#electorate.version && this.#isComplete(phase2)

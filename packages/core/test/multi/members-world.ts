@@ -279,8 +279,9 @@ export class MembersWorld {
   entry({ version, members, former }: Configuration, wanted: Wanted): MembersEntry {
     const named = (id: NodeId) => member(id, this.machine(id).incarnation)
     const { voters, learners, quorums = MAJORITY } = wanted
-    const left = members.filter(({ id }) => !voters.includes(id) && !learners.includes(id))
-    const [seen, leavers] = [new Set<NodeId>(), [...left, ...former]]
+    const stay = [...voters, ...learners]
+    const left = [...members, ...former].filter(({ id }) => !stay.includes(id))
+    const [seen, leavers] = [new Set<NodeId>(), left]
     const unique = leavers.filter(({ id }) => !seen.has(id) && seen.add(id))
     return {
       type: 'members',
