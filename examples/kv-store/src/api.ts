@@ -125,6 +125,8 @@ export const statusBody = z.object({
   queued: z.int().nonnegative(),
   sessions: z.int().nonnegative(),
   lag: z.record(z.string(), z.int().nullable()),
+  /** Who is in the cluster, as far as the node has applied the log. */
+  members: membersBody.optional(),
   /** What the node is among the members: 'voter', 'learner', 'waiting', 'replaced', … */
   standing: z.string().default('none'),
   /** While it is 'waiting' with an empty disk: whose word is missing that they never voted. */

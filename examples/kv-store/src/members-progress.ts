@@ -3,7 +3,7 @@
  * repeat what a node has said.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Members, Status } from './api.ts'
+import type { Status } from './api.ts'
 import type { Client } from './client.ts'
 import { ClientError } from './client-errors.ts'
 import { MEMBERS_PROGRESS_EVERY_MS } from './limits.ts'
@@ -15,9 +15,9 @@ const SILENT_MS = 5000
 /** In one sentence; `null` while there is nothing to say. */
 export function stageOf(
   request: MembersRequest,
-  { members, isComplete }: Pick<Members, 'members' | 'isComplete'>,
-  { peers }: Pick<Status, 'peers'>,
+  { members: known, peers }: Pick<Status, 'members' | 'peers'>,
 ): string | null {
+  const { members = [], isComplete = false } = known ?? {}
   const id = request.type === 'replace' ? request.by.id : request.id
   const member = members.find((each) => each.id === id)
   if (request.type === 'remove') {
@@ -61,8 +61,7 @@ async function ask(
   signal: AbortSignal,
 ): Promise<string | null> {
   try {
-    const members = await client.members({ consistency: 'local', signal })
-    return stageOf(request, members, await client.status({ signal }))
+    return stageOf(request, await client.status({ signal }))
   } catch (error) {
     if (error instanceof ClientError) return null
     throw error

@@ -238,7 +238,9 @@ describe('how far a change has come, in words', () => {
     members: [{ ...learner, role }] satisfies Members['members'],
   })
   const nobody = { isComplete: false, members: [] }
-  it.each<[string, MembersRequest, Parameters<typeof stageOf>[1], number | null, RegExp | null]>([
+  it.each<
+    [string, MembersRequest, Pick<Members, 'isComplete' | 'members'>, number | null, RegExp | null]
+  >([
     ['a node that is none yet', ADD, nobody, null, null],
     ['a node that never ran', ADD, only('learner', true), null, /Start it at udp:\/\/h:4/],
     ['a node that fell silent', ADD, only('learner', true), 60_000, /is not heard/],
@@ -262,7 +264,10 @@ describe('how far a change has come, in words', () => {
       null,
     ],
   ])('%s', (_, request, members, heardAgoMs, expected) => {
-    const stage = stageOf(request, members, heard(heardAgoMs))
+    const stage = stageOf(request, {
+      members: { version: 3, quorums: { type: 'majority' }, ...members },
+      ...heard(heardAgoMs),
+    })
     if (expected === null) expect(stage).toBeNull()
     else expect(stage).toMatch(expected)
   })
