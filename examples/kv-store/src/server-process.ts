@@ -31,6 +31,8 @@ export interface ServerArguments {
 export class ServerProcess {
   /** Resolves when it serves; rejects with a UserError when it ends before. */
   readonly ready: Promise<void>
+  /** Resolves with its last words when it has ended, however that came. */
+  readonly ended: Promise<UserError>
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
   #complaint = ''
@@ -46,17 +48,21 @@ export class ServerProcess {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-MAX_COMPLAINT_CHARACTERS)
     })
+    this.ended = new Promise((resolve) => {
+      const end = (why: string): void => {
+        const error = new UserError(`Node ${args.id}: ${why}`)
+        resolve(error)
+        // A node that was removed from the cluster was asked to end, and does so with 0.
+        if (!this.#mayExit && this.#child.exitCode !== 0) onFailure(error)
+      }
+      this.#child.on('error', ({ message }) => end(message))
+      this.#child.on('close', () => end(reasonIn(this.#complaint) ?? 'It ended by itself.'))
+    })
     this.ready = new Promise((resolve, reject) => {
       this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
         if (text.includes(' serves ')) resolve()
       })
-      const failed = (why: string): void => {
-        const error = new UserError(`Node ${args.id}: ${why}`)
-        reject(error)
-        if (!this.#mayExit) onFailure(error)
-      }
-      this.#child.on('error', ({ message }) => failed(message))
-      this.#child.on('close', () => failed(reasonIn(this.#complaint) ?? 'It ended by itself.'))
+      void this.ended.then(reject)
     })
     this.ready.catch(() => undefined)
   }
