@@ -5,7 +5,9 @@
  * does not hold.
  */
 import { Command, Option } from 'commander'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { z } from 'zod'
 import { parseNode, parseWhole } from './arguments.ts'
 import { connect } from './client.ts'
 import type { Client } from './client.ts'
@@ -80,6 +82,19 @@ command('list', 'prints all entries, one a line')
     const entries = (await client(options)).list({ prefix, consistency: consistencyOf(options) })
     for await (const entry of entries) print(entry)
   })
+
+command('load', 'writes what list has printed, from standard input, and prints how many').action(
+  async (options: Shared) => {
+    const writing = await client(options)
+    let loaded = 0
+    for await (const line of createInterface({ input: process.stdin })) {
+      const { key, value } = entryIn(line, loaded + 1)
+      await writing.put(key, value)
+      loaded += 1
+    }
+    print({ loaded })
+  },
+)
 
 command('watch', 'prints what changes, one change a line, until Ctrl-C')
   .option('--prefix <text>', 'only keys that begin with this', '')
@@ -165,6 +180,18 @@ function consistencyOf({ local = false }: Reading): Consistency {
 
 function revision(): (typed: string) => number {
   return parseWhole(0, Number.MAX_SAFE_INTEGER)
+}
+
+const entryForm = z.object({ key: z.string(), value: z.string() })
+
+/** An entry as list prints it. */
+function entryIn(line: string, number: number): z.infer<typeof entryForm> {
+  try {
+    return entryForm.parse(JSON.parse(line))
+  } catch (cause) {
+    const message = `Line ${number} is none of list. What came before it was written; mend it, and load all again.`
+    throw new UserError(message, { cause })
+  }
 }
 
 function absent(key: string): UserError {
