@@ -6,19 +6,6 @@
  *
  * in a package. Must never point at dist.
  */
-import { configDefaults, defineConfig, mergeConfig } from 'vitest/config'
-import shared from './vitest.shared.ts'
+import { runOf } from './vitest.shared.ts'
 
-const { test, ...rest } = shared
-
-export default mergeConfig(
-  defineConfig(rest),
-  defineConfig({
-    test: {
-      ...test,
-      include: ['test/**/*.netns.test.ts'],
-      exclude: configDefaults.exclude,
-      passWithNoTests: true,
-    },
-  }),
-)
+export default runOf(({ path }) => path.endsWith('.netns.test.ts'), { passWithNoTests: true })

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Stored } from '@paxos/adapter-kit/stores'
-import { CorruptionError } from '@paxos/core'
+import { admittedBefore, CorruptionError } from '@paxos/core'
 
 export function encode(stored: Stored): string {
   const json = JSON.stringify(stored, (_, value: unknown) =>
@@ -19,9 +19,11 @@ export function decode(text: string): Stored {
   if (text !== `${checksum(json)}\n${json}\n` || sum !== checksum(json)) {
     throw new CorruptionError('The state is damaged. Keep the node off until its disk is back.')
   }
-  return JSON.parse(json, (_, value: unknown) =>
+  const stored: Stored = JSON.parse(json, (_, value: unknown) =>
     isBase64(value) ? new Uint8Array(Buffer.from(value.base64, 'base64')) : value,
   )
+  // Absent: it was written before that was saved.
+  return { ...stored, admitted: stored.admitted ?? admittedBefore(stored) }
 }
 
 function isBase64(value: unknown): value is { readonly base64: string } {

@@ -1,5 +1,12 @@
 /** Who may open a state: the one rule that every durability adapter goes by. */
-import { claim, EMPTY_SAVED, IdentityError, InvalidArgumentError, MAX_ID_BYTES } from '@paxos/core'
+import {
+  admittedBefore,
+  claim,
+  EMPTY_SAVED,
+  IdentityError,
+  InvalidArgumentError,
+  MAX_ID_BYTES,
+} from '@paxos/core'
 import type { Belongings, Owner } from '@paxos/core'
 import { describe, expect, it } from 'vitest'
 
@@ -23,6 +30,20 @@ describe('what is new', () => {
       isNew: true,
     })
     expect(drawn).toBe(1)
+  })
+
+  it('is not what holds an admission alone', () => {
+    const found = { ...NOTHING, admitted: true }
+    expect(claim('here', found, undefined)).toEqual({ identity: null, isNew: false })
+  })
+
+  it.each([
+    ['nothing', NOTHING, false],
+    ['a beginning', { ...NOTHING, ...members('a'), chosenThrough: 7 }, false],
+    ['a promise', { ...NOTHING, promised: ballot }, true],
+    ['an acceptance', { ...NOTHING, accepted: [{ slot: 1 }] }, true],
+  ])('was admitted, before that was saved, if it had voted: %s', (_, found, isAdmitted) => {
+    expect(admittedBefore(found)).toBe(isAdmitted)
   })
 
   it('without an owner stays nobody’s, and is new', () => {

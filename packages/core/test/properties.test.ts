@@ -119,6 +119,6 @@ function holdsForEverySchedule<E extends Engine<Value>>(
       expect(new Set(known.map(String)).size).toBe(1)
       if (before !== null) expect(cluster.safety.chosen).toBe(before)
     }),
-    { numRuns: extent(Math.ceil(runs / 4), runs) },
+    { numRuns: extent(Math.ceil(runs / 8), runs) },
   )
 }

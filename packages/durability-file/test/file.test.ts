@@ -40,6 +40,7 @@ describe('what is saved is there', () => {
       accepted: [],
       snapshot: null,
       chosenThrough: 0,
+      admitted: false,
     })
     const change: Change = {
       promised: { round: 0, node: '' },

@@ -15,7 +15,7 @@ import { ANY_DRIVER as driver, platformWith, QUICK } from './platform.ts'
 
 const NAME = 'a.db'
 /** Of so many places in a file one is damaged; prime, so that every kind has its turn. */
-const STRIDE = extent(5, 1)
+const STRIDE = extent(17, 1)
 const WAL = `${NAME}-wal`
 const MARK = `${NAME}-mark`
 const WAL_HEADER_BYTES = 32

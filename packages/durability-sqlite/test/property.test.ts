@@ -126,7 +126,7 @@ it.each(DRIVERS)(
         expect(readable(await adapter.open())).toBe(readable(certain))
         await adapter.close()
       }),
-      { numRuns: extent(20, 60) },
+      { numRuns: extent(8, 60) },
     )
   },
 )

@@ -106,6 +106,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       configuration,
       incarnation,
       trustEmptyState: settings.trustEmptyDisk,
+      acquaintances: [...settings.members.keys()],
       isValue: isEntry,
       isSnapshot: isState,
       saved,
@@ -134,7 +135,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#watch = new Watch({
       watched: this.#host,
       id,
-      voters: () => votersOf(this.#view.configuration).map((voter) => voter.id),
+      voters: () => [...this.#voters],
       isLeaderless: () => this.#engine.leader === null,
       livenessWindowMs: settings.timing.livenessWindowMs,
       clock,
@@ -149,7 +150,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       nowMs: () => clock.nowMs(),
       random,
       foresee: (value) => this.#applier.foresee(value),
-      relays: () => this.#host.lastHeardFirst,
+      // Only who votes passes anything on.
+      relays: () => this.#host.lastHeardFirst.filter((peer) => this.#voters.has(peer)),
       relayed: (relay) => settings.logger.info('the way to the leader', { relay }),
       refused: (count) => settings.metrics.counter('paxos.values.refused', count),
     })
@@ -256,6 +258,11 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     }
   }
 
+  /** As the engine knows them: it takes no others where a voter is asked for. */
+  get #voters(): ReadonlySet<NodeId> {
+    return new Set(votersOf(this.#engine.configuration).map((voter) => voter.id))
+  }
+
   get #role(): ReplicaStatus['role'] {
     if (this.#ended !== null) return this.#ended instanceof ClosedError ? 'closed' : 'stopped'
     const { phase } = this.#engine
@@ -270,9 +277,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
 
   /** Whoever lacks least, and was heard last, takes over, so that nobody has to miss this node first. */
   #handOver(): void {
-    const [best] = [...this.#engine.peers].toSorted(
-      ([, a], [, b]) => a.lag - b.lag || b.heardAtMs - a.heardAtMs,
-    )
+    const [best] = [...this.#engine.peers]
+      .filter(([peer]) => this.#voters.has(peer))
+      .toSorted(([, a], [, b]) => a.lag - b.lag || b.heardAtMs - a.heardAtMs)
     if (best !== undefined) this.#host.input(() => this.#engine.handOver(best[0]))
   }
 

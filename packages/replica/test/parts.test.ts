@@ -83,6 +83,37 @@ describe('what a node applies', () => {
   })
 })
 
+describe('a members entry', () => {
+  it('is nothing to apply: the state machine and the sessions do not see it', () => {
+    const applied: unknown[] = []
+    const settings = settingsOf({
+      id: 'a',
+      members: { a: 'memory://a' },
+      transport: memoryTransport({ hub: memoryHub() }),
+      durability: memory(),
+      stateMachine: {
+        apply: (command: unknown) => applied.push(command),
+        snapshot: () => Uint8Array.of(applied.length),
+        restore: () => undefined,
+      },
+    })
+    const applier = new Applier(settings, null)
+    const before = applier.takeSnapshot()
+    const entry = encodeEntry({
+      type: 'members',
+      replaces: 0,
+      members: [{ id: 'b', address: 'memory://b', role: 'voter', incarnation: null }],
+      quorums: { type: 'majority' },
+      former: [{ id: 'a', address: 'memory://a' }],
+    })
+    expect(applier.foresee(entry)).toBe('something')
+    expect(applier.apply(1, entry, 0)).toEqual({ type: 'nothing' })
+    expect(applied).toEqual([])
+    expect(applier.appliedThrough).toBe(1)
+    expect(applier.takeSnapshot()).toEqual({ ...before, through: 1 })
+  })
+})
+
 describe('values on their way to the leader', () => {
   it('that the engine has no room for after all come again, before later ones', async () => {
     const taken: string[] = []

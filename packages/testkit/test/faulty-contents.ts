@@ -59,7 +59,8 @@ export const STORING: Readonly<Record<string, (change: Change) => Change>> = {
     withBytes(change, (bytes) => new Uint8Array(bytes.buffer.slice(0)), 'both'),
   'takes the empty id for none': ({ promised, ...rest }) =>
     promised === undefined || promised.node === '' ? rest : { promised, ...rest },
-  'forgets who is admitted': ({ admitted: _, ...rest }) => rest,
+  'forgets who is admitted': (change) =>
+    Object.fromEntries(Object.entries(change).filter(([name]) => name !== 'admitted')),
   'loses configurations': (change) => withConfiguration(change, () => undefined),
   'takes an empty configuration for none': (change) =>
     withConfiguration(change, (configuration) =>

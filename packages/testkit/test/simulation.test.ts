@@ -11,6 +11,7 @@ import { sequenceDiagram, shrink, Simulation } from '@paxos/testkit/simulation'
 import type { Action, ClientCall, Invariant, Parts, Plan } from '@paxos/testkit/simulation'
 import type { ProfileName, RunResult } from '@paxos/testkit/simulation'
 import { describe, expect, it } from 'vitest'
+import { extent } from '../src/fuzz.ts'
 import { SEEDS } from './simulation-seeds.ts'
 
 function run(seed: number, profile: ProfileName = 'swarm', parts: Parts = {}): Promise<RunResult> {
@@ -47,9 +48,11 @@ describe('a run', () => {
     expect(operations.answered / operations.asked).toBeGreaterThan(0.95)
   })
 
-  it('keeps every promise through 24 seeds, and every kind of fault strikes in some', async () => {
+  it('keeps every promise through some seeds, and in enough of them every kind of fault strikes', async () => {
     const injected = new Map<string, number>()
-    for (let seed = 1; seed <= 24; seed += 1) {
+    const enough = 24
+    const seeds = extent(8, enough)
+    for (let seed = 1; seed <= seeds; seed += 1) {
       const result = await run(seed)
       expect(result.violation, `pnpm simulate --seed ${seed}`).toBeNull()
       for (const [kind, count] of Object.entries(result.injected)) {
@@ -57,7 +60,9 @@ describe('a run', () => {
       }
     }
     const ofCrashes = ['lost-save', 'torn-save', 'unacknowledged-save']
-    expect([...injected.keys()].toSorted()).toEqual([...FAULT_KINDS, ...ofCrashes].toSorted())
+    const all = [...FAULT_KINDS, ...ofCrashes]
+    if (seeds >= enough) expect([...injected.keys()].toSorted()).toEqual(all.toSorted())
+    else expect(all).toEqual(expect.arrayContaining([...injected.keys()]))
   })
 
   it.each(['network', 'disk', 'crash', 'leaders', 'congested'] as const)(

@@ -176,7 +176,7 @@ describe('a peer', () => {
 })
 
 describe('noise', () => {
-  const RUNS = extent(60, 400)
+  const RUNS = extent(30, 400)
   const HELLO = hello('a', 'b')
   const noise = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes))
   /** Where the honest part ends: nowhere, after the upgrade, or after the hello. */

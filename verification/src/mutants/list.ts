@@ -5,6 +5,7 @@ import { DISK_MUTANTS } from './disks.ts'
 import { EDGE_MUTANTS } from './edges.ts'
 import { LINK_MUTANTS } from './links.ts'
 import { LOG_MUTANTS } from './log.ts'
+import { MEMBERS_MUTANTS } from './members.ts'
 import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
 import { ROOM_MUTANTS } from './room.ts'
@@ -16,6 +17,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LOG_MUTANTS,
   ...BELIEF_MUTANTS,
   ...REPLICA_MUTANTS,
+  ...MEMBERS_MUTANTS,
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
   ...LINK_MUTANTS,

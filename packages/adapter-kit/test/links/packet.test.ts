@@ -219,7 +219,7 @@ describe('a text', () => {
 })
 
 describe('bytes from outside', () => {
-  const RUNS = extent(4_000, 110_000)
+  const RUNS = extent(1_000, 110_000)
   const refusal = fc.constantFrom(...REFUSALS)
   const honest = fc.oneof(
     hello.map(encodeHello),

@@ -184,7 +184,7 @@ describe('two nodes that dial each other', () => {
           expect(inboxes[id]?.toSorted((x, y) => x - y)).toEqual(sent[id])
       },
     )
-    await fc.assert(property, { numRuns: extent(80, 500) })
+    await fc.assert(property, { numRuns: extent(40, 500) })
   })
 
   it('dialling in the same instant, lose nothing of what they send meanwhile', async () => {
@@ -209,7 +209,7 @@ describe('two nodes that dial each other', () => {
         const all = Array.from({ length: 40 }, (_, number) => number)
         for (const id of ['a', 'b']) expect(inboxes[id]?.toSorted((x, y) => x - y)).toEqual(all)
       }),
-      { numRuns: extent(80, 500) },
+      { numRuns: extent(40, 500) },
     )
   })
 
@@ -233,7 +233,7 @@ describe('two nodes that dial each other', () => {
         net.run(1_000, choose)
         expect(inboxes['a']).toHaveLength(heard ?? NaN)
       }),
-      { numRuns: extent(80, 500) },
+      { numRuns: extent(40, 500) },
     )
   })
 
@@ -271,6 +271,6 @@ describe('two nodes that dial each other', () => {
         expect(net.living).toBe(1)
       },
     )
-    await fc.assert(property, { numRuns: extent(80, 500) })
+    await fc.assert(property, { numRuns: extent(40, 500) })
   })
 })

@@ -42,7 +42,7 @@ export class Admission {
   #wasMember = false
   /** Who has answered that it had not voted. */
   readonly #answeredBy = new Set<NodeId>()
-  /** By who asked before this node voted: as which incarnation. */
+  /** By who was heard before this node voted: as which incarnation. */
   readonly #heardBefore = new Map<NodeId, string>()
 
   constructor({ id, incarnation, saved, trustEmptyState }: Settings) {
@@ -116,9 +116,13 @@ export class Admission {
     return true
   }
 
+  /** That incarnation of `from` has said something. */
+  hear(from: NodeId, incarnation: string, hasVoted: boolean): void {
+    if (!hasVoted) this.#heardBefore.set(from, incarnation)
+  }
+
   /** Whether this node had voted before it heard of that incarnation of `from`. */
   hadVoted(from: NodeId, incarnation: string, hasVoted: boolean): boolean {
-    if (!hasVoted) this.#heardBefore.set(from, incarnation)
     return hasVoted && this.#heardBefore.get(from) !== incarnation
   }
 

@@ -6,6 +6,7 @@ import type { Slot } from '../durability.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../limits.ts'
 import { MAX_BATCH_VALUES, MAX_SNAPSHOT_BYTES, PAGE_BYTES } from './limits.ts'
+import { membersEntryIn } from './entry.ts'
 import type { Electorate } from './electorate.ts'
 import type { IsValue } from './options.ts'
 import { batchBytes } from './phase2.ts'
@@ -35,6 +36,12 @@ export function checkBatch(values: readonly Uint8Array[], isValue: IsValue): voi
   if (values.length > 1 && batchBytes(values) > PAGE_BYTES) {
     throw new InvalidArgumentError(
       `Several values take more than ${PAGE_BYTES} bytes together. Give fewer at a time.`,
+    )
+  }
+  if (values.length > 1 && values.some((value) => membersEntryIn(value) !== null)) {
+    throw new InvalidArgumentError(
+      'A members entry stands among other values, and what is behind it waits for it to be chosen. ' +
+        'Give it alone.',
     )
   }
   const wrong = values.findIndex((value) => !isValue(value))

@@ -45,6 +45,9 @@ type Leading = Role & { readonly phase: 'leading' }
 
 const IDLE: Role = { phase: 'idle' }
 
+/** What a refusal leads to. */
+export type Refusal = 'ignored' | 'ended' | 'outbid'
+
 /** The candidate and the leader in a node. */
 export class Leader {
   readonly #settings: Settings
@@ -55,6 +58,10 @@ export class Leader {
   #openVersion: Slot = 0
   /** Who is to vote, while their promises are asked for. */
   #next: Electorate | null = null
+  /** When the host has asked for those last. */
+  #nextAtMs = 0
+  /** Who was asked for the promises of an attempt. */
+  #asked: Electorate | null = null
   /** Until when who has left is told that the change is complete. */
   #farewellUntilMs: number | null = null
   #highestSeen: Ballot | null
@@ -89,6 +96,11 @@ export class Leader {
     return role.phase === 'preparing' && sameBallot(role.phase1.ballot, this.highestSeen)
   }
 
+  /** Whether this node prepares, and has asked others than those who vote now. */
+  get asksOthers(): boolean {
+    return this.#role.phase === 'preparing' && this.#asked !== this.#electorate
+  }
+
   /** The highest ballot that was heard of. */
   get highestSeen(): Ballot | null {
     return highestBallot(this.#highestSeen, this.#acceptor.promised)
@@ -121,6 +133,7 @@ export class Leader {
     const { retransmitIntervalMs } = this.#settings
     const phase1 = new Phase1(ballot, this.#acceptor.chosenThrough + 1, retransmitIntervalMs)
     this.#role = { phase: 'preparing', phase1 }
+    this.#asked = this.#electorate
     for (const peer of this.#voters) {
       const prepare = this.#prepareFor(phase1, peer, nowMs)
       if (prepare !== null) step.sendAfterSave(peer, prepare)
@@ -141,32 +154,50 @@ export class Leader {
   receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage, nowMs: number): PageResult {
     const role = this.#role
     if (role.phase === 'idle' || (role.phase === 'leading' && !this.#isAsking)) return 'ignored'
-    const next = this.#next ?? this.#electorate
-    const named = this.#namedBy(next, from)
+    const named = this.#namedBy(this.#next ?? this.#electorate, from)
     if (named !== null && named !== (page.incarnation ?? '')) return 'ignored'
     const result = role.phase1.receivePromise(from, page)
-    if (result === 'behind' && role.phase === 'leading') {
-      // What it had accepted is chosen, and known here by now.
-      role.phase1.invite(from, next, this.#acceptor.chosenThrough + 1)
-      return 'ignored'
-    }
-    if (result === 'behind') this.stepDown(step)
+    if (result === 'behind' && role.phase === 'preparing') this.stepDown(step)
+    else if (result === 'behind') return this.#inviteAgain(step, role.phase1, from, page, nowMs)
     const question = result === 'more' ? this.#prepareFor(role.phase1, from, nowMs) : null
     if (question !== null) step.send(from, question)
     return result
   }
 
-  /** A refusal. Says whether it ended an attempt or the leadership. */
-  receiveNack(step: LogStep, from: NodeId, nack: NackMessage, nowMs: number): boolean {
+  /**
+   * While who is to vote was asked, more was chosen, and it has no more of the entries: it is asked
+   * for what is behind. If it knows more than this node does, in a while.
+   */
+  #inviteAgain(
+    step: LogStep,
+    phase1: Phase1,
+    to: NodeId,
+    { from }: LogPromiseMessage,
+    nowMs: number,
+  ): PageResult {
+    const first = this.#acceptor.chosenThrough + 1
+    phase1.invite(to, this.#next ?? this.#electorate, first)
+    const question = this.#prepareFor(phase1, to, nowMs)
+    if (question !== null && first > from) step.send(to, question)
+    return 'ignored'
+  }
+
+  /**
+   * A refusal. 'ended': with it an attempt or the leadership. 'outbid': who is to vote has promised a
+   * higher ballot, so that this one comes to nothing where it votes.
+   */
+  receiveNack(step: LogStep, from: NodeId, nack: NackMessage, nowMs: number): Refusal {
     this.observe(nack.promised)
     const { ballot, promised } = nack
-    const isVoter = this.#electorate.isVoter(from)
-    if (!sameBallot(ballot, this.ballot) || !isVoter) return false
+    if (!sameBallot(ballot, this.ballot)) return 'ignored'
     const role = this.#role
+    if (!this.#electorate.isVoter(from)) {
+      return role.phase === 'leading' && this.#next?.isVoter(from) === true ? 'outbid' : 'ignored'
+    }
     if (role.phase === 'preparing') step.tell({ type: 'preempted', ballot, promised })
-    if (role.phase === 'leading' && !role.phase2.receiveNack(from, ballot, nowMs)) return false
+    if (role.phase === 'leading' && !role.phase2.receiveNack(from, ballot, nowMs)) return 'ignored'
     this.stepDown(step)
-    return true
+    return 'ended'
   }
 
   receiveAccepted(
@@ -224,6 +255,7 @@ export class Leader {
   retransmit(step: LogStep, nowMs: number): void {
     const role = this.#role
     if (role.phase === 'idle') return
+    if (role.phase === 'leading') this.#abandon(role, nowMs)
     if (role.phase === 'preparing' || this.#isAsking) this.#askAgain(step, role.phase1, nowMs)
     if (role.phase === 'leading') role.phase2.expire(this.#acceptor.chosenThrough, nowMs)
   }
@@ -314,8 +346,8 @@ export class Leader {
     nowMs: number,
   ): Slot | null {
     const isSettled = this.#acceptor.chosenThrough >= phase2.recoveredThrough
-    if (values.length > 1 || !isSettled || this.#openVersion !== this.#electorate.version)
-      return null
+    if (!isSettled || this.#openVersion !== this.#electorate.version) return null
+    this.#nextAtMs = nowMs
     if (this.#next?.isLike(next) !== true) {
       this.#next = next
       this.#invite(step, phase1, next, nowMs)
@@ -324,6 +356,14 @@ export class Leader {
     const slot = this.#propose(step, phase2, values)
     phase2.stopAt(slot)
     return slot
+  }
+
+  /** A change for which the host does not ask any more is not prepared any more. */
+  #abandon({ phase1, phase2 }: Leading, nowMs: number): void {
+    const isWanted = nowMs < this.#nextAtMs + this.#settings.livenessWindowMs
+    if (this.#next === null || isWanted || phase2.barrier !== null) return
+    this.#next = null
+    phase1.askOnly(this.#electorate.quorums.acceptors)
   }
 
   /** Asks those for their promises whose votes will count and who have not promised as they will. */
@@ -342,7 +382,9 @@ export class Leader {
     this.#next = null
     this.#farewellUntilMs = null
     phase2.setElectorate(this.#electorate, nowMs)
-    if (!wasInvited) this.#invite(step, phase1, this.#electorate, nowMs)
+    phase1.askOnly(this.#electorate.quorums.acceptors)
+    // Who leaves lets others begin.
+    if (!wasInvited && !this.hasLeft) this.#invite(step, phase1, this.#electorate, nowMs)
   }
 
   /** Goes on behind a barrier, as soon as a phase 1 quorum of who votes there has promised. */
@@ -363,9 +405,12 @@ export class Leader {
     return this.#next !== null || this.#openVersion !== this.#electorate.version
   }
 
-  /** Whether this node leads where it does not vote: then another should. */
+  /** Whether this node leads where it does not vote, nor this state of it: then another should. */
   get hasLeft(): boolean {
-    return this.#role.phase === 'leading' && !this.#electorate.isVoter(this.#settings.id)
+    const { id, incarnation } = this.#settings
+    const electorate = this.#electorate
+    const votes = incarnation === '' ? electorate.isVoter(id) : electorate.counts(id, incarnation)
+    return this.#role.phase === 'leading' && !votes
   }
 
   /** Whether the newest change is complete: then nobody needs those any more who have left. */
@@ -463,7 +508,7 @@ export class Leader {
     step.send('all', { type: 'logHeartbeat', ballot, base, chosenThrough, readId, ...known })
     if (this.#farewellUntilMs === null || nowMs < this.#farewellUntilMs) return
     this.#farewellUntilMs = null
-    this.#members.bidFarewell()
+    this.#members.bidFarewell(complete)
   }
 
   #askAgain(step: LogStep, phase1: Phase1, nowMs: number): void {

@@ -16,9 +16,11 @@ export type SnapshotMembers = Pick<Snapshot, 'members' | 'configuration'>
 export class Members {
   /** Ascending versions: the newest last, and before it those that a snapshot may yet be taken at. */
   #known: readonly Electorate[]
-  /** Those before it whose voters may not have learnt yet that they left. */
-  #leaving: Electorate[] = []
+  /** Those before it whose voters may not have learnt yet that they left, by what came after. */
+  readonly #leaving = new Map<Slot, Electorate>()
   #complete: Slot = 0
+  /** Who has left by this version, or before, need not be told any more. */
+  #toldThrough: Slot = 0
   /** Everything through this slot was looked at. */
   #through: Slot
   /** What snapshots say where no configuration does. */
@@ -26,7 +28,7 @@ export class Members {
 
   /** `initial` is that of the first start, `plain` its members; what a snapshot says takes its place. */
   constructor(initial: Electorate, plain: readonly Member[], snapshot: Snapshot | null) {
-    const bytes = snapshot?.configuration
+    const bytes = initial.isWhole ? snapshot?.configuration : undefined
     this.#known = [bytes === undefined ? initial : new Electorate(decodeConfiguration(bytes))]
     this.#through = snapshot?.through ?? 0
     this.#plain = snapshot?.members ?? plain
@@ -46,7 +48,7 @@ export class Members {
       this.#through += 1
       const after = this.after(this.#through, log.get(this.#through)?.value)
       if (after === null) continue
-      this.#leaving.push(this.current)
+      if (after.version > this.#toldThrough) this.#leaving.set(after.version, this.current)
       this.#known = [...this.#known, after]
     }
     return this.current !== before
@@ -54,9 +56,10 @@ export class Members {
 
   /** What follows when `value` is chosen in `slot`, the next one; `null` when nothing does. */
   after(slot: Slot, value: Uint8Array | undefined): Electorate | null {
-    const entry = value === undefined ? null : membersEntryIn(value)
+    const { configuration, isWhole } = this.current
+    // Where the host has said for good who votes, no entry says otherwise.
+    const entry = value === undefined || !isWhole ? null : membersEntryIn(value)
     if (entry === null) return null
-    const { configuration } = this.current
     const next = configurationAfter(configuration, slot, entry)
     return next === configuration ? null : new Electorate(next)
   }
@@ -65,7 +68,7 @@ export class Members {
   install({ through, members, configuration }: Snapshot): void {
     this.#through = through
     this.#plain = members
-    if (configuration === undefined) return
+    if (configuration === undefined || !this.current.isWhole) return
     this.#known = [new Electorate(decodeConfiguration(configuration))]
   }
 
@@ -82,7 +85,9 @@ export class Members {
   /** Who votes, or voted in a configuration from which the change is not complete yet. */
   get told(): ReadonlySet<NodeId> {
     const told = new Set(this.current.quorums.acceptors)
-    for (const { quorums } of this.#leaving) for (const id of quorums.acceptors) told.add(id)
+    for (const { quorums } of this.#leaving.values()) {
+      for (const id of quorums.acceptors) told.add(id)
+    }
     return told
   }
 
@@ -95,8 +100,9 @@ export class Members {
     this.#complete = Math.max(this.#complete, version)
   }
 
-  /** Who has left need not be told any more. */
-  bidFarewell(): void {
-    this.#leaving = []
+  /** Who has left by that version, or before, need not be told any more. */
+  bidFarewell(version: Slot): void {
+    this.#toldThrough = Math.max(this.#toldThrough, version)
+    for (const by of this.#leaving.keys()) if (by <= version) this.#leaving.delete(by)
   }
 }

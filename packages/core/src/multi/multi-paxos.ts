@@ -168,10 +168,12 @@ export class MultiPaxos {
    *
    * A members entry is proposed alone, and only when everything that this leadership began with is
    * chosen and enough of those who are to vote have promised its ballot; until then null is returned,
-   * they are asked, and the host tries again. Behind it there is no room until it is chosen.
+   * they are asked, and the host tries again, within a liveness window: else that is
+   * given up. Behind it there is no room until it is chosen.
    *
    * Throws InvalidArgumentError for no values, for more than MAX_BATCH_VALUES, for one above
-   * MAX_VALUE_BYTES, and for several that take more than PAGE_BYTES with VALUE_OVERHEAD_BYTES each.
+   * MAX_VALUE_BYTES, for several that take more than PAGE_BYTES with VALUE_OVERHEAD_BYTES each, and
+   * for a members entry that is not alone.
    */
   propose(values: readonly Uint8Array[]): Proposed {
     checkBatch(values, this.#settings.isValue)

@@ -8,6 +8,7 @@ import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import { DecodeError } from '../errors.ts'
 import { earliest } from '../leadership.ts'
+import type { NackMessage } from '../message.ts'
 import { Admission } from './admission.ts'
 import type { Standing } from './admission.ts'
 import { LogAcceptor } from './acceptor.ts'
@@ -137,8 +138,8 @@ export class LogNode {
       this.#provider.nextTickAtMs,
       this.#requests.nextTickAtMs,
       this.#campaigns && phase !== 'leading' ? this.#election.campaignAtMs : null,
-      this.#election.campaign === null ? null : this.#askAgainAtMs,
-      phase === 'idle' && this.#others.length > 0 ? this.#nextPollAtMs : null,
+      this.#campaigns && this.#election.campaign !== null ? this.#askAgainAtMs : null,
+      this.#isPolling && this.#asked.length > 0 ? this.#nextPollAtMs : null,
       this.#introducesTo.length > 0 ? this.#introduceAtMs : null,
     ]
     return times.reduce(earliest, null)
@@ -152,7 +153,9 @@ export class LogNode {
     if (this.leader.phase === 'leading') this.#checkFollowers(step)
     else if (this.#campaigns) this.#campaign(step)
     this.leader.retransmit(step, nowMs)
-    if (this.leader.phase === 'idle') this.#poll(step)
+    // Who does not vote has no leader of its own, but for a while after it left.
+    if (this.#isLearner && this.#election.isSilent(nowMs)) this.#setLeader(step, null)
+    if (this.#isPolling) this.#poll(step)
     this.#introduce(step)
   }
 
@@ -245,8 +248,7 @@ export class LogNode {
         this.#catchUp.note(from, message.chosenThrough)
         return this.leader.receiveAccepted(from, message, nowMs)
       case 'nack':
-        if (this.leader.receiveNack(step, from, message, nowMs)) this.#election.standBack(nowMs)
-        return
+        return this.#receiveNack(step, from, message)
       case 'campaign':
         return this.#receiveCampaign(step, from, message)
       case 'support':
@@ -353,6 +355,12 @@ export class LogNode {
     this.#leadsAfterCatchUp = true
   }
 
+  #receiveNack(step: LogStep, from: NodeId, nack: NackMessage): void {
+    const refusal = this.leader.receiveNack(step, from, nack, this.nowMs)
+    if (refusal === 'ended') this.#election.standBack(this.nowMs)
+    else if (refusal === 'outbid') this.prepare(step)
+  }
+
   #receiveFromLeader(
     step: LogStep,
     from: NodeId,
@@ -363,19 +371,41 @@ export class LogNode {
     if (compareBallots(ballot, this.acceptor.promised) < 0) {
       return this.acceptor.refuse(step, from, ballot)
     }
+    if (message.type === 'logHeartbeat') this.#noteComplete(message.complete)
+    if (this.#isPast(from, chosenThrough)) {
+      // It may not know yet that this node knows enough to do without it.
+      if (message.type === 'logHeartbeat') this.#answerHeartbeat(step, from, message)
+      return
+    }
     this.leader.stepDown(step)
     this.#leadsAfterCatchUp = false
     this.#election.heard(this.nowMs)
     this.#election.led(ballot, this.nowMs)
     this.#setLeader(step, from)
     this.#catchUp.note(from, chosenThrough)
-    if (message.type === 'logHeartbeat') this.#noteComplete(message.complete)
     if (!this.#admission.votes(this.members.current)) return
     if (message.type === 'logAccept') this.acceptor.receiveAccept(step, from, message)
     this.acceptor.learn(ballot, base, chosenThrough)
-    if (message.type === 'logAccept') return
+    if (message.type === 'logHeartbeat') this.#answerHeartbeat(step, from, message)
+  }
+
+  /**
+   * Whether `from` leads where others vote by now: it knows no more than this node, to which it is
+   * no voter. Whom this node follows already may go on until somebody takes over.
+   */
+  #isPast(from: NodeId, chosenThrough: Slot): boolean {
+    const { current } = this.members
+    const isMember = current.version === 0 || current.isVoter(from)
+    return !isMember && from !== this.#leaderId && chosenThrough <= this.acceptor.chosenThrough
+  }
+
+  #answerHeartbeat(
+    step: LogStep,
+    from: NodeId,
+    { ballot, base, readId }: LogHeartbeatMessage,
+  ): void {
+    if (!this.#admission.votes(this.members.current)) return
     const through = this.acceptor.durablyHeldThrough(ballot, base)
-    const { readId } = message
     const known = this.acceptor.chosenThrough
     step.send(from, {
       type: 'logHeartbeatAnswer',
@@ -451,7 +481,7 @@ export class LogNode {
     const { windowMs } = this.#election
     const isFollowed = phase2.isFollowed(this.nowMs, windowMs)
     const refusedForMs = this.nowMs - (phase2.refusedAtMs ?? this.nowMs)
-    if (!isFollowed && this.#campaigns) return this.resign(step)
+    if (!isFollowed && (this.#campaigns || this.leader.hasLeft)) return this.resign(step)
     if (!isFollowed) return
     this.#election.led(phase2.ballot, this.nowMs)
     if (refusedForMs >= windowMs) this.prepare(step)
@@ -539,7 +569,7 @@ export class LogNode {
 
   /** While no leader is heard, asks the others in turn whether they know more; a learner, whom it may. */
   #poll(step: LogStep): void {
-    const peers = this.#others
+    const peers = this.#asked
     const upstream = upstreamOf(this.members.current.configuration, this.#settings.id)
     // Who hears nothing from there asks the voters.
     const isServed = this.nowMs < this.#fetchedAtMs + this.#settings.livenessWindowMs
@@ -590,11 +620,19 @@ export class LogNode {
     return [...this.members.current.quorums.acceptors].filter((acceptor) => acceptor !== id)
   }
 
+  /** Who is asked in turn while no leader is heard. */
+  get #asked(): readonly NodeId[] {
+    const { id, acquaintances } = this.#settings
+    return [...new Set([...this.#others, ...acquaintances])].filter((each) => each !== id)
+  }
+
   /** Everybody who may know something. */
   get #known(): readonly NodeId[] {
     const { members, former } = this.members.current.configuration
     const ids = new Set([...this.#others, ...members.map(({ id }) => id)])
-    for (const { id } of former) ids.add(id)
+    for (const id of [...former.map((each) => each.id), ...this.#settings.acquaintances]) {
+      ids.add(id)
+    }
     ids.delete(this.#settings.id)
     return [...ids]
   }
@@ -609,6 +647,11 @@ export class LogNode {
     const voters = this.#others
     const turn = Math.floor(this.nowMs / this.#settings.livenessWindowMs)
     return voters.length === 0 ? [] : voters.slice(turn % voters.length).slice(0, 1)
+  }
+
+  /** Whether this node asks others whether they know more: also when its attempt gets nowhere. */
+  get #isPolling(): boolean {
+    return this.leader.phase === 'idle' || (this.#isStalled && this.members.current.isWhole)
   }
 
   get #nextPollAtMs(): number {
@@ -630,15 +673,16 @@ export class LogNode {
    */
   #mayPromise(from: NodeId, { names, version = 0 }: LogPrepareMessage): boolean {
     const electorate = this.members.current
-    if (!electorate.isVoter(from) && version < electorate.version) return false
+    const isPast = electorate.version > 0 && version <= electorate.version
+    if (!electorate.isVoter(from) && isPast) return false
     const isNamed = names !== undefined && names === this.#settings.incarnation
     return isNamed || this.#admission.votes(electorate)
   }
 
   /** A candidate that learns of other members has asked the wrong ones. */
   #learnMembers(step: LogStep): void {
-    if (!this.members.update(this.acceptor.log, this.acceptor.chosenThrough)) return
-    if (this.leader.phase !== 'preparing') return
+    this.members.update(this.acceptor.log, this.acceptor.chosenThrough)
+    if (!this.leader.asksOthers) return
     this.leader.stepDown(step)
     this.prepare(step)
   }
@@ -654,6 +698,8 @@ export class LogNode {
       // Those before may be gone when this node starts again: from nobody else would it learn of these.
       this.acceptor.keepChosen(step)
       if (this.#admission.see(current)) this.#admit(step)
+      if (this.standing !== 'voter') this.#election.standBack(this.nowMs)
+      if (this.#relay !== null && !current.isVoter(this.#relay)) this.#relay = null
     }
     if (complete === this.#toldComplete) return
     this.#toldComplete = complete
@@ -663,7 +709,7 @@ export class LogNode {
   #noteComplete(version: Slot | undefined): void {
     if (version === undefined || version <= this.members.complete) return
     this.members.noteComplete(version)
-    if (version >= this.members.current.version) this.members.bidFarewell()
+    this.members.bidFarewell(version)
   }
 
   /** This node leads where it has no vote: somebody who votes takes over, as soon as one can. */
@@ -705,9 +751,10 @@ export class LogNode {
 
   #receiveIntroduction(step: LogStep, from: NodeId, message: IntroductionMessage): void {
     const { incarnation, storedThrough, asks } = message
-    this.#newcomers.hear(from, incarnation, storedThrough)
-    if (!asks) return
     const hasVoted = this.acceptor.promised !== null
+    this.#newcomers.hear(from, incarnation, storedThrough)
+    this.#admission.hear(from, incarnation, hasVoted)
+    if (!asks) return
     step.send(from, {
       type: 'introductionAnswer',
       to: incarnation,
@@ -719,6 +766,7 @@ export class LogNode {
 
   #receiveIntroductionAnswer(step: LogStep, from: NodeId, answer: IntroductionAnswerMessage): void {
     this.#newcomers.hear(from, answer.incarnation)
+    this.#admission.hear(from, answer.incarnation, this.acceptor.promised !== null)
     this.#catchUp.note(from, answer.chosenThrough)
     if (this.#admission.receiveAnswer(from, answer, this.members.current)) this.#admit(step)
   }

@@ -99,6 +99,12 @@ export class Phase1 {
     this.#asked.delete(acceptor)
   }
 
+  /** Nobody else is asked any more. */
+  askOnly(acceptors: ReadonlySet<NodeId>): void {
+    for (const acceptor of this.#asked.keys())
+      if (!acceptors.has(acceptor)) this.#asked.delete(acceptor)
+  }
+
   /** What `acceptor` is asked now; `null` when it has answered all. */
   ask(acceptor: NodeId, nowMs: number): LogPrepareMessage | null {
     const prepare = this.#prepareFor(acceptor)

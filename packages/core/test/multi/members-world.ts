@@ -276,6 +276,56 @@ export class MembersWorld {
     return first !== null
   }
 
+  /** Whoever leads is given that value, alone. Says whether it proposed it. */
+  offer(value: Uint8Array): boolean {
+    const { leader } = this
+    if (leader === null) return false
+    const { first, effects } = leader.propose([value])
+    this.carryOut(leader.id, effects)
+    return first !== null
+  }
+
+  /** The members are changed to those, and the leader goes on. */
+  make(wanted: Wanted): void {
+    const before = this.configuration.version
+    this.settle(() => {
+      if (this.configuration.version === before) this.change(wanted)
+      return this.configuration.version > before && (this.leader?.room.values ?? 0) > 0
+    })
+  }
+
+  lead(id: NodeId): void {
+    this.carryOut(id, this.engine(id).lead())
+  }
+
+  /** From now on packets of that kind are kept back, in the list that is returned. */
+  hold(isHeld: (packet: Packet) => boolean): readonly Packet[] {
+    const held: Packet[] = []
+    this.passes = (packet) => {
+      if (!isHeld(packet)) return true
+      held.push(packet)
+      return false
+    }
+    return held
+  }
+
+  /** `id` takes a snapshot, and keeps nothing of the log below it. */
+  compact(id: NodeId): void {
+    this.snapshot(id, this.engine(id).chosenThrough)
+    this.exhaust()
+    this.crash(id)
+    this.start(id)
+  }
+
+  /** Time passes, and everything arrives. */
+  passFor(ms: number): void {
+    const endMs = this.nowMs + ms
+    while (this.nowMs < endMs) {
+      this.pass(5)
+      this.exhaust()
+    }
+  }
+
   entry({ version, members, former }: Configuration, wanted: Wanted): MembersEntry {
     const named = (id: NodeId) => member(id, this.machine(id).incarnation)
     const { voters, learners, quorums = MAJORITY } = wanted
@@ -448,6 +498,17 @@ export class MembersWorld {
     if (!isWhole || quorumsOf(configuration).isPhase2Quorum(held)) return
     this.fail(`${version} is complete, and known by the disks of ${[...held].join(' ')} alone`)
   }
+}
+
+/** Those that are let in and led. */
+export function ledWorld(
+  initial: readonly NodeId[],
+  spare: readonly NodeId[] = [],
+  seed = 1,
+): MembersWorld {
+  const world = new MembersWorld(initial, spare, seed)
+  world.settle(() => world.leader !== null && world.leader.room.values > 0)
+  return world
 }
 
 export function member(id: NodeId, incarnation: string | null): ConfiguredMember {

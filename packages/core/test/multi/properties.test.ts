@@ -27,7 +27,7 @@ describe('for every schedule of crashes, cuts, losses, slow disks and commands: 
         calm(cluster)
         expectProgress(cluster, election)
       }),
-      { numRuns: extent(Math.ceil(numRuns / 4), numRuns) },
+      { numRuns: extent(Math.ceil(numRuns / 8), numRuns) },
     )
   })
 })

@@ -8,7 +8,19 @@ import type { AcceptedEntry, Ballot, NodeId, QuorumSystem, Saved, Slot } from '@
 import type { LogEffects, LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { showBytes, showLogMessage } from './trace.ts'
 
-const hex = (value: Uint8Array): string => Buffer.from(value).toString('hex')
+/** Values that were long to write down, as they were then: each is looked at many times. */
+const written = new WeakMap<Uint8Array, { readonly copy: Buffer; readonly text: string }>()
+const LONG_BYTES = 1024
+
+function hex(value: Uint8Array): string {
+  if (value.length < LONG_BYTES) return Buffer.from(value).toString('hex')
+  const known = written.get(value)
+  if (known !== undefined && known.copy.equals(value)) return known.text
+  const copy = Buffer.from(value)
+  const text = copy.toString('hex')
+  written.set(value, { copy, text })
+  return text
+}
 
 /** Watches one cluster. */
 export class LogSafety {

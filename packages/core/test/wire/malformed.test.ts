@@ -382,7 +382,7 @@ describe('whatever the bytes', () => {
           seen[survives(flipped)] += 1
         }
       }),
-      { numRuns: 50 },
+      { numRuns: extent(10, 100) },
     )
     // Both happen often, or the flips did not reach what they are for.
     expect(Math.min(seen.refused, seen.understood)).toBeGreaterThan(extent(200, 2000))
@@ -426,7 +426,7 @@ describe('whatever the bytes', () => {
           expect(survives(frame.subarray(0, length))).toBe('refused')
         }
       }),
-      { numRuns: 200 },
+      { numRuns: extent(40, 400) },
     )
   })
 

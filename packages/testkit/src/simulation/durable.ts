@@ -22,6 +22,7 @@ export class Durable {
   promised: Ballot | null = null
   chosenThrough: Slot = 0
   snapshotThrough: Slot = 0
+  admitted = false
   readonly #id: NodeId
   readonly #report: Report
 
@@ -37,7 +38,8 @@ export class Durable {
 
   /** Takes a change up. `isChosen` says what a slot may hold in spite of a later promise. */
   apply(change: Change, isChosen: (slot: Slot, value: string) => boolean): void {
-    const { promised, accepted = [], chosenThrough, snapshot } = change
+    const { promised, accepted = [], chosenThrough, snapshot, admitted } = change
+    this.admitted ||= admitted === true
     const before = this.promised
     if (promised !== undefined) {
       if (compareBallots(promised, before) < 0) {
@@ -59,7 +61,9 @@ export class Durable {
 
   /** What a disk shows upon open: all of this, or what was on its way besides. */
   reopen(saved: Saved): void {
-    const { promised, accepted, snapshot, chosenThrough } = saved
+    const { promised, accepted, snapshot, chosenThrough, admitted = false } = saved
+    if (this.admitted && !admitted) this.#lost('that it was admitted')
+    this.admitted = admitted
     const through = snapshot?.through ?? 0
     const found = new Map(accepted.map((entry) => [entry.slot, entry]))
     const highest = accepted.reduce((high, { ballot }) => highestBallot(high, ballot), promised)

@@ -196,6 +196,15 @@ export function ignore(): void {
   // For nodes that only send.
 }
 
+/**
+ * How much more is in use than there was `before`, at the most: what nobody holds any more counts, too,
+ * unless that makes it `bound` or more. To collect is most of the work of whoever asks.
+ */
+export function keptBytes(before: number, bound: number): number {
+  const atMost = process.memoryUsage().arrayBuffers - before
+  return atMost < bound ? atMost : retainedBytes() - before
+}
+
 /** The memory of the buffers that are in use. */
 export function retainedBytes(): number {
   setFlagsFromString('--expose-gc')

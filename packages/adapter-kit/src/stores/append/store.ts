@@ -90,7 +90,9 @@ export async function openStore(
     },
   })
   let current: LogAndState = { log, state }
-  if (log.isEarly) state.admitted = admittedBefore({ ...state, accepted: [...values] })
+  if (log.isEarly) {
+    state.admitted = admittedBefore({ promised: state.promised, accepted: [...values] })
+  }
   try {
     const saved = await savedFrom(fs, directory, state, values)
     // Of the format of today as soon as it is a node's: from then on it says who is admitted.

@@ -27,7 +27,7 @@ vi.mock('../../../src/stores/append/limits.ts', async (original) => ({
 
 const DIRECTORY = '/node'
 /** Of so many places in a file one is damaged; prime, so that every kind has its turn. */
-const STRIDE = extent(13, 1)
+const STRIDE = extent(29, 1)
 const LOG = `${DIRECTORY}/log`
 
 const CHANGES: readonly Change[] = [

@@ -2,11 +2,12 @@
  * Whose a directory is, as it is kept in the log: what the suite of every adapter cannot see from
  * outside. That it survives saves and crashes is in conformance, crash and recorded.
  */
-import { EMPTY_SAVED, IdentityError, type Owner } from '@paxos/core'
+import { EMPTY_SAVED, IdentityError, type Change, type Owner } from '@paxos/core'
 import { FIXTURE_OWNER } from '@paxos/testkit'
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { fileURLToPath } from 'node:url'
 import { seeded } from '@paxos/testkit/fuzz'
 import { describe, expect, it } from 'vitest'
@@ -71,6 +72,61 @@ describe('the format', () => {
         code: 'ERR_PAXOS_CORRUPTION',
       })
     }
+  })
+})
+
+/** The log as the release before wrote it, which did not save who is admitted. */
+function asEarlierRelease(disk: SimulatedDisk): SimulatedDisk {
+  const files = disk.files()
+  const log = Buffer.from(files.get(LOG) ?? [])
+  log.writeUInt16LE(log.readUInt16LE(4) - 2, 4)
+  log.writeUInt32LE(crc32(log.subarray(0, 28)), 28)
+  return new SimulatedDisk(new Map(files).set(LOG, Uint8Array.from(log)))
+}
+
+/** A closed log that holds these. */
+async function written(changes: readonly Change[], owner?: Owner): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk()
+  const adapter = storeOn(disk, DIRECTORY)
+  await adapter.open(owner)
+  for (const change of changes) await adapter.save(change)
+  await adapter.close()
+  return disk
+}
+
+describe('who is admitted', () => {
+  const promise = { promised: { round: 1, node: 'a' } }
+
+  it.each([
+    ['had promised nothing', [{ chosenThrough: 0 }], false],
+    ['had promised', [promise], true],
+  ])(
+    'of an earlier format is who %s, and that is so for good once its node opens it',
+    async (_, changes, isAdmitted) => {
+      const disk = asEarlierRelease(await written(changes, OWNER))
+      expect(firstFrame(disk)).toMatchObject({ version: 2 })
+      const adapter = storeOn(disk, DIRECTORY)
+      for (let count = 0; count < 3; count += 1) {
+        expect((await adapter.open(OWNER)).admitted).toBe(isAdmitted)
+        // Were it of the earlier format still, this would admit it.
+        await adapter.save(promise)
+        await adapter.close()
+        expect(firstFrame(disk)).toMatchObject({ version: 4 })
+      }
+    },
+  )
+
+  it('is saved by nobody’s log of an earlier format too, which is of the one of today then', async () => {
+    const disk = asEarlierRelease(await written([{ chosenThrough: 3 }]))
+    const adapter = storeOn(disk, DIRECTORY)
+    await adapter.open()
+    await adapter.save({ chosenThrough: 4 })
+    expect(firstFrame(disk)).toMatchObject({ version: 1 })
+    await adapter.save({ admitted: true })
+    expect(firstFrame(disk)).toMatchObject({ version: 3 })
+    await adapter.close()
+    expect(await adapter.open()).toMatchObject({ admitted: true, chosenThrough: 4 })
+    await adapter.close()
   })
 })
 

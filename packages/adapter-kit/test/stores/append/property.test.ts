@@ -100,7 +100,7 @@ it('whatever happens to it, a node finds all that was acknowledged, and nothing 
       const last = await storeOn(disk.restarted('nothing'), DIRECTORY).open()
       expect(readable(last)).toBe(readable(certain))
     }),
-    { numRuns: extent(60, 400) },
+    { numRuns: extent(25, 400) },
   )
 })
 

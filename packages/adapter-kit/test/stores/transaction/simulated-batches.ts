@@ -5,11 +5,8 @@
  */
 import { CorruptionError, EMPTY_SAVED, LockedError } from '@paxos/core'
 import { createHash } from 'node:crypto'
-import type {
-  Stored,
-  Transaction,
-  TransactionMedium,
-} from '../../../src/stores/transaction/medium.ts'
+import type { Saved } from '@paxos/core'
+import type { Stored, TransactionMedium } from '../../../src/stores/transaction/medium.ts'
 
 /** Texts, so that nothing is shared; null removes the key. */
 type Batch = readonly (readonly [key: string, value: string | null])[]
@@ -109,17 +106,18 @@ export function batchMedium(store: SimulatedBatches): TransactionMedium {
             await store.write([...batch, [DIGEST, digest]])
           }
           const saved = { ...(found ?? { ...EMPTY_SAVED, identity: null }), identity }
-          const head = (single: Pick<Transaction, 'promised' | 'chosenThrough'>) =>
+          const head = (single: Pick<Saved, 'promised' | 'chosenThrough' | 'admitted'>) =>
             [HEAD, encode({ ...single, identity })] as const
           // Also where it is as it was: what is durable then is what this shows.
-          await write([head({ promised: saved.promised, chosenThrough: saved.chosenThrough })])
+          const { promised: round, chosenThrough: chosen, admitted: isIn } = saved
+          await write([head({ promised: round, chosenThrough: chosen, admitted: isIn })])
           store.isOpen = true
           return {
             saved,
             session: {
-              commit: ({ promised, chosenThrough, accepted, discarded, snapshot }) =>
+              commit: ({ promised, chosenThrough, admitted, accepted, discarded, snapshot }) =>
                 write([
-                  head({ promised, chosenThrough }),
+                  head({ promised, chosenThrough, admitted }),
                   ...discarded.map((slot) => [`${slot}`, null] as const),
                   ...accepted.map((entry) => [`${entry.slot}`, encode(entry)] as const),
                   ...(snapshot === null ? [] : [[SNAPSHOT, encode(snapshot)] as const]),
