@@ -42,6 +42,9 @@ const DEFAULT_NODE = 'http://127.0.0.1:8001'
 /** The variable of the environment that names nodes, where none is named. */
 const NODES_VARIABLE = 'KV_NODES'
 
+/** An entry as list prints it. */
+const entryForm = z.object({ key: z.string(), value: z.string() })
+
 const program = new Command('client')
   .description(
     'Reads and writes the key-value service, on whichever of the nodes answers, and says who is in ' +
@@ -182,9 +185,7 @@ function revision(): (typed: string) => number {
   return parseWhole(0, Number.MAX_SAFE_INTEGER)
 }
 
-const entryForm = z.object({ key: z.string(), value: z.string() })
-
-/** An entry as list prints it. */
+/** The entry that list printed in that line. */
 function entryIn(line: string, number: number): z.infer<typeof entryForm> {
   try {
     return entryForm.parse(JSON.parse(line))
