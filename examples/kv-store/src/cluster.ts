@@ -22,7 +22,7 @@ export type DurabilityScheme = (typeof DURABILITIES)[number]
 const FIRST = ['a', 'b', 'c'] as const
 
 /** Short, because everything is on one machine; yet a busy one may keep a process waiting. */
-export const PERIODS = { heartbeatPeriodMs: 50, livenessWindowMs: 400 }
+const PERIODS = { heartbeatPeriodMs: 50, livenessWindowMs: 400 }
 
 /** Where each node listens is kept here: the members are known to each other by their addresses. */
 const PLACES_FILE = 'places.json'
@@ -36,6 +36,10 @@ export interface ClusterOptions {
   readonly first?: readonly string[]
   /** Who may join later. Default: nobody. */
   readonly later?: readonly string[]
+  /** How often a leader says that it is there, and how long it may be silent, in milliseconds. */
+  readonly periods?: { readonly heartbeatPeriodMs: number; readonly livenessWindowMs: number }
+  /** What the nodes tell. Default: 'error'. */
+  readonly log?: 'warn' | 'error'
   /** Told of a server that ended without having been asked to. */
   readonly onFailure: (error: UserError) => void
 }
@@ -81,9 +85,25 @@ export class Cluster {
     await Promise.all(started)
   }
 
+  /** Starts one that knows only those, by which it finds the rest. Resolves when it serves. */
+  async join(id: string, told: readonly string[]): Promise<void> {
+    const members = Object.fromEntries([id, ...told].map((each) => [each, this.address(each)]))
+    await this.#start(id, { members }).ready
+  }
+
+  /** Starts some whose empty disks are trusted, though not all others are there. */
+  async startTrusted(...ids: readonly string[]): Promise<void> {
+    await Promise.all(ids.map((id) => this.#start(id, { isEmptyDiskTrusted: true }).ready))
+  }
+
+  /** The last of what a node has said in its log. */
+  said(id: string): string {
+    return this.#running.get(id)?.said ?? ''
+  }
+
   /** Starts one that is to end by itself. Resolves with its last words. */
   async refusal(id: string): Promise<string> {
-    const server = this.#start(id, () => undefined)
+    const server = this.#start(id, {}, () => undefined)
     const { message } = await server.ended
     this.#running.delete(id)
     return message
@@ -135,10 +155,11 @@ export class Cluster {
 
   #start(
     id: string,
+    other: Partial<ServerArguments> = {},
     onFailure: (error: UserError) => void = this.#options.onFailure,
   ): ServerProcess {
     if (this.#running.has(id)) throw new TypeError(`${id} runs already.`)
-    const server = new ServerProcess(this.#argsOf(id), onFailure)
+    const server = new ServerProcess({ ...this.#argsOf(id), ...other }, onFailure)
     this.#running.set(id, server)
     return server
   }
@@ -172,12 +193,14 @@ async function serverArguments(
   options: ClusterOptions,
 ): Promise<ReadonlyMap<string, ServerArguments>> {
   const { durability, directory, first = FIRST, later = [] } = options
+  const { periods = PERIODS, log = 'error' } = options
+  const shared = { ...periods, log, isEmptyDiskTrusted: false }
   const places = await placesOf(options, [...first, ...later])
   const begunWith = Object.fromEntries(first.map((id) => [id, places.get(id)?.address ?? '']))
   return new Map(
     [...places].map(([id, { address, http }]) => {
       const members = { ...begunWith, [id]: address }
-      return [id, { id, members, durability: kept(durability, directory, id), http, ...PERIODS }]
+      return [id, { id, members, durability: kept(durability, directory, id), http, ...shared }]
     }),
   )
 }

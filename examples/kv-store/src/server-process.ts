@@ -26,6 +26,9 @@ export interface ServerArguments {
   readonly http: string
   readonly heartbeatPeriodMs: number
   readonly livenessWindowMs: number
+  readonly log: 'warn' | 'error'
+  /** Its empty disk is trusted: see --help of the server for what that may cost. */
+  readonly isEmptyDiskTrusted: boolean
 }
 
 export class ServerProcess {
@@ -67,6 +70,11 @@ export class ServerProcess {
     this.ready.catch(() => undefined)
   }
 
+  /** The last of what it has said on standard error. */
+  get said(): string {
+    return this.#complaint
+  }
+
   /** SIGSTOP freezes it, and SIGCONT lets it go on. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     this.#child.kill(signal)
@@ -97,7 +105,8 @@ function commandLine(args: ServerArguments): string[] {
     `--http=${args.http}`,
     `--heartbeat-period=${args.heartbeatPeriodMs}`,
     `--liveness-window=${args.livenessWindowMs}`,
-    '--log=error',
+    `--log=${args.log}`,
+    ...(args.isEmptyDiskTrusted ? ['--trust-empty-disk-at-risk-of-lost-writes'] : []),
   ]
 }
 
