@@ -397,6 +397,35 @@ describe('changes of members', () => {
     await closeAll(nodes)
   })
 
+  it('P23: are found by a node that was away while all others moved, where it is told that they are', async () => {
+    const world = await running()
+    const { cluster, nodes, node, leader, follower, other } = world
+    for (const id of 'de') await join(world, id)
+    const add = Object.fromEntries(Array.from('de', (id) => [id, { address: at(id) }]))
+    await within(cluster, node(leader).changeMembers({ add }))
+    await cluster.crash(follower, node(follower))
+    nodes.delete(follower)
+    const members = { ...cluster.members }
+    for (const id of ['d', 'e', other, leader]) {
+      const address = `memory://moved-${id}`
+      // Who moves hears nothing any more where it is.
+      const mover = id === leader ? other : leader
+      await within(cluster, node(mover).moveMember(id, address))
+      members[id] = address
+      await close(nodes, id)
+      nodes.set(id, await cluster.open(id, { members }))
+      await cluster.clock.advance(5000)
+    }
+    nodes.set(follower, await cluster.open(follower, { members }))
+    expect(await within(cluster, node(follower).propose(one))).toBe(1)
+    expect(
+      node(follower)
+        .members()
+        .members.map(({ address }) => address),
+    ).toEqual(expect.arrayContaining([members[leader], members[other]]))
+    await closeAll(nodes)
+  })
+
   it('P18: are learnt by a node that was away, although all that it knew have left, by one that it is told of', async () => {
     const world = await running('def')
     const { cluster, nodes, node, leader, follower } = world

@@ -143,7 +143,11 @@ export class Site {
         troubles.push({ type: 'replace', id: member.id })
         continue
       }
-      if (node.address !== member.address) node.move(this.#placeFor(member.id, member.address))
+      // Before the change is complete, those that would find it there may be too few.
+      const isComplete = this.#world.watcher.complete >= this.#newest.version
+      if (isComplete && node.address !== member.address) {
+        node.move(this.#placeFor(member.id, member.address))
+      }
       if (node.isDamaged) {
         node.wipe()
         node.startIfWell()
