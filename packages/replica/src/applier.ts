@@ -16,6 +16,7 @@ import {
 } from '@paxos/core/multi'
 import type {
   Entry,
+  MembersEntry,
   Outcome as SessionOutcome,
   SessionId,
   SessionSpace,
@@ -34,6 +35,7 @@ import { asError } from './words.ts'
 /** What came of one slot, for who may wait for it. */
 export type Applied<Result> =
   | { readonly type: 'nothing' }
+  | { readonly type: 'members'; readonly entry: MembersEntry }
   /** The value is no entry to any version, and changes nothing. */
   | { readonly type: 'malformed'; readonly reason: DecodeError }
   | {
@@ -173,6 +175,7 @@ export class Applier<Command, Result, Query, Answer> {
       this.#usedAtMs.set(outcome.session, nowMs)
       return { type: 'opened', space, nonce, session: outcome.session }
     }
+    if (entry.type === 'members') return { type: 'members', entry }
     if (entry.type !== 'command') return NOTHING
     const { session, sequence } = entry
     if (outcome.type !== 'unknown-session') this.#usedAtMs.set(session, nowMs)

@@ -2,6 +2,7 @@
  * The errors of waiting and of values. The adapters' errors come through as they are.
  */
 import { PaxosError } from '@paxos/core'
+import type { NodeId, Slot } from '@paxos/core'
 
 /**
  * The answer did not come in time. The outcome is unknown: the value may be chosen already, or be
@@ -116,4 +117,118 @@ export class TooManySessionsError extends PaxosError {
  */
 export class AlreadyAnsweredError extends PaxosError {
   readonly code = 'ERR_PAXOS_ALREADY_ANSWERED'
+}
+
+/** Why a change of members was refused. */
+export type MembersRefusal =
+  /** It changes nothing, or says two things of one member. */
+  | 'meaningless'
+  /** It names somebody who is no member. */
+  | 'unknown-member'
+  /** A member has that id already. */
+  | 'duplicate-id'
+  /** A member has that address already. */
+  | 'duplicate-address'
+  /** Nobody would be left who votes. */
+  | 'no-voter'
+  /** With the members that there would be, the quorums need not meet, or there are none. */
+  | 'quorums'
+  /** The voters that the leader hears would be no quorum any more. */
+  | 'no-live-quorum'
+  /** A new voter has not caught up, or was not heard. */
+  | 'not-caught-up'
+  /** There would be more members than a cluster may have. */
+  | 'too-many'
+  /** The leader says why in words alone. */
+  | 'other'
+
+/** A change of members that would be unsafe, or means nothing. Nothing was changed by it. */
+export class MembersRefusedError extends PaxosError {
+  readonly code = 'ERR_PAXOS_MEMBERS_REFUSED'
+  readonly reason: MembersRefusal
+
+  constructor(reason: MembersRefusal, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
+
+/**
+ * The members are not of the version that was expected: somebody has changed them in the meantime.
+ * Nothing was changed. Look at members(), and decide again.
+ */
+export class MembersConflictError extends PaxosError {
+  readonly code = 'ERR_PAXOS_MEMBERS_CONFLICT'
+  readonly expected: Slot
+  readonly actual: Slot
+
+  constructor(message: string, { expected, actual }: { expected: Slot; actual: Slot }) {
+    super(message)
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
+/**
+ * A new voter could not be promoted: it has not caught up, or nobody hears it. It is a learner, and
+ * stays one; who was to be removed with its promotion is still a member; the cluster goes on.
+ */
+export class NotPromotedError extends PaxosError {
+  readonly code = 'ERR_PAXOS_NOT_PROMOTED'
+  /** Who is still a learner. */
+  readonly learners: readonly NodeId[]
+
+  constructor(message: string, learners: readonly NodeId[]) {
+    super(message)
+    this.learners = learners
+  }
+}
+
+/**
+ * This node was removed from the cluster. It serves the others until the change is complete, then it
+ * stops by itself.
+ */
+export class RemovedError extends PaxosError {
+  readonly code = 'ERR_PAXOS_REMOVED'
+  readonly outcome = 'unknown'
+}
+
+/**
+ * The cluster knows another incarnation of this node as a voter: the disk that held what it promised
+ * was lost, or is another machine's. Without that it must not vote. It has stopped; replaceMember()
+ * on another node takes it in as a new one.
+ */
+export class LostDiskError extends PaxosError {
+  readonly code = 'ERR_PAXOS_LOST_DISK'
+  readonly outcome = 'unknown'
+}
+
+/** How far a change of members had come, as far as the node that was asked knows. */
+export type MembersProgress =
+  /** The newest members were not known yet: nothing was changed by this call. */
+  | 'not-begun'
+  /** An entry is on its way, and may be chosen yet. */
+  | 'proposed'
+  /** New voters are learners, and have not caught up. */
+  | 'learning'
+  /** The new members count; a quorum of them has not said yet that it holds all before. */
+  | 'chosen'
+
+/** A change of members did not complete in time; it may yet, unless it waits for a new voter. */
+export class MembersTimeoutError extends TimeoutError {
+  readonly progress: MembersProgress
+  /** The newest version of the members that this node knows. */
+  readonly version: Slot
+
+  constructor(message: string, { progress, version }: MembersTimeoutDetails) {
+    super(message)
+    this.progress = progress
+    this.version = version
+  }
+}
+
+/** What is known when the time is over. */
+export interface MembersTimeoutDetails {
+  readonly progress: MembersProgress
+  readonly version: Slot
 }

@@ -51,7 +51,7 @@ export type DropReason =
   | 'stranger'
   /** No honest node would say it: it speaks for another, or names a number that is too far ahead. */
   | 'unbelievable'
-  /** From a member that was started with other members, or while there is one: see `isFresh`. */
+  /** From a node that began with other members, or while there is one: see `isFresh`. */
   | 'members'
   /** The disk is too far behind. */
   | 'overload'
@@ -65,7 +65,7 @@ export type Observation<M, E> =
   | { readonly type: 'dropped'; readonly reason: DropReason }
   /** This node stood still for so long, and is back. */
   | { readonly type: 'away'; readonly ms: number }
-  /** A frame of a member that was started with other members. Told as often as it happens. */
+  /** A frame of a node that began with other members. Told as often as it happens. */
   | { readonly type: 'members-differ'; readonly from: NodeId }
   /** What the transport wants an operator to know. Told as often as it happens. */
   | { readonly type: 'warned'; readonly warning: TransportWarning }
@@ -80,19 +80,33 @@ export interface SavingStatus {
   readonly forMs: number
 }
 
+/** Where each of the others listens that a node knows of: whoever is not here is a stranger. */
+export type Peers = ReadonlyMap<NodeId, string>
+
 export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
   readonly cluster: string
   readonly id: NodeId
   /** This node's: whoever expects another refuses it. */
   readonly incarnation: string
-  /** Where each member listens, this node included. */
-  readonly members: ReadonlyMap<NodeId, string>
+  /** Where this node listens. */
+  readonly listen: string
+  /** Where each of the others listens that this node knows of at first: see setPeers(). */
+  readonly peers: Peers
+  /** Those to whom goes what the engine says to all. */
+  readonly all: () => Iterable<NodeId>
+  /** The members that the log or the decree began with, for the digest in each frame. */
+  readonly firstMembers: Iterable<NodeId>
+  /**
+   * Whether this node knows of no other members than those that it began with. Only then does it say
+   * with which it began, and listen to what others say of theirs.
+   */
+  readonly knowsFirstMembersOnly: () => boolean
   readonly engine: Engine<M, E>
   /** Whether a message is one of the engine's. */
   readonly understands: (message: AnyMessage) => message is M
   /**
    * Whether this node knows nothing to be chosen. Then it takes part in nothing while a member is
-   * there that was started with other members: two lists can have majorities that do not meet.
+   * there that began with other members: two lists can have majorities that do not meet.
    */
   readonly isFresh: () => boolean
   readonly transport: Transport
@@ -111,7 +125,9 @@ export interface HostOptions<M extends AnyMessage, E extends AnyEvent> {
 /** Drives one engine until close(), or until something that must not fail does. */
 export class Host<M extends AnyMessage, E extends AnyEvent> {
   readonly #options: HostOptions<M, E>
-  readonly #peers: readonly NodeId[]
+  #peers: Peers
+  /** What the transport was told last; `null` while it is not open. */
+  #told: Peers | null = null
   readonly #book: PeerBook
   readonly #membersDigest: number
   readonly #dropped: Record<DropReason, number> = {
@@ -139,11 +155,11 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   /** `options.durability` must be open already: its state is what the engine was made from. */
   constructor(options: HostOptions<M, E>) {
     this.#options = options
-    this.#peers = [...options.members.keys()].filter((id) => id !== options.id)
-    this.#book = new PeerBook(this.#peers)
+    this.#peers = options.peers
+    this.#book = new PeerBook(this.#peers.keys())
     this.#release = new Release(options)
     this.#attention = new Attention(options.livenessWindowMs)
-    this.#membersDigest = membersDigest(options.members.keys())
+    this.#membersDigest = membersDigest(options.firstMembers)
   }
 
   /** What is known of each other member. */
@@ -159,14 +175,39 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     )
   }
 
-  /** When `count` other members had been heard last; `null` while fewer were ever heard. */
-  heardAtMs(count: number): number | null {
-    return this.#book.heardAtMs(count)
+  /** When `count` of `among` had been heard last; `null` while fewer were ever heard. */
+  heardAtMs(count: number, among: readonly NodeId[]): number | null {
+    return this.#book.heardAtMs(count, among)
   }
 
-  /** The other members, the one that was heard last first. */
+  /** The peers that were heard since then. */
+  heardSince(sinceMs: number): ReadonlySet<NodeId> {
+    return this.#book.heardSince(sinceMs)
+  }
+
+  /** The peers, the one that was heard last first. */
   get lastHeardFirst(): readonly NodeId[] {
     return this.#book.lastHeardFirst
+  }
+
+  /**
+   * Whom this node speaks with from now on, and where. The transport is told no incarnations: a node
+   * whose disk was lost has to be heard to be told so, and it is the engine that counts no vote of
+   * another incarnation than the one that is named.
+   */
+  setPeers(peers: Peers): void {
+    this.#peers = peers
+    this.#book.keep(peers.keys())
+    if (this.#running) this.#tellPeers()
+  }
+
+  /** Tells the transport, unless it knows, or is not open yet. */
+  #tellPeers(): void {
+    const peers = this.#peers
+    if (this.#told === null || sameAddresses(peers, this.#told)) return
+    this.#told = peers
+    this.#options.transport.setPeers(peers)
+    this.#greet()
   }
 
   /** What the disk has not confirmed yet. */
@@ -184,14 +225,14 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
 
   /** Starts listening. When it rejects, nothing is left open. */
   async start(): Promise<void> {
-    const { cluster, id, incarnation, members, transport } = this.#options
-    const peers = new Map([...members].filter(([peer]) => peer !== id))
+    const { cluster, id, incarnation, listen, transport } = this.#options
+    const peers = this.#peers
     try {
       await transport.open({
         id,
         cluster,
         incarnation,
-        listen: members.get(id) ?? '',
+        listen,
         peers,
         receive: (from, frame) => this.#receive(from, frame),
         warn: (warning) => this.#running && this.#options.observe({ type: 'warned', warning }),
@@ -200,6 +241,8 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
       await this.close()
       throw error
     }
+    this.#told = peers
+    if (this.#running) this.#tellPeers()
     this.input(() => NOTHING)
     this.#greet()
   }
@@ -244,14 +287,15 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     const envelope = decodeOrNull(frame)
     if (envelope === null) return this.#drop('malformed', from)
     if (envelope.cluster !== this.#options.cluster) return this.#drop('foreign', from)
-    if (envelope.from !== from || !this.#peers.includes(from)) return this.#drop('stranger', from)
+    if (envelope.from !== from || !this.#book.has(from)) return this.#drop('stranger', from)
     const { message, membersDigest: theirs = this.#membersDigest } = envelope
-    if (theirs !== this.#membersDigest) return this.#refuse(from)
+    const isComparable = this.#options.knowsFirstMembersOnly()
+    if (isComparable && theirs !== this.#membersDigest) return this.#refuse(from)
     const nowMs = this.#options.clock.nowMs()
     if (message.type === 'hello') return this.#book.heard(from, nowMs)
     if (!this.#options.understands(message)) return this.#drop('foreign', from)
     this.#book.heard(from, nowMs)
-    if (this.#options.isFresh() && this.#book.hasDiffering(nowMs)) {
+    if (this.#options.isFresh() && isComparable && this.#book.hasDiffering(nowMs)) {
       return this.#drop('members', from)
     }
     this.input(() => {
@@ -266,7 +310,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     )
   }
 
-  /** A member was started with other members. It is told, and so is whoever watches this node. */
+  /** A node began with other members. It is told, and so is whoever watches this node. */
   #refuse(from: NodeId): void {
     const isDue = this.#book.differs(from, this.#options.clock.nowMs(), MEMBERS_ANSWER_INTERVAL_MS)
     this.#drop('members', from)
@@ -286,6 +330,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
    * say before that: until something is, whoever was not heard is greeted.
    */
   #greet(): void {
+    this.#cancelGreeting?.()
     this.#cancelGreeting = null
     const { silent } = this.#book
     if (!this.#running || silent.length === 0 || !this.#options.isFresh()) return
@@ -335,7 +380,8 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
 
   #send({ to, message }: Outgoing<Uint8Array, M>): void {
     const frame = this.#frame(message)
-    for (const peer of to === 'all' ? this.#peers : [to]) {
+    for (const peer of to === 'all' ? this.#options.all() : [to]) {
+      if (peer === this.#options.id) continue
       this.#options.observe({ type: 'sent', to: peer, message })
       this.#give(peer, frame)
     }
@@ -343,6 +389,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
 
   #frame(message: AnyMessage): Uint8Array {
     const { cluster, id } = this.#options
+    if (!this.#options.knowsFirstMembersOnly()) return encode({ cluster, from: id, message })
     return encode({ cluster, from: id, membersDigest: this.#membersDigest, message })
   }
 
@@ -383,6 +430,10 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     this.#cancelGreeting?.()
     this.#cancelGreeting = null
   }
+}
+
+function sameAddresses(a: Peers, b: Peers): boolean {
+  return a.size === b.size && [...a].every(([id, address]) => b.get(id) === address)
 }
 
 /** What a change has to write, without its snapshot. */

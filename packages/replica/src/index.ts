@@ -16,8 +16,14 @@ export {
   CloseTimeoutError,
   CommandFailedError,
   CommandRefusedError,
+  LostDiskError,
+  MembersConflictError,
+  MembersRefusedError,
+  MembersTimeoutError,
+  NotPromotedError,
   OverloadedError,
   RefusedByLeaderError,
+  RemovedError,
   SessionExpiredError,
   StateTooLargeError,
   StoppedError,
@@ -25,9 +31,14 @@ export {
   TooManySessionsError,
   ValueTooLargeError,
 } from './errors.ts'
-export type { Releasable } from './errors.ts'
+export type { MembersProgress, MembersRefusal, Releasable } from './errors.ts'
 export type { EventsLost } from './event-stream.ts'
 export type { DropReason, SavingStatus } from './host.ts'
+export type { MembersChange, NewMember } from './member-changes.ts'
+export type { ChangeMembersOptions } from './members-arguments.ts'
+export type { AddMemberOptions } from './members-requests.ts'
+export type { ReplicaMember, ReplicaMembers } from './members-view.ts'
+export type { MembersNotice, Standing } from './membership.ts'
 export type { WaitOptions } from './outcome.ts'
 export type { PeerStatus, PeerTrouble, PeerTroubleReason } from './peer-book.ts'
 export { Replica } from './replica.ts'

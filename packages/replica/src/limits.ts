@@ -146,3 +146,18 @@ export const MAX_WARNING_INTERVAL_MS = 300_000
 
 /** The same warning of a transport, or about the same peer, is said at most so often. */
 export const WARNING_INTERVAL_MS = 60_000
+
+/** Changes of members that wait on one node; more are refused. Operators make few. */
+export const MAX_MEMBERS_CALLS = 16
+
+/** A new voter that says nothing new for so long is not waited for any longer. */
+export const NEW_VOTER_PATIENCE_MS = 30_000
+
+/**
+ * A new voter has caught up when it has stored what was chosen so many heartbeat periods ago: twice
+ * the time after which a learner says how far it has come, and some.
+ */
+export const VOTER_BEHIND_PERIODS = 25
+
+/** A learner that says nothing for so many heartbeat periods is not there: two of its words, and some. */
+export const LEARNER_SILENT_PERIODS = 25

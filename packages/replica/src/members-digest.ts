@@ -3,10 +3,16 @@
  * different ones notice. Must be the same on every node and in every release: it travels in each
  * frame, as proto/paxos.proto describes.
  *
- * It is made of the members that the log began with. When members come to change while a cluster
- * runs, it stays that: a later configuration is named by its slot, in a field of its own, and
- * digests are compared only where both sides speak of the same configuration. It holds the ids and
- * not the addresses: a cluster is a list of ids, and where a node is may depend on who asks.
+ * It is made of the members that the log began with, and guards those alone: a node says it, and
+ * compares it, as long as it knows of no later ones. One that joined later was given other members
+ * when it was started, and a node that knows a members entry of the log says nothing of the first
+ * ones any more. What keeps two configurations apart then is their versions, and the incarnations
+ * that they name: see core's configuration.ts. A node that has yet to learn takes frames without a
+ * digest, and may vote for nobody before it has learned who is in the cluster, or has heard from all
+ * of its own first members that none of them voted: see the admission of core's engine.
+ *
+ * It holds the ids and not the addresses: a cluster is a list of ids, and where a node is may depend
+ * on who asks.
  */
 import type { NodeId } from '@paxos/core'
 

@@ -82,7 +82,7 @@ function requireDistinct(members: ReadonlyMap<NodeId, string>): void {
  * there is a port, so that this is a host, the ways of writing one. Two names of one machine stay
  * two: only the network knows.
  */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   const [, scheme = '', authority = '', path = ''] =
     /^([a-z][a-z\d+.-]*):(?:\/\/)?([^/?#]*)(.*)$/is.exec(address) ?? []
   if (scheme === '') return address
@@ -97,6 +97,14 @@ function plainHost(authority: string): string {
   } catch {
     return authority
   }
+}
+
+/** Where the others are. */
+export function without(
+  id: NodeId,
+  members: ReadonlyMap<NodeId, string>,
+): ReadonlyMap<NodeId, string> {
+  return new Map([...members].filter(([member]) => member !== id))
 }
 
 /** The members as a snapshot holds them, in the order of their ids. */

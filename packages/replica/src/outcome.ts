@@ -28,11 +28,14 @@ type Settled<T> = { readonly value: T } | { readonly error: Error }
 /** A value that comes once, or an error in its place. */
 export class Outcome<T> {
   readonly #clock: Clock
+  readonly #timedOut: (timeoutMs: number) => TimeoutError
   readonly #waiters = new Set<Waiter<T>>()
   #settled: Settled<T> | null = null
 
-  constructor(clock: Clock) {
+  /** `timedOut` makes the error of a wait that takes too long. */
+  constructor(clock: Clock, timedOut: (timeoutMs: number) => TimeoutError = nothingKnown) {
     this.#clock = clock
+    this.#timedOut = timedOut
   }
 
   get isSettled(): boolean {
@@ -68,7 +71,7 @@ export class Outcome<T> {
       const cancelTimer =
         timeoutMs === undefined
           ? null
-          : this.#clock.schedule(timeoutMs, () => waiter.reject(timedOut(timeoutMs)))
+          : this.#clock.schedule(timeoutMs, () => waiter.reject(this.#timedOut(timeoutMs)))
       const forget = (): void => {
         this.#waiters.delete(waiter)
         cancelTimer?.()
@@ -102,7 +105,7 @@ function answer<T>(waiter: Waiter<T>, settled: Settled<T>): void {
   else waiter.resolve(settled.value)
 }
 
-function timedOut(timeoutMs: number): TimeoutError {
+function nothingKnown(timeoutMs: number): TimeoutError {
   return new TimeoutError(
     `Nothing was known to be chosen within ${timeoutMs} ms; it may still be. ` +
       `Check that a majority of the nodes runs and can be reached, then wait again.`,

@@ -1,14 +1,14 @@
 /**
- * What a host sees of each other member: when it was heard, how many frames went either way, and
- * what is wrong with it. Must never grow with anything but the members, nor decide anything but
- * whether a member speaks for other members.
+ * What a host sees of each other node that it knows: when it was heard, how many frames went either
+ * way, and what is wrong with it. Must never grow with anything but those, nor decide anything but
+ * whether a node began with other members.
  */
 import type { NodeId, PeerFigures, PeerProblemReason, Transport } from '@paxos/core'
 import { MEMBERS_DIFFER_FOR_MS } from './limits.ts'
 
 /** What is wrong with a peer. */
 export type PeerTroubleReason =
-  /** It was started with other members: its frames are refused, and ours by it. */
+  /** It began with other members: its frames are refused, and ours by it. */
   | 'members'
   /** What comes from its address is of another cluster, or of another engine. */
   | 'cluster'
@@ -22,7 +22,7 @@ export interface PeerTrouble {
   readonly message: string
 }
 
-/** What a node knows of another member, since it was opened. */
+/** What a node knows of another one, since it was opened or came to know of it. */
 export interface PeerStatus {
   /** How long ago the last frame came that counted, in milliseconds; `null` for never. */
   readonly heardAgoMs: number | null
@@ -48,25 +48,23 @@ interface Page {
   answeredAtMs: number | null
 }
 
-/** A page for each other member. */
+/** A page for each peer. */
 export class PeerBook {
-  readonly #pages: ReadonlyMap<NodeId, Page>
+  readonly #pages = new Map<NodeId, Page>()
 
-  constructor(peers: readonly NodeId[]) {
-    this.#pages = new Map(
-      peers.map((peer) => [
-        peer,
-        {
-          heardAtMs: null,
-          sent: 0,
-          received: 0,
-          dropped: 0,
-          foreignAtMs: null,
-          differedAtMs: null,
-          answeredAtMs: null,
-        },
-      ]),
-    )
+  constructor(peers: Iterable<NodeId>) {
+    this.keep(peers)
+  }
+
+  /** These are the peers from now on: a page for each that is new, and none for who left. */
+  keep(peers: Iterable<NodeId>): void {
+    const kept = new Set(peers)
+    for (const peer of this.#pages.keys()) if (!kept.has(peer)) this.#pages.delete(peer)
+    for (const peer of kept) if (!this.#pages.has(peer)) this.#pages.set(peer, emptyPage())
+  }
+
+  has(peer: NodeId): boolean {
+    return this.#pages.has(peer)
   }
 
   sent(peer: NodeId): void {
@@ -95,7 +93,7 @@ export class PeerBook {
     if (page !== undefined) page.foreignAtMs = nowMs
   }
 
-  /** It spoke for other members. Whether to answer it: not more often than every `intervalMs`. */
+  /** It began with other members. Whether to answer it: not more often than every `intervalMs`. */
   differs(peer: NodeId, nowMs: number, intervalMs: number): boolean {
     const page = this.#pages.get(peer)
     if (page === undefined) return false
@@ -105,7 +103,7 @@ export class PeerBook {
     return true
   }
 
-  /** Whether a member has spoken for other members lately, and not for these since. */
+  /** Whether one has spoken for other members lately, and not for these since. */
   hasDiffering(nowMs: number): boolean {
     for (const { differedAtMs } of this.#pages.values()) {
       if (differedAtMs !== null && nowMs - differedAtMs < MEMBERS_DIFFER_FOR_MS) return true
@@ -126,10 +124,16 @@ export class PeerBook {
     return pages.map(([peer]) => peer)
   }
 
-  /** When `count` of them had been heard last, all of them; `null` while fewer were ever heard. */
-  heardAtMs(count: number): number | null {
-    const times = [...this.#pages.values()].flatMap(({ heardAtMs }) => heardAtMs ?? [])
+  /** When `count` of `among` had been heard last, all of them; `null` while fewer were ever heard. */
+  heardAtMs(count: number, among: readonly NodeId[]): number | null {
+    const times = among.flatMap((peer) => this.#pages.get(peer)?.heardAtMs ?? [])
     return times.toSorted((a, b) => b - a)[count - 1] ?? null
+  }
+
+  /** Those that were heard at that time or later. */
+  heardSince(sinceMs: number): ReadonlySet<NodeId> {
+    const heard = [...this.#pages].filter(([, { heardAtMs }]) => (heardAtMs ?? -1) >= sinceMs)
+    return new Set(heard.map(([peer]) => peer))
   }
 
   /** Everything, with what the transport knows. */
@@ -138,6 +142,18 @@ export class PeerBook {
     return Object.fromEntries(
       [...this.#pages].map(([peer, page]) => [peer, statusOf(page, figures?.get(peer), nowMs)]),
     )
+  }
+}
+
+function emptyPage(): Page {
+  return {
+    heardAtMs: null,
+    sent: 0,
+    received: 0,
+    dropped: 0,
+    foreignAtMs: null,
+    differedAtMs: null,
+    answeredAtMs: null,
   }
 }
 

@@ -3,15 +3,16 @@
  * and what is read. Each of those is in a file of its own; here is only what goes from one to
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
-import { majority } from '@paxos/core'
-import type { Durability, NodeId, Opened, Slot } from '@paxos/core'
+import type { Durability, Member, NodeId, Opened, Slot, Snapshot } from '@paxos/core'
+import { encodeConfiguration, votersOf } from '@paxos/core/multi'
 import { isEntry, isMultiPaxosMessage, MultiPaxos, SESSION_NONCE_BYTES } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
 import type { Applied } from './applier.ts'
 import { Calls } from './calls.ts'
 import { ClosedError, CommandRefusedError } from './errors.ts'
-import { RefusedByLeaderError, StoppedError } from './errors.ts'
+import { RefusedByLeaderError } from './errors.ts'
+import type { LostDiskError, RemovedError, StoppedError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { Forwarding } from './forwarding.ts'
 import { Host } from './host.ts'
@@ -19,6 +20,8 @@ import type { Observation } from './host.ts'
 import { MAX_LOG_BYTES } from './limits.ts'
 import { Maintenance } from './maintenance.ts'
 import { differingMembers, membersOf } from './members.ts'
+import { Membership } from './membership.ts'
+import { configurationIn, firstConfiguration, MembersView } from './members-view.ts'
 import { Proposals } from './proposals.ts'
 import { incarnationsOf } from './random-bytes.ts'
 import { Reads } from './reads.ts'
@@ -55,11 +58,19 @@ async function withMembers(
   saved: Opened,
   durability: Durability,
   members: ReadonlyMap<NodeId, string>,
-): Promise<Opened> {
-  if (saved.snapshot !== null) return saved
-  const snapshot = { through: 0, members: membersOf(members), bytes: new Uint8Array() }
+): Promise<Begun> {
+  const { snapshot: found } = saved
+  if (found !== null) return { ...saved, snapshot: found }
+  const configuration = encodeConfiguration(firstConfiguration(members))
+  const bytes = new Uint8Array()
+  const snapshot = { through: 0, members: membersOf(members), bytes, configuration }
   await durability.save({ snapshot })
   return { ...saved, snapshot }
+}
+
+/** What a node has that knows who its cluster is. */
+interface Begun extends Opened {
+  readonly snapshot: Snapshot
 }
 
 /** What runs between open() and close(). */
@@ -74,22 +85,28 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #reads: Reads
   readonly #snapshots: Snapshots
   readonly #maintenance: Maintenance
+  readonly #view: MembersView
+  readonly members: Membership
   readonly calls: Calls<Command, Result, Query, Answer>
   readonly #watch: Watch
   #ended: Error | null = null
   #cancelWarning: (() => void) | null = null
 
-  constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Opened) {
+  constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Begun) {
     this.#settings = settings
     const { id, cluster, clock, random, transport, durability, sessionTimeoutMs } = settings
-    const stored = saved.snapshot?.members ?? []
-    const members = new Map(stored.map((member) => [member.id, member.address]))
+    const stored = addressesIn(saved.snapshot.members)
+    const configuration = configurationIn(saved.snapshot) ?? firstConfiguration(stored)
+    this.#view = new MembersView(configuration)
+    const incarnation = saved.identity?.incarnation ?? ''
     this.#applier = new Applier(settings, saved.snapshot)
     this.#engine = new MultiPaxos({
       ...settings.timing,
       id,
-      quorums: majority(members.keys()),
-      members: stored,
+      configuration,
+      incarnation,
+      trustEmptyState: settings.trustEmptyDisk,
+      acquaintances: [...settings.members.keys()],
       isValue: isEntry,
       isSnapshot: isState,
       saved,
@@ -98,8 +115,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#host = new Host({
       cluster,
       id,
-      incarnation: saved.identity?.incarnation ?? '',
-      members,
+      incarnation,
+      listen: settings.members.get(id) ?? '',
+      peers: this.#view.peersOf(id, settings.members),
+      all: () => this.#engine.told,
+      firstMembers: stored.keys(),
+      knowsFirstMembersOnly: () => this.#view.configuration.version === 0,
       engine: this.#engine,
       understands: isMultiPaxosMessage,
       isFresh: () => this.#engine.chosenThrough === 0,
@@ -113,7 +134,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     })
     this.#watch = new Watch({
       watched: this.#host,
-      peers: [...members.keys()].filter((member) => member !== id),
+      id,
+      voters: () => [...this.#voters],
       isLeaderless: () => this.#engine.leader === null,
       livenessWindowMs: settings.timing.livenessWindowMs,
       clock,
@@ -128,7 +150,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       nowMs: () => clock.nowMs(),
       random,
       foresee: (value) => this.#applier.foresee(value),
-      relays: () => this.#host.lastHeardFirst,
+      // Only who votes passes anything on.
+      relays: () => this.#host.lastHeardFirst.filter((peer) => this.#voters.has(peer)),
       relayed: (relay) => settings.logger.info('the way to the leader', { relay }),
       refused: (count) => settings.metrics.counter('paxos.values.refused', count),
     })
@@ -141,6 +164,22 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       renewSessionAfterMs: sessionTimeoutMs / 2,
     })
     this.#reads = new Reads((read) => this.#host.input(() => this.#engine.read(read)))
+    this.members = new Membership({
+      ...settings.timing,
+      id,
+      incarnation,
+      engine: this.#engine,
+      view: this.#view,
+      given: settings.members,
+      clock,
+      logger: settings.logger,
+      input: (give) => this.#host.input(give),
+      setPeers: (peers) => this.#host.setPeers(peers),
+      heardSince: (sinceMs) => this.#host.heardSince(sinceMs),
+      read: (read) => this.#reads.add(read),
+      tell: (notice) => this.events.push(notice),
+      stop: (error) => this.#leave(error),
+    })
     this.#snapshots = new Snapshots({
       applier: this.#applier,
       clock,
@@ -165,7 +204,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       reads: this.#reads,
       space,
       answer: (query: Query) => this.#applier.query(query),
-      requireRunning: () => this.#requireRunning(),
+      requireRunning: () => this.requireRunning(),
     })
     this.#maintenance = new Maintenance({
       clock,
@@ -177,7 +216,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       sessionsIdleSince: (beforeMs) => this.#applier.sessionsIdleSince(beforeMs),
       propose: (value) => this.#forwarding.propose(value),
     })
-    this.#compareMembers(members)
+    if (configuration.version === 0) this.#compareMembers(stored)
   }
 
   async start(): Promise<void> {
@@ -213,11 +252,19 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       dropped: this.#host.dropped,
       saving: this.#host.saving,
       peers: this.#host.peers,
+      members: this.#view.report,
+      standing: isOver ? 'none' : this.#engine.standing,
+      waitsFor: isOver ? [] : this.#engine.waitsFor,
     }
   }
 
+  /** As the engine knows them: it takes no others where a voter is asked for. */
+  get #voters(): ReadonlySet<NodeId> {
+    return new Set(votersOf(this.#engine.configuration).map((voter) => voter.id))
+  }
+
   get #role(): ReplicaStatus['role'] {
-    if (this.#ended !== null) return this.#ended instanceof StoppedError ? 'stopped' : 'closed'
+    if (this.#ended !== null) return this.#ended instanceof ClosedError ? 'closed' : 'stopped'
     const { phase } = this.#engine
     return phase === 'leading' ? 'leader' : phase === 'preparing' ? 'candidate' : 'follower'
   }
@@ -230,9 +277,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
 
   /** Whoever lacks least, and was heard last, takes over, so that nobody has to miss this node first. */
   #handOver(): void {
-    const [best] = [...this.#engine.peers].toSorted(
-      ([, a], [, b]) => a.lag - b.lag || b.heardAtMs - a.heardAtMs,
-    )
+    const [best] = [...this.#engine.peers]
+      .filter(([peer]) => this.#voters.has(peer))
+      .toSorted(([, a], [, b]) => a.lag - b.lag || b.heardAtMs - a.heardAtMs)
     if (best !== undefined) this.#host.input(() => this.#engine.handOver(best[0]))
   }
 
@@ -241,6 +288,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     if (observation.type === 'event') this.#handle(observation.event)
     else if (observation.type === 'received') {
       this.#forwarding.received(observation.from, observation.message)
+      this.members.received(observation.from, observation.message)
     } else if (observation.type === 'saved') {
       metrics.counter('paxos.saves', 1)
       if (observation.change.snapshot !== undefined) this.#snapshots.saved()
@@ -258,9 +306,20 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       case 'chosen':
         return this.#apply(event.first, event.values)
       case 'forwarded':
-        return this.#forwarding.forwarded(event.from, event.values)
+        return this.#forwarding.forwarded(
+          event.from,
+          this.members.forwarded(event.from, event.values),
+        )
       case 'forward-refused':
+        this.members.refused(event.heads, event.reason)
         return this.#proposals.refusedByLeader(event.heads, refusedByLeader())
+      case 'configuration-changed':
+        // The view follows what is applied.
+        return
+      case 'configuration-complete':
+        return this.members.completed(event.version)
+      case 'admitted':
+        return this.members.admitted()
       case 'read-ready':
         this.#forwarding.readConfirmed()
         return this.#reads.ready(event.id, event.slot, this.#applier.appliedThrough)
@@ -270,9 +329,11 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         return this.#install(event.snapshot)
       case 'leadership-acquired':
         this.#maintenance.leads()
+        this.members.leadershipChanged()
         this.#settings.logger.info(event.type, { ballot: event.ballot })
         return this.events.push({ type: event.type, ballot: event.ballot })
       case 'leadership-lost':
+        this.members.leadershipChanged()
         this.#settings.logger.info(event.type, { ballot: event.ballot })
         return this.events.push(event)
       case 'leader-changed':
@@ -292,6 +353,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       const applied = this.#applier.apply(first + index, value, nowMs)
       this.#forwarding.applied(value)
       this.#noteFailure(first + index, applied)
+      if (applied.type === 'members') this.members.applied(first + index, applied.entry)
       if (applied.type === 'opened') {
         this.#proposals.opened(applied.space, applied.nonce, applied.session)
       } else if (applied.type === 'not-opened') {
@@ -325,12 +387,13 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     }
   }
 
-  #install(snapshot: { readonly through: Slot; readonly bytes: Uint8Array }): void {
+  #install(snapshot: Snapshot): void {
     const { through, bytes } = snapshot
     this.#applier.install(snapshot, this.#settings.clock.nowMs())
     this.#proposals.skipped()
     this.#reads.applied(through)
     this.#snapshots.installed(through, bytes.byteLength)
+    this.members.installed(snapshot)
   }
 
   #follow(leader: NodeId | null): void {
@@ -345,6 +408,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   /** A message may have been lost. */
   #again(): void {
     this.#proposals.tidy()
+    this.members.again()
     this.#reads.retry()
     this.#forwarding.retry(this.#reads.areAsking)
   }
@@ -362,10 +426,26 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     )
   }
 
-  #stopped(error: StoppedError): void {
+  #stopped(error: StoppedError | RemovedError | LostDiskError): void {
+    if (this.#ended !== null) return
     this.#settings.logger.error('stopped', { error })
     this.events.push({ type: 'stopped', error })
     this.#end(error)
+  }
+
+  /** This node is no voter of its cluster, or no member. What it was about to send is sent first. */
+  #leave(error: RemovedError | LostDiskError): void {
+    this.#stopped(error)
+    void this.#releaseSoon()
+  }
+
+  async #releaseSoon(): Promise<void> {
+    await Promise.resolve()
+    try {
+      await this.#host.close()
+    } catch {
+      // close() tells whoever asks.
+    }
   }
 
   #end(error: Error): void {
@@ -377,13 +457,18 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#watch.stop()
     this.#forwarding.end()
     this.#proposals.end(error)
+    this.members.end(error)
     this.#reads.end(error)
     this.events.end()
   }
 
-  #requireRunning(): void {
+  requireRunning(): void {
     if (this.#ended !== null) throw this.#ended
   }
+}
+
+function addressesIn(members: readonly Member[]): ReadonlyMap<NodeId, string> {
+  return new Map(members.map(({ id, address }) => [id, address]))
 }
 
 function refusedByLeader(): RefusedByLeaderError {

@@ -11,11 +11,12 @@ import type { Logger, Metrics } from './telemetry.ts'
 export interface ReplicaOptions<Command = Json, Result = Json, Query = never, Answer = never> {
   /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
   readonly cluster?: string | undefined
-  /** This node: one of the members. */
+  /** This node: one of `members`. */
   readonly id: NodeId
   /**
-   * Every node of a new cluster, this one included, and where it listens; the same on all nodes. A
-   * node that was started before has them on its disk, and trusts that: see 'members-differ'.
+   * Of a new cluster: every node, this one included, and where it listens; the same on all nodes. A
+   * node that joins a cluster, or was started before, learns the members from it: then these are where
+   * it listens, and some others by which it finds the rest.
    */
   readonly members: Readonly<Record<NodeId, string>>
   /** How frames travel. A fresh adapter: it is opened here, and closed by close(). */
@@ -31,6 +32,13 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
    * nothing at all.
    */
   readonly resultCodec?: Codec<Result> | undefined
+  /**
+   * That this disk is empty because it never held anything, and no other disk of this node was ever
+   * in use in this cluster: the node votes at once, and does not wait for the word of all others. If
+   * that is not so, writes that were acknowledged may be lost, and nodes differ for ever. Only a first
+   * start asks for it, and only where a member cannot come. Default: false.
+   */
+  readonly trustEmptyDisk?: boolean | undefined
   /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
   readonly heartbeatPeriodMs?: number | undefined
   /** How long a leader may be silent, in milliseconds, above the period. Default: 1000. */

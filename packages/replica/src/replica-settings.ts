@@ -4,7 +4,7 @@
  */
 import { InvalidArgumentError, requireFunction, requireMethods, requireOptions } from '@paxos/core'
 import { SESSION_NONCE_BYTES } from '@paxos/core/multi'
-import { requireLogger, requirePositive } from './arguments.ts'
+import { requireBoolean, requireLogger, requirePositive } from './arguments.ts'
 import { json, jsonOrNothing } from './codec.ts'
 import type { Codec } from './codec.ts'
 import { COMMON_OPTIONS, commonSettingsOf } from './common-options.ts'
@@ -26,6 +26,7 @@ export interface ReplicaSettings<Command, Result, Query, Answer> extends CommonS
   readonly snapshotEveryBytes: number
   readonly maxStateBytes: number
   readonly sessionTimeoutMs: number
+  readonly trustEmptyDisk: boolean
   readonly randomBytes: RandomBytes
   readonly metrics: Metrics
   readonly logger: Logger
@@ -40,6 +41,7 @@ const OPTIONS = [
   'snapshotEveryBytes',
   'maxStateBytes',
   'sessionTimeoutMs',
+  'trustEmptyDisk',
   'randomBytes',
   'metrics',
   'logger',
@@ -58,6 +60,7 @@ export function settingsOf<Command, Result, Query, Answer>(
     snapshotEveryBytes = 64 << 20,
     maxStateBytes = MAX_STATE_BYTES,
     sessionTimeoutMs = 3_600_000,
+    trustEmptyDisk = false,
     randomBytes = platformRandomBytes,
     metrics = noMetrics,
     logger = noLogger,
@@ -78,6 +81,7 @@ export function settingsOf<Command, Result, Query, Answer>(
     )
   }
   requirePositive('sessionTimeoutMs', sessionTimeoutMs)
+  requireBoolean('trustEmptyDisk', trustEmptyDisk)
   requireFunction('randomBytes', randomBytes)
   requireBytes(randomBytes)
   requireMethods('metrics', metrics, ['counter', 'histogram'], 'an object with both')
@@ -91,6 +95,7 @@ export function settingsOf<Command, Result, Query, Answer>(
     snapshotEveryBytes,
     maxStateBytes,
     sessionTimeoutMs,
+    trustEmptyDisk,
     randomBytes,
     metrics,
     logger,

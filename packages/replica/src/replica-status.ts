@@ -5,6 +5,8 @@
 import type { Ballot, Member, NodeId, Slot } from '@paxos/core'
 import type { EventsLost } from './event-stream.ts'
 import type { DropReason, SavingStatus } from './host.ts'
+import type { MembersNotice, Standing } from './membership.ts'
+import type { ReplicaMembers } from './members-view.ts'
 import type { PeerStatus } from './peer-book.ts'
 import type { SnapshotNotice } from './snapshots.ts'
 import type { Notice } from './watch.ts'
@@ -44,8 +46,18 @@ export interface ReplicaStatus {
   readonly dropped: Readonly<Record<DropReason, number>>
   /** What the disk has not confirmed yet. */
   readonly saving: SavingStatus
-  /** What this node knows of each other member. */
+  /** What this node knows of each other node that it speaks with: members, and who left lately. */
   readonly peers: Readonly<Record<NodeId, PeerStatus>>
+  /** Who is in the cluster, as far as this node has applied the log. */
+  readonly members: ReplicaMembers
+  /**
+   * What this node is among them: a 'voter' or a 'learner'; 'waiting' as long as it may not vote with
+   * its empty disk; 'replaced' where another disk of it votes; 'removed', or 'none' where it has not
+   * been a member yet, or is over.
+   */
+  readonly standing: Standing
+  /** While it is 'waiting': whose word is missing that they never voted. */
+  readonly waitsFor: readonly NodeId[]
 }
 
 /** Something that happened to a node. */
@@ -54,6 +66,7 @@ export type ReplicaEvent =
   | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
   | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
   | SnapshotNotice
+  | MembersNotice
   /** The members on the disk are not those of the options. The disk is trusted. */
   | {
       readonly type: 'members-differ'

@@ -4,8 +4,14 @@
  * application's state machine. This file is what an application sees; `replica-node.ts` behind it
  * connects the parts. Must never report a result of a command that is not chosen.
  */
+import type { NodeId } from '@paxos/core'
 import type { ProposeOptions, QueryOptions } from './call-arguments.ts'
 import type { Json } from './codec.ts'
+import type { MembersChange } from './member-changes.ts'
+import type { ChangeMembersOptions } from './members-arguments.ts'
+import { MembersRequests } from './members-requests.ts'
+import type { AddMemberOptions } from './members-requests.ts'
+import type { ReplicaMembers } from './members-view.ts'
 import type { WaitOptions } from './outcome.ts'
 import { openReplicaNode } from './replica-node.ts'
 import type { ReplicaNode } from './replica-node.ts'
@@ -15,6 +21,7 @@ import type { ReplicaEvent, ReplicaStatus } from './replica-status.ts'
 /** One node of a replicated state machine. */
 export class Replica<Command = Json, Result = Json, Query = never, Answer = never> {
   readonly #node: ReplicaNode<Command, Result, Query, Answer>
+  readonly #changes: MembersRequests
 
   /**
    * Opens the durability, restores what it holds, and joins the cluster. Rejects with
@@ -30,6 +37,7 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
 
   private constructor(node: ReplicaNode<Command, Result, Query, Answer>) {
     this.#node = node
+    this.#changes = new MembersRequests(node)
   }
 
   /**
@@ -68,6 +76,79 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
    */
   query(query: Query, options: QueryOptions = {}): Promise<Answer> {
     return this.#node.calls.query(query, options)
+  }
+
+  /**
+   * Takes a new node into the cluster. It is started with its own address and those of some members,
+   * from an empty durability, before this or after. A voter (the default) learns first, and votes when
+   * it has caught up. Resolves when the change is complete; a new learner need not be there for that.
+   *
+   * Rejects with NotPromotedError when a new voter is not heard, or says nothing new, for 30 seconds:
+   * then it is a learner, and changeMembers({ promote: [id] }) tries again. Otherwise as
+   * changeMembers() does.
+   */
+  addMember(id: NodeId, address: string, options: AddMemberOptions = {}): Promise<ReplicaMembers> {
+    return this.#changes.add(id, address, options)
+  }
+
+  /**
+   * Takes a node out of the cluster, this one too. It serves the others until the change is complete,
+   * learns that it was removed if anybody can tell it, and stops with RemovedError. Rejects as
+   * changeMembers() does.
+   */
+  removeMember(id: NodeId, options: ChangeMembersOptions = {}): Promise<ReplicaMembers> {
+    return this.#changes.remove(id, options)
+  }
+
+  /**
+   * Puts a new node in the place of `old`, with its role and weight: it learns, and with the entry by
+   * which it votes the old one leaves. With the same id, the member begins anew from an empty disk: for
+   * a disk that was lost. See that the old one does not run any more. Rejects as addMember() does.
+   */
+  replaceMember(
+    old: NodeId,
+    id: NodeId,
+    address: string,
+    options: ChangeMembersOptions = {},
+  ): Promise<ReplicaMembers> {
+    return this.#changes.replace(old, id, address, options)
+  }
+
+  /**
+   * Says where a member listens from now on. It keeps its disk, and is started again there; until then
+   * it is as one that is down. Rejects as changeMembers() does.
+   */
+  moveMember(
+    id: NodeId,
+    address: string,
+    options: ChangeMembersOptions = {},
+  ): Promise<ReplicaMembers> {
+    return this.#changes.move(id, address, options)
+  }
+
+  /**
+   * Changes several things at a time, and how many voters suffice. Works on every node; several calls
+   * on one node are made one after the other. Resolves with the members when the change is complete:
+   * when a quorum of them holds, durably, everything that was chosen before. It is made once, however
+   * often it travelled, and undoes nothing that somebody else has changed.
+   *
+   * Rejects with InvalidArgumentError before anything is asked; with MembersRefusedError for what would
+   * be unsafe or means nothing; with MembersConflictError when the members are not of the version
+   * `expected`; with NotPromotedError as addMember() does; with OverloadedError when 16 calls wait on
+   * this node; with MembersTimeoutError, which says how far it came, or the signal's reason: then it
+   * may yet be made, but for the promotion of new voters, which are learners until somebody promotes
+   * them; with ClosedError, StoppedError, RemovedError or LostDiskError when this node is over.
+   */
+  changeMembers(
+    change: MembersChange,
+    options: ChangeMembersOptions = {},
+  ): Promise<ReplicaMembers> {
+    return this.#changes.change(change, options)
+  }
+
+  /** Who is in the cluster, as far as this node has applied the log. */
+  members(): ReplicaMembers {
+    return this.status().members
   }
 
   /** What this node knows of itself, now; after close() what it knew last, and that it is closed. */

@@ -22,6 +22,7 @@ import type { CommonSettings } from './common-options.ts'
 import { ClosedError, ValueTooLargeError } from './errors.ts'
 import { Host } from './host.ts'
 import type { DropReason, Observation, SavingStatus } from './host.ts'
+import { without } from './members.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
 import type { PeerStatus } from './peer-book.ts'
@@ -144,7 +145,11 @@ export class Synod<V = Json> {
       cluster,
       id,
       incarnation: saved.identity?.incarnation ?? '',
-      members,
+      listen: members.get(id) ?? '',
+      peers: without(id, members),
+      all: () => members.keys(),
+      firstMembers: members.keys(),
+      knowsFirstMembersOnly: () => true,
       engine: this.#engine,
       understands: isMessage,
       isFresh: () => this.#engine.chosen === null,
@@ -168,7 +173,8 @@ export class Synod<V = Json> {
     })
     this.#watch = new Watch({
       watched: this.#host,
-      peers: [...members.keys()].filter((member) => member !== id),
+      id,
+      voters: () => [...members.keys()],
       // Once the value is known, nobody need be heard.
       isLeaderless: () => this.#engine.leader === null && this.#engine.chosen === null,
       livenessWindowMs: settings.timing.livenessWindowMs,

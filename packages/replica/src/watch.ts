@@ -5,16 +5,17 @@
  */
 import type { NodeId, PeerProblemReason, TransportWarning } from '@paxos/core'
 import type { Clock } from './clock.ts'
-import { MAX_WARNING_INTERVAL_MS, WARNING_INTERVAL_MS } from './limits.ts'
+import { WARNING_INTERVAL_MS } from './limits.ts'
 import type { SavingStatus } from './host.ts'
+import { Nagging } from './nagging.ts'
 import type { PeerStatus } from './peer-book.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
 /** What an operator should know. */
 export type Notice =
   /**
-   * No leader is known, and for `forMs` fewer than a majority of the members was heard, this node
-   * included. Told after a liveness window or two, and again after longer and longer.
+   * No leader is known, and for `forMs` fewer than a majority of the voters was heard, this node
+   * included if it is one. Told after a liveness window or two, and again after longer and longer.
    */
   | {
       readonly type: 'majority-unheard'
@@ -30,7 +31,7 @@ export type Notice =
   | { readonly type: 'disk-behind'; readonly saving: SavingStatus }
   /** After that: the disk confirms saves in time again. */
   | { readonly type: 'disk-caught-up' }
-  /** A member was started with other members than this node: they refuse each other's frames. */
+  /** A node began with other members than this one: they refuse each other's frames. */
   | { readonly type: 'members-differ-from-peer'; readonly peer: NodeId }
   /**
    * What the transport says, but for 'no-answer', and how often it did since this was told last.
@@ -48,13 +49,14 @@ export type Notice =
 export interface Watched {
   readonly peers: Readonly<Record<NodeId, PeerStatus>>
   readonly saving: SavingStatus
-  heardAtMs(count: number): number | null
+  heardAtMs(count: number, among: readonly NodeId[]): number | null
 }
 
 export interface WatchOptions {
   readonly watched: Watched
-  /** The other members. */
-  readonly peers: readonly NodeId[]
+  readonly id: NodeId
+  /** Who votes now, this node included if it does. */
+  readonly voters: () => readonly NodeId[]
   readonly isLeaderless: () => boolean
   readonly livenessWindowMs: number
   readonly clock: Clock
@@ -65,6 +67,8 @@ export interface WatchOptions {
 
 /** What was said about one thing, and how often it happened since. */
 interface Said {
+  /** Whom it concerned; `null` where nobody could tell. */
+  readonly peer: NodeId | null
   atMs: number
   times: number
 }
@@ -72,8 +76,6 @@ interface Said {
 /** Runs from start() to stop(). */
 export class Watch {
   readonly #options: WatchOptions
-  /** How many others make a majority with this node. */
-  readonly #needed: number
   /** By what it is about: no more than there are peers and reasons. */
   readonly #said = new Map<string, Said>()
   readonly #counted = new Map<NodeId, { readonly sent: number; readonly received: number }>()
@@ -84,7 +86,6 @@ export class Watch {
 
   constructor(options: WatchOptions) {
     this.#options = options
-    this.#needed = Math.floor((options.peers.length + 1) / 2)
   }
 
   start(): void {
@@ -97,9 +98,9 @@ export class Watch {
     this.#cancel = null
   }
 
-  /** A frame came from a member that was started with other members. */
+  /** A frame came from a node that began with other members. */
   membersDiffer(peer: NodeId): void {
-    if (this.#isDue(`members ${peer}`) === null) return
+    if (this.#isDue('members', peer) === null) return
     const { logger, tell } = this.#options
     const text = 'a member was started with other members; the two refuse each other'
     logger.warn(text, { peer })
@@ -112,10 +113,10 @@ export class Watch {
    */
   warned({ peer, reason, message }: TransportWarning): void {
     if (reason === 'no-answer') return
-    const { logger, metrics, tell, peers } = this.#options
+    const { logger, metrics, tell, watched } = this.#options
     metrics.counter('paxos.transport.warnings', 1, { reason })
-    const known = peer !== null && peers.includes(peer) ? peer : null
-    const times = this.#isDue(known === null ? `* ${reason}` : `${reason} ${known}`)
+    const known = peer !== null && Object.hasOwn(watched.peers, peer) ? peer : null
+    const times = this.#isDue(reason, known)
     if (times === null) return
     logger.warn('transport', { peer: known, reason, problem: message, times })
     tell({ type: 'transport-warning', peer: known, reason, message, times })
@@ -129,7 +130,7 @@ export class Watch {
       const wasAway = clock.nowMs() >= dueAtMs + livenessWindowMs / 2
       this.#schedule()
       this.#checkDisk()
-      if (!wasAway && this.#needed > 0) this.#check()
+      if (!wasAway) this.#check()
       this.#count()
     })
   }
@@ -137,12 +138,23 @@ export class Watch {
   #check(): void {
     const { watched, isLeaderless, livenessWindowMs, clock } = this.#options
     const nowMs = clock.nowMs()
-    const heardAtMs = watched.heardAtMs(this.#needed)
+    const { others, needed } = this.#majority
+    if (needed === 0) return this.#heard()
+    const heardAtMs = watched.heardAtMs(needed, others)
     const forMs = nowMs - (heardAtMs ?? this.#startedAtMs)
     // Nodes that have greeted each other may be silent for a window before they look for a leader.
     const allowedMs = (heardAtMs === null ? 1 : 1.5) * livenessWindowMs
     if (forMs < allowedMs || !isLeaderless()) return this.#heard()
     if (this.#unheardFor.isDue(nowMs, livenessWindowMs)) this.#unheard(Math.round(forMs))
+  }
+
+  /** How many of the other voters make a majority, with this node if it is one. */
+  get #majority(): { readonly others: readonly NodeId[]; readonly needed: number } {
+    const { id, voters } = this.#options
+    const all = voters()
+    const others = all.filter((voter) => voter !== id)
+    const own = all.length - others.length
+    return { others, needed: Math.floor(all.length / 2) + 1 - own }
   }
 
   #checkDisk(): void {
@@ -177,7 +189,14 @@ export class Watch {
   /** Now and then rather than at each frame, of which there are many. */
   #count(): void {
     const { watched, metrics } = this.#options
-    for (const [peer, { sent, received }] of Object.entries(watched.peers)) {
+    const { peers } = watched
+    for (const peer of this.#counted.keys()) {
+      if (!Object.hasOwn(peers, peer)) this.#counted.delete(peer)
+    }
+    for (const [key, { peer }] of this.#said) {
+      if (peer !== null && !Object.hasOwn(peers, peer)) this.#said.delete(key)
+    }
+    for (const [peer, { sent, received }] of Object.entries(peers)) {
       const before = this.#counted.get(peer)
       this.#counted.set(peer, { sent, received })
       metrics.counter('paxos.peer.frames.sent', sent - (before?.sent ?? 0), { peer })
@@ -186,44 +205,17 @@ export class Watch {
   }
 
   /** How often it happened since it was said last, this time included; `null` when not to say it. */
-  #isDue(what: string): number | null {
+  #isDue(what: string, peer: NodeId | null): number | null {
     const nowMs = this.#options.clock.nowMs()
-    const said = this.#said.get(what) ?? { atMs: -Infinity, times: 0 }
-    this.#said.set(what, said)
+    const key = peer === null ? `* ${what}` : `${what} ${peer}`
+    const said = this.#said.get(key) ?? { peer, atMs: -Infinity, times: 0 }
+    this.#said.set(key, said)
     said.times += 1
     if (nowMs - said.atMs < WARNING_INTERVAL_MS) return null
     const { times } = said
     said.atMs = nowMs
     said.times = 0
     return times
-  }
-}
-
-/** The second warning comes so many windows after the first; then the time doubles. */
-const FIRST_INTERVAL_WINDOWS = 4
-
-/** One thing that is wrong, and said again after longer and longer. */
-class Nagging {
-  /** When to say it again; `null` while it is not wrong. */
-  #atMs: number | null = null
-  #intervalMs = 0
-
-  /** It is wrong. Whether to say so now. */
-  isDue(nowMs: number, livenessWindowMs: number): boolean {
-    if (this.#atMs !== null && nowMs < this.#atMs) return false
-    this.#intervalMs =
-      this.#atMs === null
-        ? FIRST_INTERVAL_WINDOWS * livenessWindowMs
-        : Math.min(2 * this.#intervalMs, MAX_WARNING_INTERVAL_MS)
-    this.#atMs = nowMs + this.#intervalMs
-    return true
-  }
-
-  /** It is not wrong. Whether it was. */
-  ends(): boolean {
-    const wasWrong = this.#atMs !== null
-    this.#atMs = null
-    return wasWrong
   }
 }
 

@@ -59,7 +59,7 @@ export interface ReplicaCluster {
   readonly clock: VirtualClock
   readonly hub: MemoryHub
   readonly members: Readonly<Record<string, string>>
-  readonly disks: ReadonlyMap<string, MemoryDisk>
+  readonly disks: Map<string, MemoryDisk>
   /** The state machine of each node that was opened last. */
   readonly machines: ReadonlyMap<string, Sums>
   open(

@@ -362,13 +362,14 @@ describe('a read', () => {
 
   it('is refused when too many wait, and taken again when they are answered', async () => {
     const cluster = replicaCluster('a', 'b', 'c')
-    const lonely = await cluster.open('a')
+    const lonely = await cluster.open('a', { trustEmptyDisk: true })
     const waiting = Array.from({ length: 10_000 }, () => lonely.query('x', { timeoutMs: 1000 }))
     const all = Promise.allSettled(waiting)
     await expect(lonely.query('x')).rejects.toThrow(OverloadedError)
     await cluster.clock.advance(1000)
     expect((await all).every(({ status }) => status === 'rejected')).toBe(true)
-    const nodes = new Map([['a', lonely], ['b', await cluster.open('b')] as const])
+    const other = await cluster.open('b', { trustEmptyDisk: true })
+    const nodes = new Map([['a', lonely], ['b', other] as const])
     expect(await within(cluster, lonely.query('x'))).toBe(0)
     await closeAll(nodes)
   })

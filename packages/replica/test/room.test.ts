@@ -334,10 +334,11 @@ async function runningHost() {
     cluster: 'c',
     id: 'a',
     incarnation: '',
-    members: new Map([
-      ['a', 'memory://a'],
-      ['b', 'memory://b'],
-    ]),
+    listen: 'memory://a',
+    peers: new Map([['b', 'memory://b']]),
+    all: () => ['b'],
+    firstMembers: ['a', 'b'],
+    knowsFirstMembersOnly: () => true,
     engine: {
       nextTickAtMs: null,
       receive() {

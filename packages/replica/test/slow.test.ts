@@ -346,7 +346,8 @@ function watch() {
   const saving = { saves: 0, bytes: 0, forMs: 0 }
   const watched = new Watch({
     watched: { peers: {}, saving, heardAtMs: () => heard.atMs },
-    peers: ['b', 'c'],
+    id: 'a',
+    voters: () => ['a', 'b', 'c'],
     isLeaderless: () => true,
     livenessWindowMs: 1000,
     clock,

@@ -78,7 +78,7 @@ export const BELIEF_MUTANTS: readonly Mutant[] = [
   {
     name: 'belief: a snapshot that is none is installed',
     file: `${MULTI}/node.ts`,
-    from: 'if (!this.#settings.isSnapshot(fetched.snapshot.bytes)) {',
+    from: 'if (!this.#settings.isSnapshot(bytes) || !isConfiguration(configuration)) {',
     to: 'if (fetched.snapshot.through === 0) {',
     caughtBy: [{ type: 'tests', file: 'multi/frames.test.ts' }],
   },
@@ -119,9 +119,9 @@ export const BELIEF_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'belief: a snapshot names the members of the options, whatever the log says',
-    file: `${MULTI}/multi-paxos.ts`,
-    from: 'const members = acceptor.snapshot?.members ?? this.#settings.members',
-    to: 'const { members } = this.#settings',
+    file: `${MULTI}/members.ts`,
+    from: '    this.#plain = members\n',
+    to: '',
     caughtBy: BY_GUARD,
   },
 ]

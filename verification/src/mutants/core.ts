@@ -102,7 +102,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'the quorums of a log are not checked',
     file: 'packages/core/src/multi/options.ts',
-    from: '  requireQuorums(settings.quorums)\n',
+    from: '  requireQuorums(quorums)\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'quorum.test.ts' }],
   },
@@ -374,5 +374,26 @@ export const CORE_MUTANTS: readonly Mutant[] = [
       first: positive,
       base: positive,`,
     caughtBy: [{ type: 'tests', file: 'wire/vectors.test.ts' }],
+  },
+  {
+    name: 'members: an entry that replaces another version counts',
+    file: 'packages/core/src/multi/configuration.ts',
+    from: '  if (entry.replaces !== before.version) return before\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'multi/configuration.test.ts' }],
+  },
+  {
+    name: 'members: one that has left may be there',
+    file: 'packages/core/src/multi/configuration.ts',
+    from: '    [...members, ...former].map(({ id }) => id),',
+    to: '    members.map(({ id }) => id),',
+    caughtBy: [{ type: 'tests', file: 'multi/configuration.test.ts' }],
+  },
+  {
+    name: 'the wire takes an introduction of nobody',
+    file: 'packages/core/src/wire/field.ts',
+    from: "export const nonEmptyId = text(MAX_ID_BYTES, '')",
+    to: 'export const nonEmptyId = text(MAX_ID_BYTES)',
+    caughtBy: [{ type: 'tests', file: 'wire/malformed.test.ts' }],
   },
 ]

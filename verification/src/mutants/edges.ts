@@ -176,8 +176,8 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
     'durability-sqlite: the pieces of an older snapshot stay behind a smaller one',
     `${SQLITE}/transaction.ts`,
     [
-      "for (const table of ['snapshot_member', 'snapshot_piece']) {",
-      "for (const table of ['snapshot_member']) {",
+      "for (const table of ['snapshot_member', 'snapshot_piece', 'snapshot_configuration']) {",
+      "for (const table of ['snapshot_member', 'snapshot_configuration']) {",
     ],
     'sqlite.test.ts',
   ),

@@ -81,8 +81,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a leader counts itself before its own save',
     file: `${MULTI}/leader.ts`,
-    from: 'phase2.receiveAccepted(id, this.#acceptor.durablyHeldThrough(ballot, base), nowMs)',
-    to: 'phase2.receiveAccepted(id, this.#acceptor.heldThrough(ballot, base), nowMs)',
+    from: 'const own = this.#acceptor.durablyHeldThrough(ballot, base)',
+    to: 'const own = this.#acceptor.heldThrough(ballot, base)',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -145,8 +145,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a candidate asks for every page of a promise from the first on',
     file: `${MULTI}/phase1.ts`,
-    from: 'const from = this.#nextPage.get(acceptor) ?? this.from',
-    to: 'const { from } = this',
+    from: 'const from = this.#nextPage.get(acceptor) ?? this.#begin(acceptor)',
+    to: 'const from = this.#begin(acceptor)',
     caughtBy: BY_GRID,
     isSlow: true,
   },
@@ -316,15 +316,15 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a node supports every campaign, although it hears a leader',
     file: `${MULTI}/node.ts`,
-    from: 'const granted = isFree && this.#settings.quorums.acceptors.has(from)',
-    to: 'const granted = this.#settings.quorums.acceptors.has(from) || isFree',
+    from: 'const granted = isFree && mayLead && this.#admission.votes(electorate)',
+    to: 'const granted = (isFree || mayLead) && this.#admission.votes(electorate)',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
     isSlow: true,
   },
   {
     name: 'log: a leader that no quorum follows goes on leading',
     file: `${MULTI}/node.ts`,
-    from: 'if (!isFollowed && this.#campaigns) return this.resign(step)\n',
+    from: 'if (!isFollowed && (this.#campaigns || this.leader.hasLeft)) return this.resign(step)\n',
     to: '',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
     isSlow: true,
@@ -491,15 +491,15 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'reads: a new leader names a slot before a value of its own ballot is chosen',
     file: `${MULTI}/leader.ts`,
-    from: 'const beginsRound = chosenThrough >= recoveredThrough && reads.begin(id, chosenThrough)',
-    to: 'const beginsRound = (recoveredThrough < 0 || phase2.isRecovered) && reads.begin(id, chosenThrough)',
+    from: 'const mayRead = isOpen && chosenThrough >= phase2.recoveredThrough',
+    to: 'const mayRead = isOpen && phase2.isRecovered',
     caughtBy: [LEADERS, { type: 'tests', file: 'multi/properties.test.ts' }],
   },
   {
     name: 'reads: an answer to an earlier round confirms a later one',
     file: `${MULTI}/reads.ts`,
-    from: 'if (this.#round?.readId === readId) this.#round.confirmedBy.add(from)',
-    to: 'if (readId > 0) this.#round?.confirmedBy.add(from)',
+    from: 'if (this.#round?.readId === readId) this.#round.confirmedBy.set(from, incarnation)',
+    to: 'if (readId > 0) this.#round?.confirmedBy.set(from, incarnation)',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/reads.test.ts' }],
   },
   {

@@ -71,8 +71,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a node that stood still complains of the silence before it reads what came',
     file: `${REPLICA}/watch.ts`,
-    from: 'if (!wasAway && this.#needed > 0)',
-    to: 'if (this.#needed > 0)',
+    from: 'if (!wasAway) this.#check()',
+    to: 'this.#check()',
     caughtBy: BY_SLOW,
   },
   {
@@ -115,22 +115,22 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a frame is believed although its sender is not who the transport says',
     file: `${REPLICA}/host.ts`,
-    from: "if (envelope.from !== from || !this.#peers.includes(from)) return this.#drop('stranger', from)",
-    to: "if (!this.#peers.includes(from)) return this.#drop('stranger', from)",
+    from: "if (envelope.from !== from || !this.#book.has(from)) return this.#drop('stranger', from)",
+    to: "if (!this.#book.has(from)) return this.#drop('stranger', from)",
     caughtBy: [{ type: 'tests', file: 'synod.test.ts' }],
   },
   {
     name: 'replica: a frame of a node with other members is believed',
     file: `${REPLICA}/host.ts`,
-    from: 'if (theirs !== this.#membersDigest) return this.#refuse(from)',
-    to: 'if (theirs !== this.#membersDigest) this.#refuse(from)',
+    from: 'if (isComparable && theirs !== this.#membersDigest) return this.#refuse(from)',
+    to: 'if (isComparable && theirs !== this.#membersDigest) this.#refuse(from)',
     caughtBy: [{ type: 'tests', file: 'peers.test.ts' }],
   },
   {
     name: 'replica: a node with nothing chosen takes part although the members of another differ',
     file: `${REPLICA}/host.ts`,
-    from: 'if (this.#options.isFresh() && this.#book.hasDiffering(nowMs)) {',
-    to: 'if (!this.#options.isFresh() && this.#book.hasDiffering(nowMs)) {',
+    from: 'if (this.#options.isFresh() && isComparable && this.#book.hasDiffering(nowMs)) {',
+    to: 'if (!this.#options.isFresh() && isComparable && this.#book.hasDiffering(nowMs)) {',
     caughtBy: [{ type: 'tests', file: 'peers.test.ts' }],
   },
   {

@@ -36,14 +36,16 @@ export function asPaxosError(
 }
 
 /**
- * What is wrong, and what can be done. Not: start afresh. An empty disk votes as if it had promised
- * nothing, and a backup forgets what was promised since. `place` is what must not be empty.
+ * What is wrong, and what can be done. Not: start afresh, before the others know. A backup forgets what
+ * was promised since, and nobody can tell; an empty disk is another incarnation, and has to be taken in.
+ * `place` is what must not be empty.
  */
 export function damagedMessage(what: string, place = 'directory'): string {
   return (
     `${what}. Keep this node off, and never start it with an empty ${place} or a backup, which ` +
     'have forgotten what it promised: the others go on while a majority of the members runs. ' +
-    'Bring the disk back as it was at the last save, and start this node again.'
+    'Bring the disk back as it was at the last save, and start this node again. Where it is lost for ' +
+    `good, call replaceMember() on another node of a Replica, and then start this one with an empty ${place}.`
   )
 }
 

@@ -25,6 +25,7 @@ export {
   entryKey,
   isForwardable,
   isKnownKind,
+  membersEntryIn,
   NO_OP,
 } from './entry.ts'
 export type { CommandEntry, Entry, SessionUse } from './entry.ts'

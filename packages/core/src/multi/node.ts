@@ -74,7 +74,7 @@ export class LogNode {
   #toldComplete: Slot = 0
 
   constructor(settings: Settings) {
-    const { id, saved, heartbeatPeriodMs, livenessWindowMs, retransmitIntervalMs } = settings
+    const { saved, livenessWindowMs, retransmitIntervalMs } = settings
     this.#settings = settings
     this.acceptor = new LogAcceptor(settings)
     this.members = new Members(settings.initial, settings.members, saved.snapshot)
@@ -88,7 +88,7 @@ export class LogNode {
     this.#catchUp = new CatchUp(this.#known, retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor, this.members)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
-    this.#polls = new Polls(id, heartbeatPeriodMs, livenessWindowMs)
+    this.#polls = new Polls(settings)
     this.#toldThrough = saved.snapshot?.through ?? 0
   }
 
@@ -139,7 +139,7 @@ export class LogNode {
       this.#requests.nextTickAtMs,
       this.#campaigns && phase !== 'leading' ? this.#election.campaignAtMs : null,
       this.#campaigns && this.#election.campaign !== null ? this.#askAgainAtMs : null,
-      this.#isPolling && this.#others.length > 0 ? this.#nextPollAtMs : null,
+      this.#isPolling && this.#asked.length > 0 ? this.#nextPollAtMs : null,
       this.#introducesTo.length > 0 ? this.#introduceAtMs : null,
     ]
     return times.reduce(earliest, null)
@@ -628,11 +628,19 @@ export class LogNode {
     return [...this.members.current.quorums.acceptors].filter((acceptor) => acceptor !== id)
   }
 
+  /** Who is asked in turn while no leader is heard. */
+  get #asked(): readonly NodeId[] {
+    const { id, acquaintances } = this.#settings
+    return [...new Set([...this.#others, ...acquaintances])].filter((each) => each !== id)
+  }
+
   /** Everybody who may know something. */
   get #known(): readonly NodeId[] {
     const { members, former } = this.members.current.configuration
     const ids = new Set([...this.#others, ...members.map(({ id }) => id)])
-    for (const { id } of former) ids.add(id)
+    for (const id of [...former.map((each) => each.id), ...this.#settings.acquaintances]) {
+      ids.add(id)
+    }
     ids.delete(this.#settings.id)
     return [...ids]
   }

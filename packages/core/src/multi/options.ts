@@ -43,6 +43,12 @@ export interface MultiPaxosOptions {
    * Default: false.
    */
   readonly trustEmptyState?: boolean | undefined
+  /**
+   * Others that may know what was chosen, though this node does not know that they are members: asked
+   * besides those, while no leader is heard. For a node that was away so long that all it knew have
+   * left. Default: nobody.
+   */
+  readonly acquaintances?: readonly NodeId[] | undefined
   /** What stable storage holds, from Durability.open(). Default: a node that has saved nothing. */
   readonly saved?: Saved | undefined
   /** A seeded source of numbers in [0, 1). Nodes, and runs of one node, must have different seeds. */
@@ -113,6 +119,7 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
     members: options.members ?? [],
     incarnation: options.incarnation ?? '',
     trustEmptyState: options.trustEmptyState ?? false,
+    acquaintances: options.acquaintances ?? [],
     random: options.random,
     isValue: options.isValue ?? isAnything,
     isSnapshot: options.isSnapshot ?? isAnything,

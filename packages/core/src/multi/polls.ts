@@ -7,23 +7,31 @@
 import type { NodeId } from '../ballot.ts'
 import type { Electorate } from './electorate.ts'
 import { INTRODUCTION_HEARTBEATS } from './limits.ts'
+import type { Settings } from './options.ts'
 import { upstreamOf } from './relay-tree.ts'
+
+type PollSettings = Pick<
+  Settings,
+  'id' | 'heartbeatPeriodMs' | 'livenessWindowMs' | 'acquaintances'
+>
 
 /** The turns of one node. */
 export class Polls {
   readonly #id: NodeId
   readonly #periodMs: number
   readonly #windowMs: number
+  readonly #acquaintances: readonly NodeId[]
   #atMs = 0
   #count = 0
   /** When the one above has answered last. */
   #servedAtMs = 0
 
-  /** It asks every `periodMs`; who has not answered for `windowMs` is not rested on. */
-  constructor(id: NodeId, periodMs: number, windowMs: number) {
+  /** It asks every heartbeat period; who has not answered for a liveness window is not rested on. */
+  constructor({ id, heartbeatPeriodMs, livenessWindowMs, acquaintances }: PollSettings) {
     this.#id = id
-    this.#periodMs = periodMs
-    this.#windowMs = windowMs
+    this.#periodMs = heartbeatPeriodMs
+    this.#windowMs = livenessWindowMs
+    this.#acquaintances = acquaintances
   }
 
   /** When to ask next, as far as it is for this to say. */
@@ -60,9 +68,9 @@ export class Polls {
     const { acceptors } = quorums
     const voters = [...acceptors].filter((id) => id !== this.#id)
     const { members, former } = configuration
-    const rest = [...members, ...former]
-      .map(({ id }) => id)
-      .filter((id) => isWhole && id !== this.#id && !acceptors.has(id))
+    const known = [...members, ...former].map(({ id }) => id)
+    const others = new Set(isWhole ? [...known, ...this.#acquaintances] : this.#acquaintances)
+    const rest = [...others].filter((id) => id !== this.#id && !acceptors.has(id))
     if (rest.length === 0) return voters[count % voters.length] ?? null
     const asked = count % 2 === 0 && voters.length > 0 ? voters : rest
     return asked[Math.floor(count / 2) % asked.length] ?? null

@@ -1,0 +1,176 @@
+/**
+ * What a leader makes of members entries: which of them it proposes, and the ones that it proposes by
+ * itself, which name the disks of voters that were never named. It alone hears everybody, so it alone
+ * knows who is there. Must never propose an entry by which the cluster would stand still, nor one that
+ * lets a disk vote which has not learned the log, or which is not the one that it says (P28, P34).
+ */
+import type { NodeId, Slot } from '@paxos/core'
+import { votersOf } from '@paxos/core/multi'
+import type { Configuration, ConfiguredMember, MembersEntry } from '@paxos/core/multi'
+import { MembersRefusedError } from './errors.ts'
+import { LEARNER_SILENT_PERIODS, VOTER_BEHIND_PERIODS } from './limits.ts'
+import { newVotersOf, requireLiveQuorum } from './member-changes.ts'
+
+/** Which disk of a member was heard last, and how far it has stored the log. */
+export interface HeardDisk {
+  readonly incarnation: string
+  readonly storedThrough: Slot
+}
+
+export interface MembersLeaderOptions {
+  readonly id: NodeId
+  /** That of this node. */
+  readonly incarnation: string
+  readonly configuration: () => Configuration
+  /** What the other members say of themselves. */
+  readonly heardDisks: () => ReadonlyMap<NodeId, HeardDisk>
+  /** Who was heard since then. */
+  readonly heardSince: (sinceMs: number) => ReadonlySet<NodeId>
+  readonly chosenThrough: () => Slot
+  readonly nowMs: () => number
+  readonly heartbeatPeriodMs: number
+  readonly livenessWindowMs: number
+}
+
+/** The members as the leader decides about them. */
+export class MembersLeader {
+  readonly #options: MembersLeaderOptions
+  /** What was chosen when, since this node leads; the oldest first, as long as it is needed. */
+  #chosen: { readonly atMs: number; readonly through: Slot }[] = []
+  /** The disk of each member that was named last in a configuration, as far as this node has seen. */
+  readonly #named = new Map<NodeId, string>()
+
+  constructor(options: MembersLeaderOptions) {
+    this.#options = options
+    this.membersChanged()
+  }
+
+  /** Others are members. Of one that gets a new disk, the former one is remembered. */
+  membersChanged(): void {
+    const { members } = this.#options.configuration()
+    const ids = new Set(members.map(({ id }) => id))
+    for (const id of this.#named.keys()) if (!ids.has(id)) this.#named.delete(id)
+    for (const { id, incarnation } of members) {
+      if (incarnation !== null) this.#named.set(id, incarnation)
+    }
+  }
+
+  /** To be called now and then while this node leads. */
+  observe(): void {
+    const { nowMs, chosenThrough } = this.#options
+    this.#chosen.push({ atMs: nowMs(), through: chosenThrough() })
+    const [, second] = this.#chosen
+    if (second !== undefined && second.atMs <= this.#asOfMs) this.#chosen.shift()
+  }
+
+  /** This node has begun to lead, or leads no longer. */
+  leadershipChanged(): void {
+    this.#chosen = []
+  }
+
+  /**
+   * What to propose for `entry`, with the disks named of those that are to vote; `null` when it says
+   * nothing any more: whoever wants it will see so in the log. Throws MembersRefusedError.
+   */
+  consider(entry: MembersEntry): MembersEntry | null {
+    const configuration = this.#options.configuration()
+    if (entry.replaces !== configuration.version) return null
+    const anew = new Set(newVotersOf(configuration, entry).map(({ id }) => id))
+    const members = entry.members.map((member) =>
+      anew.has(member.id) ? this.#promoted(member) : member,
+    )
+    const named = { ...entry, members }
+    requireLiveQuorum(named, this.#alive(configuration, named))
+    return named
+  }
+
+  /** The entry that names the disks of the voters, once all are heard; `null` when there is none. */
+  naming(): MembersEntry | null {
+    const { version, members, quorums, former } = this.#options.configuration()
+    const unnamed = members.filter(
+      ({ role, incarnation }) => role === 'voter' && incarnation === null,
+    )
+    if (unnamed.length === 0) return null
+    const named = members.map((member) =>
+      unnamed.includes(member)
+        ? { ...member, incarnation: this.#diskOf(member.id)?.incarnation ?? null }
+        : member,
+    )
+    if (named.some(({ role, incarnation }) => role === 'voter' && incarnation === null)) return null
+    return { type: 'members', replaces: version, members: named, quorums, former }
+  }
+
+  #promoted(member: ConfiguredMember): ConfiguredMember {
+    const { id } = member
+    const disk = this.#diskOf(id)
+    if (disk === null || disk.incarnation === this.#spent(id)) {
+      throw new MembersRefusedError(
+        'not-caught-up',
+        `${JSON.stringify(id)} was not heard${disk === null ? '' : ' with another disk than before'}. ` +
+          `Start it at ${JSON.stringify(member.address)}, from an empty durability.`,
+      )
+    }
+    if (member.incarnation !== null && member.incarnation !== disk.incarnation) {
+      throw new MembersRefusedError(
+        'not-caught-up',
+        `${JSON.stringify(id)} was heard with another disk than the one that is to vote. ` +
+          'Make the change again.',
+      )
+    }
+    const { storedThrough } = disk
+    if (id !== this.#options.id && storedThrough < this.#neededThrough) {
+      throw new MembersRefusedError(
+        'not-caught-up',
+        `${JSON.stringify(id)} has stored the log through slot ${storedThrough}, and has not caught up. ` +
+          'Let it run, and make the change again.',
+      )
+    }
+    return { ...member, incarnation: disk.incarnation }
+  }
+
+  /** The disk that a learner had when it was a voter: what it promised there is to be forgotten. */
+  #spent(id: NodeId): string | null {
+    const member = this.#options.configuration().members.find((each) => each.id === id)
+    return member?.incarnation === null ? (this.#named.get(id) ?? null) : null
+  }
+
+  #diskOf(id: NodeId): HeardDisk | null {
+    const { incarnation, chosenThrough } = this.#options
+    if (id === this.#options.id) return { incarnation, storedThrough: chosenThrough() }
+    return this.#options.heardDisks().get(id) ?? null
+  }
+
+  /**
+   * What a new voter must have stored: all that was chosen some time ago, for it says seldom how far
+   * it has come. Who has just begun to lead asks for everything.
+   */
+  get #neededThrough(): Slot {
+    const [oldest] = this.#chosen
+    const isOld = oldest !== undefined && oldest.atMs <= this.#asOfMs
+    return isOld ? oldest.through : this.#options.chosenThrough()
+  }
+
+  get #asOfMs(): number {
+    const { nowMs, heartbeatPeriodMs } = this.#options
+    return nowMs() - VOTER_BEHIND_PERIODS * heartbeatPeriodMs
+  }
+
+  /**
+   * Who is there: this node, the voters that it hears, and the learners, which say less. Not those that
+   * move: they have to be started again where they will be.
+   */
+  #alive(before: Configuration, after: MembersEntry): ReadonlySet<NodeId> {
+    const { id, heardSince, nowMs, livenessWindowMs, heartbeatPeriodMs } = this.#options
+    const voters = new Set(votersOf(before).map((voter) => voter.id))
+    const addresses = new Map(before.members.map((member) => [member.id, member.address]))
+    const lately = heardSince(nowMs() - 1.5 * livenessWindowMs)
+    const silentMs = Math.max(1.5 * livenessWindowMs, LEARNER_SILENT_PERIODS * heartbeatPeriodMs)
+    const seldom = heardSince(nowMs() - silentMs)
+    const alive = after.members.filter(
+      (member) =>
+        (voters.has(member.id) ? lately : seldom).has(member.id) &&
+        addresses.get(member.id) === member.address,
+    )
+    return new Set([id, ...alive.map((member) => member.id)])
+  }
+}

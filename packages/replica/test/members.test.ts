@@ -1,0 +1,427 @@
+/** Members that change while a cluster runs, on virtual time. */
+import { describe, expect, it } from 'vitest'
+import { memory as memoryDurability, memoryDisk } from '@paxos/durability-memory'
+import { LostDiskError, MembersConflictError, MembersRefusedError } from '@paxos/replica'
+import { MembersTimeoutError, NotPromotedError, RemovedError } from '@paxos/replica'
+import type { ReplicaEvent, ReplicaMembers } from '@paxos/replica'
+import { closeAll, leaderOf, replicaCluster, within } from './replica-cluster.ts'
+import type { ReplicaCluster, SumsReplica } from './replica-cluster.ts'
+
+const one = { name: 'x', add: 1 }
+
+const at = (id: string): string => `memory://node-${id}`
+
+/** Where a node that joins listens, and one that it asks. */
+const joining = (id: string, known: string) => ({ members: { [id]: at(id), [known]: at(known) } })
+
+const inWords = ({ members }: ReplicaMembers): string =>
+  members.map(({ id, role }) => (role === 'learner' ? `${id}?` : id)).join(' ')
+
+function eventsOf(node: SumsReplica): ReplicaEvent[] {
+  const events: ReplicaEvent[] = []
+  void (async () => {
+    for await (const event of node.events()) events.push(event)
+  })()
+  return events
+}
+
+/** A cluster of 'abc' on which all are named, with room for others. */
+async function running(others = 'de') {
+  const cluster = replicaCluster('a', 'b', 'c')
+  for (const id of others) cluster.disks.set(id, memoryDisk())
+  const nodes = await cluster.openAll()
+  const [leader, first] = leaderOf(nodes)
+  const [follower = '', other = ''] = [...nodes.keys()].filter((id) => id !== leader)
+  return { cluster, nodes, leader, first, follower, other, node: (id: string) => nodeOf(nodes, id) }
+}
+
+function nodeOf(nodes: ReadonlyMap<string, SumsReplica>, id: string): SumsReplica {
+  const node = nodes.get(id)
+  if (node === undefined) throw new Error(`Node ${id} is not open.`)
+  return node
+}
+
+/** Opens a node that joins, and knows one that is there. */
+async function join(
+  { cluster, nodes, leader }: Awaited<ReturnType<typeof running>>,
+  id: string,
+): Promise<SumsReplica> {
+  const node = await cluster.open(id, joining(id, leader))
+  nodes.set(id, node)
+  return node
+}
+
+async function close(nodes: Map<string, SumsReplica>, id: string): Promise<void> {
+  await nodes.get(id)?.close()
+  nodes.delete(id)
+}
+
+/** Everybody has applied the same. */
+function expectSame(cluster: ReplicaCluster, ids: Iterable<string>): void {
+  const contents = [...ids].map((id) => cluster.machines.get(id)?.content)
+  for (const content of contents) expect(content).toEqual(contents[0])
+}
+
+describe('a first start of three', () => {
+  it('with one missing says whom it waits for, and goes on as soon as that one comes', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = new Map([['a', await cluster.open('a')]])
+    nodes.set('b', await cluster.open('b'))
+    const events = [...nodes.values()].map(eventsOf)
+    const proposal = nodeOf(nodes, 'a').propose(one)
+    await cluster.clock.advance(20_000)
+    for (const node of nodes.values()) {
+      expect(node.status()).toMatchObject({
+        standing: 'waiting',
+        waitsFor: ['c'],
+        chosenThrough: 0,
+      })
+    }
+    for (const told of events) {
+      expect(told).toContainEqual({ type: 'waiting-for-members', members: ['c'] })
+    }
+    nodes.set('c', await cluster.open('c'))
+    expect(await within(cluster, proposal)).toBe(1)
+    for (const told of events) expect(told).toContainEqual({ type: 'admitted' })
+    await closeAll(nodes)
+  })
+
+  it('with one missing goes on by the option that says that no disk was lost', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = new Map([['a', await cluster.open('a', { trustEmptyDisk: true })]])
+    nodes.set('b', await cluster.open('b', { trustEmptyDisk: true }))
+    expect(await within(cluster, nodeOf(nodes, 'a').propose(one))).toBe(1)
+    await closeAll(nodes)
+  })
+
+  it('names the disks of all voters, once all of them are heard', async () => {
+    const { nodes } = await running()
+    for (const node of nodes.values()) {
+      const { version, members, isComplete } = node.members()
+      expect([version > 0, isComplete]).toEqual([true, true])
+      expect(new Set(members.map(({ incarnation }) => incarnation)).size).toBe(3)
+      expect(members.every(({ incarnation }) => incarnation !== null)).toBe(true)
+      expect(node.status().standing).toBe('voter')
+    }
+    await closeAll(nodes)
+  })
+})
+
+describe('addMember', () => {
+  it.each(['leader', 'follower'] as const)(
+    'P28: on the %s: a voter learns, then it votes, and the call resolves when that is complete',
+    async (where) => {
+      const world = await running()
+      const { cluster, nodes, node } = world
+      expect(await within(cluster, node(world.leader).propose(one))).toBe(1)
+      await join(world, 'd')
+      const events = eventsOf(node(world.leader))
+      const added = await within(cluster, node(world[where]).addMember('d', at('d')))
+      expect(inWords(added)).toBe('a b c d')
+      expect(added.isComplete).toBe(true)
+      expect(added.members[3]?.incarnation).toMatch(/^[\da-f]{32}$/)
+      expect(await within(cluster, node('d').propose(one))).toBe(2)
+      expect(node('d').status().standing).toBe('voter')
+      await cluster.clock.advance(2000)
+      const changes = events.flatMap((event) =>
+        event.type === 'members-changed' ? inWords(event.members) : [],
+      )
+      expect(changes).toEqual(['a b c d?', 'a b c d'])
+      expectSame(cluster, nodes.keys())
+      await closeAll(nodes)
+    },
+  )
+
+  it('P36: of a learner: it follows, answers, and hands over what is proposed to it, and counts for nothing', async () => {
+    const world = await running()
+    const { cluster, nodes, node, leader, follower, other } = world
+    const learner = await join(world, 'd')
+    await within(cluster, node(follower).addMember('d', at('d'), { role: 'learner' }))
+    expect(await within(cluster, learner.propose(one))).toBe(1)
+    expect(await within(cluster, learner.query('x'))).toBe(1)
+    expect(learner.status()).toMatchObject({ standing: 'learner', role: 'follower' })
+    // Two of three voters are gone: the learner makes up for neither.
+    await close(nodes, follower)
+    await close(nodes, other)
+    const stuck = node(leader).propose(one, { timeoutMs: 10_000 })
+    await expect(within(cluster, stuck)).rejects.toMatchObject({ code: 'ERR_PAXOS_TIMEOUT' })
+    await closeAll(nodes)
+  })
+
+  it('P28: that reaches nobody leaves a learner, says so, and the cluster goes on', async () => {
+    const world = await running()
+    const { cluster, nodes, node, follower } = world
+    const added = node(follower).addMember('d', at('d'))
+    const error = await within(
+      cluster,
+      added.catch((reason: unknown) => reason),
+    )
+    expect(error).toBeInstanceOf(NotPromotedError)
+    expect(error).toMatchObject({ learners: ['d'] })
+    expect(String(error)).toContain('"d" was not heard')
+    expect(inWords(node(follower).members())).toBe('a b c d?')
+    expect(await within(cluster, node(follower).propose(one))).toBe(1)
+    // It comes after all, and somebody promotes it.
+    await join(world, 'd')
+    const promoted = await within(cluster, node(follower).changeMembers({ promote: ['d'] }))
+    expect(inWords(promoted)).toBe('a b c d')
+    await closeAll(nodes)
+  })
+
+  it('says in time how far it has come, when that is not far enough', async () => {
+    const { cluster, nodes, node, follower } = await running()
+    const added = node(follower).addMember('d', at('d'), { timeoutMs: 5000 })
+    const error = await within(
+      cluster,
+      added.catch((reason: unknown) => reason),
+    )
+    expect(error).toBeInstanceOf(MembersTimeoutError)
+    expect(error).toMatchObject({ progress: 'learning', version: node(follower).members().version })
+    expect(String(error)).toContain('It is a learner, and stays one.')
+    await closeAll(nodes)
+  })
+})
+
+describe('removeMember', () => {
+  it('P23: of a follower: it is told, stops, and disturbs nobody when it is started again', async () => {
+    const { cluster, nodes, node, leader, follower } = await running()
+    const gone = node(follower)
+    const events = eventsOf(gone)
+    const waiting = gone.query('x', { timeoutMs: 60_000 })
+    await within(cluster, waiting)
+    const removed = await within(cluster, node(leader).removeMember(follower))
+    expect(removed.members).toHaveLength(2)
+    await cluster.clock.advance(10_000)
+    expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['removed', 'stopped']))
+    expect(gone.status().role).toBe('stopped')
+    await expect(gone.propose(one)).rejects.toBeInstanceOf(RemovedError)
+    nodes.delete(follower)
+
+    const before = node(leader).status().ballot
+    const again = await cluster.open(follower)
+    await cluster.clock.advance(20_000)
+    expect(again.status().role).toBe('stopped')
+    await expect(again.propose(one)).rejects.toBeInstanceOf(RemovedError)
+    expect(node(leader).status().ballot).toEqual(before)
+    await closeAll(nodes)
+  })
+
+  it('P27: of the leader, by itself: the call resolves, another leads, and it stops', async () => {
+    const { cluster, nodes, node, leader } = await running()
+    const gone = node(leader)
+    const removed = await within(cluster, gone.removeMember(leader))
+    expect(removed.members.map(({ id }) => id)).not.toContain(leader)
+    nodes.delete(leader)
+    const [next] = nodes.values()
+    expect(await within(cluster, next?.propose(one) ?? Promise.reject(new Error('nobody')))).toBe(1)
+    await cluster.clock.advance(10_000)
+    expect(gone.status().role).toBe('stopped')
+    await closeAll(nodes)
+  })
+
+  it('P29: those that were removed do not elect a leader among themselves when they start again', async () => {
+    const world = await running('def')
+    const { cluster, nodes, node, leader } = world
+    for (const id of 'def') await join(world, id)
+    const add = Object.fromEntries(Array.from('def', (id) => [id, { address: at(id) }]))
+    const changed = node(leader).changeMembers({ add, remove: ['a', 'b', 'c'] })
+    expect(inWords(await within(cluster, changed))).toBe('d e f')
+    await cluster.clock.advance(10_000)
+    for (const id of 'abc') {
+      expect(node(id).status().role).toBe('stopped')
+      nodes.delete(id)
+    }
+    expect(await within(cluster, node('e').propose(one))).toBe(1)
+    const [old] = [await cluster.open('a'), await cluster.open('b'), await cluster.open('c')]
+    await cluster.clock.advance(20_000)
+    expect(old.status()).toMatchObject({ role: 'stopped', chosenThrough: expect.any(Number) })
+    await expect(old.propose(one)).rejects.toBeInstanceOf(RemovedError)
+    expect(await within(cluster, node('e').propose(one))).toBe(2)
+    await closeAll(nodes)
+  })
+})
+
+describe('replaceMember', () => {
+  it('with a new node: the old one, which is dead, leaves with the entry by which the new one votes', async () => {
+    const world = await running()
+    const { cluster, nodes, node, follower, other } = world
+    await cluster.crash(other, node(other))
+    nodes.delete(other)
+    await join(world, 'd')
+    const replaced = await within(cluster, node(follower).replaceMember(other, 'd', at('d')))
+    expect(replaced.members.map(({ id }) => id).toSorted()).toEqual(
+      ['a', 'b', 'c', 'd'].filter((id) => id !== other),
+    )
+    expect(await within(cluster, node('d').propose(one))).toBe(1)
+    await closeAll(nodes)
+  })
+
+  it('P31: a disk that was lost is refused by name, and replaced under the same id', async () => {
+    const { cluster, nodes, node, leader, follower } = await running()
+    expect(await within(cluster, node(leader).propose(one))).toBe(1)
+    await cluster.crash(follower, node(follower))
+    const disk = memoryDisk()
+    const { durability } = fresh(disk)
+    const wiped = await cluster.open(follower, { durability })
+    const events = eventsOf(wiped)
+    const error = await within(
+      cluster,
+      wiped.propose(one).catch((reason: unknown) => reason),
+    )
+    expect(error).toBeInstanceOf(LostDiskError)
+    expect(String(error)).toContain(
+      `replaceMember("${follower}", "${follower}", "${at(follower)}")`,
+    )
+    expect(wiped.status().role).toBe('stopped')
+    await cluster.clock.advance(1)
+    expect(events).toContainEqual({ type: 'stopped', error })
+
+    const call = node(leader).replaceMember(follower, follower, at(follower))
+    await cluster.clock.advance(1000)
+    const { durability: again } = fresh(disk)
+    const back = await cluster.open(follower, { durability: again })
+    nodes.set(follower, back)
+    expect(
+      inWords(await within(cluster, call))
+        .split(' ')
+        .toSorted(),
+    ).toEqual(['a', 'b', 'c'])
+    expect(await within(cluster, back.propose(one))).toBe(2)
+    expect(back.status().standing).toBe('voter')
+    await closeAll(nodes)
+  })
+})
+
+describe('moveMember', () => {
+  it('P32: says where a member is from now on, which is started again there from its disk', async () => {
+    const { cluster, nodes, node, leader, follower } = await running()
+    const moved = await within(cluster, node(leader).moveMember(follower, 'memory://elsewhere'))
+    expect(moved.members.find(({ id }) => id === follower)?.address).toBe('memory://elsewhere')
+    await close(nodes, follower)
+    const members = { ...cluster.members, [follower]: 'memory://elsewhere' }
+    nodes.set(follower, await cluster.open(follower, { members }))
+    expect(await within(cluster, node(follower).propose(one))).toBe(1)
+    expect(node(follower).status().standing).toBe('voter')
+    await closeAll(nodes)
+  })
+
+  it('P34: is refused where the rest would be no quorum until it is started again', async () => {
+    const { cluster, nodes, node, leader, follower, other } = await running()
+    await close(nodes, other)
+    await cluster.clock.advance(5000)
+    const moved = node(leader).moveMember(follower, 'memory://elsewhere')
+    await expect(within(cluster, moved)).rejects.toMatchObject({ reason: 'no-live-quorum' })
+    expect(await within(cluster, node(follower).propose(one))).toBe(1)
+    await closeAll(nodes)
+  })
+})
+
+describe('changes of members', () => {
+  it('P34: that leave no quorum of those who are heard are refused, also on a follower, and nothing changes', async () => {
+    const { cluster, nodes, node, leader, follower, other } = await running()
+    await close(nodes, other)
+    await cluster.clock.advance(5000)
+    const { version } = node(leader).members()
+    const removed = node(follower).removeMember(leader)
+    const error = await within(
+      cluster,
+      removed.catch((reason: unknown) => reason),
+    )
+    expect(error).toBeInstanceOf(MembersRefusedError)
+    expect(error).toMatchObject({ reason: 'no-live-quorum' })
+    expect(node(leader).members().version).toBe(version)
+    expect(await within(cluster, node(follower).propose(one))).toBe(1)
+    await closeAll(nodes)
+  })
+
+  it('P26: that two nodes make at once are both made', async () => {
+    const world = await running()
+    const { cluster, nodes, node, follower, other } = world
+    await join(world, 'd')
+    await join(world, 'e')
+    const both = Promise.all([
+      node(follower).addMember('d', at('d')),
+      node(other).addMember('e', at('e')),
+    ])
+    await within(cluster, both)
+    await cluster.clock.advance(1000)
+    for (const id of 'abcde') {
+      expect(
+        node(id)
+          .members()
+          .members.map((member) => member.id)
+          .toSorted(),
+      ).toEqual([...'abcde'])
+    }
+    await closeAll(nodes)
+  })
+
+  it('P33: of an expected version are made by one of two nodes, and the other says which version there is', async () => {
+    const { cluster, nodes, node, follower, other } = await running()
+    const expected = node(follower).members().version
+    const options = { expected, role: 'learner' } as const
+    const outcomes = await within(
+      cluster,
+      Promise.allSettled([
+        node(follower).addMember('d', at('d'), options),
+        node(other).addMember('e', at('e'), options),
+      ]),
+    )
+    const [refused] = outcomes.filter((outcome) => outcome.status === 'rejected')
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(refused?.reason).toBeInstanceOf(MembersConflictError)
+    expect(refused?.reason).toMatchObject({ expected, actual: node(follower).members().version })
+    expect(node(follower).members().members).toHaveLength(4)
+    await closeAll(nodes)
+  })
+
+  it('P35: whose leader dies when it has just been given them are made once, by the next one', async () => {
+    const world = await running()
+    const { cluster, nodes, node, leader, follower } = world
+    const changes = eventsOf(node(follower))
+    const added = node(follower).addMember('d', at('d'), { role: 'learner' })
+    await cluster.clock.advance(1)
+    await cluster.crash(leader, node(leader))
+    nodes.delete(leader)
+    expect(inWords(await within(cluster, added))).toBe('a b c d?')
+    await cluster.clock.advance(5000)
+    expect(changes.filter(({ type }) => type === 'members-changed')).toHaveLength(1)
+    await closeAll(nodes)
+  })
+
+  it('P18: are learnt by a node that was away, although all that it knew have left, by one that it is told of', async () => {
+    const world = await running('def')
+    const { cluster, nodes, node, leader, follower } = world
+    await cluster.crash(follower, node(follower))
+    nodes.delete(follower)
+    for (const id of 'def') await join(world, id)
+    const others = [...'abc'].filter((id) => id !== follower)
+    const add = Object.fromEntries(Array.from('def', (id) => [id, { address: at(id) }]))
+    await within(cluster, node(leader).changeMembers({ add, remove: others }))
+    await cluster.clock.advance(10_000)
+    for (const id of others) nodes.delete(id)
+    expect(await within(cluster, node('f').propose(one))).toBe(1)
+    // Nobody that it knew is there. It is told of one of those that are, and not of who leads.
+    const [known = ''] = [...nodes].find(([, each]) => each.status().role === 'follower') ?? []
+    const back = await cluster.open(follower, joining(follower, known))
+    nodes.set(follower, back)
+    expect(await within(cluster, back.propose(one))).toBe(2)
+    expect(inWords(back.members()).split(' ')).toContain('e')
+    await closeAll(nodes)
+  })
+
+  it('are told to nobody twice, and leave no timer behind', async () => {
+    const { cluster, nodes, node, leader } = await running()
+    const events = eventsOf(node(leader))
+    await within(cluster, node(leader).addMember('d', at('d'), { role: 'learner' }))
+    await cluster.clock.advance(5000)
+    expect(events.filter(({ type }) => type === 'members-complete')).toHaveLength(1)
+    await closeAll(nodes)
+    expect(cluster.clock.pending).toBe(0)
+  })
+})
+
+/** An adapter on a disk that was not there before. */
+function fresh(disk: ReturnType<typeof memoryDisk>) {
+  return { durability: memoryDurability({ disk }) }
+}
