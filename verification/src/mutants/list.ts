@@ -6,6 +6,7 @@ import { EDGE_MUTANTS } from './edges.ts'
 import { LINK_MUTANTS } from './links.ts'
 import { LOG_MUTANTS } from './log.ts'
 import { MEMBER_CALL_MUTANTS } from './member-calls.ts'
+import { MEMBER_RULE_MUTANTS } from './member-rules.ts'
 import { MEMBERS_MUTANTS } from './members.ts'
 import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
@@ -17,6 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CORE_MUTANTS,
   ...LOG_MUTANTS,
   ...MEMBERS_MUTANTS,
+  ...MEMBER_RULE_MUTANTS,
   ...BELIEF_MUTANTS,
   ...REPLICA_MUTANTS,
   ...MEMBER_CALL_MUTANTS,

@@ -43,6 +43,8 @@ export interface Wanted {
   readonly voters: readonly NodeId[]
   readonly learners: readonly NodeId[]
   readonly quorums?: QuorumRule
+  /** By voter. Default: 1. */
+  readonly weights?: Readonly<Record<NodeId, number>>
 }
 
 const MAJORITY: QuorumRule = { type: 'majority' }
@@ -341,7 +343,7 @@ export class MembersWorld {
 
   entry({ version, members, former }: Configuration, wanted: Wanted): MembersEntry {
     const named = (id: NodeId) => member(id, this.machine(id).incarnation)
-    const { voters, learners, quorums = MAJORITY } = wanted
+    const { voters, learners, quorums = MAJORITY, weights } = wanted
     const stay = [...voters, ...learners]
     const left = [...members, ...former].filter(({ id }) => !stay.includes(id))
     const [seen, leavers] = [new Set<NodeId>(), left]
@@ -350,7 +352,7 @@ export class MembersWorld {
       type: 'members',
       replaces: version,
       members: [
-        ...voters.map(named),
+        ...voters.map((id) => weighing(named(id), weights?.[id])),
         ...learners.map((id) => ({ ...named(id), role: 'learner' as const })),
       ],
       quorums,
@@ -526,6 +528,10 @@ export function ledWorld(
 
 export function member(id: NodeId, incarnation: string | null): ConfiguredMember {
   return { id, address: `memory://${id}`, role: 'voter', incarnation }
+}
+
+function weighing(voter: ConfiguredMember, weight: number | undefined): ConfiguredMember {
+  return weight === undefined ? voter : { ...voter, weight }
 }
 
 /** What the slots through `through` lead to: all of them, one after the other. */
