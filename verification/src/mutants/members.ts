@@ -7,6 +7,7 @@ import type { Mutant } from './mutant.ts'
 const MULTI = 'packages/core/src/multi'
 
 const CHANGE = { type: 'tests', file: 'multi/members-change.test.ts' } as const
+const KNOWN = { type: 'tests', file: 'multi/members-known.test.ts' } as const
 const ADMISSION = { type: 'tests', file: 'multi/members-admission.test.ts' } as const
 const FUZZ = { type: 'tests', file: 'multi/members-fuzz.test.ts' } as const
 const EXPLORE = { type: 'explore', model: 'members' } as const
@@ -20,7 +21,7 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 `,
     to: `    const slot = this.#propose(step, phase2, values)
 `,
-    caughtBy: [CHANGE, FUZZ],
+    caughtBy: [CHANGE],
   },
   {
     name: 'members: a leader proposes behind a change that it recovered, before it is chosen',
@@ -57,14 +58,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     this.#barrier = null
 `,
     to: '    this.#barrier = null\n',
-    caughtBy: [EXPLORE],
+    caughtBy: [CHANGE],
   },
   {
     name: 'members: a change is complete before a quorum has stored it',
     file: `${MULTI}/leader.ts`,
     from: 'this.#openVersion === this.#electorate.version && phase2.isStored(this.#electorate.version)',
     to: 'this.#openVersion === this.#electorate.version',
-    caughtBy: [CHANGE, FUZZ],
+    caughtBy: [CHANGE],
   },
   {
     name: 'members: a leader that was removed goes on',
@@ -78,7 +79,7 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/members.ts`,
     from: '      if (after.version > this.#toldThrough) this.#leaving.set(after.version, this.current)\n',
     to: '',
-    caughtBy: [CHANGE, FUZZ],
+    caughtBy: [KNOWN],
   },
   {
     name: 'members: votes count of any incarnation',
@@ -92,14 +93,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/phase1.ts`,
     from: 'return electorate.named(acceptor) !== null || !this.#invitedByName.has(acceptor)',
     to: 'return true',
-    caughtBy: [ADMISSION, FUZZ],
+    caughtBy: [{ type: 'tests', file: 'multi/phase1.test.ts' }],
   },
   {
     name: 'members: a candidate goes on that has asked others than those who vote',
     file: `${MULTI}/leader.ts`,
     from: "return this.#role.phase === 'preparing' && this.#asked !== this.#electorate",
     to: "return this.#role.phase === 'preparing' && this.#asked === null",
-    caughtBy: [CHANGE, FUZZ],
+    caughtBy: [KNOWN],
   },
   {
     name: 'admission: an empty disk votes before all others have answered',
@@ -113,7 +114,7 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/admission.ts`,
     from: 'if (electorate.version > 0 || this.waitsFor(electorate).length > 0) return false',
     to: 'if (this.waitsFor(electorate).length > 0) return false',
-    caughtBy: [ADMISSION, FUZZ],
+    caughtBy: [ADMISSION],
   },
   {
     name: 'admission: who may lead alone is let in by others',
