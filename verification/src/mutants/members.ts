@@ -28,7 +28,7 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/leader.ts`,
     from: '    if (found.barrier !== null) phase2.stopAt(found.barrier)\n',
     to: '',
-    caughtBy: [EXPLORE],
+    caughtBy: [FUZZ, EXPLORE],
   },
   {
     name: 'members: a change is proposed before who is to vote has promised',
@@ -86,7 +86,7 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/electorate.ts`,
     from: 'return this.isVoter(id) && (named === null || named === incarnation)',
     to: 'return this.isVoter(id) && named !== id',
-    caughtBy: [EXPLORE],
+    caughtBy: [CHANGE, EXPLORE],
   },
   {
     name: 'members: a promise counts that was asked of one who may not vote yet',
@@ -160,7 +160,7 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/node.ts`,
     from: 'return isNamed || this.#admission.votes(electorate)',
     to: 'return isNamed || electorate.version >= 0',
-    caughtBy: [EXPLORE],
+    caughtBy: [ADMISSION, EXPLORE],
   },
   {
     name: 'admission: a state accepts that may not vote',
