@@ -99,7 +99,7 @@ export class Membership {
     return this.#calls.change(wanted, expected, wait)
   }
 
-  /** Whether a change waits for the leader. */
+  /** Whether an entry waits for the leader, which may not be reached. */
   get areWaiting(): boolean {
     return this.#calls.areWaiting
   }
@@ -139,6 +139,9 @@ export class Membership {
   /** A message came, and the engine has seen it, or will. */
   received(from: NodeId, message: MultiPaxosMessage): void {
     if ('chosenThrough' in message) this.#surely.said(from, message.chosenThrough)
+    if ('incarnation' in message && message.incarnation !== undefined) {
+      this.#leader.heard(from, message.incarnation)
+    }
   }
 
   /**

@@ -183,7 +183,7 @@ describe('addMember', () => {
 })
 
 describe('removeMember', () => {
-  it('P23: of a follower: it is told, stops, and disturbs nobody when it is started again', async () => {
+  it('P23, P37: of a follower: it is told, stops, and disturbs nobody when it is started again', async () => {
     const { cluster, nodes, node, leader, follower } = await running()
     const gone = node(follower)
     const events = eventsOf(gone)
@@ -351,7 +351,7 @@ describe('changes of members', () => {
           .members()
           .members.map((member) => member.id)
           .toSorted(),
-      ).toEqual([...'abcde'])
+      ).toEqual(Array.from('abcde'))
     }
     await closeAll(nodes)
   })
@@ -375,6 +375,14 @@ describe('changes of members', () => {
     await closeAll(nodes)
   })
 
+  it('reach the leader by way of another member, where they do not directly', async () => {
+    const { cluster, nodes, node, leader, follower } = await running()
+    cluster.hub.cut(follower, leader)
+    const added = node(follower).addMember('d', at('d'), { role: 'learner' })
+    expect(inWords(await within(cluster, added))).toBe('a b c d?')
+    await closeAll(nodes)
+  })
+
   it('P35: whose leader dies when it has just been given them are made once, by the next one', async () => {
     const world = await running()
     const { cluster, nodes, node, leader, follower } = world
@@ -395,7 +403,7 @@ describe('changes of members', () => {
     await cluster.crash(follower, node(follower))
     nodes.delete(follower)
     for (const id of 'def') await join(world, id)
-    const others = [...'abc'].filter((id) => id !== follower)
+    const others = Array.from('abc').filter((id) => id !== follower)
     const add = Object.fromEntries(Array.from('def', (id) => [id, { address: at(id) }]))
     await within(cluster, node(leader).changeMembers({ add, remove: others }))
     await cluster.clock.advance(10_000)

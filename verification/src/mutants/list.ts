@@ -5,6 +5,7 @@ import { DISK_MUTANTS } from './disks.ts'
 import { EDGE_MUTANTS } from './edges.ts'
 import { LINK_MUTANTS } from './links.ts'
 import { LOG_MUTANTS } from './log.ts'
+import { MEMBER_CALL_MUTANTS } from './member-calls.ts'
 import { MEMBERS_MUTANTS } from './members.ts'
 import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
@@ -18,6 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MEMBERS_MUTANTS,
   ...BELIEF_MUTANTS,
   ...REPLICA_MUTANTS,
+  ...MEMBER_CALL_MUTANTS,
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
   ...LINK_MUTANTS,

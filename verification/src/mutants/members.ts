@@ -7,6 +7,7 @@ import type { Mutant } from './mutant.ts'
 const MULTI = 'packages/core/src/multi'
 
 const CHANGE = { type: 'tests', file: 'multi/members-change.test.ts' } as const
+const ALONE = { type: 'tests', file: 'multi/admission-alone.test.ts' } as const
 const KNOWN = { type: 'tests', file: 'multi/members-known.test.ts' } as const
 const ADMISSION = { type: 'tests', file: 'multi/members-admission.test.ts' } as const
 const FUZZ = { type: 'tests', file: 'multi/members-fuzz.test.ts' } as const
@@ -93,7 +94,7 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/phase1.ts`,
     from: 'return electorate.named(acceptor) !== null || !this.#invitedByName.has(acceptor)',
     to: 'return true',
-    caughtBy: [{ type: 'tests', file: 'multi/phase1.test.ts' }],
+    caughtBy: [{ type: 'tests', file: 'multi/phase1-incarnations.test.ts' }],
   },
   {
     name: 'members: a candidate goes on that has asked others than those who vote',
@@ -114,21 +115,21 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/admission.ts`,
     from: 'if (electorate.version > 0 || this.waitsFor(electorate).length > 0) return false',
     to: 'if (this.waitsFor(electorate).length > 0) return false',
-    caughtBy: [ADMISSION],
+    caughtBy: [ALONE],
   },
   {
     name: 'admission: who may lead alone is let in by others',
     file: `${MULTI}/admission.ts`,
     from: '    if (electorate.quorums.isPhase1Quorum(new Set([this.#id]))) return false\n',
     to: '',
-    caughtBy: [ADMISSION],
+    caughtBy: [ALONE],
   },
   {
     name: 'admission: an answer to another incarnation is believed',
     file: `${MULTI}/admission.ts`,
     from: "if (to !== this.#incarnation || this.standing(electorate) !== 'waiting') return false",
     to: "if (to === '' || this.standing(electorate) !== 'waiting') return false",
-    caughtBy: [ADMISSION],
+    caughtBy: [ALONE],
   },
   {
     name: 'admission: who answers that it has voted counts as one that has not',
@@ -153,14 +154,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/admission.ts`,
     from: "return this.#isAdmitted && standing !== 'replaced' && standing !== 'waiting'",
     to: "return this.#isAdmitted && standing !== 'waiting'",
-    caughtBy: [ADMISSION],
+    caughtBy: [ALONE],
   },
   {
     name: 'admission: whoever asks is given a promise',
     file: `${MULTI}/node.ts`,
     from: 'return isNamed || this.#admission.votes(electorate)',
     to: 'return isNamed || electorate.version >= 0',
-    caughtBy: [ADMISSION, EXPLORE],
+    caughtBy: [ALONE, EXPLORE],
   },
   {
     name: 'admission: a state accepts that may not vote',
