@@ -7,6 +7,8 @@ import type { Mutant } from './mutant.ts'
 const MULTI = 'packages/core/src/multi'
 
 const CHANGE = { type: 'tests', file: 'multi/members-change.test.ts' } as const
+const ALONE = { type: 'tests', file: 'multi/admission-alone.test.ts' } as const
+const KNOWN = { type: 'tests', file: 'multi/members-known.test.ts' } as const
 const ADMISSION = { type: 'tests', file: 'multi/members-admission.test.ts' } as const
 const FUZZ = { type: 'tests', file: 'multi/members-fuzz.test.ts' } as const
 const EXPLORE = { type: 'explore', model: 'members' } as const
@@ -20,14 +22,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 `,
     to: `    const slot = this.#propose(step, phase2, values)
 `,
-    caughtBy: [CHANGE, FUZZ],
+    caughtBy: [CHANGE],
   },
   {
     name: 'members: a leader proposes behind a change that it recovered, before it is chosen',
     file: `${MULTI}/leader.ts`,
     from: '    if (found.barrier !== null) phase2.stopAt(found.barrier)\n',
     to: '',
-    caughtBy: [EXPLORE],
+    caughtBy: [FUZZ, EXPLORE],
   },
   {
     name: 'members: a change is proposed before who is to vote has promised',
@@ -57,14 +59,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     this.#barrier = null
 `,
     to: '    this.#barrier = null\n',
-    caughtBy: [EXPLORE],
+    caughtBy: [CHANGE],
   },
   {
     name: 'members: a change is complete before a quorum has stored it',
     file: `${MULTI}/leader.ts`,
     from: 'this.#openVersion === this.#electorate.version && phase2.isStored(this.#electorate.version)',
     to: 'this.#openVersion === this.#electorate.version',
-    caughtBy: [CHANGE, FUZZ],
+    caughtBy: [CHANGE],
   },
   {
     name: 'members: a leader that was removed goes on',
@@ -78,28 +80,28 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/members.ts`,
     from: '      if (after.version > this.#toldThrough) this.#leaving.set(after.version, this.current)\n',
     to: '',
-    caughtBy: [CHANGE, FUZZ],
+    caughtBy: [KNOWN],
   },
   {
     name: 'members: votes count of any incarnation',
     file: `${MULTI}/electorate.ts`,
     from: 'return this.isVoter(id) && (named === null || named === incarnation)',
     to: 'return this.isVoter(id) && named !== id',
-    caughtBy: [EXPLORE],
+    caughtBy: [CHANGE, EXPLORE],
   },
   {
     name: 'members: a promise counts that was asked of one who may not vote yet',
     file: `${MULTI}/phase1.ts`,
     from: 'return electorate.named(acceptor) !== null || !this.#invitedByName.has(acceptor)',
     to: 'return true',
-    caughtBy: [ADMISSION, FUZZ],
+    caughtBy: [{ type: 'tests', file: 'multi/phase1-incarnations.test.ts' }],
   },
   {
     name: 'members: a candidate goes on that has asked others than those who vote',
     file: `${MULTI}/leader.ts`,
     from: "return this.#role.phase === 'preparing' && this.#asked !== this.#electorate",
     to: "return this.#role.phase === 'preparing' && this.#asked === null",
-    caughtBy: [CHANGE, FUZZ],
+    caughtBy: [KNOWN],
   },
   {
     name: 'admission: an empty disk votes before all others have answered',
@@ -113,21 +115,21 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/admission.ts`,
     from: 'if (electorate.version > 0 || this.waitsFor(electorate).length > 0) return false',
     to: 'if (this.waitsFor(electorate).length > 0) return false',
-    caughtBy: [ADMISSION, FUZZ],
+    caughtBy: [ALONE],
   },
   {
     name: 'admission: who may lead alone is let in by others',
     file: `${MULTI}/admission.ts`,
     from: '    if (electorate.quorums.isPhase1Quorum(new Set([this.#id]))) return false\n',
     to: '',
-    caughtBy: [ADMISSION],
+    caughtBy: [ALONE],
   },
   {
     name: 'admission: an answer to another incarnation is believed',
     file: `${MULTI}/admission.ts`,
     from: "if (to !== this.#incarnation || this.standing(electorate) !== 'waiting') return false",
     to: "if (to === '' || this.standing(electorate) !== 'waiting') return false",
-    caughtBy: [ADMISSION],
+    caughtBy: [ALONE],
   },
   {
     name: 'admission: who answers that it has voted counts as one that has not',
@@ -152,14 +154,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     file: `${MULTI}/admission.ts`,
     from: "return this.#isAdmitted && standing !== 'replaced' && standing !== 'waiting'",
     to: "return this.#isAdmitted && standing !== 'waiting'",
-    caughtBy: [ADMISSION],
+    caughtBy: [ALONE],
   },
   {
     name: 'admission: whoever asks is given a promise',
     file: `${MULTI}/node.ts`,
     from: 'return isNamed || this.#admission.votes(electorate)',
     to: 'return isNamed || electorate.version >= 0',
-    caughtBy: [EXPLORE],
+    caughtBy: [ALONE, EXPLORE],
   },
   {
     name: 'admission: a state accepts that may not vote',

@@ -42,3 +42,14 @@ describe('what a former incarnation had promised', () => {
     expect(phase1.counts('b', anybody)).toBe(false)
   })
 })
+
+it('the promise of one that was asked by its name counts only where that is named', () => {
+  const members = anybody.configuration.members.map((each) => ({ ...each, incarnation: 'b1' }))
+  const named = new Electorate({ ...anybody.configuration, version: 3, members })
+  const phase1 = new Phase1(ballotOf(2), 1, 100)
+  phase1.invite('b', named, 1)
+  phase1.ask('b', 0)
+  expect(phase1.receivePromise('b', promise(2, 'b1'))).toBe('complete')
+  expect(phase1.counts('b', named)).toBe(true)
+  expect(phase1.counts('b', anybody)).toBe(false)
+})

@@ -49,6 +49,7 @@ export const MEMBERS_CASES: Readonly<Record<MembersCase, MembersOptions>> = {
       b: { wipes: 1 },
     },
     slots: 2,
+    unchosen: ['\u0000'],
   },
   wiped: {
     title: 'a voter of three whose disk is lost, where nobody is named; a value is on two disks',
@@ -71,6 +72,8 @@ export const MEMBERS_CASES: Readonly<Record<MembersCase, MembersOptions>> = {
       b: { wipes: 1, begins: holding('a0 b0 for 0', 1) },
     },
     slots: 3,
+    // What replaces a voter that is gone takes its vote, of two: only that of the new one is there.
+    unchosen: ['a0 b1 for 1'],
     trustEmptyState: true,
   },
   older: {
@@ -89,5 +92,6 @@ export const MEMBERS_CASES: Readonly<Record<MembersCase, MembersOptions>> = {
     changes: [{ voters: ['b0'] }],
     nodes: { a: { leads: 1, changes: [0], proposes: 1 }, b: { leads: 1, proposes: 1 } },
     slots: 3,
+    unchosen: ['x1 of b'],
   },
 }

@@ -56,6 +56,8 @@ export interface MembersOptions {
   readonly nodes: Readonly<Record<NodeId, MemberOptions>>
   /** How many slots may be filled by commands and changes. */
   readonly slots: number
+  /** Of what is proposed, what no run chooses within those slots. Default: nothing. */
+  readonly unchosen?: readonly string[]
   /** As of MultiPaxos: that a disk which is empty was never another. Default: false. */
   readonly trustEmptyState?: boolean
   /** Makes a node. A test gives another, to see that the explorer finds what is wrong in it. */
@@ -108,6 +110,7 @@ export function membersModel(options: MembersOptions): Model {
       bytes: commandOf(id, each),
     }))
   })
+  const unchosen = new Set(options.unchosen?.map((bytes) => JSON.stringify({ bytes })))
   const held = nodes.flatMap(({ begins }) => begins?.accepted.map(({ value }) => value) ?? [])
   const values: Plain[] = [NO_OP, ...names.map((bytes) => ({ bytes })), ...commands, ...held]
   return {
@@ -118,7 +121,7 @@ export function membersModel(options: MembersOptions): Model {
     quorums: quorumsOf(configuration),
     decides: decider(configuration, changes),
     values,
-    choosable: [...new Map(values.map((value) => [JSON.stringify(value), value])).values()],
+    choosable: values.filter((value) => !unchosen.has(JSON.stringify(value))),
     interchangeable: [],
     constants: [configuration],
   }
