@@ -11,7 +11,7 @@ export interface SeedOfProfile {
 
 export type SeedOutcome = Pick<
   RunResult,
-  'violation' | 'virtualMs' | 'operations' | 'injected' | 'recoveredAfterMs'
+  'violation' | 'virtualMs' | 'operations' | 'injected' | 'changes' | 'recoveredAfterMs'
 > & { readonly seed: number }
 
 export async function runSeed({ seed, profile }: SeedOfProfile): Promise<SeedOutcome> {
@@ -19,6 +19,7 @@ export async function runSeed({ seed, profile }: SeedOfProfile): Promise<SeedOut
 }
 
 export function outcomeOf(result: RunResult): SeedOutcome {
-  const { plan, violation, virtualMs, operations, injected, recoveredAfterMs } = result
-  return { seed: plan.seed, violation, virtualMs, operations, injected, recoveredAfterMs }
+  const { plan, violation, virtualMs, operations, injected, changes, recoveredAfterMs } = result
+  const { seed } = plan
+  return { seed, violation, virtualMs, operations, injected, changes, recoveredAfterMs }
 }

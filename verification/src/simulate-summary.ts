@@ -23,6 +23,21 @@ export function summaryOf(outcomes: readonly SeedOutcome[], seconds: number): st
       `${total(({ operations }) => operations.asked)} operations, ` +
       `${total(({ operations }) => operations.answered)} answered`,
     `after the faults, all nodes were at one slot again within ${slowestMs.toFixed(0)} ms`,
+    ...changesOf(outcomes),
     `faults: ${faults.length === 0 ? 'none' : faults.join(', ')}`,
   ].join('\n')
+}
+
+/** What operators asked for, where they did. */
+function changesOf(outcomes: readonly SeedOutcome[]): readonly string[] {
+  const total = (of: keyof SeedOutcome['changes']): number =>
+    outcomes.reduce((sum, { changes }) => sum + changes[of], 0)
+  if (total('asked') === 0) return []
+  return [
+    `changes of members: ${total('asked')} asked for, ${total('completed')} completed, ` +
+      `${total('refused')} refused, ${total('conflicts')} overtaken by another, ` +
+      `${total('notPromoted')} without the promotion, ${total('timedOut')} timed out; ` +
+      `${total('cut')} calls cut by a crash`,
+    `in the logs: ${total('made')} configurations, ${total('joins')} joins, ${total('removals')} removals`,
+  ]
 }

@@ -99,7 +99,7 @@ async function explain(seed: number, profile: ProfileName): Promise<void> {
   console.log(`in a cluster of ${JSON.stringify(setup)}`)
   console.log(`${violation?.invariant}, at ${violation?.atMs.toFixed(3)} ms: ${violation?.problem}`)
   console.log(
-    `\nThe last that happened, in that smaller run:\n${sequenceDiagram(plan.nodes, last)}`,
+    `\nThe last that happened, in that smaller run:\n${sequenceDiagram([...plan.nodes, ...(plan.spares ?? [])], last)}`,
   )
   console.log(`\nTo see it again: pnpm simulate --seed ${seed} --profile ${profile}`)
 }

@@ -170,7 +170,8 @@ export class MembersConflictError extends PaxosError {
 }
 
 /**
- * A new voter could not be promoted: it has not caught up, or nobody hears it. It is a learner, and
+ * A new voter could not be promoted: it has not caught up, nobody hears it, or what was to go with its
+ * promotion is refused by now, for a reason that `cause` says. It is a learner, and
  * stays one; who was to be removed with its promotion is still a member; the cluster goes on.
  */
 export class NotPromotedError extends PaxosError {
@@ -178,8 +179,8 @@ export class NotPromotedError extends PaxosError {
   /** Who is still a learner. */
   readonly learners: readonly NodeId[]
 
-  constructor(message: string, learners: readonly NodeId[]) {
-    super(message)
+  constructor(message: string, learners: readonly NodeId[], options?: ErrorOptions) {
+    super(message, options)
     this.learners = learners
   }
 }

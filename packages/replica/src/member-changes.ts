@@ -104,7 +104,7 @@ export function stepsOf(configuration: Configuration, change: MembersChange): re
   const rest: Put[] = learns ? last : first
   for (const id of demote) {
     requireRole(configuration, id, 'voter')
-    rest.push({ id, joins: false, as: { role: 'learner', incarnation: null } })
+    rest.push({ id, joins: false, as: { role: 'learner' } })
   }
   for (const [id, weight] of Object.entries(weigh)) {
     rest.push({ id, joins: false, as: { weight } })

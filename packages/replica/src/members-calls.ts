@@ -72,9 +72,9 @@ export class MembersCalls {
     }
   }
 
-  /** Whether some are at work. */
+  /** Whether an entry was given to the leader of which nothing was heard yet. */
   get areWaiting(): boolean {
-    return this.#calls.length > 0
+    return this.#calls[0]?.isUnanswered ?? false
   }
 
   /** An entry of the log is applied, and counts; or a snapshot has brought other members. */
@@ -138,6 +138,11 @@ class Call {
 
   get isWanted(): boolean {
     return this.outcome.isAwaited && !this.outcome.isSettled
+  }
+
+  /** Whether it has given an entry, and has neither seen it made nor heard why not. */
+  get isUnanswered(): boolean {
+    return this.isWanted && this.#given !== null && this.#behind === null
   }
 
   /** The first time: learns who the members are. */
@@ -280,8 +285,22 @@ class Call {
     try {
       run()
     } catch (error) {
-      this.outcome.reject(asError(error))
+      this.outcome.reject(asError(this.#isHalfMade(error) ? this.#halfMade(error) : error))
     }
+  }
+
+  /** Whether the rest of a change is refused, and its beginning is made. */
+  #isHalfMade(error: unknown): error is MembersRefusedError {
+    return this.#hasChanged && error instanceof MembersRefusedError
+  }
+
+  /** A refusal says that nothing was changed. */
+  #halfMade(refusal: MembersRefusedError): NotPromotedError {
+    return new NotPromotedError(
+      `${refusal.message} Until then who was to vote is a learner, and nobody was removed.`,
+      this.#learners,
+      { cause: refusal },
+    )
   }
 }
 

@@ -37,22 +37,41 @@ export class MembersLeader {
   readonly #options: MembersLeaderOptions
   /** What was chosen when, since this node leads; the oldest first, as long as it is needed. */
   #chosen: { readonly atMs: number; readonly through: Slot }[] = []
-  /** The disk of each member that was named last in a configuration, as far as this node has seen. */
+  /** The disk that was named last of each who is there or left lately, as far as this node has seen. */
   readonly #named = new Map<NodeId, string>()
+  /** Who has said as which disk it runs, and when: since it is the member that it is now. */
+  readonly #heard = new Map<NodeId, { readonly incarnation: string; readonly atMs: number }>()
+  #before: Configuration | null = null
 
   constructor(options: MembersLeaderOptions) {
     this.#options = options
     this.membersChanged()
   }
 
-  /** Others are members. Of one that gets a new disk, the former one is remembered. */
+  /**
+   * Others are members. Of one that joins, or gets a new disk, the former disk is remembered, and what
+   * was heard of it counts no more: it may have been the last of a node that was removed (P31).
+   */
   membersChanged(): void {
-    const { members } = this.#options.configuration()
-    const ids = new Set(members.map(({ id }) => id))
-    for (const id of this.#named.keys()) if (!ids.has(id)) this.#named.delete(id)
+    const configuration = this.#options.configuration()
+    const { members, former } = configuration
+    const were = new Map(this.#before?.members.map((member) => [member.id, member]))
+    const known = new Set([...members, ...former].map(({ id }) => id))
+    for (const id of this.#named.keys()) if (!known.has(id)) this.#named.delete(id)
+    for (const id of this.#heard.keys()) if (!known.has(id)) this.#heard.delete(id)
     for (const { id, incarnation } of members) {
       if (incarnation !== null) this.#named.set(id, incarnation)
+      const was = were.get(id)
+      const isOther = was === undefined || (was.incarnation !== null && incarnation === null)
+      if (this.#before !== null && isOther) this.#heard.delete(id)
     }
+    this.#before = configuration
+  }
+
+  /** A member says as which disk it runs. */
+  heard(from: NodeId, incarnation: string): void {
+    if (incarnation === '' || incarnation === this.#spent(from)) return
+    this.#heard.set(from, { incarnation, atMs: this.#options.nowMs() })
   }
 
   /** To be called now and then while this node leads. */
@@ -103,11 +122,11 @@ export class MembersLeader {
   #promoted(member: ConfiguredMember): ConfiguredMember {
     const { id } = member
     const disk = this.#diskOf(id)
-    if (disk === null || disk.incarnation === this.#spent(id)) {
+    if (disk === null || !this.#isThere(id)) {
       throw new MembersRefusedError(
         'not-caught-up',
-        `${JSON.stringify(id)} was not heard${disk === null ? '' : ' with another disk than before'}. ` +
-          `Start it at ${JSON.stringify(member.address)}, from an empty durability.`,
+        `${JSON.stringify(id)} was not heard. Start it at ${JSON.stringify(member.address)}` +
+          `${this.#spent(id) === null ? '' : ', from another disk than before'}.`,
       )
     }
     if (member.incarnation !== null && member.incarnation !== disk.incarnation) {
@@ -128,16 +147,29 @@ export class MembersLeader {
     return { ...member, incarnation: disk.incarnation }
   }
 
-  /** The disk that a learner had when it was a voter: what it promised there is to be forgotten. */
+  /** The disk with which it voted before it left, or got another one: that one never votes again. */
   #spent(id: NodeId): string | null {
     const member = this.#options.configuration().members.find((each) => each.id === id)
-    return member?.incarnation === null ? (this.#named.get(id) ?? null) : null
+    return (member?.incarnation ?? null) === null ? (this.#named.get(id) ?? null) : null
   }
 
   #diskOf(id: NodeId): HeardDisk | null {
     const { incarnation, chosenThrough } = this.#options
     if (id === this.#options.id) return { incarnation, storedThrough: chosenThrough() }
-    return this.#options.heardDisks().get(id) ?? null
+    const disk = this.#options.heardDisks().get(id)
+    return disk !== undefined && disk.incarnation === this.#heard.get(id)?.incarnation ? disk : null
+  }
+
+  /** Whether it has spoken lately: what has stopped since may never come back. */
+  #isThere(id: NodeId): boolean {
+    if (id === this.#options.id) return true
+    return (this.#heard.get(id)?.atMs ?? -Infinity) >= this.#seldomSinceMs
+  }
+
+  /** Since when a learner has spoken that is there. */
+  get #seldomSinceMs(): number {
+    const { nowMs, livenessWindowMs, heartbeatPeriodMs } = this.#options
+    return nowMs() - Math.max(1.5 * livenessWindowMs, LEARNER_SILENT_PERIODS * heartbeatPeriodMs)
   }
 
   /**
@@ -160,12 +192,11 @@ export class MembersLeader {
    * move: they have to be started again where they will be.
    */
   #alive(before: Configuration, after: MembersEntry): ReadonlySet<NodeId> {
-    const { id, heardSince, nowMs, livenessWindowMs, heartbeatPeriodMs } = this.#options
+    const { id, heardSince, nowMs, livenessWindowMs } = this.#options
     const voters = new Set(votersOf(before).map((voter) => voter.id))
     const addresses = new Map(before.members.map((member) => [member.id, member.address]))
     const lately = heardSince(nowMs() - 1.5 * livenessWindowMs)
-    const silentMs = Math.max(1.5 * livenessWindowMs, LEARNER_SILENT_PERIODS * heartbeatPeriodMs)
-    const seldom = heardSince(nowMs() - silentMs)
+    const seldom = heardSince(this.#seldomSinceMs)
     const alive = after.members.filter(
       (member) =>
         (voters.has(member.id) ? lately : seldom).has(member.id) &&

@@ -106,13 +106,19 @@ export class MembersView {
   /**
    * Whom `id` speaks with, and where: the members; who left, so that he can be told; and whom the
    * options name, for of those that this node knew while it was away nobody may be left. Where two
-   * have one address, the member counts (P32).
+   * have one address, the member counts (P32). `isOutOfDate` says that members may listen by now where
+   * the options say, and not where this node knows.
    */
-  peersOf(id: NodeId, given: ReadonlyMap<NodeId, string>): ReadonlyMap<NodeId, string> {
+  peersOf(
+    id: NodeId,
+    given: ReadonlyMap<NodeId, string>,
+    isOutOfDate = false,
+  ): ReadonlyMap<NodeId, string> {
     const { members, former } = this.#configuration
     const addresses = new Map<NodeId, string>()
     const taken = new Set<string>()
-    const known = [...members, ...this.#leaving, ...former, ...membersOf(given)]
+    const now = isOutOfDate ? this.#membersAt(given) : members
+    const known = [...now, ...this.#leaving, ...former, ...membersOf(given)]
     for (const { id: peer, address } of known) {
       if (addresses.has(peer) || taken.has(plainAddress(address))) continue
       taken.add(plainAddress(address))
@@ -120,5 +126,16 @@ export class MembersView {
     }
     addresses.delete(id)
     return addresses
+  }
+
+  /** The members, where the options say that they listen; but not where another of them does. */
+  #membersAt(given: ReadonlyMap<NodeId, string>): readonly Member[] {
+    const { members } = this.#configuration
+    const owners = new Map(members.map(({ id, address }) => [plainAddress(address), id]))
+    return members.map(({ id, address }) => {
+      const other = given.get(id) ?? address
+      const owner = owners.get(plainAddress(other)) ?? id
+      return { id, address: owner === id ? other : address }
+    })
   }
 }

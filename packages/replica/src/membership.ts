@@ -5,7 +5,7 @@
  * has to be sure, for what a node knows while it catches up may be long past.
  */
 import type { NodeId, Slot, Snapshot } from '@paxos/core'
-import { encodeEntry, membersEntryIn, quorumsOf } from '@paxos/core/multi'
+import { encodeEntry, membersEntryIn, quorumsOf, votersOf } from '@paxos/core/multi'
 import type { LogEffects, MembersEntry, MultiPaxos, MultiPaxosMessage } from '@paxos/core/multi'
 import type { Clock } from './clock.ts'
 import { LostDiskError, MembersRefusedError, RemovedError } from './errors.ts'
@@ -73,6 +73,10 @@ export class Membership {
   #startedAtMs: number
   #waitedFor = ''
   #hasToldRemoval = false
+  /** Since when it knows as much as it does, and is behind all the same. */
+  #stuck: { readonly through: Slot; readonly sinceMs: number } = { through: 0, sinceMs: 0 }
+  /** Whether members are sought where the options say that they listen. */
+  #seeksWhereGiven = false
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -99,7 +103,7 @@ export class Membership {
     return this.#calls.change(wanted, expected, wait)
   }
 
-  /** Whether a change waits for the leader. */
+  /** Whether an entry waits for the leader, which may not be reached. */
   get areWaiting(): boolean {
     return this.#calls.areWaiting
   }
@@ -139,6 +143,9 @@ export class Membership {
   /** A message came, and the engine has seen it, or will. */
   received(from: NodeId, message: MultiPaxosMessage): void {
     if ('chosenThrough' in message) this.#surely.said(from, message.chosenThrough)
+    if ('incarnation' in message && message.incarnation !== undefined) {
+      this.#leader.heard(from, message.incarnation)
+    }
   }
 
   /**
@@ -173,6 +180,7 @@ export class Membership {
       if (naming !== null) this.#input(naming)
     }
     this.#calls.retry()
+    this.#findOthers()
     this.#look()
   }
 
@@ -191,9 +199,41 @@ export class Membership {
     this.#calls.membersChanged(isBySnapshot)
   }
 
+  /**
+   * A node that learns the log knows at first where members listened long ago, and one that was away,
+   * where they did then. When it does not get on, it seeks them where it was told, and then again where
+   * it knows; as soon as it has caught up, what it knows counts.
+   */
+  #findOthers(): void {
+    const { engine, clock, livenessWindowMs } = this.#options
+    const nowMs = clock.nowMs()
+    const through = engine.chosenThrough
+    const isBehind = this.#surely.isBehind(through) || this.#isAlone(nowMs)
+    const isStuck = isBehind && engine.phase !== 'leading' && through <= this.#stuck.through
+    if (!isBehind) this.#seek(false)
+    if (!isStuck) this.#stuck = { through, sinceMs: nowMs }
+    else if (nowMs >= this.#stuck.sinceMs + 2 * livenessWindowMs) {
+      this.#stuck = { through, sinceMs: nowMs }
+      this.#seek(!this.#seeksWhereGiven)
+    }
+  }
+
+  /** Whether no other voter was heard for long. */
+  #isAlone(nowMs: number): boolean {
+    const { id, view, heardSince, livenessWindowMs } = this.#options
+    const heard = heardSince(nowMs - 2 * livenessWindowMs)
+    return votersOf(view.configuration).every((voter) => voter.id === id || !heard.has(voter.id))
+  }
+
+  #seek(whereGiven: boolean): void {
+    if (this.#seeksWhereGiven === whereGiven) return
+    this.#seeksWhereGiven = whereGiven
+    this.#setPeers()
+  }
+
   #setPeers(): void {
     const { id, view, given, setPeers } = this.#options
-    const peers = view.peersOf(id, given)
+    const peers = view.peersOf(id, given, this.#seeksWhereGiven)
     this.#surely.keep(peers)
     setPeers(peers)
   }

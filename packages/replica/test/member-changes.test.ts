@@ -60,7 +60,7 @@ describe('a change of members', () => {
     ['a learner joins', 'a', { add: { b: { address: at('b'), role: 'learner' } } }, ['a b?']],
     ['a voter leaves', 'a=1 b=2 c=3', { remove: ['b'] }, ['a=1 c=3']],
     ['a learner becomes a voter', 'a b? c?', { promote: ['c'] }, ['a b? c']],
-    ['a voter becomes a learner', 'a=1 b=2 c=3', { demote: ['c'] }, ['a=1 b=2 c?']],
+    ['a voter becomes a learner', 'a=1 b=2 c=3', { demote: ['c'] }, ['a=1 b=2 c?=3']],
     ['a member moves, and keeps its disk', 'a=1 b=2', { move: { b: at('z') } }, ['a=1 b=2']],
     [
       'a voter gets a new disk',

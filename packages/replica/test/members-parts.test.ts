@@ -71,7 +71,11 @@ function leader(
     heartbeatPeriodMs: 100,
     livenessWindowMs: 1000,
   })
-  return { leader: made, state }
+  const hear = () => {
+    for (const [id, { incarnation }] of state.disks) made.heard(id, incarnation)
+  }
+  hear()
+  return { leader: made, state, hear }
 }
 
 function refusalOf(run: () => unknown): MembersRefusedError {
@@ -96,7 +100,11 @@ describe('a leader', () => {
   })
 
   it('P28: lets nobody vote who has not stored what was chosen some time ago', () => {
-    const { leader: made, state } = leader({
+    const {
+      leader: made,
+      state,
+      hear,
+    } = leader({
       heard: { d: { incarnation: 'D', storedThrough: 99 } },
     })
     const refusal = refusalOf(() => made.consider(promotion))
@@ -109,6 +117,7 @@ describe('a leader', () => {
       state.heardAtMs = new Map(Array.from('bcd', (id) => [id, state.nowMs]))
       state.chosenThrough += 1
       made.observe()
+      hear()
       if (round === 20)
         expect(refusalOf(() => made.consider(promotion)).reason).toBe('not-caught-up')
       const stored = state.chosenThrough - 20
@@ -127,19 +136,50 @@ describe('a leader', () => {
   })
 
   it('P31: lets a former disk of a member not vote again in the place of a new one', () => {
-    const { leader: made, state } = leader()
+    const { leader: made, state, hear } = leader()
     const [renewal] = stepsOf(named, { renew: { c: 'memory://c' } })
     if (renewal === undefined) throw new Error('There is no step.')
     const renewed = { ...entryOf(named, renewal), version: 8 }
     state.configuration = renewed
     made.membersChanged()
+    hear()
     const again = entryOf(renewed, {
       put: [{ id: 'c', joins: false, as: { role: 'voter' } }],
       remove: [],
     })
-    expect(refusalOf(() => made.consider(again)).message).toContain('with another disk than before')
+    expect(refusalOf(() => made.consider(again)).message).toContain('from another disk than before')
     state.disks.set('c', { incarnation: 'C2', storedThrough: 100 })
+    hear()
     expect(made.consider(again)?.members[2]?.incarnation).toBe('C2')
+  })
+
+  it('P31: believes the last words of a node that was removed of nobody who joins under its id', () => {
+    const { leader: made, state, hear } = leader()
+    const without = { ...entryOf(named, { put: [], remove: ['d'] }), version: 8 }
+    state.configuration = without
+    made.membersChanged()
+    hear()
+    const [joining] = stepsOf(without, { add: { d: { address: 'memory://d' } } })
+    if (joining === undefined) throw new Error('There is no step.')
+    const joined = { ...entryOf(without, joining), version: 9 }
+    state.configuration = joined
+    made.membersChanged()
+    const vote = entryOf(joined, {
+      put: [{ id: 'd', joins: false, as: { role: 'voter' } }],
+      remove: [],
+    })
+    expect(refusalOf(() => made.consider(vote)).message).toContain('"d" was not heard')
+    hear()
+    expect(made.consider(vote)?.members[3]?.incarnation).toBe('D')
+  })
+
+  it('takes nobody for there who spoke long ago', () => {
+    const { leader: made, state } = leader()
+    state.nowMs += 2500
+    state.heardAtMs = new Map(Array.from('bcd', (id) => [id, state.nowMs]))
+    expect(made.consider(promotion)).not.toBeNull()
+    state.nowMs += 1
+    expect(refusalOf(() => made.consider(promotion)).message).toContain('"d" was not heard')
   })
 
   it('lets no other disk vote than the one that an entry says', () => {
@@ -158,10 +198,11 @@ describe('a leader', () => {
   })
 
   it('names the disks of all voters at once, when it has heard of each, and once', () => {
-    const { leader: made, state } = leader({ configuration: first })
+    const { leader: made, state, hear } = leader({ configuration: first })
     state.disks.delete('c')
     expect(made.naming()).toBeNull()
     state.disks.set('c', { incarnation: 'C', storedThrough: 0 })
+    hear()
     const naming = made.naming()
     expect(naming?.members.map(({ incarnation }) => incarnation)).toEqual(['A', 'B', 'C'])
     expect(naming?.replaces).toBe(0)
@@ -285,6 +326,21 @@ describe('the calls', () => {
     const error = await stateOf(added)
     expect(error).toBeInstanceOf(NotPromotedError)
     expect(error).toMatchObject({ learners: ['d'] })
+  })
+
+  it('whose rest is refused when their beginning is made do not say that nothing was changed', async () => {
+    const { calls: made, view, given, answer, apply } = calls()
+    const added = made.change(
+      () => ({ add: { d: { address: 'memory://d' } }, remove: ['c'] }),
+      null,
+      {},
+    )
+    answer()
+    apply(5, last(given))
+    apply(6, entryOf(view.configuration, { put: [], remove: ['c'] }))
+    const error = await stateOf(added)
+    expect(error).toBeInstanceOf(NotPromotedError)
+    expect(error).toMatchObject({ learners: ['d'], cause: { reason: 'unknown-member' } })
   })
 
   it('believe a refusal of what they gave, and no other', async () => {

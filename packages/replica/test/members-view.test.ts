@@ -75,6 +75,17 @@ describe('whom a node speaks with', () => {
     expect(peers.get('b')).toBe('memory://b')
   })
 
+  it('P23: where it was told, when what it knows is out of date, but not where another member is', () => {
+    const view = new MembersView(first)
+    const given = new Map([
+      ['b', 'memory://elsewhere'],
+      ['c', 'memory://b'],
+    ])
+    const peers = view.peersOf('a', given, true)
+    expect(peers.get('b')).toBe('memory://elsewhere')
+    expect(peers.get('c')).toBe('memory://c')
+  })
+
   it('everybody who left, however many, until the change is complete', () => {
     const many = new Map(Array.from({ length: 40 }, (_, n) => [`n${n}`, `memory://n${n}`]))
     const view = new MembersView(firstConfiguration(many))

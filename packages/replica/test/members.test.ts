@@ -183,7 +183,7 @@ describe('addMember', () => {
 })
 
 describe('removeMember', () => {
-  it('P23: of a follower: it is told, stops, and disturbs nobody when it is started again', async () => {
+  it('P23, P37: of a follower: it is told, stops, and disturbs nobody when it is started again', async () => {
     const { cluster, nodes, node, leader, follower } = await running()
     const gone = node(follower)
     const events = eventsOf(gone)
@@ -375,6 +375,14 @@ describe('changes of members', () => {
     await closeAll(nodes)
   })
 
+  it('reach the leader by way of another member, where they do not directly', async () => {
+    const { cluster, nodes, node, leader, follower } = await running()
+    cluster.hub.cut(follower, leader)
+    const added = node(follower).addMember('d', at('d'), { role: 'learner' })
+    expect(inWords(await within(cluster, added))).toBe('a b c d?')
+    await closeAll(nodes)
+  })
+
   it('P35: whose leader dies when it has just been given them are made once, by the next one', async () => {
     const world = await running()
     const { cluster, nodes, node, leader, follower } = world
@@ -386,6 +394,35 @@ describe('changes of members', () => {
     expect(inWords(await within(cluster, added))).toBe('a b c d?')
     await cluster.clock.advance(5000)
     expect(changes.filter(({ type }) => type === 'members-changed')).toHaveLength(1)
+    await closeAll(nodes)
+  })
+
+  it('P23: are found by a node that was away while all others moved, where it is told that they are', async () => {
+    const world = await running()
+    const { cluster, nodes, node, leader, follower, other } = world
+    for (const id of 'de') await join(world, id)
+    const add = Object.fromEntries(Array.from('de', (id) => [id, { address: at(id) }]))
+    await within(cluster, node(leader).changeMembers({ add }))
+    await cluster.crash(follower, node(follower))
+    nodes.delete(follower)
+    const members = { ...cluster.members }
+    for (const id of ['d', 'e', other, leader]) {
+      const address = `memory://moved-${id}`
+      // Who moves hears nothing any more where it is.
+      const mover = id === leader ? other : leader
+      await within(cluster, node(mover).moveMember(id, address))
+      members[id] = address
+      await close(nodes, id)
+      nodes.set(id, await cluster.open(id, { members }))
+      await cluster.clock.advance(5000)
+    }
+    nodes.set(follower, await cluster.open(follower, { members }))
+    expect(await within(cluster, node(follower).propose(one))).toBe(1)
+    expect(
+      node(follower)
+        .members()
+        .members.map(({ address }) => address),
+    ).toEqual(expect.arrayContaining([members[leader], members[other]]))
     await closeAll(nodes)
   })
 

@@ -5,7 +5,7 @@ import { decode, encode } from '@paxos/core/wire'
 import { memoryDisk } from '@paxos/durability-memory'
 import type { MemoryDisk } from '@paxos/durability-memory'
 import { TimeoutError } from '@paxos/replica'
-import { drawPlan, FAULT_KINDS, PROFILES } from '@paxos/testkit/simulation'
+import { drawPlan, PROFILES } from '@paxos/testkit/simulation'
 import { RECOVERY_BOUND_MS, recoveryBoundMs, recoveryBoundOf } from '@paxos/testkit/simulation'
 import { sequenceDiagram, shrink, Simulation } from '@paxos/testkit/simulation'
 import type { Action, ClientCall, Invariant, Parts, Plan } from '@paxos/testkit/simulation'
@@ -60,7 +60,7 @@ describe('a run', () => {
       }
     }
     const ofCrashes = ['lost-save', 'torn-save', 'unacknowledged-save']
-    const all = [...FAULT_KINDS, ...ofCrashes]
+    const all = [...Object.keys(PROFILES.swarm.perMinute), ...ofCrashes]
     if (seeds >= enough) expect([...injected.keys()].toSorted()).toEqual(all.toSorted())
     else expect(all).toEqual(expect.arrayContaining([...injected.keys()]))
   })

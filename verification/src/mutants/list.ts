@@ -5,6 +5,7 @@ import { DISK_MUTANTS } from './disks.ts'
 import { EDGE_MUTANTS } from './edges.ts'
 import { LINK_MUTANTS } from './links.ts'
 import { LOG_MUTANTS } from './log.ts'
+import { MEMBER_CALL_MUTANTS } from './member-calls.ts'
 import { MEMBERS_MUTANTS } from './members.ts'
 import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
@@ -15,9 +16,10 @@ import { TRANSPORT_MUTANTS } from './transports.ts'
 export const MUTANTS: readonly Mutant[] = [
   ...CORE_MUTANTS,
   ...LOG_MUTANTS,
+  ...MEMBERS_MUTANTS,
   ...BELIEF_MUTANTS,
   ...REPLICA_MUTANTS,
-  ...MEMBERS_MUTANTS,
+  ...MEMBER_CALL_MUTANTS,
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
   ...LINK_MUTANTS,

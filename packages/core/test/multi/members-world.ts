@@ -6,7 +6,7 @@
  * must miss nothing that was told as chosen before it; a snapshot must bring the members of its slot;
  * and a change that is told as complete must be on the disks of a quorum.
  */
-import type { Change, NodeId, Saved, Slot } from '@paxos/core'
+import type { Ballot, Change, NodeId, Saved, Slot } from '@paxos/core'
 import { EMPTY_SAVED } from '@paxos/core'
 import { configurationAfter, decodeConfiguration, decodeEntry } from '@paxos/core/multi'
 import { encodeEntry, MultiPaxos, quorumsOf } from '@paxos/core/multi'
@@ -292,6 +292,19 @@ export class MembersWorld {
       if (this.configuration.version === before) this.change(wanted)
       return this.configuration.version > before && (this.leader?.room.values ?? 0) > 0
     })
+  }
+
+  /** The disk of `id` has what it accepted, and has lost, or never had, what of that is chosen. */
+  forget(id: NodeId): void {
+    const machine = this.machine(id)
+    machine.saved = { ...machine.saved, chosenThrough: machine.saved.snapshot?.through ?? 0 }
+    machine.engine = null
+  }
+
+  /** It has promised that, as far as its disk goes. */
+  promise(id: NodeId, promised: Ballot): void {
+    const machine = this.machine(id)
+    machine.saved = { ...machine.saved, promised }
   }
 
   lead(id: NodeId): void {

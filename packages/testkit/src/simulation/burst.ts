@@ -4,7 +4,7 @@
  * out; the watcher does not. Must never ask twice.
  */
 import { SessionExpiredError } from '@paxos/replica'
-import { isPromisedEnd } from './client.ts'
+import { isPromisedEnd } from './asking.ts'
 import type { Fault } from './plan.ts'
 import type { Command } from './registers.ts'
 import type { SimulatedNode } from './simulated-node.ts'

@@ -3,24 +3,13 @@
  * that one may, and writes down what it asked and was told. It must never write down an answer that
  * it did not get, nor ask twice for what may be applied twice.
  */
-import {
-  AlreadyAnsweredError,
-  ClosedError,
-  SessionExpiredError,
-  StoppedError,
-  TimeoutError,
-} from '@paxos/replica'
+import { AlreadyAnsweredError, SessionExpiredError } from '@paxos/replica'
+import { ask, isPromisedEnd } from './asking.ts'
+import type { Reply } from './asking.ts'
 import type { ClientCall } from './plan.ts'
 import type { Command, Input, Result } from './registers.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { SimulatedReplica, World } from './world.ts'
-
-/** What a node said, or that nobody was there, or that nobody answered in time. */
-type Reply<T> =
-  | { readonly type: 'answer'; readonly value: T }
-  | { readonly type: 'error'; readonly error: unknown }
-  | { readonly type: 'nobody' }
-  | { readonly type: 'silence' }
 
 interface Session {
   readonly id: string
@@ -153,23 +142,7 @@ export class Client {
     const { time } = this.#world
     const node = this.#nodes[attempt % this.#nodes.length] ?? this.#nodes[0]
     const leftMs = Math.max(1, Math.min(ATTEMPT_MS, untilMs - time.nowMs))
-    const reply = await new Promise<Reply<T>>((resolve) => {
-      if (node.replica === null) return resolve({ type: 'nobody' })
-      // The node may die with the call, and say nothing.
-      const timer = time.schedule(leftMs, () => resolve({ type: 'silence' }))
-      const settle = (settled: Reply<T>): void => {
-        timer.isCancelled = true
-        resolve(settled)
-      }
-      node.run(() => {
-        const { replica } = node
-        if (replica === null) return settle({ type: 'nobody' })
-        call(replica, leftMs).then(
-          (value) => settle({ type: 'answer', value }),
-          (error: unknown) => settle({ type: 'error', error }),
-        )
-      })
-    })
+    const reply = await ask(this.#world, node, leftMs, (replica) => call(replica, leftMs))
     if (reply.type !== 'nobody') return reply
     await new Promise<void>((resolve) => void time.schedule(PAUSE_MS, resolve))
     return reply
@@ -182,13 +155,6 @@ export class Client {
     const what = error instanceof AlreadyAnsweredError ? 'the newest command: ' : ''
     this.#world.report('calls-end-as-promised', null, `A call ends with ${what}${String(error)}`)
   }
-}
-
-/** Whether a Replica says that any call may end so. */
-export function isPromisedEnd(error: unknown): boolean {
-  return (
-    error instanceof TimeoutError || error instanceof ClosedError || error instanceof StoppedError
-  )
 }
 
 function linearizableQuery(

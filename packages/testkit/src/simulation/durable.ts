@@ -11,6 +11,11 @@ export function keyOf(value: Uint8Array): string {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
 }
 
+/** What keyOf() made a key of. */
+export function bytesOf(key: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(key, 'latin1'))
+}
+
 interface Held {
   readonly ballot: Ballot
   readonly value: string

@@ -7,6 +7,7 @@ import type { NodeId } from '@paxos/core'
 import { propose } from './burst.ts'
 import type { Fault } from './plan.ts'
 import type { SimulatedNode } from './simulated-node.ts'
+import type { Site } from './site.ts'
 import { count, note } from './world.ts'
 import type { World } from './world.ts'
 
@@ -32,13 +33,13 @@ const GOES_ON: ReadonlySet<Fault['type']> = new Set([
 /** The faults of one run. */
 export class Faults {
   readonly #world: World
-  readonly #nodes: ReadonlyMap<NodeId, SimulatedNode>
+  readonly #site: Site
   readonly #active = new Set<Fault>()
   #nextBurstId = BURSTS_FROM
 
-  constructor(world: World, nodes: ReadonlyMap<NodeId, SimulatedNode>) {
+  constructor(world: World, site: Site) {
     this.#world = world
-    this.#nodes = nodes
+    this.#site = site
     this.#setNetwork()
   }
 
@@ -62,7 +63,7 @@ export class Faults {
     this.#active.clear()
     this.#setNetwork()
     for (const fault of active) this.#end(fault)
-    for (const node of this.#nodes.values()) {
+    for (const node of this.#site.nodes) {
       node.spare()
       node.drift(1)
       node.start()
@@ -109,8 +110,22 @@ export class Faults {
       case 'disk-full':
         return node.fillDisk()
       case 'bit-flip':
-        return node.flipBit()
+        if (!this.#world.changesMembers || this.#site.mayLose(fault.node)) node.flipBit()
+        return
+      case 'wipe':
+        if (!this.#mayLose(node)) return
+        count(this.#world, fault.type)
+        return node.wipe()
+      case 'machine-loss':
+        if (!this.#mayLose(node)) return
+        count(this.#world, fault.type)
+        return node.destroy()
     }
+  }
+
+  /** Whether there is a disk, and the cluster bears its loss. */
+  #mayLose(node: SimulatedNode): boolean {
+    return node.address !== null && this.#site.mayLose(node.id)
   }
 
   #end(fault: Fault): void {
@@ -181,7 +196,7 @@ export class Faults {
   }
 
   #nodeOf(id: NodeId): SimulatedNode {
-    const node = this.#nodes.get(id)
+    const node = this.#site.node(id)
     if (node === undefined) throw new Error(`There is no node ${id}.`)
     return node
   }

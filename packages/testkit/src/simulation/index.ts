@@ -1,6 +1,8 @@
 /**
  * A deterministic simulator of whole clusters: real replicas, real codec, virtual time, one seed.
  */
+export type { ChangeCounts } from './changes.ts'
+export type { ChangeCall, Want } from './members-plan.ts'
 export { drawPlan } from './plan.ts'
 export type { Action, ClientCall, DeathPoint, Fault, LinkPlan, Plan } from './plan.ts'
 export { FAULT_KINDS, PROFILES } from './profile.ts'
@@ -16,4 +18,4 @@ export { Simulation } from './simulation.ts'
 export type { RunOptions, RunResult } from './simulation.ts'
 export type { TailPlan } from './tail.ts'
 export type { Invariant, Violation } from './violation.ts'
-export type { InjectedKind, Parts, SimulatedReplica } from './world.ts'
+export type { InjectedKind, Parts, SimulatedOptions, SimulatedReplica } from './world.ts'

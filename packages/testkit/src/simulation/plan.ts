@@ -5,6 +5,8 @@
  */
 import type { NodeId } from '@paxos/core'
 import type { Fate } from '@paxos/durability-memory'
+import { drawChanges, sparesFor } from './members-plan.ts'
+import type { ChangeCall } from './members-plan.ts'
 import { FAULT_KINDS } from './profile.ts'
 import type { FaultKind, Profile } from './profile.ts'
 import { randomOf } from './random.ts'
@@ -104,6 +106,10 @@ export type Fault =
     }
   /** A stored bit flips and the node loses power. It must refuse to start, and stays away. */
   | { readonly type: 'bit-flip'; readonly atMs: number; readonly node: NodeId }
+  /** The node loses power, and its disk: it comes back with an empty one, if that may be borne. */
+  | (Window & { readonly type: 'wipe'; readonly node: NodeId })
+  /** The machine never comes back, if that may be borne. */
+  | { readonly type: 'machine-loss'; readonly atMs: number; readonly node: NodeId }
 
 /** What a client asks. The numbers of nodes count on from the last that there is. */
 export interface ClientCall {
@@ -119,7 +125,7 @@ export interface ClientCall {
   readonly patienceMs: number
 }
 
-export type Action = Fault | ClientCall
+export type Action = Fault | ClientCall | ChangeCall
 
 /** A direction of a link, without faults. */
 export interface LinkPlan {
@@ -133,7 +139,10 @@ export interface LinkPlan {
 /** Everything that a run follows from. */
 export interface Plan {
   readonly seed: number
+  /** Those that start the cluster. */
   readonly nodes: Nodes
+  /** Those that may join it; absent: its members never change. */
+  readonly spares?: readonly NodeId[]
   /** From then on there are no faults, and the cluster must recover. */
   readonly faultsEndMs: number
   /** How long a frame takes without a delay spike, in milliseconds. */
@@ -178,9 +187,12 @@ export function drawPlan(seed: number, profile: Profile): Plan {
     clientsWithSession: setup.integer(0, CLIENTS),
   }
   const links = drawLinks(seed, profile)
-  const faults = FAULT_KINDS.flatMap((kind) => drawFaults(seed, profile, kind, nodes))
-  const actions: Action[] = [...faults, ...drawCalls(seed, profile, nodes)]
-  return { ...plan, ...links, actions: actions.toSorted((a, b) => a.atMs - b.atMs) }
+  const spares = sparesFor(profile, nodes)
+  const all: Nodes = [nodes[0], ...nodes.slice(1), ...(spares.spares ?? [])]
+  const faults = FAULT_KINDS.flatMap((kind) => drawFaults(seed, profile, kind, all))
+  const changes = drawChanges(seed, profile)
+  const actions: Action[] = [...faults, ...changes, ...drawCalls(seed, profile, all)]
+  return { ...plan, ...spares, ...links, actions: actions.toSorted((a, b) => a.atMs - b.atMs) }
 }
 
 function drawLinks(seed: number, { linkRates }: Profile): Pick<Plan, 'links'> {
@@ -211,6 +223,9 @@ const MAX_AWAY_MS = 6000
 /** Several liveness windows, which are a second: all that a leader was waiting for is long over. */
 const LONG_PAUSE_MS = [5000, 15_000] as const
 
+/** They strike in every seed, however few kinds a swarm draws. */
+const ALWAYS: ReadonlySet<FaultKind> = new Set(['wipe', 'machine-loss'])
+
 /** The faults of links. */
 const NEED_TWO: ReadonlySet<FaultKind> = new Set(['one-way-cut', 'partition', 'slow-link', 'mtu'])
 
@@ -221,8 +236,8 @@ function drawFaults(
   nodes: Nodes,
 ): Fault[] {
   const random = randomOf(seed, kind)
-  const isOn = !isSwarm || random.chance(0.4)
-  const factor = isSwarm ? random.pick(SWARM_FACTORS) : 1
+  const isOn = !isSwarm || ALWAYS.has(kind) || random.chance(0.4)
+  const factor = isSwarm && !ALWAYS.has(kind) ? random.pick(SWARM_FACTORS) : 1
   const expected = isOn ? ((perMinute[kind] ?? 0) * factor * faultsForMs) / 60_000 : 0
   const drawn = Math.floor(expected) + (random.chance(expected % 1) ? 1 : 0)
   if (nodes.length === 1 && NEED_TWO.has(kind)) return []
@@ -314,8 +329,10 @@ function drawFault(
     case 'stop':
     case 'disk-failure':
     case 'disk-full':
+    case 'wipe':
       return { type, ...window, node }
     case 'bit-flip':
+    case 'machine-loss':
       return { type, atMs, node }
   }
 }

@@ -1,7 +1,12 @@
 /**
  * Profiles: which faults a simulation draws, and how often, as plain data. A new kind of fault
- * (a change of the members, a transfer of leadership, a lease that runs out) is a name here, an
- * action in plan.ts and what it does in faults.ts. Must never hold anything but data.
+ * (a transfer of leadership, a lease that runs out) is a name here, an action in plan.ts and what it
+ * does in faults.ts. Must never hold anything but data.
+ *
+ * The profile `members` changes all the time who is in the cluster, and takes disks away. It knows the
+ * limit within which nothing may be lost: a disk is lost only while those that are left, without it,
+ * are quorums of the present configuration, of each that is not complete, and of each that an operator
+ * may yet bring about; of voters that no configuration names, one at a time: see site.ts.
  */
 
 /** Every kind of fault that is drawn. */
@@ -27,6 +32,8 @@ export const FAULT_KINDS = [
   'disk-stall',
   'long-pause',
   'burst',
+  'wipe',
+  'machine-loss',
 ] as const
 
 export type FaultKind = (typeof FAULT_KINDS)[number]
@@ -42,11 +49,17 @@ export interface Profile {
   readonly isSwarm: boolean
   /** How many operations the clients begin in a virtual minute. */
   readonly operationsPerMinute: number
+  /**
+   * How many changes of the members operators ask for in a virtual minute; absent: the members are
+   * for ever those of the start.
+   */
+  readonly changesPerMinute?: number
   /** What each direction of a link carries without faults, in bytes a second; absent: everything. */
   readonly linkRates?: readonly [number, ...number[]]
 }
 
-export type ProfileName = 'swarm' | 'calm' | 'network' | 'disk' | 'crash' | 'leaders' | 'congested'
+export type ProfileName =
+  'swarm' | 'calm' | 'network' | 'disk' | 'crash' | 'leaders' | 'congested' | 'members'
 
 const NETWORK = {
   loss: 6,
@@ -109,6 +122,9 @@ const SWARM = {
   burst: 1.5,
 } as const
 
+/** Disks and machines that are lost, among every other fault. */
+const MEMBERS = { ...SWARM, wipe: 9, 'machine-loss': 3 } as const
+
 const common = { faultsForMs: 30_000, isSwarm: false, operationsPerMinute: 300 }
 
 export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
@@ -123,5 +139,14 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
     name: 'congested',
     perMinute: CONGESTED,
     linkRates: [125_000, 1_250_000, 12_500_000],
+  },
+  members: {
+    ...common,
+    name: 'members',
+    perMinute: MEMBERS,
+    isSwarm: true,
+    faultsForMs: 40_000,
+    operationsPerMinute: 200,
+    changesPerMinute: 45,
   },
 }

@@ -15,6 +15,13 @@ import type { Plan } from './plan.ts'
  */
 export const RECOVERY_BOUND_MS = 15_000
 
+/**
+ * The same where the members change, and operators have to mend what is lost by changes that wait for
+ * one another: each lets a new voter learn, of which the leader hears every two seconds, and five
+ * later. Besides, what they had begun before takes up to twelve seconds.
+ */
+export const MEMBERS_BOUND_MS = 90_000
+
 /** What a recovery has to carry, and over what. */
 export interface Recovery {
   /** What is accepted and not chosen, or on its way into the log, in bytes: each command once. */
@@ -51,7 +58,8 @@ export function recoveryBoundMs(recovery: Recovery): number {
 }
 
 /** The same for what a plan asks for at most. Links that carry everything at once need no more. */
-export function recoveryBoundOf({ actions, links, tail, delayMs }: Plan): number {
+export function recoveryBoundOf({ actions, links, tail, delayMs, spares }: Plan): number {
+  if (spares !== undefined) return MEMBERS_BOUND_MS
   if (links === undefined) return RECOVERY_BOUND_MS
   const { bytesPerSecond, queueBytes, loss } = links
   let backlogBytes = (tail?.entries ?? 0) * ((tail?.valueBytes ?? 0) + ENTRY_BYTES)

@@ -8,7 +8,7 @@ import type { Durability, NodeId, Transport } from '@paxos/core'
 import { decode } from '@paxos/core/wire'
 import { memoryDisk } from '@paxos/durability-memory'
 import type { Fate, MemoryDisk } from '@paxos/durability-memory'
-import { Replica } from '@paxos/replica'
+import { LostDiskError, RemovedError, Replica } from '@paxos/replica'
 import type { ReplicaOptions } from '@paxos/replica'
 import { memory } from '@paxos/transport-memory'
 import { NodeClock } from './node-clock.ts'
@@ -36,6 +36,13 @@ interface Life {
   doom: Doom | null
 }
 
+/** What a machine is told of where it is, and who else is there. */
+export interface Place {
+  readonly address: string
+  /** By id: where others listen. */
+  readonly others: Readonly<Record<NodeId, string>>
+}
+
 /** How a life is going to end. */
 interface Doom {
   readonly point: DeathPoint
@@ -53,7 +60,11 @@ const KIND_OF_FATE = {
 export class SimulatedNode {
   readonly id: NodeId
   readonly #world: World
-  readonly #disk: MemoryDisk = memoryDisk()
+  #disk: MemoryDisk = memoryDisk()
+  /** Where it listens, and whom it is told of; `null` while there is no machine for it. */
+  #place: Place | null = null
+  /** Why the cluster has shut it out. */
+  #leftBecause: RemovedError | LostDiskError | null = null
   #life: Life | null = null
   #lives = 0
   #rate = 1
@@ -78,6 +89,21 @@ export class SimulatedNode {
     return this.#life?.isAlive === true ? this.#life.replica : null
   }
 
+  /** Where it listens; `null` while there is no machine for it. */
+  get address(): string | null {
+    return this.#place?.address ?? null
+  }
+
+  /** Why the cluster has shut it out, in its present life; `null` while it has not. */
+  get leftBecause(): RemovedError | LostDiskError | null {
+    return this.#leftBecause
+  }
+
+  /** Whether it runs, or is about to. */
+  get isUp(): boolean {
+    return this.#life?.isAlive === true && !this.#life.hasStopped
+  }
+
   /** Whether its disk is lost, so that it can never come back. */
   get isDamaged(): boolean {
     return this.#isDamaged
@@ -89,12 +115,31 @@ export class SimulatedNode {
     if (life !== null) this.#runIn(life, work)
   }
 
+  /** There is a machine for it from now on; it does not run yet. */
+  install(place: Place): void {
+    this.#place = place
+  }
+
+  /** Its machine is gone, and what was on it. */
+  destroy(): void {
+    this.wipe()
+    this.#place = null
+  }
+
   /** Starts it, unless it runs or cannot. */
   start(): void {
     const life = this.#life
-    if (this.#isDamaged || (life?.isAlive === true && !life.hasStopped)) return
+    // An empty disk that fails cannot be opened: it is started when that is mended.
+    if (this.#failures > 0 && this.#disk.identity === null) return
+    if (this.#place === null || this.#isDamaged || (life?.isAlive === true && !life.hasStopped))
+      return
     if (life?.isAlive === true) this.#end(life, [])
     this.#begin()
+  }
+
+  /** Starts it where its disk works; else it is started when that is mended. */
+  startIfWell(): void {
+    if (this.#failures === 0 && this.#full === 0) this.start()
   }
 
   /** Closes it in good order. */
@@ -199,6 +244,26 @@ export class SimulatedNode {
     this.#begin()
   }
 
+  /** It loses power, and its disk: another one is put in, which is empty. */
+  wipe(): void {
+    if (this.#life?.isAlive === true) this.#end(this.#life, [])
+    note(this.#world, this.id, 'loses power, and its disk')
+    this.#disk = memoryDisk()
+    this.#disk.hold()
+    if (this.#failures > 0) this.#disk.fail()
+    this.#isDamaged = false
+    this.#leftBecause = null
+    this.#world.watcher.lost(this.id)
+  }
+
+  /** Starts it anew somewhere else; if it is down, when it is started. */
+  move(place: Place): void {
+    const wasUp = this.isUp
+    if (this.#life?.isAlive === true) this.#end(this.#life, [])
+    this.install(place)
+    if (wasUp) this.startIfWell()
+  }
+
   /** The run is over. */
   end(): void {
     if (this.#life?.isAlive === true) this.#end(this.#life, [])
@@ -206,7 +271,10 @@ export class SimulatedNode {
 
   #begin(): void {
     const { id } = this
-    const { members, plan, time } = this.#world
+    const { plan, time, parts } = this.#world
+    const place = this.#place
+    if (place === null) return
+    this.#leftBecause = null
     this.#lives += 1
     const random = randomOf(plan.seed, `node ${id}, life ${this.#lives}`)
     const secrets = randomOf(plan.seed, `secrets of ${id}, life ${this.#lives}`)
@@ -225,9 +293,9 @@ export class SimulatedNode {
     }
     this.#life = life
     note(this.#world, id, `starts its life ${life.number}`)
-    void this.#open(life, {
+    const options: Options = {
       id,
-      members,
+      members: { ...place.others, [id]: place.address },
       transport: this.#transport(life),
       durability: this.#durability(life),
       stateMachine: this.#stateMachine(life),
@@ -242,7 +310,8 @@ export class SimulatedNode {
         warn: ignore,
         error: (_, fields) => this.#stopped(life, fields),
       },
-    })
+    }
+    void this.#open(life, parts.options?.(options, id) ?? options)
   }
 
   async #open(life: Life, options: Options): Promise<void> {
@@ -263,6 +332,7 @@ export class SimulatedNode {
     if (!life.isAlive) return
     life.hasStopped = true
     note(this.#world, this.id, `does not start: ${String(error)}`)
+    if (this.#hasLeft(error)) return
     const isAsItShould = this.#isDamaged ? error instanceof CorruptionError : life.mayStop
     if (isAsItShould) return
     const invariant = this.#isDamaged ? 'corruption-surfaces' : 'node-runs'
@@ -275,7 +345,26 @@ export class SimulatedNode {
     life.hasStopped = true
     life.replica = null
     note(this.#world, this.id, `stops: ${String(error)}`)
+    if (this.#hasLeft(error)) return
     if (!life.mayStop) this.#world.report('node-runs', this.id, String(error))
+  }
+
+  /** Whether the cluster has shut it out, and rightly. */
+  #hasLeft(error: unknown): boolean {
+    if (!(error instanceof RemovedError || error instanceof LostDiskError)) return false
+    const { watcher } = this.#world
+    const { choices } = watcher
+    this.#leftBecause = error
+    if (error instanceof RemovedError)
+      return choices.newest.members.every(({ id }) => id !== this.id)
+    const own = watcher.incarnationOf(this.id)
+    // It may have been taken in meanwhile, as a member that does not vote yet.
+    return choices.chain.some(({ members }) =>
+      members.some(
+        ({ id, role, incarnation }) =>
+          id === this.id && role === 'voter' && incarnation !== null && incarnation !== own,
+      ),
+    )
   }
 
   #runIn(life: Life, work: () => void): void {

@@ -5,9 +5,14 @@
 import type { NodeId } from '@paxos/core'
 import { SessionExpiredError, TimeoutError } from '@paxos/replica'
 import { memoryHub } from '@paxos/transport-memory'
+import { isEndOfNode } from './asking.ts'
+import { Changes } from './changes.ts'
+import type { ChangeCounts } from './changes.ts'
 import { Client } from './client.ts'
 import { Faults } from './faults.ts'
 import { History } from './history.ts'
+import { OPERATORS } from './members-plan.ts'
+import { Operator } from './operator.ts'
 import { drawPlan } from './plan.ts'
 import type { Plan } from './plan.ts'
 import type { Profile } from './profile.ts'
@@ -17,6 +22,7 @@ import { Recorder } from './recorder.ts'
 import type { Happening } from './recorder.ts'
 import type { Command } from './registers.ts'
 import { SimulatedNode } from './simulated-node.ts'
+import { Site } from './site.ts'
 import type { Violation } from './violation.ts'
 import { VirtualTime } from './virtual-time.ts'
 import { Watcher } from './watcher.ts'
@@ -34,6 +40,8 @@ export interface RunResult {
   /** What clients asked, and how much of that was answered. */
   readonly operations: { readonly asked: number; readonly answered: number }
   readonly injected: Readonly<Partial<Record<InjectedKind, number>>>
+  /** What operators asked for, and what came of it. */
+  readonly changes: ChangeCounts
   /** From the end of the faults until the first new command was answered, in virtual milliseconds. */
   readonly firstAnswerAfterMs: number | null
   /** The same until all live nodes had answered one and were at one slot. */
@@ -71,6 +79,8 @@ export class Simulation {
   readonly #recorder: Recorder
   readonly #world: World
   readonly #nodes: readonly [SimulatedNode, ...SimulatedNode[]]
+  readonly #site: Site
+  readonly #operators: readonly Operator[]
   readonly #faults: Faults
   readonly #timedTurns: { turnsLeft: number; readonly callback: () => void }[] = []
   readonly #boundMs: number
@@ -94,11 +104,14 @@ export class Simulation {
     this.#onFaultsEnd = onFaultsEnd
     this.#recorder = new Recorder(trace)
     const report: World['report'] = (invariant, node, problem) => {
+      if (parts.blindTo?.includes(invariant) === true) return
       // What follows from the first is of no interest.
       this.#violation ??= { invariant, node, problem, atMs: this.#time.nowMs }
     }
+    const changes = new Changes(report)
     const world: World = {
       plan,
+      changesMembers: plan.spares !== undefined,
       time: this.#time,
       hub: memoryHub({
         seed: Math.floor(randomOf(plan.seed, 'network').next() * 2 ** 32),
@@ -115,23 +128,30 @@ export class Simulation {
           this.#recorder.add({ type: 'frame', atMs: this.#time.nowMs, from, to, frame, outcome })
         },
       }),
-      watcher: new Watcher(plan.nodes, report),
+      watcher: new Watcher(plan.nodes, report, (before, after) => changes.made(before, after)),
+      changes,
       history: new History(),
       recorder: this.#recorder,
       report,
       parts,
-      members: Object.fromEntries(plan.nodes.map((id) => [id, `memory://${id}`])),
       diskRandom: randomOf(plan.seed, 'disks'),
       injected: new Map(),
       afterTurns: (turns, callback) => this.#timedTurns.push({ turnsLeft: turns, callback }),
     }
     this.#world = world
-    const [first, ...others] = plan.nodes
+    const [first, ...others] = [...plan.nodes, ...(plan.spares ?? [])]
     this.#nodes = [
-      new SimulatedNode(first, world),
+      new SimulatedNode(first ?? plan.nodes[0], world),
       ...others.map((id) => new SimulatedNode(id, world)),
     ]
-    this.#faults = new Faults(world, new Map(this.#nodes.map((node) => [node.id, node])))
+    const members = Object.fromEntries(plan.nodes.map((id) => [id, `memory://${id}`]))
+    for (const node of this.#nodes) {
+      const address = members[node.id]
+      if (address !== undefined) node.install({ address, others: members })
+    }
+    this.#site = new Site(world, new Map(this.#nodes.map((node) => [node.id, node])))
+    this.#operators = Array.from({ length: OPERATORS }, () => new Operator(world, this.#site))
+    this.#faults = new Faults(world, this.#site)
   }
 
   /** Runs it, once. */
@@ -152,6 +172,7 @@ export class Simulation {
       events: this.#events,
       operations: { asked, answered },
       injected: Object.fromEntries(this.#world.injected),
+      changes: this.#world.changes.counts,
       firstAnswerAfterMs: this.#firstAnswerAfterMs,
       recoveredAfterMs,
       last: this.#recorder.last,
@@ -163,8 +184,10 @@ export class Simulation {
     const { actions, clientsWithSession } = this.#plan
     const clients = new Map<number, Client>()
     for (const node of this.#nodes) this.#time.schedule(0, () => node.start())
+    if (this.#world.changesMembers) this.#lookAround(0)
     for (const action of actions) {
       this.#time.schedule(action.atMs, () => {
+        if (action.type === 'change') return this.#operators[action.operator]?.perform(action)
         if (action.type !== 'call') return this.#faults.begin(action)
         const { client: number } = action
         const client =
@@ -173,6 +196,19 @@ export class Simulation {
         client.perform(action)
       })
     }
+  }
+
+  /** Now and then an operator looks whether something is to be mended. */
+  #lookAround(times: number): void {
+    this.#time.schedule(LOOK_EVERY_MS, () => {
+      const [trouble] = this.#site.look()
+      const operator = this.#operators[times % this.#operators.length]
+      const isOver = this.#time.nowMs >= this.#plan.faultsEndMs
+      // A cluster of few voters works as well.
+      if (trouble !== undefined && !(isOver && trouble.type === 'promote'))
+        operator?.mend(trouble, times)
+      this.#lookAround(times + 1)
+    })
   }
 
   /** One event after another, until `isOver`, or a promise is broken. */
@@ -229,21 +265,52 @@ export class Simulation {
     await this.#until(endMs)
     this.#onFaultsEnd?.()
     this.#faults.endAll()
-    const live = this.#nodes.filter(({ isDamaged }) => !isDamaged)
-    const missing = new Set<NodeId>(live.map(({ id }) => id))
     const boundMs = endMs + this.#boundMs
+    if (this.#world.changesMembers) await this.#settleMembers(boundMs)
+    if (this.#world.changesMembers) this.#refreshAt(endMs + this.#boundMs / 2)
+    const live = this.#live
+    const missing = new Set<NodeId>(live.map(({ id }) => id))
     for (const node of live) void this.#probe(node, boundMs, missing)
     await this.#advance(() => missing.size === 0 || this.#time.nextAtMs > boundMs)
     const problem = `${[...missing].join(', ')}: no command after ${Math.ceil(this.#boundMs)} ms without faults.`
     if (missing.size > 0) this.#world.report('commits-again', null, problem)
-    await this.#advance(() => this.#isConverged(live) || this.#time.nextAtMs > boundMs)
-    if (this.#violation === null && !this.#isConverged(live)) {
-      const through = live.map(
+    await this.#advance(() => this.#isConverged || this.#time.nextAtMs > boundMs)
+    if (this.#violation === null && !this.#isConverged) {
+      const through = [...this.#live, ...this.#site.leftovers].map(
         ({ id, replica }) => `${id} ${replica?.status().appliedThrough ?? 'down'}`,
       )
       this.#world.report('converges', null, `Applied: ${through.join(', ')}.`)
     }
     return this.#violation === null ? this.#time.nowMs - endMs : null
+  }
+
+  /** The operators finish what they began, and mend what is lost. */
+  async #settleMembers(boundMs: number): Promise<void> {
+    for (const operator of this.#operators) operator.forget()
+    const isSettled = (): boolean =>
+      this.#operators.every(({ isIdle }) => isIdle) && this.#site.isWhole
+    await this.#advance(() => isSettled() || this.#time.nextAtMs > boundMs)
+    if (this.#violation !== null || isSettled()) return
+    const { newest } = this.#world.watcher.choices
+    const problem = `Not all members run on disks that count: ${JSON.stringify(newest.members)}.`
+    this.#world.report('commits-again', null, problem)
+  }
+
+  /** Who was away for long may know nobody any more, or be known by nobody: he is started again. */
+  #refreshAt(atMs: number): void {
+    this.#time.schedule(Math.max(0, atMs - this.#time.nowMs), () => {
+      const { through } = this.#world.watcher.choices
+      const behind = this.#live.filter(
+        ({ replica }) => (replica?.status().appliedThrough ?? 0) < through,
+      )
+      for (const node of [...behind, ...this.#site.leftovers]) this.#site.refresh(node)
+    })
+  }
+
+  /** Those that have to come to one state. */
+  get #live(): readonly SimulatedNode[] {
+    if (this.#world.changesMembers) return this.#site.members
+    return this.#nodes.filter(({ isDamaged }) => !isDamaged)
   }
 
   async #until(ms: number): Promise<void> {
@@ -279,6 +346,9 @@ export class Simulation {
     } catch (error) {
       // That it took too long is told by who waits for all.
       if (error instanceof TimeoutError) return
+      // It was started again, or shut out.
+      if (this.#world.changesMembers && isEndOfNode(error))
+        return this.#probe(node, untilMs, missing)
       if (error instanceof SessionExpiredError) {
         // The slots that could tell what became of it are in a snapshot: it has to be said, and ends
         // this command. The next one is in a new session.
@@ -289,11 +359,14 @@ export class Simulation {
     }
   }
 
-  #isConverged(live: readonly SimulatedNode[]): boolean {
-    const through = live.map(({ replica }) => replica?.status().appliedThrough)
-    return through.every((slot) => slot !== undefined && slot === through[0])
+  get #isConverged(): boolean {
+    const through = this.#live.map(({ replica }) => replica?.status().appliedThrough)
+    const isOne = through.every((slot) => slot !== undefined && slot === through[0])
+    return isOne && this.#site.leftovers.length === 0
   }
 }
+
+const LOOK_EVERY_MS = 1000
 
 const PROBES_FROM = 1_000_000
 

@@ -23,6 +23,14 @@ export type Invariant =
   | 'corruption-surfaces'
   /** What a client was told is in the log or the snapshot of a quorum. */
   | 'acknowledged-in-quorum'
+  /** A disk in the place of one that had voted votes only where the members name it. */
+  | 'empty-disk-waits'
+  /** Nothing is proposed behind a change of the members that is not chosen. */
+  | 'members-barrier'
+  /** A change is called complete when a quorum of those who vote holds all that was chosen before. */
+  | 'members-complete'
+  /** A change of the members that resolved was made once, and one that was refused is never made. */
+  | 'changed-as-told'
   /** A command is applied once, in the order of the slots. */
   | 'applied-once'
   /** Those who applied the same slots are in the same state. */

@@ -3,20 +3,23 @@
  * through its clock, its transport, its disk and its dice.
  */
 import type { Durability, NodeId, Transport } from '@paxos/core'
-import type { Replica } from '@paxos/replica'
+import type { Replica, ReplicaOptions } from '@paxos/replica'
 import type { MemoryHub } from '@paxos/transport-memory'
+import type { Changes } from './changes.ts'
 import type { History } from './history.ts'
 import type { Plan } from './plan.ts'
 import type { FaultKind } from './profile.ts'
 import type { Random } from './random.ts'
 import type { Recorder } from './recorder.ts'
 import type { Command, RegisterMachine, Result } from './registers.ts'
-import type { Report } from './violation.ts'
+import type { Invariant, Report } from './violation.ts'
 import type { VirtualTime } from './virtual-time.ts'
 import type { Watcher } from './watcher.ts'
 
 /** The replica that is simulated. */
 export type SimulatedReplica = Replica<Command, Result, string, string>
+
+export type SimulatedOptions = ReplicaOptions<Command, Result, string, string>
 
 /**
  * For tests of the simulation: parts that are put between what is simulated and what watches it, so
@@ -25,7 +28,10 @@ export type SimulatedReplica = Replica<Command, Result, string, string>
 export interface Parts {
   readonly durability?: (inner: Durability, id: NodeId) => Durability
   readonly transport?: (inner: Transport, id: NodeId) => Transport
+  readonly options?: (options: SimulatedOptions, id: NodeId) => SimulatedOptions
   readonly stateMachine?: (inner: RegisterMachine, id: NodeId) => RegisterMachine
+  /** What is not reported, to see what else comes of it. */
+  readonly blindTo?: readonly Invariant[]
   readonly query?: (replica: SimulatedReplica, key: string, timeoutMs: number) => Promise<string>
 }
 
@@ -34,14 +40,16 @@ export type InjectedKind = FaultKind | 'lost-save' | 'torn-save' | 'unacknowledg
 
 export interface World {
   readonly plan: Plan
+  /** Whether operators change who is in the cluster. */
+  readonly changesMembers: boolean
   readonly time: VirtualTime
   readonly hub: MemoryHub
   readonly watcher: Watcher
+  readonly changes: Changes
   readonly history: History
   readonly recorder: Recorder
   readonly report: Report
   readonly parts: Parts
-  readonly members: Readonly<Record<NodeId, string>>
   /** Latencies of disks. */
   readonly diskRandom: Random
   readonly injected: Map<InjectedKind, number>

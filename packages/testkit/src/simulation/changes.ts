@@ -1,0 +1,160 @@
+/**
+ * What operators asked for, what they were told, and what came of it in the log: a change that resolved
+ * was made once, and one that was refused is never made. Each change that somebody joins or moves by has
+ * an address of its own, by which it is known. Must never count a change as made that only a node says
+ * is made.
+ */
+import type { NodeId, Slot } from '@paxos/core'
+import { votersOf } from '@paxos/core/multi'
+import type { Configuration } from '@paxos/core/multi'
+import type { MembersChange } from '@paxos/replica'
+import type { Report } from './violation.ts'
+
+/** How many of what operators asked for came to what, and what was made in the log. */
+export interface ChangeCounts {
+  readonly asked: number
+  readonly completed: number
+  /** With a reason, before anything was changed. */
+  readonly refused: number
+  /** Somebody else had changed the members meanwhile. */
+  readonly conflicts: number
+  /** A new voter had not caught up, and stays a learner. */
+  readonly notPromoted: number
+  /** Nobody said in time what came of it. */
+  readonly timedOut: number
+  /** Attempts whose node was over, or lost its power, before it answered. */
+  readonly cut: number
+  /** Configurations that were chosen, joins and removals among them. */
+  readonly made: number
+  readonly joins: number
+  readonly removals: number
+}
+
+/** What one change came to, as its operator knows. */
+export type Ending = Exclude<keyof ChangeCounts, 'asked' | 'cut' | 'made' | 'joins' | 'removals'>
+
+/** A change that an operator wants. */
+export interface Intention {
+  readonly change: MembersChange
+  /** The version that it is to take the place of. */
+  readonly expected: Slot
+  /** The addresses by which it is known: nobody had them before. */
+  readonly addresses: readonly string[]
+  attempts: number
+  ending: Ending | null
+  endedAtMs: number
+}
+
+/** So long what nobody waits for any more may be on its way, in milliseconds. */
+const LINGERS_MS = 15_000
+
+/** What was asked for in one run. */
+export class Changes {
+  readonly #report: Report
+  readonly #intentions: Intention[] = []
+  readonly #used = new Set<string>()
+  /** By address: how often somebody has come to have it. */
+  readonly #appeared = new Map<string, number>()
+  readonly #counts: { -readonly [Name in keyof ChangeCounts]: number } = {
+    asked: 0,
+    completed: 0,
+    refused: 0,
+    conflicts: 0,
+    notPromoted: 0,
+    timedOut: 0,
+    cut: 0,
+    made: 0,
+    joins: 0,
+    removals: 0,
+  }
+
+  constructor(report: Report) {
+    this.#report = report
+  }
+
+  get counts(): ChangeCounts {
+    return { ...this.#counts }
+  }
+
+  /** What may yet come about: all that did not end by saying that it never will. */
+  possible(nowMs: number, version: Slot): readonly Intention[] {
+    return this.#intentions.filter(({ ending, endedAtMs, expected }) => {
+      if (ending === null) return true
+      return ending === 'timedOut' && (nowMs < endedAtMs + LINGERS_MS || expected >= version)
+    })
+  }
+
+  begin(change: MembersChange, expected: Slot): Intention {
+    const addresses = addressesIn(change).filter((address) => !this.#used.has(address))
+    for (const address of addresses) this.#used.add(address)
+    const asked = { change, expected, addresses }
+    const intention = { ...asked, attempts: 0, ending: null, endedAtMs: 0 }
+    this.#intentions.push(intention)
+    this.#counts.asked += 1
+    return intention
+  }
+
+  /** The node that was asked is over. */
+  cut(): void {
+    this.#counts.cut += 1
+  }
+
+  /** The operator knows what came of it, or gives up. */
+  end(intention: Intention, ending: Ending, nowMs: number): void {
+    intention.ending = ending
+    intention.endedAtMs = nowMs
+    this.#counts[ending] += 1
+    this.#judge(intention)
+  }
+
+  /** Others are members by the log. */
+  made(before: Configuration, after: Configuration): void {
+    this.#counts.made += 1
+    const [old, now] = [before, after].map(({ members }) => members)
+    const ids = new Set(old?.map(({ id }) => id))
+    const kept = new Set(now?.map(({ id }) => id))
+    this.#counts.joins += [...kept].filter((id) => !ids.has(id)).length
+    this.#counts.removals += [...ids].filter((id) => !kept.has(id)).length
+    const addresses = new Set(old?.map(({ address }) => address))
+    for (const { address } of after.members) {
+      if (addresses.has(address)) continue
+      this.#appeared.set(address, (this.#appeared.get(address) ?? 0) + 1)
+    }
+    for (const intention of this.#intentions) this.#judge(intention)
+  }
+
+  #judge({ addresses, expected, attempts, ending }: Intention): void {
+    for (const address of addresses) {
+      const times = this.#appeared.get(address) ?? 0
+      if (times > 1) {
+        this.#report('changed-as-told', null, `A change to ${address} is made ${times} times.`)
+      }
+      if (ending === 'completed' && times === 0) {
+        this.#report('changed-as-told', null, `A change to ${address} resolved, and was not made.`)
+      }
+      // A former attempt may still be on its way when a later one is refused.
+      if (ending === 'refused' && attempts === 1 && times > 0) {
+        const problem = `A change to ${address} of version ${expected} was refused, and is made.`
+        this.#report('changed-as-told', null, problem)
+      }
+    }
+  }
+}
+
+/** Where somebody comes to be, who was elsewhere before. */
+function addressesIn({ add = {}, move = {} }: MembersChange): readonly string[] {
+  return [...Object.values(add).map(({ address }) => address), ...Object.values(move)]
+}
+
+/** Who would vote behind `change`. */
+export function votersAfter(
+  configuration: Configuration,
+  change: MembersChange,
+): ReadonlySet<NodeId> {
+  const { add = {}, remove = [], renew = {}, promote = [], demote = [] } = change
+  const voters = new Set(votersOf(configuration).map(({ id }) => id))
+  for (const [id, { role = 'voter' }] of Object.entries(add)) if (role === 'voter') voters.add(id)
+  for (const id of [...Object.keys(renew), ...promote]) voters.add(id)
+  for (const id of [...remove, ...demote]) voters.delete(id)
+  return voters
+}

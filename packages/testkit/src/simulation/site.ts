@@ -1,0 +1,276 @@
+/**
+ * The machines of a simulated cluster as whoever runs it sees them: which there are and where, which
+ * disks are lost, and how many more may be. It knows the limit within which nothing is lost: those
+ * disks that are left must be quorums of the newest configuration, of each that is not complete, and of
+ * each that may yet come about. Must never have a disk lost beyond that: no protocol could bear it.
+ */
+import type { NodeId, Slot } from '@paxos/core'
+import type { Configuration, ConfiguredMember } from '@paxos/core/multi'
+import type { MembersChange } from '@paxos/replica'
+import { votersAfter } from './changes.ts'
+import { isQuorum } from './choices.ts'
+import type { Place, SimulatedNode } from './simulated-node.ts'
+import type { World } from './world.ts'
+
+/** What is wrong with a member, and has to be mended by a change of the members. */
+export type Trouble =
+  /** Its disk is lost; the machine is there. */
+  | { readonly type: 'renew'; readonly id: NodeId; readonly address: string }
+  /** Its machine is lost. */
+  | { readonly type: 'replace'; readonly id: NodeId }
+  /** There are few voters, and it could be one. */
+  | { readonly type: 'promote'; readonly id: NodeId }
+
+/** How long a node with an empty disk waits by itself to be taken in, in milliseconds. */
+const WAITS_MS = 4000
+
+/** Fewer voters bear no loss. */
+const FEWEST_VOTERS = 3
+
+/** The machines of one run. */
+export class Site {
+  readonly #world: World
+  readonly #nodes: ReadonlyMap<NodeId, SimulatedNode>
+  readonly #addresses = new Map<NodeId, number>()
+  /** By a machine that was put up in the course of the run: the version that there was. */
+  readonly #putUpAt = new Map<NodeId, Slot>()
+  /** Since when a member waits with an empty disk. */
+  readonly #waitingSince = new Map<NodeId, number>()
+
+  constructor(world: World, nodes: ReadonlyMap<NodeId, SimulatedNode>) {
+    this.#world = world
+    this.#nodes = nodes
+  }
+
+  get nodes(): readonly SimulatedNode[] {
+    return [...this.#nodes.values()]
+  }
+
+  node(id: NodeId): SimulatedNode | undefined {
+    return this.#nodes.get(id)
+  }
+
+  /** The members by the log, as their machines. */
+  get members(): readonly SimulatedNode[] {
+    return this.#newest.members.flatMap(({ id }) => this.#nodes.get(id) ?? [])
+  }
+
+  /**
+   * Nodes that run, were members once, and are none any more: they have to stop. But those that left
+   * long ago know nobody where he is now, and nobody knows them.
+   */
+  get leftovers(): readonly SimulatedNode[] {
+    const { chain } = this.#world.watcher.choices
+    return this.nodes.filter(({ id, isUp, address }) => {
+      if (!isUp || memberOf(this.#newest, id) !== null) return false
+      const since = this.#putUpAt.get(id) ?? -1
+      const wasMember = chain.some((each) => each.version > since && memberOf(each, id) !== null)
+      const isKnown = this.#newest.former.some((each) => each.id === id && each.address === address)
+      return wasMember && isKnown && this.#knowsSomebody(id)
+    })
+  }
+
+  /** Whether a voter is where that node believes it to be. */
+  #knowsSomebody(id: NodeId): boolean {
+    const known = this.#nodes.get(id)?.replica?.members().members ?? []
+    return known.some(({ id: each, address }) => {
+      const member = memberOf(this.#newest, each)
+      return member?.role === 'voter' && member.address === address
+    })
+  }
+
+  /** An address at which nobody ever was. */
+  freshAddress(id: NodeId): string {
+    const number = (this.#addresses.get(id) ?? 0) + 1
+    this.#addresses.set(id, number)
+    return `memory://${id}.${number}`
+  }
+
+  /** Those that could join: no members, and whatever they held is needed by nobody. */
+  get free(): readonly NodeId[] {
+    return this.nodes
+      .filter((node) => {
+        const isMember = this.#relevant.some((each) => memberOf(each, node.id) !== null)
+        const isJoining = this.#possible.some((change) => node.id in (change.add ?? {}))
+        return !isMember && !isJoining && !node.isUp
+      })
+      .map(({ id }) => id)
+  }
+
+  /** Puts up a new machine, with an empty disk, and starts it. */
+  putUp(id: NodeId, address: string): void {
+    const node = this.#nodes.get(id)
+    if (node === undefined) return
+    // Its old disk, if it had one, is thrown away.
+    node.wipe()
+    node.install(this.#placeFor(id, address))
+    node.startIfWell()
+    this.#putUpAt.set(id, this.#newest.version)
+  }
+
+  /** Whether that disk may be lost now. */
+  mayLose(id: NodeId): boolean {
+    const isLeft = (each: NodeId, named: string | null): boolean =>
+      each !== id && this.#isWhole(each, named)
+    const possible = this.#possible.map((change) => votersAfter(this.#newest, change))
+    return (
+      this.#relevant.every((each) => bears(each, isLeft)) &&
+      possible.every((voters) => bears(majorityOf(this.#newest, voters), isLeft)) &&
+      this.#relevant.every((each) => this.#bearsUnnamed(each, id)) &&
+      this.#bearsLearner(id, isLeft)
+    )
+  }
+
+  /** Whether enough disks are whole for what would be after `change`. */
+  bears(change: MembersChange): boolean {
+    const voters = votersAfter(this.#newest, change)
+    const isWhole = (id: NodeId, named: string | null): boolean =>
+      change.add?.[id] !== undefined || this.#isWhole(id, named)
+    return bears(majorityOf(this.#newest, voters), isWhole)
+  }
+
+  /**
+   * Does what needs no change of the members: a machine whose member has moved is started there, one
+   * whose disk cannot be read gets another, and one that was shut out is started again. Returns what
+   * does need one.
+   */
+  look(): readonly Trouble[] {
+    const troubles: Trouble[] = []
+    for (const member of this.#newest.members) {
+      const node = this.#nodes.get(member.id)
+      if (node === undefined) continue
+      if (node.address === null) {
+        troubles.push({ type: 'replace', id: member.id })
+        continue
+      }
+      // Before the change is complete, those that would find it there may be too few.
+      const isComplete = this.#world.watcher.complete >= this.#newest.version
+      if (isComplete && node.address !== member.address) {
+        node.move(this.#placeFor(member.id, member.address))
+      }
+      if (node.isDamaged) {
+        node.wipe()
+        node.startIfWell()
+      }
+      if (node.leftBecause !== null) node.startIfWell()
+      if (this.#isWaiting(member)) troubles.push({ ...member, type: 'renew' })
+    }
+    return troubles.length > 0 ? troubles : this.#promotion
+  }
+
+  /** Whether every member is there, with a disk that counts. */
+  get isWhole(): boolean {
+    return this.#newest.members.every(({ id, role, incarnation, address }) => {
+      const node = this.#nodes.get(id)
+      const isThere = node !== undefined && node.isUp && node.address === address
+      return isThere && (role === 'learner' || this.#isWhole(id, incarnation))
+    })
+  }
+
+  /**
+   * Starts it anew, and tells it of the present members: of those that it knew, nobody may be left where
+   * he was. That is how who was away for long finds the others.
+   */
+  refresh(node: SimulatedNode): void {
+    if (node.address !== null) node.move(this.#placeFor(node.id, node.address))
+  }
+
+  get #newest(): Configuration {
+    return this.#world.watcher.choices.newest
+  }
+
+  get #possible(): readonly MembersChange[] {
+    const { changes, time } = this.#world
+    return changes.possible(time.nowMs, this.#newest.version).map(({ change }) => change)
+  }
+
+  /** The configurations on whose disks something may rest that is on no others. */
+  get #relevant(): readonly Configuration[] {
+    const { choices, complete } = this.#world.watcher
+    const first = choices.chain.findLastIndex(({ version }) => version <= complete)
+    return choices.chain.slice(Math.max(0, first))
+  }
+
+  #placeFor(id: NodeId, address: string): Place {
+    const others = this.#newest.members.filter((member) => member.id !== id)
+    return {
+      address,
+      others: Object.fromEntries(others.map((member) => [member.id, member.address])),
+    }
+  }
+
+  /** Whether a voter has the disk that counts. */
+  #isWhole(id: NodeId, named: string | null): boolean {
+    const { watcher } = this.#world
+    const node = this.#nodes.get(id)
+    if (node === undefined || node.address === null || node.isDamaged) return false
+    return named === null ? !watcher.isInPlaceOfAnother(id) : watcher.incarnationOf(id) === named
+  }
+
+  /** Where no disk is named, one may be lost at a time. */
+  #bearsUnnamed({ members }: Configuration, id: NodeId): boolean {
+    const { watcher } = this.#world
+    const unnamed = members.filter(
+      ({ role, incarnation }) => role === 'voter' && incarnation === null,
+    )
+    if (unnamed.every((each) => each.id !== id)) return true
+    return unnamed.every((each) => each.id === id || !watcher.isInPlaceOfAnother(each.id))
+  }
+
+  /** A learner may be on the way to vote, with the disk that it is about to lose. */
+  #bearsLearner(id: NodeId, isLeft: (id: NodeId, named: string | null) => boolean): boolean {
+    const { watcher } = this.#world
+    if (memberOf(this.#newest, id)?.role !== 'learner') return true
+    const learners = this.#newest.members.filter((each) => each.role === 'learner')
+    const lost = learners.filter((each) => each.id === id || watcher.isInPlaceOfAnother(each.id))
+    const voters = votersAfter(this.#newest, { promote: lost.map((each) => each.id) })
+    return bears(majorityOf(this.#newest, voters), isLeft)
+  }
+
+  #isWaiting({ id, role, incarnation }: ConfiguredMember): boolean {
+    const { time } = this.#world
+    if (role !== 'voter' || this.#isWhole(id, incarnation)) {
+      this.#waitingSince.delete(id)
+      return false
+    }
+    const sinceMs = this.#waitingSince.get(id) ?? time.nowMs
+    this.#waitingSince.set(id, sinceMs)
+    return time.nowMs >= sinceMs + WAITS_MS || incarnation !== null
+  }
+
+  get #promotion(): readonly Trouble[] {
+    const { members } = this.#newest
+    const voters = members.filter(({ role }) => role === 'voter')
+    const learner = members.find(({ id, role }) => role === 'learner' && this.#nodes.get(id)?.isUp)
+    const isFew = voters.length < FEWEST_VOTERS && learner !== undefined
+    return isFew ? [{ type: 'promote', id: learner.id }] : []
+  }
+}
+
+type Counts = (id: NodeId, named: string | null) => boolean
+
+function bears(configuration: Configuration, counts: Counts): boolean {
+  // Nobody who votes: that is refused.
+  if (configuration.members.length === 0) return true
+  return isQuorum(1, configuration, counts) && isQuorum(2, configuration, counts)
+}
+
+/** Those voters, as `before` names them. */
+function majorityOf(before: Configuration, voters: ReadonlySet<NodeId>): Configuration {
+  const members = [...voters].map((id) => ({
+    id,
+    address: `memory://${id}`,
+    role: 'voter' as const,
+    incarnation: namedIn(before, id),
+  }))
+  return { ...before, members, quorums: { type: 'majority' } }
+}
+
+function namedIn(configuration: Configuration, id: NodeId): string | null {
+  const member = memberOf(configuration, id)
+  return member?.role === 'voter' ? member.incarnation : null
+}
+
+function memberOf({ members }: Configuration, id: NodeId): ConfiguredMember | null {
+  return members.find((member) => member.id === id) ?? null
+}
