@@ -20,8 +20,6 @@ export function exchangeOf(
 
 /** Whether what was asked for in place of `before` is so now, whoever has made it. */
 export function isSo(request: MembersRequest, before: Members, now: Members): boolean {
-  const find = ({ members }: Members, id: string): Members['members'][number] | undefined =>
-    members.find((member) => member.id === id)
   const { id } = request
   const member = find(now, id)
   switch (request.type) {
@@ -39,6 +37,10 @@ export function isSo(request: MembersRequest, before: Members, now: Members): bo
       return request.by.id === id ? next.incarnation !== old.incarnation : member === undefined
     }
   }
+}
+
+function find({ members }: Members, id: string): Members['members'][number] | undefined {
+  return members.find((member) => member.id === id)
 }
 
 function placeOf(request: MembersRequest): Pick<Exchange<never>, 'method' | 'path' | 'body'> {

@@ -146,7 +146,7 @@ async function underLoad(
     const load = new SteadyLoad(cluster.urls, signal)
     let members: readonly string[]
     try {
-      members = await run(cluster, load, rows)
+      members = await run(cluster, load)
     } finally {
       await load.stop()
     }

@@ -238,6 +238,13 @@ const heard = (heardAgoMs: number | null) => ({
   },
 })
 
+const all = (...members: Members['members']): Members => ({
+  version: 1,
+  isComplete: true,
+  quorums: { type: 'majority' },
+  members,
+})
+
 describe('what was asked for is so, or is not', () => {
   const voter = {
     id: 'a',
@@ -247,12 +254,6 @@ describe('what was asked for is so, or is not', () => {
     weight: 1,
   } as const
   const other = { ...voter, id: 'd', address: 'udp://h:4', incarnation: 'y' } as const
-  const all = (...members: Members['members']): Members => ({
-    version: 1,
-    isComplete: true,
-    quorums: { type: 'majority' },
-    members,
-  })
   const byOther = { type: 'replace', id: 'a', by: { id: 'd', address: 'udp://h:4' } } as const
   const itself = { type: 'replace', id: 'a', by: { id: 'a', address: 'udp://h:1' } } as const
   it.each<[string, MembersRequest, Members, boolean]>([
