@@ -3,6 +3,7 @@
  * again, to another node, and is made once. Must never be sent without that.
  */
 import { entityTag } from './api.ts'
+import type { Members } from './api.ts'
 import type { MembersRequest } from './member-requests.ts'
 import type { Exchange } from './nodes.ts'
 
@@ -15,6 +16,31 @@ export function exchangeOf(
     'The change may have been made, or may still be made; a new voter may be left a learner. Look at ' +
     'the members, and make again what is missing.'
   return { ...placeOf(request), headers: { 'if-match': entityTag(version) }, ifUnknown }
+}
+
+/** Whether what was asked for in place of `before` is so now, whoever has made it. */
+export function isSo(request: MembersRequest, before: Members, now: Members): boolean {
+  const { id } = request
+  const member = find(now, id)
+  switch (request.type) {
+    case 'add':
+      return member?.address === request.address && member.role === request.role
+    case 'remove':
+      return member === undefined
+    case 'move':
+      return member?.address === request.address
+    case 'promote':
+      return member?.role === 'voter'
+    case 'replace': {
+      const [old, next] = [find(before, id), find(now, request.by.id)]
+      if (next?.address !== request.by.address || next.role !== old?.role) return false
+      return request.by.id === id ? next.incarnation !== old.incarnation : member === undefined
+    }
+  }
+}
+
+function find({ members }: Members, id: string): Members['members'][number] | undefined {
+  return members.find((member) => member.id === id)
 }
 
 function placeOf(request: MembersRequest): Pick<Exchange<never>, 'method' | 'path' | 'body'> {

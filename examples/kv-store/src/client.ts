@@ -21,7 +21,7 @@ import type { ErrorCode, Members, Status } from './api.ts'
 import { OutcomeUnknownError, RequestError, TooManySessionsError } from './client-errors.ts'
 import { sender } from './client-fetch.ts'
 import type { ClientTls } from './client-fetch.ts'
-import { exchangeOf } from './client-members.ts'
+import { exchangeOf, isSo } from './client-members.ts'
 import { openWatch } from './client-watch.ts'
 import type { ChangeStream, WatchOptions } from './client-watch.ts'
 import type { Entry, Page, Summary } from './commands.ts'
@@ -34,6 +34,7 @@ import {
   MAX_MEMBERS_TIMEOUT_MS,
   MAX_PAGE_ENTRIES,
   MAX_VALUE_BYTES,
+  MEMBERS_PROGRESS_EVERY_MS,
   OPEN_SESSION_AGAIN_S,
 } from './limits.ts'
 import type { MembersRequest } from './member-requests.ts'
@@ -245,7 +246,8 @@ export function connect(options: ConnectOptions): Client {
 
     async changeMembers(request, { expected, ...call } = {}) {
       return await within(call, async (deadline) => {
-        const version = expected ?? (await membersWithin(deadline)).version
+        const before = await membersWithin(deadline)
+        const version = expected ?? before.version
         // So that the node has the last word, and can say how far it came.
         const ownMs = Math.max(1, deadline.remainingMs - ANSWER_WITHIN_MS)
         const exchange = {
@@ -254,8 +256,15 @@ export function connect(options: ConnectOptions): Client {
           read: json(membersBody),
         }
         const reply = await nodes.request(exchange, deadline)
-        if (isRefused(reply, 'members-differ') && reply.mayHaveHappenedBefore) throw changedSince()
-        return accept(reply)
+        if (!isRefused(reply, 'members-differ') || !reply.mayHaveHappenedBefore)
+          return accept(reply)
+        // The node that was asked is gone, perhaps because of this change: the log says what came of it.
+        for (;;) {
+          const now = await membersWithin(deadline)
+          if (!isSo(request, before, now)) throw changedSince()
+          if (now.isComplete) return now
+          await deadline.pause(MEMBERS_PROGRESS_EVERY_MS)
+        }
       })
     },
 

@@ -90,17 +90,18 @@ async function run(
     livenessWindowMs: livenessWindow,
   }
   const onFailure = (error: UserError): void => over.abort(error)
+  const rows: Row[] = []
   try {
     const at = { transport, durability, directory: join(directory, 'nodes'), periods, onFailure }
-    const rows = await DRILLS[name](at, over.signal)
-    process.stdout.write(`${name} over ${transport}, liveness window ${livenessWindow} ms\n`)
-    print(rows)
+    await DRILLS[name](at, over.signal, rows)
   } catch (error) {
     // Whatever was being waited for, this is why it was in vain.
     over.signal.throwIfAborted()
     throw error
   } finally {
     for (const event of ['SIGINT', 'SIGTERM']) process.off(event, interrupt)
+    process.stdout.write(`${name} over ${transport}, liveness window ${livenessWindow} ms\n`)
+    print(rows)
     await rm(directory, { recursive: true, force: true })
   }
 }

@@ -29,9 +29,12 @@ const ASK_EVERY_MS = 50
  * The first start of three nodes of which one is missing: what the two say, how soon they go on when
  * it comes, and with the option that does not wait for it.
  */
-export async function firstStart(options: DrillOptions, signal: AbortSignal): Promise<Row[]> {
+export async function firstStart(
+  options: DrillOptions,
+  signal: AbortSignal,
+  rows: Row[],
+): Promise<void> {
   const waiting = await Cluster.prepare({ ...options, log: 'warn' })
-  const rows: Row[] = []
   try {
     await waiting.start('a', 'b')
     for (const id of ['a', 'b']) {
@@ -59,11 +62,14 @@ export async function firstStart(options: DrillOptions, signal: AbortSignal): Pr
   } finally {
     await trusting.leave()
   }
-  return rows
 }
 
 /** From three machines to five others, and from those to three others, while clients write. */
-export async function otherMachines(options: DrillOptions, signal: AbortSignal): Promise<Row[]> {
+export async function otherMachines(
+  options: DrillOptions,
+  signal: AbortSignal,
+  rows: Row[],
+): Promise<void> {
   const steps: readonly Step[] = [
     { type: 'replace', old: 'a', id: 'd' },
     { type: 'replace', old: 'b', id: 'e' },
@@ -77,7 +83,7 @@ export async function otherMachines(options: DrillOptions, signal: AbortSignal):
     { type: 'remove', id: 'h' },
   ]
   const later = ['d', 'e', 'f', 'g', 'h', 'i', 'j', 'k']
-  return await underLoad({ ...options, later }, signal, async (cluster, load, rows) => {
+  await underLoad({ ...options, later }, signal, rows, async (cluster, load) => {
     const members = new Set(cluster.ids)
     for (const step of steps) {
       const told = [...members]
@@ -96,8 +102,12 @@ export async function otherMachines(options: DrillOptions, signal: AbortSignal):
 }
 
 /** All three disks are wiped, each when the one before it was replaced, while clients write. */
-export async function allDisks(options: DrillOptions, signal: AbortSignal): Promise<Row[]> {
-  return await underLoad(options, signal, async (cluster, load, rows) => {
+export async function allDisks(
+  options: DrillOptions,
+  signal: AbortSignal,
+  rows: Row[],
+): Promise<void> {
+  await underLoad(options, signal, rows, async (cluster, load) => {
     for (const id of cluster.ids) {
       const stretch = await load.during(async () => void (await loseDisk(cluster, id, signal)))
       rows.push({ step: `${id} loses its disk`, ...stretch, note: 'refused, replaced, votes' })
@@ -126,17 +136,17 @@ function wordsOf(step: Step, cluster: Cluster): string[] {
 async function underLoad(
   options: ClusterOptions,
   signal: AbortSignal,
-  run: (cluster: Cluster, load: SteadyLoad, rows: Row[]) => Promise<readonly string[]>,
-): Promise<Row[]> {
+  rows: Row[],
+  run: (cluster: Cluster, load: SteadyLoad) => Promise<readonly string[]>,
+): Promise<void> {
   const cluster = await Cluster.prepare(options)
-  const rows: Row[] = []
   try {
     await cluster.start()
     await cluster.leader(signal)
     const load = new SteadyLoad(cluster.urls, signal)
     let members: readonly string[]
     try {
-      members = await run(cluster, load, rows)
+      members = await run(cluster, load)
     } finally {
       await load.stop()
     }
@@ -144,7 +154,7 @@ async function underLoad(
     const urls = members.map((id) => cluster.url(id))
     const { count } = await verify({ urls, throughRevision, acknowledged, signal })
     const note = `all ${acknowledged.size} acknowledged writes are on ${members.join(', ')}: ${count} keys each`
-    return [...rows, { step: 'held', note }]
+    rows.push({ step: 'held', note })
   } finally {
     await cluster.leave()
   }

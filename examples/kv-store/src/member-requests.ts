@@ -1,10 +1,8 @@
 /**
- * What an operator may ask of the members of the cluster, and which call of the replica does it. Must
- * never let an address into the log that the nodes of this cluster cannot dial.
+ * What an operator may ask of the members of the cluster. Must never let an address into the log that
+ * the nodes of this cluster cannot dial.
  */
 import { InvalidArgumentError } from '@paxos/core'
-import type { Replica, ReplicaMembers } from '@paxos/replica'
-import type { Wait } from './replica.ts'
 
 export type Role = 'voter' | 'learner'
 
@@ -26,38 +24,6 @@ export type MembersRequest =
   | { readonly type: 'move'; readonly id: string; readonly address: string }
   /** Of a learner. */
   | { readonly type: 'promote'; readonly id: string }
-
-/** How to change the members. */
-export interface ChangeOptions extends Wait {
-  /** The version that they are to have before. Default: whichever there is. */
-  readonly expected?: number
-}
-
-type Changing = Pick<
-  Replica,
-  'addMember' | 'removeMember' | 'replaceMember' | 'moveMember' | 'changeMembers'
->
-
-/** Resolves when the change is complete, and rejects as the replica does. */
-export async function carryOut(
-  replica: Changing,
-  request: MembersRequest,
-  options: ChangeOptions,
-): Promise<ReplicaMembers> {
-  const { id } = request
-  switch (request.type) {
-    case 'add':
-      return await replica.addMember(id, request.address, { ...options, role: request.role })
-    case 'remove':
-      return await replica.removeMember(id, options)
-    case 'replace':
-      return await replica.replaceMember(id, request.by.id, request.by.address, options)
-    case 'move':
-      return await replica.moveMember(id, request.address, options)
-    case 'promote':
-      return await replica.changeMembers({ promote: [id] }, options)
-  }
-}
 
 /** Throws InvalidArgumentError for an address of another transport than `own` is. */
 export function requireScheme(request: MembersRequest, own: string): void {

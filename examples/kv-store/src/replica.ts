@@ -13,6 +13,12 @@ export interface Wait {
   readonly timeoutMs?: number
 }
 
+/** How to change the members. */
+export interface ChangeOptions extends Wait {
+  /** The version that they are to have before. Default: whichever there is. */
+  readonly expected?: number
+}
+
 /** A caller's own place in the table of results, and which of its commands this is, from 1 on. */
 export interface SessionPlace {
   readonly id: string
@@ -52,11 +58,8 @@ export interface KeyValueReplica {
   query(query: Query, options?: Wait & { readonly consistency?: Consistency }): Promise<Answer>
   /** Who is in the cluster; those of whom the leader knows, unless the answer may be old. */
   members(options?: Wait & { readonly consistency?: Consistency }): Promise<ReplicaMembers>
-  /** Resolves when the change is complete. `expected` is the version that they are to have before. */
-  changeMembers(
-    request: MembersRequest,
-    options?: Wait & { readonly expected?: number },
-  ): Promise<ReplicaMembers>
+  /** Resolves when the change is complete. */
+  changeMembers(request: MembersRequest, options?: ChangeOptions): Promise<ReplicaMembers>
   status(): ReplicaStatus
   /** What its transport counts; `null` where it does not. */
   figures(): TransportFigures | null

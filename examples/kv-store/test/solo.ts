@@ -11,8 +11,9 @@ import {
 } from '@paxos/replica'
 import type { ReplicaMembers } from '@paxos/replica'
 import type { Answer, Command, Query, Result } from '../src/commands.ts'
-import type { ChangeOptions, MembersRequest } from '../src/member-requests.ts'
-import type { KeyValueReplica, ReplicaStatus, SessionPlace, Wait } from '../src/replica.ts'
+import type { MembersRequest } from '../src/member-requests.ts'
+import type { ChangeOptions, KeyValueReplica, ReplicaStatus } from '../src/replica.ts'
+import type { SessionPlace, Wait } from '../src/replica.ts'
 import type { Store } from '../src/store.ts'
 
 interface Kept {
