@@ -1,10 +1,16 @@
 /**
  * The configurations that `pnpm explore` visits. Each small one is visited to its last state.
  */
-import { essentialModel, multiModel, practicalModel } from '@paxos/testkit/explore'
-import type { Model } from '@paxos/testkit/explore'
+import {
+  essentialModel,
+  MEMBERS_CASES,
+  membersModel,
+  multiModel,
+  practicalModel,
+} from '@paxos/testkit/explore'
+import type { MembersOptions, Model } from '@paxos/testkit/explore'
 
-export type ModelName = 'essential' | 'practical' | 'multi'
+export type ModelName = 'essential' | 'practical' | 'multi' | 'members'
 export type Size = 'small' | 'full'
 
 /** What is visited, and how. */
@@ -60,12 +66,48 @@ const ALL: Record<ModelName, Record<Size, () => readonly Configuration[]>> = {
       whole(multiModel({ ballots: [1, 1, 0], crashes: [0, 0, 1] })),
     ],
   },
+  members: {
+    small: () => Object.values(MEMBERS_CASES).map((options) => folded(membersModel(options))),
+    full: () => LARGER.map((options) => folded(membersModel(options))),
+  },
 }
+
+/** Changes of members from the first slot on, with crashes and more nodes. */
+const LARGER: readonly MembersOptions[] = [
+  {
+    title: 'a gives way to b, and leads again after a crash',
+    initial: ['a0'],
+    changes: [{ voters: ['b0'] }],
+    nodes: { a: { leads: 2, changes: [0], crashes: 1 }, b: { leads: 1, proposes: 1 } },
+    slots: 3,
+  },
+  {
+    title: 'a and b give way to c, all in one step',
+    initial: ['a0', 'b0'],
+    changes: [{ voters: ['c0'] }],
+    nodes: { a: { leads: 1, changes: [0], proposes: 1 }, b: {}, c: { leads: 1 } },
+    slots: 3,
+  },
+  {
+    title: 'a gives its vote to c, crashes, and b leads',
+    initial: ['a0', 'b0'],
+    changes: [{ voters: ['b0', 'c0'] }],
+    nodes: { a: { leads: 1, changes: [0], crashes: 1 }, b: { leads: 1, proposes: 1 }, c: {} },
+    slots: 3,
+  },
+  {
+    title: 'a voter of three whose disk is lost, where nobody is named; two lead',
+    initial: ['a', 'b', 'c'],
+    changes: [],
+    nodes: { a: { leads: 1, proposes: 1 }, b: { wipes: 1 }, c: { leads: 1 } },
+    slots: 2,
+  },
+]
 
 /** Those of one model, or of all. */
 export function configurations(model: ModelName | 'all', size: Size): readonly Configuration[] {
-  const { essential, practical, multi } = ALL
-  const chosen = model === 'all' ? [essential, practical, multi] : [ALL[model]]
+  const { essential, practical, multi, members } = ALL
+  const chosen = model === 'all' ? [essential, practical, multi, members] : [ALL[model]]
   return chosen.flatMap((sizes) => sizes[size]())
 }
 
@@ -74,5 +116,10 @@ export function modelOf(name: string, options: unknown): Model | null {
   const given = typeof options === 'object' && options !== null ? options : {}
   if (name === 'essential') return essentialModel(given)
   if (name === 'practical') return practicalModel(given)
-  return name === 'multi' ? multiModel(given) : null
+  if (name === 'multi') return multiModel(given)
+  return name === 'members' && isMembersOptions(given) ? membersModel(given) : null
+}
+
+function isMembersOptions(options: object): options is MembersOptions {
+  return ['title', 'initial', 'changes', 'nodes', 'slots'].every((name) => name in options)
 }

@@ -35,7 +35,7 @@ const program = new Command('explore')
   .description('visits every state that a few nodes can reach, on the real classes of core')
   .addOption(
     new Option('--model <name>', 'which classes')
-      .choices(['essential', 'practical', 'multi', 'all'])
+      .choices(['essential', 'practical', 'multi', 'members', 'all'])
       .default('all'),
   )
   .addOption(
@@ -159,6 +159,8 @@ function isStep(step: unknown): boolean {
       return 'name' in action
     case 'crash':
       return 'durable' in action
+    case 'wipe':
+      return true
     default:
       return action.type === 'saved'
   }

@@ -31,6 +31,12 @@ export const ERROR_CODES = [
   'too-many-sessions',
   /** A later write of the session came first: this one was answered before, or was given up. */
   'already-answered',
+  /** The change of members would be unsafe, or means nothing. Nothing was changed. */
+  'members-refused',
+  /** The members are of another version than the one that was expected. */
+  'members-differ',
+  /** A new voter has not caught up, or was not heard: it is a learner, and stays one. */
+  'not-promoted',
   /** The write may have happened, or may still happen: ask, or try again with its session. */
   'outcome-unknown',
   /** Nothing was changed; the same request may be answered later, or by another node. */
@@ -50,6 +56,8 @@ export const errorBody = z.object({
     outcome: z.literal('unknown').optional(),
     /** With 'revision-differs': which one the key has; 0 when it is absent. */
     revision: revision.optional(),
+    /** With 'members-differ': of which version they are. */
+    version: revision.optional(),
   }),
 })
 export type ErrorBody = z.infer<typeof errorBody>
@@ -69,6 +77,27 @@ export const summaryBody = z.object({
   count: z.int().nonnegative(),
   digest: z.string().regex(/^[0-9a-f]{64}$/),
 })
+
+/** Who is in the cluster. */
+export const membersBody = z.object({
+  /** Grows with every change; 0: nothing was changed yet. As a tag it stands in If-Match. */
+  version: revision,
+  /** Whether a quorum of them is known to hold everything before this version. */
+  isComplete: z.boolean(),
+  /** Which voters suffice. */
+  quorums: z.looseObject({ type: z.string() }),
+  members: z.array(
+    z.object({
+      id: z.string(),
+      address: z.string(),
+      role: z.enum(['voter', 'learner']),
+      /** The only disk of it that counts; `null` where none is named yet. */
+      incarnation: z.string().nullable(),
+      weight: z.int().positive(),
+    }),
+  ),
+})
+export type Members = z.infer<typeof membersBody>
 
 const count = z.int().nonnegative()
 
@@ -96,6 +125,12 @@ export const statusBody = z.object({
   queued: z.int().nonnegative(),
   sessions: z.int().nonnegative(),
   lag: z.record(z.string(), z.int().nullable()),
+  /** Who is in the cluster, as far as the node has applied the log. */
+  members: membersBody.optional(),
+  /** What the node is among the members: 'voter', 'learner', 'waiting', 'replaced', … */
+  standing: z.string().default('none'),
+  /** While it is 'waiting' with an empty disk: whose word is missing that they never voted. */
+  waitsFor: z.array(z.string()).default([]),
   /** What the node knows of each other one, by id. */
   peers: z.record(z.string(), peerBody).default({}),
   /** Connections and frames of others that the transport turned away, by reason. */

@@ -5,10 +5,13 @@
  * does not hold.
  */
 import { Command, Option } from 'commander'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { z } from 'zod'
 import { parseNode, parseWhole } from './arguments.ts'
 import { connect } from './client.ts'
 import type { Client } from './client.ts'
+import { membersCommands } from './client-cli-members.ts'
 import { runCommand, UserError } from './fail.ts'
 import { DEFAULT_CALL_TIMEOUT_MS, MAX_TIMEOUT_MS } from './limits.ts'
 import type { Consistency } from './replica.ts'
@@ -36,8 +39,17 @@ interface Writing extends Shared {
 
 const DEFAULT_NODE = 'http://127.0.0.1:8001'
 
+/** The variable of the environment that names nodes, where none is named. */
+const NODES_VARIABLE = 'KV_NODES'
+
+/** An entry as list prints it. */
+const entryForm = z.object({ key: z.string(), value: z.string() })
+
 const program = new Command('client')
-  .description('Reads and writes the key-value service, on whichever of the nodes answers.')
+  .description(
+    'Reads and writes the key-value service, on whichever of the nodes answers, and says who is in ' +
+      'the cluster.',
+  )
   .showHelpAfterError('Type --help to see what there is.')
   .exitOverride()
 
@@ -74,6 +86,19 @@ command('list', 'prints all entries, one a line')
     for await (const entry of entries) print(entry)
   })
 
+command('load', 'writes what list has printed, from standard input, and prints how many').action(
+  async (options: Shared) => {
+    const writing = await client(options)
+    let loaded = 0
+    for await (const line of createInterface({ input: process.stdin })) {
+      const { key, value } = entryIn(line, loaded + 1)
+      await writing.put(key, value)
+      loaded += 1
+    }
+    print({ loaded })
+  },
+)
+
 command('watch', 'prints what changes, one change a line, until Ctrl-C')
   .option('--prefix <text>', 'only keys that begin with this', '')
   .action(async (options: Reading) => {
@@ -93,6 +118,8 @@ command('status', 'prints what a node says of itself').action(async (options: Sh
   print(await (await client(options)).status(), 2)
 })
 
+membersCommands({ command, client })
+
 // Nobody reads what it says: there is nothing more to do.
 process.stdout.on('error', () => process.exit(0))
 
@@ -101,16 +128,22 @@ await runCommand(async () => {
   return 0
 })
 
-function command(usage: string, description: string): Command {
+function command(
+  usage: string,
+  description: string,
+  timeout: Option = new Option('--timeout <ms>', 'how long it may take with all its attempts')
+    .argParser(parseWhole(1, MAX_TIMEOUT_MS))
+    .default(DEFAULT_CALL_TIMEOUT_MS),
+): Command {
   return program
     .command(usage)
     .description(description)
-    .option('--node <url>', `a node; repeat it for others (default: ${DEFAULT_NODE})`, parseNode)
-    .addOption(
-      new Option('--timeout <ms>', 'how long it may take with all its attempts')
-        .argParser(parseWhole(1, MAX_TIMEOUT_MS))
-        .default(DEFAULT_CALL_TIMEOUT_MS),
+    .option(
+      '--node <url>',
+      `a node; repeat it for others (default: those in ${NODES_VARIABLE}, or ${DEFAULT_NODE})`,
+      parseNode,
     )
+    .addOption(timeout)
     .option('--token-file <file>', `the token to show, on its first line (or in ${TOKEN_VARIABLE})`)
     .option('--ca <file>', 'authorities of the nodes, in PEM')
     .option('--cert <file>', 'a certificate to show, in PEM')
@@ -125,11 +158,17 @@ async function client({ node, timeout, ...paths }: Shared): Promise<Client> {
     ...(paths.key === undefined ? {} : { key: await readSecret(paths.key) }),
   }
   return connect({
-    nodes: node ?? [DEFAULT_NODE],
+    nodes: node ?? nodesIn(process.env[NODES_VARIABLE]) ?? [DEFAULT_NODE],
     timeoutMs: timeout,
     ...(token === undefined ? {} : { token }),
     ...(Object.keys(tls).length === 0 ? {} : { tls }),
   })
+}
+
+/** Several are apart by commas or spaces. */
+function nodesIn(variable: string | undefined): readonly string[] | undefined {
+  const urls = variable?.split(/[\s,]+/).filter((url) => url !== '') ?? []
+  return urls.length === 0 ? undefined : urls
 }
 
 async function tokenIn(path: string | undefined): Promise<string | undefined> {
@@ -144,6 +183,16 @@ function consistencyOf({ local = false }: Reading): Consistency {
 
 function revision(): (typed: string) => number {
   return parseWhole(0, Number.MAX_SAFE_INTEGER)
+}
+
+/** The entry that list printed in that line. */
+function entryIn(line: string, number: number): z.infer<typeof entryForm> {
+  try {
+    return entryForm.parse(JSON.parse(line))
+  } catch (cause) {
+    const message = `Line ${number} is none of list. What came before it was written; mend it, and load all again.`
+    throw new UserError(message, { cause })
+  }
 }
 
 function absent(key: string): UserError {

@@ -7,6 +7,7 @@ import { requireOptions } from '@paxos/core'
 import type { z } from 'zod'
 import {
   entityTag,
+  membersBody,
   pageBody,
   revisionOf,
   SEQUENCE_HEADER,
@@ -16,22 +17,27 @@ import {
   summaryBody,
   writtenBody,
 } from './api.ts'
-import type { ErrorCode, Status } from './api.ts'
+import type { ErrorCode, Members, Status } from './api.ts'
 import { OutcomeUnknownError, RequestError, TooManySessionsError } from './client-errors.ts'
 import { sender } from './client-fetch.ts'
 import type { ClientTls } from './client-fetch.ts'
+import { exchangeOf, isSo } from './client-members.ts'
 import { openWatch } from './client-watch.ts'
 import type { ChangeStream, WatchOptions } from './client-watch.ts'
 import type { Entry, Page, Summary } from './commands.ts'
 import { Deadline } from './deadline.ts'
 import {
+  ANSWER_WITHIN_MS,
   DEFAULT_ATTEMPT_TIMEOUT_MS,
   DEFAULT_CALL_TIMEOUT_MS,
   DEFAULT_UNREACHABLE_TIMEOUT_MS,
+  MAX_MEMBERS_TIMEOUT_MS,
   MAX_PAGE_ENTRIES,
   MAX_VALUE_BYTES,
+  MEMBERS_PROGRESS_EVERY_MS,
   OPEN_SESSION_AGAIN_S,
 } from './limits.ts'
+import type { MembersRequest } from './member-requests.ts'
 import { Nodes } from './nodes.ts'
 import type { Exchange, Reply } from './nodes.ts'
 import type { Consistency } from './replica.ts'
@@ -133,6 +139,19 @@ export interface Client {
    * or telling one twice, until its signal aborts or the loop over it ends.
    */
   watch(options?: WatchOptions): Promise<ChangeStream>
+  /** Who is in the cluster. */
+  members(options?: ReadOptions): Promise<Members>
+  /**
+   * Changes who is in the cluster, and resolves when the change is complete. It is made once, however
+   * often it was sent: the nodes make it only in place of the members that it was meant for, those of
+   * `expected` or those that there are when it begins. Takes up to four minutes, and within them as
+   * long as `timeoutMs` says. When it rejects with 'not-promoted', or nobody says what came of it, a
+   * new voter is a learner: look at members(), and promote it.
+   */
+  changeMembers(
+    request: MembersRequest,
+    options?: CallOptions & { readonly expected?: number },
+  ): Promise<Members>
   /** What a node that answers says of itself. */
   status(options?: CallOptions): Promise<Status>
   /** What a node that answers holds, in one line: equal on nodes that hold the same. */
@@ -220,6 +239,35 @@ export function connect(options: ConnectOptions): Client {
       })
     },
 
+    async members({ consistency, ...call } = {}) {
+      const exchange = { path: '/members', read: json(membersBody), ...parametersOf(consistency) }
+      return accept(await read(exchange, call))
+    },
+
+    async changeMembers(request, { expected, ...call } = {}) {
+      return await within(call, async (deadline) => {
+        const before = await membersWithin(deadline)
+        const version = expected ?? before.version
+        // So that the node has the last word, and can say how far it came.
+        const ownMs = Math.max(1, deadline.remainingMs - ANSWER_WITHIN_MS)
+        const exchange = {
+          ...exchangeOf(request, version),
+          attemptTimeoutMs: Math.min(ownMs, MAX_MEMBERS_TIMEOUT_MS),
+          read: json(membersBody),
+        }
+        const reply = await nodes.request(exchange, deadline)
+        if (!isRefused(reply, 'members-differ') || !reply.mayHaveHappenedBefore)
+          return accept(reply)
+        // The node that was asked is gone, perhaps because of this change: the log says what came of it.
+        for (;;) {
+          const now = await membersWithin(deadline)
+          if (!isSo(request, before, now)) throw changedSince()
+          if (now.isComplete) return now
+          await deadline.pause(MEMBERS_PROGRESS_EVERY_MS)
+        }
+      })
+    },
+
     async status(call = {}) {
       const exchange = { path: '/status', read: json(statusBody), isAnsweredAtOnce: true }
       return accept(await read(exchange, call))
@@ -229,6 +277,11 @@ export function connect(options: ConnectOptions): Client {
       const exchange = { path: '/digest', read: json(summaryBody), ...parametersOf(consistency) }
       return accept(await read(exchange, call))
     },
+  }
+
+  async function membersWithin(deadline: Deadline): Promise<Members> {
+    const exchange = { method: 'GET', path: '/members', read: json(membersBody) } as const
+    return accept(await nodes.request(exchange, deadline))
   }
 
   async function read<T>(
@@ -247,7 +300,7 @@ export function connect(options: ConnectOptions): Client {
         const reply = await sessions.use(deadline, async ({ id, sequence }) => {
           const place = { [SESSION_HEADER]: id, [SEQUENCE_HEADER]: String(sequence) }
           const headers = { ...exchange.headers, ...place }
-          const request = { ...exchange, headers, read: json(writtenBody) }
+          const request = { ...exchange, headers, read: json(writtenBody), ifUnknown: READ_THE_KEY }
           const answer = await nodes.request(request, deadline)
           return { answer, isExpired: isRefused(answer, 'session-expired') }
         })
@@ -350,6 +403,15 @@ function checkNodes(nodes: readonly string[]): readonly string[] {
   })
   if (urls.length > 0) return urls
   throw new RequestError('invalid-argument', 'No node is named. Give at least one.')
+}
+
+const READ_THE_KEY = 'The write may have happened, or may still happen. Read the key to find out.'
+
+function changedSince(): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    'The members have changed since the change was sent first, perhaps by it. Look at the members, ' +
+      'and make again what is missing.',
+  )
 }
 
 function forgotten(): OutcomeUnknownError {

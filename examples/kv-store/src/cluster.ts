@@ -1,9 +1,10 @@
 /**
- * Three servers on this machine, each in a process of its own, that can be killed and started again.
- * Every process that it started is gone when leave() resolves.
+ * Servers on this machine, each in a process of its own, that can be killed and started again, and
+ * whose disks can be wiped. Every process that it started is gone when leave() resolves.
  */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { connect } from './client.ts'
 import { UserError } from './fail.ts'
 import { freePorts } from './ports.ts'
@@ -17,91 +18,156 @@ export const DURABILITIES = ['file', 'sqlite'] as const
 export type TransportScheme = (typeof TRANSPORTS)[number]
 export type DurabilityScheme = (typeof DURABILITIES)[number]
 
-const IDS = ['a', 'b', 'c'] as const
-export type Id = (typeof IDS)[number]
+/** With whom a cluster begins when nobody says. */
+const FIRST = ['a', 'b', 'c'] as const
 
 /** Short, because everything is on one machine; yet a busy one may keep a process waiting. */
 const PERIODS = { heartbeatPeriodMs: 50, livenessWindowMs: 400 }
+
+/** Where each node listens is kept here: the members are known to each other by their addresses. */
+const PLACES_FILE = 'places.json'
 
 export interface ClusterOptions {
   readonly transport: TransportScheme
   readonly durability: DurabilityScheme
   /** Where the nodes keep their state. */
   readonly directory: string
+  /** With whom it begins. Default: a, b and c. */
+  readonly first?: readonly string[]
+  /** Who may join later. Default: nobody. */
+  readonly later?: readonly string[]
+  /** How often a leader says that it is there, and how long it may be silent, in milliseconds. */
+  readonly periods?: { readonly heartbeatPeriodMs: number; readonly livenessWindowMs: number }
+  /** What the nodes tell. Default: 'error'. */
+  readonly log?: 'warn' | 'error'
   /** Told of a server that ended without having been asked to. */
   readonly onFailure: (error: UserError) => void
 }
 
-/** Three servers. */
+/** The servers. */
 export class Cluster {
-  readonly ids: readonly Id[] = IDS
-  readonly #args: ReadonlyMap<Id, ServerArguments>
-  readonly #onFailure: (error: UserError) => void
-  readonly #running = new Map<Id, ServerProcess>()
+  /** With whom it began. */
+  readonly ids: readonly string[]
+  readonly #args: ReadonlyMap<string, ServerArguments>
+  readonly #options: ClusterOptions
+  readonly #running = new Map<string, ServerProcess>()
 
-  /** Chooses free ports, and starts nothing. */
+  /** Chooses free ports, those of the last time if it is there already, and starts nothing. */
   static async prepare(options: ClusterOptions): Promise<Cluster> {
     await makeDirectory(options.directory)
     const args = await serverArguments(options)
-    return new Cluster(args, options.onFailure)
+    return new Cluster(args, options)
   }
 
-  private constructor(
-    args: ReadonlyMap<Id, ServerArguments>,
-    onFailure: (error: UserError) => void,
-  ) {
+  private constructor(args: ReadonlyMap<string, ServerArguments>, options: ClusterOptions) {
     this.#args = args
-    this.#onFailure = onFailure
+    this.#options = options
+    this.ids = options.first ?? FIRST
   }
 
-  /** Where each serves its clients. */
+  /** Where each of them, and who may join, serves its clients. */
   get urls(): readonly string[] {
-    return IDS.map((id) => this.url(id))
+    return [...this.#args.keys()].map((id) => this.url(id))
   }
 
-  url(id: Id): string {
-    return `http://${this.#args.get(id)?.http ?? ''}`
+  url(id: string): string {
+    return `http://${this.#argsOf(id).http}`
   }
 
-  /** Starts some, or all. Resolves when they serve. */
-  async start(...ids: readonly Id[]): Promise<void> {
-    const started = (ids.length === 0 ? IDS : ids).map((id) => {
-      const args = this.#args.get(id)
-      if (args === undefined || this.#running.has(id)) throw new TypeError(`${id} runs already.`)
-      const server = new ServerProcess(args, this.#onFailure)
-      this.#running.set(id, server)
-      return server.ready
-    })
+  /** Where it listens for the others. */
+  address(id: string): string {
+    return this.#argsOf(id).members[id] ?? ''
+  }
+
+  /** Starts some, or those with whom it began. Resolves when they serve. */
+  async start(...ids: readonly string[]): Promise<void> {
+    const started = (ids.length === 0 ? this.ids : ids).map((id) => this.#start(id).ready)
     await Promise.all(started)
   }
 
+  /** Starts one that knows only those, by which it finds the rest. Resolves when it serves. */
+  async join(id: string, told: readonly string[]): Promise<void> {
+    const members = Object.fromEntries([id, ...told].map((each) => [each, this.address(each)]))
+    await this.#start(id, { members }).ready
+  }
+
+  /** Starts some whose empty disks are trusted, though not all others are there. */
+  async startTrusted(...ids: readonly string[]): Promise<void> {
+    await Promise.all(ids.map((id) => this.#start(id, { isEmptyDiskTrusted: true }).ready))
+  }
+
+  /** The last of what a node has said in its log. */
+  said(id: string): string {
+    return this.#running.get(id)?.said ?? ''
+  }
+
+  /** Starts one that is to end by itself. Resolves with its last words. */
+  async refusal(id: string): Promise<string> {
+    const server = this.#start(id, {}, () => undefined)
+    const { message } = await server.ended
+    this.#running.delete(id)
+    return message
+  }
+
+  /** One that was asked to end, by a change of members. Resolves when it has. */
+  async gone(id: string): Promise<void> {
+    await this.#running.get(id)?.ended
+    this.#running.delete(id)
+  }
+
   /** With SIGKILL, in the middle of whatever they do, all at once. */
-  async kill(...ids: readonly Id[]): Promise<void> {
+  async kill(...ids: readonly string[]): Promise<void> {
     const victims = ids.flatMap((id) => this.#running.get(id) ?? [])
     for (const id of ids) this.#running.delete(id)
     await Promise.all(victims.map((victim) => victim.kill()))
   }
 
+  /** Loses everything that a node has on its disk. It must not run. */
+  async wipe(id: string): Promise<void> {
+    if (this.#running.has(id)) throw new TypeError(`${id} runs. Kill it first.`)
+    const [, path = ''] = this.#argsOf(id).durability.split(/:(.*)/s)
+    // SQLite keeps files of its own beside the database.
+    for (const suffix of ['', '-wal', '-shm', '.lock']) {
+      await rm(`${path}${suffix}`, { recursive: true, force: true })
+    }
+  }
+
   /** Stops a process where it is, until thaw(). */
-  freeze(id: Id): void {
+  freeze(id: string): void {
     this.#running.get(id)?.signal('SIGSTOP')
   }
 
-  thaw(id: Id): void {
+  thaw(id: string): void {
     this.#running.get(id)?.signal('SIGCONT')
   }
 
   /** The node that leads, as a node that answers says; waits until there is one. */
-  async leader(signal?: AbortSignal): Promise<Id> {
+  async leader(signal?: AbortSignal): Promise<string> {
     const client = connect({ nodes: this.urls })
     const call = signal === undefined ? {} : { signal }
     for (;;) {
       // A linearizable read is answered when there is a leader.
       await client.digest(call)
       const { leader } = await client.status(call)
-      const id = IDS.find((known) => known === leader)
-      if (id !== undefined) return id
+      if (leader !== null) return leader
     }
+  }
+
+  #start(
+    id: string,
+    other: Partial<ServerArguments> = {},
+    onFailure: (error: UserError) => void = this.#options.onFailure,
+  ): ServerProcess {
+    if (this.#running.has(id)) throw new TypeError(`${id} runs already.`)
+    const server = new ServerProcess({ ...this.#argsOf(id), ...other }, onFailure)
+    this.#running.set(id, server)
+    return server
+  }
+
+  #argsOf(id: string): ServerArguments {
+    const args = this.#args.get(id)
+    if (args === undefined) throw new TypeError(`There is no ${id}.`)
+    return args
   }
 
   /** Ends all that run. */
@@ -123,27 +189,63 @@ async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-async function serverArguments({
-  transport,
-  durability,
-  directory,
-}: ClusterOptions): Promise<ReadonlyMap<Id, ServerArguments>> {
-  const count = IDS.length
-  // All ports of one protocol at once, or the system might hand out the same one again.
-  const tcp = await freePorts(transport === 'udp' ? count : 2 * count, 'tcp')
-  const peerPorts = transport === 'udp' ? await freePorts(count, 'udp') : tcp.slice(count)
-  const members = Object.fromEntries(
-    IDS.map((id, index) => [id, `${transport}://127.0.0.1:${peerPorts[index]}`]),
-  )
+async function serverArguments(
+  options: ClusterOptions,
+): Promise<ReadonlyMap<string, ServerArguments>> {
+  const { durability, directory, first = FIRST, later = [] } = options
+  const { periods = PERIODS, log = 'error' } = options
+  const shared = { ...periods, log, isEmptyDiskTrusted: false }
+  const places = await placesOf(options, [...first, ...later])
+  const begunWith = Object.fromEntries(first.map((id) => [id, places.get(id)?.address ?? '']))
   return new Map(
-    IDS.map((id, index) => {
-      const http = `127.0.0.1:${tcp[index]}`
-      return [id, { id, members, durability: kept(durability, directory, id), http, ...PERIODS }]
+    [...places].map(([id, { address, http }]) => {
+      const members = { ...begunWith, [id]: address }
+      return [id, { id, members, durability: kept(durability, directory, id), http, ...shared }]
     }),
   )
 }
 
-function kept(durability: DurabilityScheme, directory: string, id: Id): string {
+const placesForm = z.record(z.string(), z.object({ address: z.string(), http: z.string() }))
+
+interface Place {
+  /** For the other nodes. */
+  readonly address: string
+  /** For clients: `host:port`. */
+  readonly http: string
+}
+
+/** Those of the last time, if it was over the same transport. */
+async function placesOf(
+  { transport, directory }: ClusterOptions,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Place>> {
+  const path = join(directory, PLACES_FILE)
+  const before = placesIn(await readFile(path, 'utf8').catch(() => '{}'))
+  const isSame = ids.every((id) => before.get(id)?.address.startsWith(`${transport}:`))
+  if (isSame) return before
+  const count = ids.length
+  // All ports of one protocol at once, or the system might hand out the same one again.
+  const tcp = await freePorts(transport === 'udp' ? count : 2 * count, 'tcp')
+  const peerPorts = transport === 'udp' ? await freePorts(count, 'udp') : tcp.slice(count)
+  const places = ids.map((id, index): [string, Place] => {
+    const address = `${transport}://127.0.0.1:${peerPorts[index]}`
+    return [id, { address, http: `127.0.0.1:${tcp[index]}` }]
+  })
+  await writeFile(path, JSON.stringify(Object.fromEntries(places)))
+  return new Map(places)
+}
+
+function placesIn(text: string): ReadonlyMap<string, Place> {
+  try {
+    return new Map(Object.entries(placesForm.parse(JSON.parse(text))))
+  } catch (cause) {
+    throw new UserError(`${PLACES_FILE} is not what was written. Choose another directory.`, {
+      cause,
+    })
+  }
+}
+
+function kept(durability: DurabilityScheme, directory: string, id: string): string {
   return durability === 'file'
     ? `file:${join(directory, id)}`
     : `sqlite:${join(directory, `${id}.db`)}`

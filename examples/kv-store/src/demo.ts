@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * The demonstration: three servers load real data while their leader is killed with SIGKILL and
- * started again. Exits with 0 when all three hold the same data and every acknowledged write, with
- * 1 and a sentence otherwise.
+ * started again, and while another one loses its disk and is replaced. Exits with 0 when all three hold
+ * the same data and every acknowledged write, with 1 and a sentence otherwise.
  */
 import { setMaxListeners } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,13 +11,15 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { parseWhole } from './arguments.ts'
 import { Cluster, DURABILITIES, TRANSPORTS } from './cluster.ts'
-import type { DurabilityScheme, Id, TransportScheme } from './cluster.ts'
+import type { DurabilityScheme, TransportScheme } from './cluster.ts'
 import { colors } from './colors.ts'
 import type { Summary } from './commands.ts'
 import { runCommand, UserError } from './fail.ts'
 import { Load } from './load.ts'
 import { progress } from './progress.ts'
 import { readRecords, RECORDS } from './records.ts'
+import { loseDisk } from './replacement.ts'
+import type { Replacement } from './replacement.ts'
 import { verify } from './verify.ts'
 
 const { bold, dim, green } = colors
@@ -38,8 +40,8 @@ interface DemoOptions {
 const command = new Command('demo')
   .description(
     'Starts three servers, loads the names of some thousand characters through them, kills the one ' +
-      'that leads with SIGKILL on the way, starts it again, and checks that all three hold the same ' +
-      'and that no acknowledged write is lost.',
+      'that leads with SIGKILL on the way, starts it again, wipes the disk of another, replaces it, and ' +
+      'checks that all three hold the same and that no acknowledged write is lost.',
   )
   .addOption(
     new Option('--transport <scheme>', 'how the nodes talk').choices(TRANSPORTS).default('udp'),
@@ -107,9 +109,10 @@ async function demo(options: DemoOptions): Promise<number> {
 /** What happened while the records were loaded. */
 interface Story {
   readonly load: Load
-  readonly killed: Id
-  readonly leaderAfter: Id
+  readonly killed: string
+  readonly leaderAfter: string
   readonly pauseMs: number
+  readonly replaced: Replacement
 }
 
 async function load(
@@ -128,13 +131,18 @@ async function load(
     loading.measurePauses()
     await cluster.kill(killed)
     line.say(`${killed} led, and was killed`)
-    await loading.reached(Math.ceil(records.length * (3 / 4)))
+    await loading.reached(Math.ceil(records.length * (5 / 8)))
     const pauseMs = loading.longestPauseMs
     const leaderAfter = await cluster.leader(signal)
     line.say(`${killed} led, and was killed: no write for ${Math.round(pauseMs)} ms; it is back`)
     await cluster.start(killed)
+    await loading.reached(Math.ceil(records.length * (3 / 4)))
+    const victim = cluster.ids.find((id) => id !== killed && id !== leaderAfter) ?? killed
+    line.say(`${victim} loses its disk`)
+    const replaced = await loseDisk(cluster, victim, signal)
+    line.say(`${victim} lost its disk, was replaced, and votes again`)
     await loading.done
-    return { load: loading, killed, leaderAfter, pauseMs }
+    return { load: loading, killed, leaderAfter, pauseMs, replaced }
   } finally {
     line.stop()
   }
@@ -146,25 +154,35 @@ function introduce(
   { records, transport, durability }: DemoOptions,
 ): void {
   process.stdout.write(
-    `${bold(`Three servers load ${records} records, and the one that leads is killed on the way.`)}\n\n` +
+    `${bold(`Three servers load ${records} records; the one that leads is killed, and one loses its disk.`)}\n\n` +
       `${cluster.ids.map((id) => `  ${bold(id)}  ${dim(cluster.url(id))}\n`).join('')}\n` +
       `  ${dim(`They talk over ${transport}; what they accept is in ${directory} (${durability})`)}\n\n`,
   )
 }
 
-function conclude({ load: loaded, killed, leaderAfter, pauseMs }: Story, summary: Summary): void {
+function conclude(story: Story, summary: Summary): void {
+  const { load: loaded, killed, leaderAfter, pauseMs, replaced } = story
   const { acknowledged, elapsedMs, rate } = loaded
-  const seconds = (elapsedMs / 1000).toFixed(1)
   const facts = [
-    ['loaded', `${acknowledged.size} records in ${seconds} s, ${Math.round(rate)} writes/s`],
+    [
+      'loaded',
+      `${acknowledged.size} records in ${inSeconds(elapsedMs)}, ${Math.round(rate)} writes/s`,
+    ],
     ['killed', `${killed}, which led, with SIGKILL; started again`],
     ['paused', `no write was acknowledged for ${Math.round(pauseMs)} ms; then ${leaderAfter} led`],
+    ['wiped', `the disk of ${replaced.id}, which was started, and refused to vote. It said:`],
+    ['', dim(replaced.refusal)],
+    ['replaced', `${replaced.command}: it votes again after ${inSeconds(replaced.tookMs)}`],
     ['held', `${summary.count} keys on each node, SHA-256 ${summary.digest.slice(0, 16)}…`],
   ]
   process.stdout.write(
-    `\n${facts.map(([name = '', fact = '']) => `  ${dim(name.padEnd(8))}${fact}\n`).join('')}\n` +
+    `\n${facts.map(([name = '', fact = '']) => `  ${dim(name.padEnd(10))}${fact}\n`).join('')}\n` +
       `${green(bold('All three nodes hold the same, and every acknowledged write.'))}\n`,
   )
+}
+
+function inSeconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
 }
 
 /** Leaves the servers to the user, until Ctrl-C or until one fails. */

@@ -19,6 +19,7 @@ import {
   readValue,
   refuseParts,
 } from './input.ts'
+import { isChangeOfMembers, membersRoutes } from './http-members.ts'
 import { OPEN_SESSION_AGAIN_S, WATCH_HEARTBEAT_MS } from './limits.ts'
 import type { HttpFigures } from './listen.ts'
 import { METRICS_TEXT } from './metrics.ts'
@@ -104,6 +105,8 @@ export function service(options: ServiceOptions): Hono {
     return context.json({ session }, 201, { 'cache-control': 'no-store' })
   })
 
+  membersRoutes(app, replica)
+
   app.get('/watch', (context) => {
     const { prefix, after } = parseParameters(parameters.watch, context.req.url)
     const behind = parseLastEvent(context.req.raw.headers) ?? after
@@ -138,12 +141,14 @@ export function service(options: ServiceOptions): Hono {
   })
 
   app.onError((error, context) => {
-    const { method, raw } = context.req
-    const refusal = refusalOf(error, method === 'PUT' || method === 'DELETE' ? 'write' : 'read')
+    const { method, path, raw } = context.req
+    const isWrite = method === 'PUT' || method === 'DELETE' || isChangeOfMembers(method, path)
+    const refusal = refusalOf(error, isWrite ? 'write' : 'read')
     // A client that has gone away is nothing unexpected, and reads no answer.
     if (refusal.status === 500 && !raw.signal.aborted) onFailure(error)
-    const { code, revision = 0 } = refusal.body.error
+    const { code, revision = 0, version } = refusal.body.error
     if (revision > 0) context.header('etag', entityTag(revision))
+    if (version !== undefined) context.header('etag', entityTag(version))
     if (code === 'too-many-sessions') context.header('retry-after', String(OPEN_SESSION_AGAIN_S))
     return context.json(refusal.body, refusal.status)
   })

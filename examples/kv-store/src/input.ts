@@ -8,6 +8,7 @@ import {
   DEFAULT_PAGE_ENTRIES,
   DEFAULT_TIMEOUT_MS,
   MAX_KEY_BYTES,
+  MAX_MEMBERS_TIMEOUT_MS,
   MAX_PAGE_ENTRIES,
   MAX_TIMEOUT_MS,
   MAX_VALUE_BYTES,
@@ -36,6 +37,15 @@ const timeout = wholeNumber
   .pipe(z.int().min(1).max(MAX_TIMEOUT_MS, `Give from 1 to ${MAX_TIMEOUT_MS} milliseconds.`))
   .default(DEFAULT_TIMEOUT_MS)
 
+const membersTimeout = wholeNumber
+  .pipe(
+    z
+      .int()
+      .min(1)
+      .max(MAX_MEMBERS_TIMEOUT_MS, `Give from 1 to ${MAX_MEMBERS_TIMEOUT_MS} milliseconds.`),
+  )
+  .default(MAX_TIMEOUT_MS)
+
 const limit = wholeNumber
   .pipe(z.int().min(1).max(MAX_PAGE_ENTRIES, `Give from 1 to ${MAX_PAGE_ENTRIES}.`))
   .default(DEFAULT_PAGE_ENTRIES)
@@ -54,11 +64,12 @@ export const parameters = {
     after: shortText.optional(),
   }),
   watch: z.strictObject({ prefix: shortText.default(''), after: wholeNumber.optional() }),
+  changeMembers: z.strictObject({ timeout: membersTimeout }),
   none: z.strictObject({}),
 } as const
 
 /** Refuses what `schema` does not allow, in the words of its first complaint. */
-function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const parsed = schema.safeParse(input)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
@@ -105,6 +116,15 @@ export function parseCondition(headers: Headers): { readonly ifRevision?: number
   throw new Refusal(400, 'invalid-argument', 'If-Match: give one revision in quotes, as in "12".')
 }
 
+/** The version of the members that If-Match asks for; nothing for any. */
+export function parseVersion(headers: Headers): { readonly expected?: number } {
+  const match = headers.get('if-match')
+  if (match === null) return {}
+  const version = revisionOf(match.trim())
+  if (version !== null) return { expected: version }
+  throw new Refusal(400, 'invalid-argument', 'If-Match: give one version in quotes, as in "12".')
+}
+
 /** Whether If-None-Match names this revision: the client has its value already. */
 export function isKnown(headers: Headers, revision: number): boolean {
   const tags = headers.get('if-none-match')?.split(',') ?? []
@@ -142,13 +162,22 @@ export function parseLastEvent(headers: Headers): number | undefined {
   return last === null ? undefined : parse(wholeNumber, last)
 }
 
-/** The body as text. */
+/** A value: the body as text. */
 export async function readValue(request: Request): Promise<string> {
+  return await readText(request, MAX_VALUE_BYTES, tooLarge)
+}
+
+/** The body as text; what `refuse` makes is thrown for one of more bytes. */
+export async function readText(
+  request: Request,
+  mostBytes: number,
+  refuse: () => Refusal,
+): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of request.body ?? []) {
     bytes += chunk.byteLength
-    if (bytes > MAX_VALUE_BYTES) throw tooLarge()
+    if (bytes > mostBytes) throw refuse()
     chunks.push(chunk)
   }
   try {
@@ -156,7 +185,8 @@ export async function readValue(request: Request): Promise<string> {
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
     return decoder.decode(Buffer.concat(chunks))
   } catch {
-    const message = 'A value is text in UTF-8. Encode other bytes, for instance as base64.'
+    const message =
+      'What is sent has to be text in UTF-8. Encode other bytes, for instance as base64.'
     throw new Refusal(400, 'invalid-argument', message)
   }
 }

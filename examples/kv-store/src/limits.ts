@@ -27,6 +27,21 @@ export const MAX_PAGE_CHARACTERS = 1 << 20
 /** How long a request may wait, in milliseconds. A client that wants longer retries. */
 export const MAX_TIMEOUT_MS = 60_000
 
+/**
+ * How long a change of members may wait, in milliseconds: a new node learns some gigabytes meanwhile,
+ * and the fetch of Node.js gives up on an answer after five minutes. Who takes longer is promoted later.
+ */
+export const MAX_MEMBERS_TIMEOUT_MS = 240_000
+
+/** How long the command line waits, in milliseconds, when nobody says: time to start the new node. */
+export const DEFAULT_MEMBERS_TIMEOUT_MS = 120_000
+
+/** What says how to change the members, in bytes: an id of 255, an address of 1024, and some. */
+export const MAX_MEMBERS_REQUEST_BYTES = 8192
+
+/** How often it is looked how far a change of members has come, in milliseconds, for whoever waits. */
+export const MEMBERS_PROGRESS_EVERY_MS = 500
+
 /** How long it waits when nobody says: longer than a new leader takes to be elected. */
 export const DEFAULT_TIMEOUT_MS = 5000
 

@@ -127,6 +127,7 @@ function histogramLines(name: string, series: ReadonlyMap<string, Histogram>): s
 }
 
 function statusLines(status: ReplicaStatus): string[] {
+  const { members } = status
   const gauge = (name: string, help: string, value: number): string[] =>
     family(name, 'gauge', help, [sample(name, {}, value)])
   const lag = Object.entries(status.lag).flatMap(([peer, slots]) =>
@@ -141,8 +142,19 @@ function statusLines(status: ReplicaStatus): string[] {
     ...gauge('paxos_in_flight', 'Proposals that are being agreed on.', status.inFlight),
     ...gauge('paxos_queued', 'Proposals that wait for their turn.', status.queued),
     ...gauge('paxos_sessions', 'Sessions whose results are kept.', status.sessions),
+    ...gauge('paxos_members_version', 'Grows with each change of members.', members.version),
+    ...gauge('paxos_members_complete', 'Whether that change is complete.', +members.isComplete),
+    ...family('paxos_members', 'gauge', 'Members, by what they are.', [
+      sample('paxos_members', { role: 'voter' }, countOf(status, 'voter')),
+      sample('paxos_members', { role: 'learner' }, countOf(status, 'learner')),
+    ]),
+    ...gauge('paxos_is_voter', 'Whether this node votes.', status.standing === 'voter' ? 1 : 0),
     ...family('paxos_lag_slots', 'gauge', 'How far a peer is behind, in slots.', lag),
   ]
+}
+
+function countOf({ members: { members } }: ReplicaStatus, role: 'voter' | 'learner'): number {
+  return members.filter((member) => member.role === role).length
 }
 
 /** Frames that went either way are counted by the replica itself, as paxos.peer.frames.*. */

@@ -25,6 +25,10 @@ export interface Exchange<T> {
   readonly read: (text: string, headers: Headers) => T
   /** Whether the node answers from what it has, so that it need not be told how long to wait. */
   readonly isAnsweredAtOnce?: boolean
+  /** How long one node may take, in milliseconds. Default: that of all. */
+  readonly attemptTimeoutMs?: number
+  /** For what changes something: what to do when nobody says whether it did. */
+  readonly ifUnknown?: string
   readonly parameters?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
@@ -149,7 +153,8 @@ export class Nodes {
 
   async #attempt<T>(node: number, exchange: Exchange<T>, whole: Deadline): Promise<Attempt<T>> {
     const { method, path, parameters, headers = {}, body, isAnsweredAtOnce = false } = exchange
-    const longestMs = Math.min(this.#options.attemptTimeoutMs, whole.remainingMs, MAX_TIMEOUT_MS)
+    const ownMs = Math.min(this.#options.attemptTimeoutMs, MAX_TIMEOUT_MS)
+    const longestMs = Math.min(exchange.attemptTimeoutMs ?? ownMs, whole.remainingMs)
     const timeoutMs = Math.max(1, Math.ceil(longestMs))
     const query = new URLSearchParams({
       ...parameters,
@@ -217,7 +222,7 @@ export async function textOf(response: Response): Promise<string> {
 }
 
 function nobodyAnswered(
-  { method }: Exchange<unknown>,
+  { ifUnknown }: Exchange<unknown>,
   { afterMs, isOver }: Deadline,
   mayHaveHappened: boolean,
   tries: Tries,
@@ -225,11 +230,8 @@ function nobodyAnswered(
   const message = isOver
     ? `Nobody answered within ${afterMs} ms: ${tries.text}.`
     : `No node is there: ${tries.text}.`
-  if ((method === 'PUT' || method === 'DELETE') && mayHaveHappened) {
-    return new OutcomeUnknownError(
-      `${message} The write may have happened, or may still happen. Read the key to find out.`,
-      tries.list,
-    )
+  if (ifUnknown !== undefined && mayHaveHappened) {
+    return new OutcomeUnknownError(`${message} ${ifUnknown}`, tries.list)
   }
   const wayOut = 'Check these addresses, and that a majority of the nodes runs; then try again.'
   return new UnavailableError(`${message} ${wayOut}`, tries.list)

@@ -5,9 +5,11 @@
 import type { Transport } from '@paxos/core'
 import { Replica } from '@paxos/replica'
 import { openDurability, openTransport } from '@paxos/replica/url'
+import { carryOut } from './carry-out.ts'
 import type { Answer, Command, Query, Result } from './commands.ts'
 import { UserError } from './fail.ts'
 import type { Log } from './log.ts'
+import { requireScheme } from './member-requests.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import type { KeyValueReplica } from './replica.ts'
 import type { PeerSecrets } from './secrets.ts'
@@ -16,7 +18,10 @@ import type { Store } from './store.ts'
 export interface NodeOptions {
   readonly cluster: string
   readonly id: string
-  /** Where each node listens; the scheme of this one's address says which transport it takes. */
+  /**
+   * Where each node listens; of a cluster that runs already, this one and some others. The scheme of
+   * this one's address says which transport it takes.
+   */
   readonly members: Readonly<Record<string, string>>
   /** Where this node keeps what it has promised and accepted: a URL. */
   readonly durability: string
@@ -24,6 +29,8 @@ export interface NodeOptions {
   readonly secrets: PeerSecrets | null
   readonly heartbeatPeriodMs?: number | undefined
   readonly livenessWindowMs?: number | undefined
+  /** See ReplicaOptions: true may lose writes. */
+  readonly trustEmptyDisk?: boolean | undefined
   readonly store: Store
   readonly metrics: ServiceMetrics
   readonly log: Log
@@ -44,7 +51,9 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
   const address = members[id]
   if (address === undefined) {
     const ids = Object.keys(members).join(', ')
-    throw new UserError(`'${id}' is not among the members ${ids}. Choose one of them as --id.`)
+    throw new UserError(
+      `'${id}' is not among the members ${ids}. Name it with --member, or choose one of them as --id.`,
+    )
   }
   const transport = await openTransport(address, secrets ?? {})
   const replica = await Replica.open({
@@ -64,6 +73,15 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
       replica.propose(command, { ...wait, evenIfFull: command.type === 'delete' }),
     openSession: (wait) => replica.openSession(wait),
     query: (query, wait) => replica.query(query, wait),
+    async members({ consistency = 'linearizable', ...wait } = {}) {
+      // Once a read is answered, this node has applied what was chosen before it.
+      if (consistency === 'linearizable') await replica.query(NOTHING, wait)
+      return replica.members()
+    },
+    async changeMembers(request, change = {}) {
+      requireScheme(request, address)
+      return await carryOut(replica, request, change)
+    },
     status: () => replica.status(),
     figures: () => transport.figures?.() ?? null,
     stopped: untilStopped(replica),
@@ -74,6 +92,9 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
     close: () => replica.close(),
   }
 }
+
+/** A query that costs nothing. */
+const NOTHING: Query = { type: 'get', key: '' }
 
 interface Renewable extends Transport {
   reload(secrets: object): void

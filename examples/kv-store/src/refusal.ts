@@ -3,6 +3,7 @@
  * client that a write has not happened when it may have.
  */
 import { PaxosError } from '@paxos/core'
+import { MembersConflictError, MembersTimeoutError } from '@paxos/replica'
 import type { ErrorBody, ErrorCode } from './api.ts'
 
 export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503 | 507
@@ -17,7 +18,7 @@ export class Refusal extends Error {
     status: RefusalStatus,
     code: ErrorCode,
     message: string,
-    more: { readonly outcome?: 'unknown'; readonly revision?: number } = {},
+    more: Omit<ErrorBody['error'], 'code' | 'message'> = {},
   ) {
     super(message)
     this.status = status
@@ -51,18 +52,32 @@ export function refusalOf(error: unknown, attempt: Attempt): Refusal {
       return new Refusal(429, 'too-many-sessions', message)
     case 'ERR_PAXOS_ALREADY_ANSWERED':
       return new Refusal(409, 'already-answered', message)
+    case 'ERR_PAXOS_MEMBERS_REFUSED':
+      return new Refusal(409, 'members-refused', message)
+    case 'ERR_PAXOS_MEMBERS_CONFLICT': {
+      const more = error instanceof MembersConflictError ? { version: error.actual } : {}
+      return new Refusal(412, 'members-differ', message, more)
+    }
+    case 'ERR_PAXOS_NOT_PROMOTED':
+      return new Refusal(409, 'not-promoted', message)
     case 'ERR_PAXOS_OVERLOADED':
       return new Refusal(503, 'unavailable', message)
     case 'ERR_PAXOS_REFUSED_BY_LEADER':
     case 'ERR_PAXOS_TIMEOUT':
     case 'ERR_PAXOS_CLOSED':
     case 'ERR_PAXOS_STOPPED':
-      return attempt === 'read'
+    case 'ERR_PAXOS_REMOVED':
+    case 'ERR_PAXOS_LOST_DISK':
+      return attempt === 'read' || isNotBegun(error)
         ? new Refusal(503, 'unavailable', message)
         : new Refusal(503, 'outcome-unknown', message, { outcome: 'unknown' })
     default:
       return unexpected(attempt)
   }
+}
+
+function isNotBegun(error: unknown): boolean {
+  return error instanceof MembersTimeoutError && error.progress === 'not-begun'
 }
 
 const NOT_APPLIED =

@@ -18,6 +18,7 @@ export interface ServerOptions extends SecretPaths {
   readonly log: Level
   readonly heartbeatPeriod?: number
   readonly livenessWindow?: number
+  readonly trustEmptyDiskAtRiskOfLostWrites: boolean
 }
 
 export function serverCommand(): Command {
@@ -32,7 +33,8 @@ export function serverCommand(): Command {
     .requiredOption(
       '--member <id=address>',
       'a node, and where it listens for the others: udp://…, ws://…, wss://…, grpc://…, grpcs://…; ' +
-        'repeat it for every node, this one too',
+        'repeat it: for this node, and at the first start of a cluster for all; later some others are ' +
+        'enough, by which it finds the rest',
       parseMember,
     )
     .requiredOption(
@@ -74,6 +76,12 @@ export function serverCommand(): Command {
       '--liveness-window <ms>',
       'how long it may be silent (default: 1000)',
       parseWhole(2, 600_000),
+    )
+    .option(
+      '--trust-empty-disk-at-risk-of-lost-writes',
+      'at the first start of a cluster, votes before all others have said that they never voted; if ' +
+        'any other disk of this node was ever in use, acknowledged writes may be lost',
+      false,
     )
     .showHelpAfterError('Type --help to see what there is.')
     .exitOverride()

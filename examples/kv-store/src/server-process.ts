@@ -26,11 +26,16 @@ export interface ServerArguments {
   readonly http: string
   readonly heartbeatPeriodMs: number
   readonly livenessWindowMs: number
+  readonly log: 'warn' | 'error'
+  /** Its empty disk is trusted: see --help of the server for what that may cost. */
+  readonly isEmptyDiskTrusted: boolean
 }
 
 export class ServerProcess {
   /** Resolves when it serves; rejects with a UserError when it ends before. */
   readonly ready: Promise<void>
+  /** Resolves with its last words when it has ended, however that came. */
+  readonly ended: Promise<UserError>
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
   #complaint = ''
@@ -46,19 +51,28 @@ export class ServerProcess {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-MAX_COMPLAINT_CHARACTERS)
     })
+    this.ended = new Promise((resolve) => {
+      const end = (why: string): void => {
+        const error = new UserError(`Node ${args.id}: ${why}`)
+        resolve(error)
+        // A node that was removed from the cluster was asked to end, and does so with 0.
+        if (!this.#mayExit && this.#child.exitCode !== 0) onFailure(error)
+      }
+      this.#child.on('error', ({ message }) => end(message))
+      this.#child.on('close', () => end(reasonIn(this.#complaint) ?? 'It ended by itself.'))
+    })
     this.ready = new Promise((resolve, reject) => {
       this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
         if (text.includes(' serves ')) resolve()
       })
-      const failed = (why: string): void => {
-        const error = new UserError(`Node ${args.id}: ${why}`)
-        reject(error)
-        if (!this.#mayExit) onFailure(error)
-      }
-      this.#child.on('error', ({ message }) => failed(message))
-      this.#child.on('close', () => failed(reasonIn(this.#complaint) ?? 'It ended by itself.'))
+      void this.ended.then(reject)
     })
     this.ready.catch(() => undefined)
+  }
+
+  /** The last of what it has said on standard error. */
+  get said(): string {
+    return this.#complaint
   }
 
   /** SIGSTOP freezes it, and SIGCONT lets it go on. */
@@ -91,7 +105,8 @@ function commandLine(args: ServerArguments): string[] {
     `--http=${args.http}`,
     `--heartbeat-period=${args.heartbeatPeriodMs}`,
     `--liveness-window=${args.livenessWindowMs}`,
-    '--log=error',
+    `--log=${args.log}`,
+    ...(args.isEmptyDiskTrusted ? ['--trust-empty-disk-at-risk-of-lost-writes'] : []),
   ]
 }
 

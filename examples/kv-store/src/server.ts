@@ -3,6 +3,7 @@
  * One node of the service in one process: a replica, and HTTP in front of it. On SIGINT or SIGTERM
  * it accepts nobody any more, answers those whose requests are running, and leaves the cluster.
  */
+import { LostDiskError, RemovedError } from '@paxos/replica'
 import { runCommand, UserError } from './fail.ts'
 import { Feed } from './feed.ts'
 import { FileVersions } from './file-versions.ts'
@@ -53,6 +54,7 @@ async function serve(options: ServerOptions, leave: Promise<string>): Promise<nu
     secrets: forPeers.secrets,
     heartbeatPeriodMs: options.heartbeatPeriod,
     livenessWindowMs: options.livenessWindow,
+    trustEmptyDisk: options.trustEmptyDiskAtRiskOfLostWrites,
     store: new Store(feed),
     metrics,
     log,
@@ -104,12 +106,27 @@ async function serve(options: ServerOptions, leave: Promise<string>): Promise<nu
     log.info('leaving', { why: ended })
     feed.close()
     await http.close(FINISH_WITHIN_MS)
+    if (ended instanceof RemovedError) {
+      // Somebody has asked for it: no supervisor is to start it again.
+      process.stdout.write(`${ended.message}\n`)
+      return 0
+    }
+    if (ended instanceof LostDiskError) throw lostDisk(id)
     if (ended instanceof Error) throw new UserError(`The node had to stop: ${ended.message}`)
     return 0
   } finally {
     stopReloading?.()
     await replica.close()
   }
+}
+
+/** As the replica says it, with the command of this example. */
+function lostDisk(id: string): UserError {
+  return new UserError(
+    `The cluster knows node ${id} with another disk, and what that one promised is not on this one, so ` +
+      'this one must not vote. If the other disk is lost, replace the member, with ' +
+      `'client-cli replace ${id} --node <another node>', and start this one again.`,
+  )
 }
 
 /** Resolves with the reason when this process is to end. */

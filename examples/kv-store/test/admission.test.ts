@@ -78,7 +78,7 @@ describe('a web page of somebody else', () => {
 })
 
 describe('with tokens', () => {
-  it.each(['/keys/k', '/keys', '/watch', '/status', '/metrics', '/digest', '/nothing'])(
+  it.each(['/keys/k', '/keys', '/members', '/watch', '/status', '/metrics', '/digest', '/nothing'])(
     '%s is for those who have one, and says how to show it',
     async (path) => {
       const { url, solo } = await serving({ listen: { tokens: new Tokens([TOKEN]) } })

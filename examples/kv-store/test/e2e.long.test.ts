@@ -5,7 +5,7 @@ import type { Ended } from './processes.ts'
 
 /** What the demonstration says at the end. */
 function factsOf({ stdout }: Ended): Readonly<Record<string, string>> {
-  const facts = stdout.matchAll(/^ {2}(loaded|killed|paused|held) +(.+)$/gm)
+  const facts = stdout.matchAll(/^ {2}(loaded|killed|paused|wiped|replaced|held) +(.+)$/gm)
   return Object.fromEntries([...facts].map(([, name = '', fact = '']) => [name, fact]))
 }
 
@@ -15,7 +15,7 @@ describe('the demonstration', () => {
   it('loads everything though its leader is killed, and says what happened', async () => {
     const ended = await run('demo', ['--records', '1000'])
     expect(ended).toMatchObject({ code: 0, stderr: '' })
-    const { loaded, killed, paused, held } = factsOf(ended)
+    const { loaded, killed, paused, wiped, replaced, held } = factsOf(ended)
     expect(loaded).toMatch(/^1000 records in \d+\.\d s, \d+ writes\/s$/)
     const victim = /^([abc]), which led, with SIGKILL; started again$/.exec(killed ?? '')?.[1]
     const [, pauseMs, leader] = /for (\d+) ms; then ([abc]) led$/.exec(paused ?? '') ?? []
@@ -23,6 +23,9 @@ describe('the demonstration', () => {
     expect(leader).toBeDefined()
     expect(leader).not.toBe(victim)
     expect(Number(pauseMs)).toBeGreaterThan(0)
+    const wipedId = /^the disk of ([abc]), which was started, and refused/.exec(wiped ?? '')?.[1]
+    expect(ended.stdout).toContain(`replace the member, with 'client-cli replace ${wipedId} `)
+    expect(replaced).toMatch(new RegExp(`^client-cli replace ${wipedId}: it votes again after`))
     expect(held).toMatch(/^1000 keys on each node, SHA-256 [0-9a-f]{16}…$/)
     expect(ended.stdout.trimEnd().endsWith(PRAISE)).toBe(true)
     // What was temporary is gone, and so are the servers.

@@ -4,12 +4,16 @@
  */
 import {
   AlreadyAnsweredError,
+  MembersConflictError,
   SessionExpiredError,
   TimeoutError,
   TooManySessionsError,
 } from '@paxos/replica'
+import type { ReplicaMembers } from '@paxos/replica'
 import type { Answer, Command, Query, Result } from '../src/commands.ts'
-import type { KeyValueReplica, ReplicaStatus, SessionPlace, Wait } from '../src/replica.ts'
+import type { MembersRequest } from '../src/member-requests.ts'
+import type { ChangeOptions, KeyValueReplica, ReplicaStatus } from '../src/replica.ts'
+import type { SessionPlace, Wait } from '../src/replica.ts'
 import type { Store } from '../src/store.ts'
 
 interface Kept {
@@ -26,6 +30,8 @@ export class Solo implements KeyValueReplica {
   readonly waits: Wait[] = []
   /** How many sessions there may be. */
   places = Infinity
+  /** Every change of members that was asked for, in order. */
+  readonly requests: MembersRequest[] = []
   readonly #store: Store
   readonly #sessions = new Map<string, Kept>()
   #slot = 0
@@ -69,6 +75,33 @@ export class Solo implements KeyValueReplica {
     return this.#store.query(query)
   }
 
+  async members(wait: Wait = {}): Promise<ReplicaMembers> {
+    this.waits.push(wait)
+    await this.before(wait)
+    return this.#members
+  }
+
+  async changeMembers(
+    request: MembersRequest,
+    { expected, ...wait }: ChangeOptions = {},
+  ): Promise<ReplicaMembers> {
+    this.waits.push(wait)
+    await this.before(wait)
+    const { version } = this.#members
+    if (expected !== undefined && expected !== version) {
+      throw new MembersConflictError('They are others. Look again.', { expected, actual: version })
+    }
+    this.requests.push(request)
+    this.#slot += 1
+    await this.after()
+    return this.#members
+  }
+
+  /** Its version grows with each change; who is in it does not matter here. */
+  get #members(): ReplicaMembers {
+    return { ...MEMBERS, version: this.requests.length }
+  }
+
   status(): ReplicaStatus {
     return {
       id: 'a',
@@ -82,6 +115,9 @@ export class Solo implements KeyValueReplica {
       sessions: this.#sessions.size,
       lag: { b: null, c: 3 },
       peers: { b: UNHEARD },
+      members: this.#members,
+      standing: 'voter',
+      waitsFor: [],
     }
   }
 
@@ -110,6 +146,16 @@ export class Solo implements KeyValueReplica {
     this.#slot += 1
     return this.#store.apply(command, this.#slot)
   }
+}
+
+const MEMBERS: ReplicaMembers = {
+  version: 0,
+  isComplete: true,
+  quorums: { type: 'majority' },
+  members: [
+    { id: 'a', address: 'udp://h:1', role: 'voter', incarnation: 'f00d', weight: 1 },
+    { id: 'b', address: 'udp://h:2', role: 'learner', incarnation: null, weight: 1 },
+  ],
 }
 
 const UNHEARD: ReplicaStatus['peers'][string] = {

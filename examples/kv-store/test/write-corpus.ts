@@ -18,11 +18,18 @@ writeCorpus(new URL('corpus/request/', import.meta.url), {
   '8-watch': text('GET /watch?prefix=k\nlast-event-id: 0\n\n'),
   '9-digest': text('GET /digest\n\n'),
   'a-status': text('GET /status\n\n'),
+  'b-members': text('GET /members?consistency=local&timeout=9\n\n'),
+  'c-add': text('POST /members?timeout=9\n\n{"id":"d","address":"udp://h:1","role":"learner"}'),
+  'd-replace': text('POST /members/d%C3%A9/replace\n\n{"id":"e","address":"udp://h:2"}'),
+  'e-move': text('POST /members/d/move\n\n{"address":"udp://h:3"}'),
+  'f-promote': text('POST /members/d/promote\nif-match: "3"\n\n'),
+  'g-remove': text('DELETE /members/d\n\n'),
 })
 const refusal = (error: object) => text(JSON.stringify({ error }))
 writeCorpus(new URL('corpus/answer/', import.meta.url), {
   differs: refusal({ code: 'revision-differs', message: 'Another one.', revision: 12 }),
   unknown: refusal({ code: 'outcome-unknown', message: 'Ask again.', outcome: 'unknown' }),
+  members: refusal({ code: 'members-differ', message: 'Others.', version: 12 }),
   absent: refusal({ code: 'not-found', message: 'There is no such key.' }),
 })
 const entries = [

@@ -135,11 +135,11 @@ export class Forwarding {
     this.#outbox.flushSoon()
   }
 
-  /** To be called now and then, with whether reads wait for the leader. */
-  retry(areReading: boolean): void {
+  /** To be called now and then, with whether reads, or changes of members, wait for the leader. */
+  retry(areOthersWaiting: boolean): void {
     const isIdle = this.#options.engine.phase === 'idle'
     this.wanted.retry()
-    this.#route.check(isIdle && (areReading || this.wanted.areWaiting))
+    this.#route.check(isIdle && (areOthersWaiting || this.wanted.areWaiting))
     this.#outbox.flushSoon()
   }
 

@@ -72,9 +72,9 @@ export class MembersCalls {
     }
   }
 
-  /** Whether some are at work. */
+  /** Whether an entry was given to the leader of which nothing was heard yet. */
   get areWaiting(): boolean {
-    return this.#calls.length > 0
+    return this.#calls[0]?.isUnanswered ?? false
   }
 
   /** An entry of the log is applied, and counts; or a snapshot has brought other members. */
@@ -138,6 +138,11 @@ class Call {
 
   get isWanted(): boolean {
     return this.outcome.isAwaited && !this.outcome.isSettled
+  }
+
+  /** Whether it has given an entry, and has neither seen it made nor heard why not. */
+  get isUnanswered(): boolean {
+    return this.isWanted && this.#given !== null && this.#behind === null
   }
 
   /** The first time: learns who the members are. */

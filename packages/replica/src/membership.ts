@@ -103,7 +103,7 @@ export class Membership {
     return this.#calls.change(wanted, expected, wait)
   }
 
-  /** Whether a change waits for the leader. */
+  /** Whether an entry waits for the leader, which may not be reached. */
   get areWaiting(): boolean {
     return this.#calls.areWaiting
   }

@@ -410,7 +410,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#proposals.tidy()
     this.members.again()
     this.#reads.retry()
-    this.#forwarding.retry(this.#reads.areAsking)
+    this.#forwarding.retry(this.#reads.areAsking || this.members.areWaiting)
   }
 
   #compareMembers(stored: ReadonlyMap<NodeId, string>): void {

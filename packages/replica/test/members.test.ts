@@ -183,7 +183,7 @@ describe('addMember', () => {
 })
 
 describe('removeMember', () => {
-  it('P23: of a follower: it is told, stops, and disturbs nobody when it is started again', async () => {
+  it('P23, P37: of a follower: it is told, stops, and disturbs nobody when it is started again', async () => {
     const { cluster, nodes, node, leader, follower } = await running()
     const gone = node(follower)
     const events = eventsOf(gone)
@@ -372,6 +372,14 @@ describe('changes of members', () => {
     expect(refused?.reason).toBeInstanceOf(MembersConflictError)
     expect(refused?.reason).toMatchObject({ expected, actual: node(follower).members().version })
     expect(node(follower).members().members).toHaveLength(4)
+    await closeAll(nodes)
+  })
+
+  it('reach the leader by way of another member, where they do not directly', async () => {
+    const { cluster, nodes, node, leader, follower } = await running()
+    cluster.hub.cut(follower, leader)
+    const added = node(follower).addMember('d', at('d'), { role: 'learner' })
+    expect(inWords(await within(cluster, added))).toBe('a b c d?')
     await closeAll(nodes)
   })
 

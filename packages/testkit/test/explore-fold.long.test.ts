@@ -30,7 +30,7 @@ const MODELS: readonly (readonly [string, Model])[] = [
 function claiming(model: Model, claims: Pick<Engine, 'likeness' | 'ignores'>): Model {
   const nodes = model.nodes.map((node) => ({
     ...node,
-    create: (stored: Stored) => ({ ...node.create(stored), ...claims }),
+    create: (stored: Stored) => ({ ...node.create(stored, 0), ...claims }),
   }))
   return { ...model, nodes }
 }

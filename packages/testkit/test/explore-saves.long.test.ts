@@ -194,7 +194,7 @@ describe('a log', () => {
     expect({ complete, violation, states }).toEqual({
       complete: true,
       violation: null,
-      states: 2828,
+      states: 3200,
     })
   })
 

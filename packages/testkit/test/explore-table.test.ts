@@ -6,14 +6,13 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { essentialModel, multiModel, practicalModel } from '../src/explore/index.ts'
 import type { Model } from '../src/explore/index.ts'
-import { NOTHING_STORED } from '../src/explore/model.ts'
 import type { Engine } from '../src/explore/model.ts'
 import { keyOf, start, step } from '../src/explore/node-state.ts'
 import type { Engines, NodeState } from '../src/explore/node-state.ts'
 import { NodeTable } from '../src/explore/node-table.ts'
 
 const running: Engines<Engine> = {
-  create: (node, stored) => node.create(stored),
+  create: (node, stored, lives) => node.create(stored, lives),
   react: (engine, input) => ({ engine, reaction: engine.react(input) }),
 }
 
@@ -25,7 +24,7 @@ function seen({ outbox, acceptances, learnt, stored, running: saves, broken }: N
 
 /** Takes as many steps as there are choices, and compares after each. */
 function run(model: Model, table: NodeTable, choices: readonly number[]): number {
-  const live = model.nodes.map((node) => start(node, NOTHING_STORED, running))
+  const live = model.nodes.map((node) => start(node, running))
   const looked = model.nodes.map((_, node) => table.start(node))
   let steps = 0
   for (const choice of choices) {

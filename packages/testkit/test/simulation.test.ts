@@ -187,7 +187,7 @@ describe('a fault', () => {
 
   it.each<Action>([
     { type: 'slow-link', from: 'b', to: 'a', bytesPerSecond: 10, ...window },
-    { type: 'mtu', from: 'b', to: 'a', maxFrameBytes: 20, ...window },
+    { type: 'mtu', from: 'b', to: 'a', maxFrameBytes: 1, ...window },
   ])('of one direction, as %j, stops that one alone', async (fault) => {
     let [there, back] = [0, 0]
     // Two nodes, so that each has to speak to the other.
@@ -325,6 +325,7 @@ function optimistic(disk: Durability): Durability {
 /** Disks that are read as if they were whole when they are not. */
 function trusting(): NonNullable<Parts['durability']> {
   const copies = new Map<string, MemoryDisk>()
+  const incarnations = new Map<string, string>()
   return (disk, id) => {
     const copy = copies.get(id) ?? memoryDisk()
     copies.set(id, copy)
@@ -332,8 +333,12 @@ function trusting(): NonNullable<Parts['durability']> {
     const adapter = copy.durability()
     return {
       async open(owner) {
-        const copied = await adapter.open(owner)
-        return await disk.open(owner).catch(() => copied)
+        // Both are of the same node.
+        const draw = () => incarnations.get(id) ?? owner?.drawIncarnation() ?? id
+        incarnations.set(id, draw())
+        const same = owner && { ...owner, drawIncarnation: draw }
+        const copied = await adapter.open(same)
+        return await disk.open(same).catch(() => copied)
       },
       close: () => disk.close(),
       async save(change) {

@@ -5,6 +5,8 @@ import { DISK_MUTANTS } from './disks.ts'
 import { EDGE_MUTANTS } from './edges.ts'
 import { LINK_MUTANTS } from './links.ts'
 import { LOG_MUTANTS } from './log.ts'
+import { MEMBER_CALL_MUTANTS } from './member-calls.ts'
+import { MEMBER_RULE_MUTANTS } from './member-rules.ts'
 import { MEMBERS_MUTANTS } from './members.ts'
 import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
@@ -15,9 +17,11 @@ import { TRANSPORT_MUTANTS } from './transports.ts'
 export const MUTANTS: readonly Mutant[] = [
   ...CORE_MUTANTS,
   ...LOG_MUTANTS,
+  ...MEMBERS_MUTANTS,
+  ...MEMBER_RULE_MUTANTS,
   ...BELIEF_MUTANTS,
   ...REPLICA_MUTANTS,
-  ...MEMBERS_MUTANTS,
+  ...MEMBER_CALL_MUTANTS,
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
   ...LINK_MUTANTS,

@@ -169,8 +169,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a candidate counts promises of an earlier ballot of its own',
     file: `${MULTI}/phase1.ts`,
-    from: "if (!sameBallot(page.ballot, this.ballot) || !isWhole(page)) return 'ignored'",
-    to: "if (!isWhole(page)) return 'ignored'",
+    from: "if (!this.isAsked(acceptor) || !sameBallot(page.ballot, this.ballot)) return 'ignored'",
+    to: "if (!this.isAsked(acceptor)) return 'ignored'",
     caughtBy: BY_SIMULATION,
     isSlow: true,
   },

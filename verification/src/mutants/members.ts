@@ -1,195 +1,174 @@
 /**
- * Mistakes of the host about members that change: what is refused, what is made once, who is told, and
- * which disk may vote. Virtual clusters must see them, and the parts one by one.
+ * Mistakes in the rules of the members: whose votes count, who may vote, and what a leader may
+ * propose around a change. Each must be seen by a test of core, by the explorer, or by the fuzz.
  */
 import type { Mutant } from './mutant.ts'
 
-const REPLICA = 'packages/replica/src'
+const MULTI = 'packages/core/src/multi'
 
-const BY_CHANGES = [{ type: 'tests', file: 'member-changes.test.ts' }] as const
-
-const BY_PARTS = [{ type: 'tests', file: 'members-parts.test.ts' }] as const
-
-const BY_CLUSTER = [{ type: 'tests', file: 'members.test.ts' }] as const
-
-const BY_VIEW = [{ type: 'tests', file: 'members-view.test.ts' }] as const
-
-const BY_BOOK = [{ type: 'tests', file: 'address-book.test.ts' }] as const
+const CHANGE = { type: 'tests', file: 'multi/members-change.test.ts' } as const
+const ALONE = { type: 'tests', file: 'multi/admission-alone.test.ts' } as const
+const KNOWN = { type: 'tests', file: 'multi/members-known.test.ts' } as const
+const ADMISSION = { type: 'tests', file: 'multi/members-admission.test.ts' } as const
+const FUZZ = { type: 'tests', file: 'multi/members-fuzz.test.ts' } as const
+const EXPLORE = { type: 'explore', model: 'members' } as const
 
 export const MEMBERS_MUTANTS: readonly Mutant[] = [
   {
-    name: 'members: a new voter votes at once, and learns later',
-    file: `${REPLICA}/member-changes.ts`,
-    from: "first.push({ id, joins: true, as: { address, role: 'learner', incarnation: null, weight } })",
-    to: 'first.push({ id, joins: true, as: { address, role, incarnation: null, weight } })',
-    caughtBy: BY_CHANGES,
+    name: 'members: a leader proposes behind a change of its own that is not chosen',
+    file: `${MULTI}/leader.ts`,
+    from: `    const slot = this.#propose(step, phase2, values)
+    phase2.stopAt(slot)
+`,
+    to: `    const slot = this.#propose(step, phase2, values)
+`,
+    caughtBy: [CHANGE],
   },
   {
-    name: 'members: an id that is used again stays among those who left',
-    file: `${REPLICA}/member-changes.ts`,
-    from: '.filter(({ id }) => !members.has(id))',
-    to: '.filter(({ id }) => id.length >= 0)',
-    caughtBy: BY_CHANGES,
+    name: 'members: a leader proposes behind a change that it recovered, before it is chosen',
+    file: `${MULTI}/leader.ts`,
+    from: '    if (found.barrier !== null) phase2.stopAt(found.barrier)\n',
+    to: '',
+    caughtBy: [FUZZ, EXPLORE],
   },
   {
-    name: 'members: two have one address, written in two ways',
-    file: `${REPLICA}/member-changes.ts`,
-    from: 'const plain = plainAddress(address)',
-    to: 'const plain = address',
-    caughtBy: BY_CHANGES,
+    name: 'members: a change is proposed before who is to vote has promised',
+    file: `${MULTI}/leader.ts`,
+    from: '    if (!phase1.isComplete(next)) return null\n',
+    to: '',
+    caughtBy: [CHANGE],
   },
   {
-    name: 'members: a change is made by which no quorum is heard any more',
-    file: `${REPLICA}/members-leader.ts`,
-    from: 'requireLiveQuorum(named, this.#alive(configuration, named))',
-    to: 'requireLiveQuorum(named, new Set(named.members.map(({ id }) => id)))',
-    caughtBy: [...BY_PARTS, ...BY_CLUSTER],
+    name: 'members: a leader goes on behind a change without the promises of who votes there',
+    file: `${MULTI}/leader.ts`,
+    from: '    if (!phase1.isComplete(this.#electorate)) return\n',
+    to: '',
+    caughtBy: [EXPLORE],
   },
   {
-    name: 'members: who moves is counted as there',
-    file: `${REPLICA}/members-leader.ts`,
-    from: 'addresses.get(member.id) === member.address,',
-    to: 'addresses.get(member.id) !== null,',
-    caughtBy: BY_CLUSTER,
+    name: 'members: a change is proposed before anything is chosen under the ballot',
+    file: `${MULTI}/leader.ts`,
+    from: 'if (!isSettled || this.#openVersion !== this.#electorate.version) return null',
+    to: 'if (this.#openVersion !== this.#electorate.version) return null',
+    caughtBy: [CHANGE],
   },
   {
-    name: 'members: a new voter need not have learned',
-    file: `${REPLICA}/members-leader.ts`,
-    from: 'if (id !== this.#options.id && storedThrough < this.#neededThrough) {',
-    to: 'if (id !== this.#options.id && storedThrough < 0) {',
-    caughtBy: BY_PARTS,
+    name: 'members: behind a change those decide who decided before',
+    file: `${MULTI}/phase2.ts`,
+    from: `    this.#electorate = electorate
+    this.#barrier = null
+`,
+    to: '    this.#barrier = null\n',
+    caughtBy: [CHANGE],
   },
   {
-    name: 'members: the former disk of a member is named again in the place of a new one',
-    file: `${REPLICA}/members-leader.ts`,
-    from: "if (incarnation === '' || incarnation === this.#spent(from)) return",
-    to: "if (incarnation === '') return",
-    caughtBy: BY_PARTS,
+    name: 'members: a change is complete before a quorum has stored it',
+    file: `${MULTI}/leader.ts`,
+    from: 'this.#openVersion === this.#electorate.version && phase2.isStored(this.#electorate.version)',
+    to: 'this.#openVersion === this.#electorate.version',
+    caughtBy: [CHANGE],
   },
   {
-    name: 'members: the last words of a node that was removed are taken for those of who joins under its id',
-    file: `${REPLICA}/members-leader.ts`,
-    from: 'if (this.#before !== null && isOther) this.#heard.delete(id)',
-    to: 'if (this.#before === null && isOther) this.#heard.delete(id)',
-    caughtBy: BY_PARTS,
+    name: 'members: a leader that was removed goes on',
+    file: `${MULTI}/leader.ts`,
+    from: "return this.#role.phase === 'leading' && !votes",
+    to: "return this.#role.phase === 'leading' && !votes && id === ''",
+    caughtBy: [CHANGE],
   },
   {
-    name: 'members: a new voter is promoted that spoke long ago, and may have stopped',
-    file: `${REPLICA}/members-leader.ts`,
-    from: 'if (disk === null || !this.#isThere(id)) {',
-    to: 'if (disk === null) {',
-    caughtBy: BY_PARTS,
+    name: 'members: whoever has left is told nothing any more',
+    file: `${MULTI}/members.ts`,
+    from: '      if (after.version > this.#toldThrough) this.#leaving.set(after.version, this.current)\n',
+    to: '',
+    caughtBy: [KNOWN],
   },
   {
-    name: 'members: a leader proposes an entry that takes the place of another version',
-    file: `${REPLICA}/members-leader.ts`,
-    from: 'if (entry.replaces !== configuration.version) return null',
-    to: 'if (entry.replaces > configuration.version) return null',
-    caughtBy: BY_PARTS,
+    name: 'members: votes count of any incarnation',
+    file: `${MULTI}/electorate.ts`,
+    from: 'return this.isVoter(id) && (named === null || named === incarnation)',
+    to: 'return this.isVoter(id) && named !== id',
+    caughtBy: [CHANGE, EXPLORE],
   },
   {
-    name: 'members: disks are named before all are heard',
-    file: `${REPLICA}/members-leader.ts`,
-    from: "if (named.some(({ role, incarnation }) => role === 'voter' && incarnation === null)) return null",
-    to: "if (named.every(({ role, incarnation }) => role === 'voter' && incarnation === null)) return null",
-    caughtBy: BY_PARTS,
+    name: 'members: a promise counts that was asked of one who may not vote yet',
+    file: `${MULTI}/phase1.ts`,
+    from: 'return electorate.named(acceptor) !== null || !this.#invitedByName.has(acceptor)',
+    to: 'return true',
+    caughtBy: [{ type: 'tests', file: 'multi/phase1-incarnations.test.ts' }],
   },
   {
-    name: 'members: a call resolves when its entry is chosen, and not when it is complete',
-    file: `${REPLICA}/members-calls.ts`,
-    from: 'if (this.#madeBy !== null && view.isComplete(this.#madeBy)) this.outcome.resolve(view.report)',
-    to: 'if (this.#madeBy !== null) this.outcome.resolve(view.report)',
-    caughtBy: BY_PARTS,
+    name: 'members: a candidate goes on that has asked others than those who vote',
+    file: `${MULTI}/leader.ts`,
+    from: "return this.#role.phase === 'preparing' && this.#asked !== this.#electorate",
+    to: "return this.#role.phase === 'preparing' && this.#asked === null",
+    caughtBy: [KNOWN],
   },
   {
-    name: 'members: a change is made on another version than the expected one',
-    file: `${REPLICA}/members-calls.ts`,
-    from: 'const isOther = this.#expected !== null && !this.#hasChanged',
-    to: 'const isOther = this.#expected === -1 && !this.#hasChanged',
-    caughtBy: BY_PARTS,
+    name: 'admission: an empty disk votes before all others have answered',
+    file: `${MULTI}/admission.ts`,
+    from: 'if (electorate.version > 0 || this.waitsFor(electorate).length > 0) return false',
+    to: 'if (electorate.version > 0) return false',
+    caughtBy: [ADMISSION, EXPLORE],
   },
   {
-    name: 'members: a change is made again behind a snapshot that may hold it',
-    file: `${REPLICA}/members-calls.ts`,
-    from: 'if (isBySnapshot) throw',
-    to: 'if (isBySnapshot && before < 0) throw',
-    caughtBy: BY_PARTS,
+    name: 'admission: answers let in where the members have changed',
+    file: `${MULTI}/admission.ts`,
+    from: 'if (electorate.version > 0 || this.waitsFor(electorate).length > 0) return false',
+    to: 'if (this.waitsFor(electorate).length > 0) return false',
+    caughtBy: [ALONE],
   },
   {
-    name: 'members: an entry that may be lost is not given again',
-    file: `${REPLICA}/members-calls.ts`,
-    from: 'this.#calls[0]?.give()',
-    to: 'void this.#calls[0]',
-    caughtBy: BY_PARTS,
+    name: 'admission: who may lead alone is let in by others',
+    file: `${MULTI}/admission.ts`,
+    from: '    if (electorate.quorums.isPhase1Quorum(new Set([this.#id]))) return false\n',
+    to: '',
+    caughtBy: [ALONE],
   },
   {
-    name: 'members: a new voter that nobody hears is waited for for ever',
-    file: `${REPLICA}/members-calls.ts`,
-    from: 'if (nowMs - this.#behind.sinceMs < NEW_VOTER_PATIENCE_MS) return',
-    to: 'if (nowMs - this.#behind.sinceMs < Infinity) return',
-    caughtBy: BY_PARTS,
+    name: 'admission: an answer to another incarnation is believed',
+    file: `${MULTI}/admission.ts`,
+    from: "if (to !== this.#incarnation || this.standing(electorate) !== 'waiting') return false",
+    to: "if (to === '' || this.standing(electorate) !== 'waiting') return false",
+    caughtBy: [ALONE],
   },
   {
-    name: 'members: a node stops for members of long ago, while it catches up',
-    file: `${REPLICA}/surely.ts`,
-    from: 'return heard.length >= Math.max(1, others.length / 2) && most <= chosenThrough',
-    to: 'return heard.length >= Math.max(1, others.length / 2)',
-    caughtBy: BY_PARTS,
+    name: 'admission: who answers that it has voted counts as one that has not',
+    file: `${MULTI}/admission.ts`,
+    from: `    if (hadVoted) this.#answeredBy.delete(from)
+    else this.#answeredBy.add(from)
+`,
+    to: `    if (hadVoted) this.#answeredBy.add(from)
+    else this.#answeredBy.add(from)
+`,
+    caughtBy: [ADMISSION, EXPLORE],
   },
   {
-    name: 'members: a node whose disk was lost goes on as if it were another’s affair',
-    file: `${REPLICA}/membership.ts`,
-    from: "if (engine.standing === 'replaced') this.#replaced()",
-    to: "if (engine.standing === 'none') this.#replaced()",
-    caughtBy: BY_CLUSTER,
+    name: 'admission: who has voted says that it had heard of the new one before',
+    file: `${MULTI}/admission.ts`,
+    from: 'if (!hasVoted) this.#heardBefore.set(from, incarnation)',
+    to: 'this.#heardBefore.set(from, incarnation)',
+    caughtBy: [ADMISSION, EXPLORE],
   },
   {
-    name: 'members: a node that was removed never stops',
-    file: `${REPLICA}/membership.ts`,
-    from: "else if (engine.standing === 'removed') this.#removed()",
-    to: "else if (engine.standing === 'none') this.#removed()",
-    caughtBy: BY_CLUSTER,
+    name: 'admission: a state that was replaced votes',
+    file: `${MULTI}/admission.ts`,
+    from: "return this.#isAdmitted && standing !== 'replaced' && standing !== 'waiting'",
+    to: "return this.#isAdmitted && standing !== 'waiting'",
+    caughtBy: [ALONE],
   },
   {
-    name: 'members: the disks of a first start are never named',
-    file: `${REPLICA}/membership.ts`,
-    from: 'if (naming !== null) this.#input(naming)',
-    to: 'void naming',
-    caughtBy: BY_CLUSTER,
+    name: 'admission: whoever asks is given a promise',
+    file: `${MULTI}/node.ts`,
+    from: 'return isNamed || this.#admission.votes(electorate)',
+    to: 'return isNamed || electorate.version >= 0',
+    caughtBy: [ALONE, EXPLORE],
   },
   {
-    name: 'members: who left is forgotten before the change is complete',
-    file: `${REPLICA}/members-view.ts`,
-    from: 'const known = [...now, ...this.#leaving, ...former, ...membersOf(given)]',
-    to: 'const known = [...now, ...former, ...membersOf(given)]',
-    caughtBy: BY_VIEW,
-  },
-  {
-    name: 'members: nobody is asked of whom a node was told when it was started',
-    file: `${REPLICA}/replica-node.ts`,
-    from: 'acquaintances: [...settings.members.keys()],',
-    to: 'acquaintances: [],',
-    caughtBy: BY_CLUSTER,
-  },
-  {
-    name: 'members: a learner is taken for a relay',
-    file: `${REPLICA}/replica-node.ts`,
-    from: 'relays: () => this.#host.lastHeardFirst.filter((peer) => this.#voters.has(peer)),',
-    to: 'relays: () => this.#host.lastHeardFirst,',
-    caughtBy: BY_CLUSTER,
-  },
-  {
-    name: 'members: the transport is never told who joins',
-    file: `${REPLICA}/host.ts`,
-    from: 'if (this.#told === null || sameAddresses(peers, this.#told)) return',
-    to: 'if (this.#told !== null || sameAddresses(peers, this.#peers)) return',
-    caughtBy: BY_BOOK,
-  },
-  {
-    name: 'members: a node that knows later members compares the first ones',
-    file: `${REPLICA}/host.ts`,
-    from: 'const isComparable = this.#options.knowsFirstMembersOnly()',
-    to: 'const isComparable = true',
-    caughtBy: BY_BOOK,
+    name: 'admission: a state accepts that may not vote',
+    file: `${MULTI}/node.ts`,
+    from: `    if (!this.#admission.votes(this.members.current)) return
+    if (message.type === 'logAccept')`,
+    to: `    if (message.type === 'logAccept')`,
+    caughtBy: [ADMISSION, FUZZ],
   },
 ]

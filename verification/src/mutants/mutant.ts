@@ -6,7 +6,7 @@
 /** Something that passes on the code as it is, and must fail on a mutant. */
 export type Tool =
   /** Every reachable state of a small model, over the real classes of core. */
-  | { readonly type: 'explore'; readonly model: 'essential' | 'practical' | 'multi' }
+  | { readonly type: 'explore'; readonly model: 'essential' | 'practical' | 'multi' | 'members' }
   /** Whole replicas under the faults of a profile, with the seeds from 1 to this one. */
   | { readonly type: 'simulate'; readonly profile: string; readonly seeds: number }
   /** A few cells of the grid of recoveries. */

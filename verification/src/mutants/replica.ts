@@ -275,7 +275,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a read looks for no other way to the leader',
     file: `${REPLICA}/forwarding.ts`,
-    from: 'isIdle && (areReading || this.wanted.areWaiting)',
+    from: 'isIdle && (areOthersWaiting || this.wanted.areWaiting)',
     to: 'isIdle && this.wanted.areWaiting',
     caughtBy: BY_TRAVELS,
   },

@@ -6,7 +6,9 @@
  * The configuration with which a cluster starts names none. Under such a one a new state votes only
  * when every other voter says that it had not voted before it heard of just this incarnation. Why
  * that is enough: a vote of an earlier incarnation went to a candidate, and a candidate promises its
- * own ballot, durably, before it asks for votes. It is one of the others, and would say so. Fewer are
+ * own ballot, durably, before it asks for votes. It is one of the others, and would say so; or this
+ * node was that candidate, and one of the others had promised for it to lead. Where it could lead
+ * without any of them nobody knows what it proposed, and no answer lets it in. Fewer answers are
  * not enough: were one candidate not asked, a vote of the earlier incarnation could still be on its
  * way to it, and count there beside votes of others that had not voted when they were asked. (One
  * disk may be lost at a time until incarnations are named; from then on, any.)
@@ -112,6 +114,8 @@ export class Admission {
     else this.#answeredBy.add(from)
     // In a log that has changed its members, only those name who votes.
     if (electorate.version > 0 || this.waitsFor(electorate).length > 0) return false
+    // It may have led with nobody's promise, and there is nobody who would know.
+    if (electorate.quorums.isPhase1Quorum(new Set([this.#id]))) return false
     this.#isAdmitted = true
     return true
   }

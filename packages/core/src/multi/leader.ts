@@ -18,6 +18,7 @@ import type { Members } from './members.ts'
 import type {
   LogAcceptedMessage,
   LogHeartbeatAnswerMessage,
+  LogHeartbeatMessage,
   LogPrepareMessage,
   LogPromiseMessage,
   ReadIndexMessage,
@@ -243,6 +244,13 @@ export class Leader {
   announce(step: LogStep, nowMs: number): void {
     if (this.#role.phase !== 'leading') return
     this.#sendHeartbeat(step, this.#role.phase2, this.#role.reads.readId, nowMs)
+  }
+
+  /** Says to one node that this one leads, if it does. */
+  announceTo(step: LogStep, to: NodeId): void {
+    const role = this.#role
+    if (role.phase !== 'leading') return
+    step.send(to, this.#heartbeat(role.phase2, role.reads.readId))
   }
 
   /** Asks `to` to take over at once. */
@@ -501,14 +509,17 @@ export class Leader {
 
   #sendHeartbeat(step: LogStep, phase2: Phase2, readId: number, nowMs: number): void {
     this.#heartbeatAtMs = nowMs + this.#settings.heartbeatPeriodMs
-    const { ballot, base } = phase2
+    step.send('all', this.#heartbeat(phase2, readId))
+    if (this.#farewellUntilMs === null || nowMs < this.#farewellUntilMs) return
+    this.#farewellUntilMs = null
+    this.#members.bidFarewell(this.#members.complete)
+  }
+
+  #heartbeat({ ballot, base }: Phase2, readId: number): LogHeartbeatMessage {
     const { chosenThrough } = this.#acceptor
     const { complete } = this.#members
     const known = complete > 0 ? { complete } : {}
-    step.send('all', { type: 'logHeartbeat', ballot, base, chosenThrough, readId, ...known })
-    if (this.#farewellUntilMs === null || nowMs < this.#farewellUntilMs) return
-    this.#farewellUntilMs = null
-    this.#members.bidFarewell(complete)
+    return { type: 'logHeartbeat', ballot, base, chosenThrough, readId, ...known }
   }
 
   #askAgain(step: LogStep, phase1: Phase1, nowMs: number): void {

@@ -186,6 +186,8 @@ export interface FetchedMessage {
   readonly from: Slot
   readonly entries: readonly AcceptedEntry[]
   readonly chosenThrough: Slot
+  /** As in a heartbeat: for those who hear none, because they do not vote. */
+  readonly complete?: Slot | undefined
 }
 
 /** "Send me the snapshot through that slot, from that byte on." */

@@ -33,9 +33,9 @@ import type { SnapshotChunkMessage, SupportMessage } from './messages.ts'
 import { Newcomers } from './newcomers.ts'
 import type { Heard } from './newcomers.ts'
 import type { Settings } from './options.ts'
+import { Polls } from './polls.ts'
 import { Provider } from './provider.ts'
 import { ReadRequests } from './reads.ts'
-import { upstreamOf } from './relay-tree.ts'
 
 /** One node. Each method takes the step to which it adds; `conclude` ends every step. */
 export class LogNode {
@@ -50,6 +50,7 @@ export class LogNode {
   readonly #catchUp: CatchUp
   readonly #provider: Provider
   readonly #requests: ReadRequests
+  readonly #polls: Polls
   #leaderId: NodeId | null = null
   /** Who passes on what this node has for the leader, which may not get there directly. */
   #relay: NodeId | null = null
@@ -65,11 +66,9 @@ export class LogNode {
   #askAgainAtMs = 0
   /** When a leader with a stuck disk may ask somebody to take over. */
   #yieldAtMs = 0
-  #pollAtMs = 0
-  #polls = 0
   #introduceAtMs = 0
-  /** When something was fetched last. */
-  #fetchedAtMs = 0
+  /** When a leader makes itself known to learners that it does not hear. */
+  #seekAtMs = 0
   /** What the host was told last. */
   #toldElectorate: Electorate
   #toldComplete: Slot = 0
@@ -87,8 +86,9 @@ export class LogNode {
     const { promised } = this.acceptor
     this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
     this.#catchUp = new CatchUp(this.#known, retransmitIntervalMs)
-    this.#provider = new Provider(this.acceptor)
+    this.#provider = new Provider(this.acceptor, this.members)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
+    this.#polls = new Polls(settings)
     this.#toldThrough = saved.snapshot?.through ?? 0
   }
 
@@ -150,7 +150,7 @@ export class LogNode {
     this.#nowMs = nowMs
     if (awayMs > 0) this.#excuse(awayMs)
     this.#provider.tick(nowMs)
-    if (this.leader.phase === 'leading') this.#checkFollowers(step)
+    if (this.leader.phase === 'leading') this.#lead(step)
     else if (this.#campaigns) this.#campaign(step)
     this.leader.retransmit(step, nowMs)
     // Who does not vote has no leader of its own, but for a while after it left.
@@ -244,7 +244,7 @@ export class LogNode {
       case 'logAccepted':
         return this.leader.receiveAccepted(from, message, nowMs)
       case 'logHeartbeatAnswer':
-        this.#newcomers.hear(from, message.incarnation, message.storedThrough)
+        this.#newcomers.hear(from, message, nowMs)
         this.#catchUp.note(from, message.chosenThrough)
         return this.leader.receiveAccepted(from, message, nowMs)
       case 'nack':
@@ -441,7 +441,8 @@ export class LogNode {
     if (this.leader.phase === 'leading') return
     const { chosenThrough } = this.acceptor
     const { nowMs } = this
-    this.#fetchedAtMs = nowMs
+    this.#polls.answered(from, this.members.current, nowMs)
+    this.#noteComplete(page.complete)
     if (!this.#catchUp.receiveFetched(from, page, { chosenThrough, nowMs })) return
     this.acceptor.storeChosen(step, page.entries)
     this.#standBackForProgress()
@@ -469,6 +470,19 @@ export class LogNode {
   /** While this node is catching up, somebody who need not should lead. */
   #standBackForProgress(): void {
     if (this.leader.phase === 'idle') this.#election.standBack(this.nowMs)
+  }
+
+  /** What a leader does besides: for those who follow, and for those who may have lost their way. */
+  #lead(step: LogStep): void {
+    this.#checkFollowers(step)
+    const periodMs = INTRODUCTION_HEARTBEATS * this.#settings.heartbeatPeriodMs
+    if (this.nowMs < this.#seekAtMs || !this.members.current.isWhole) return
+    this.#seekAtMs = this.nowMs + periodMs
+    // All the voters that a learner knows may be gone; it hears of the present ones from nobody else.
+    for (const { id, role } of this.members.current.configuration.members) {
+      if (role === 'voter' || !this.#newcomers.isSilent(id, this.nowMs - 2 * periodMs)) continue
+      this.leader.announceTo(step, id)
+    }
   }
 
   /**
@@ -567,17 +581,11 @@ export class LogNode {
     }
   }
 
-  /** While no leader is heard, asks the others in turn whether they know more; a learner, whom it may. */
+  /** Asks somebody whether more was chosen, when it is time. */
   #poll(step: LogStep): void {
-    const peers = this.#asked
-    const upstream = upstreamOf(this.members.current.configuration, this.#settings.id)
-    // Who hears nothing from there asks the voters.
-    const isServed = this.nowMs < this.#fetchedAtMs + this.#settings.livenessWindowMs
-    const peer = isServed && upstream !== null ? upstream : peers[this.#polls % peers.length]
-    if (this.nowMs < this.#nextPollAtMs || peer === undefined) return
-    this.#pollAtMs = this.nowMs + this.#settings.heartbeatPeriodMs
-    this.#polls += 1
-    this.#catchUp.poll(step, peer, this.acceptor.chosenThrough)
+    if (this.nowMs < this.#nextPollAtMs) return
+    const peer = this.#polls.next(this.members.current, this.nowMs)
+    if (peer !== null) this.#catchUp.poll(step, peer, this.acceptor.chosenThrough)
   }
 
   /** What this node wants of others while it does not lead: entries, and slots to read at. */
@@ -600,7 +608,7 @@ export class LogNode {
       this.acceptor.admit(step)
     }
     this.#election.start(nowMs, this.#beginning)
-    this.#pollAtMs = nowMs + (this.#isLearner ? 0 : this.#election.windowMs)
+    this.#polls.startAt(nowMs + (this.#isLearner ? 0 : this.#election.windowMs))
   }
 
   get #beginning(): Beginning {
@@ -655,7 +663,8 @@ export class LogNode {
   }
 
   get #nextPollAtMs(): number {
-    return this.#isLearner ? this.#pollAtMs : Math.max(this.#election.silentAtMs, this.#pollAtMs)
+    const { atMs } = this.#polls
+    return this.#isLearner ? atMs : Math.max(this.#election.silentAtMs, atMs)
   }
 
   /** What is said beside a vote. */
@@ -750,9 +759,9 @@ export class LogNode {
   }
 
   #receiveIntroduction(step: LogStep, from: NodeId, message: IntroductionMessage): void {
-    const { incarnation, storedThrough, asks } = message
+    const { incarnation, asks } = message
     const hasVoted = this.acceptor.promised !== null
-    this.#newcomers.hear(from, incarnation, storedThrough)
+    this.#newcomers.hear(from, message, this.nowMs)
     this.#admission.hear(from, incarnation, hasVoted)
     if (!asks) return
     step.send(from, {
@@ -765,7 +774,7 @@ export class LogNode {
   }
 
   #receiveIntroductionAnswer(step: LogStep, from: NodeId, answer: IntroductionAnswerMessage): void {
-    this.#newcomers.hear(from, answer.incarnation)
+    this.#newcomers.hear(from, { incarnation: answer.incarnation }, this.nowMs)
     this.#admission.hear(from, answer.incarnation, this.acceptor.promised !== null)
     this.#catchUp.note(from, answer.chosenThrough)
     if (this.#admission.receiveAnswer(from, answer, this.members.current)) this.#admit(step)

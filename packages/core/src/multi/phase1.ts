@@ -116,11 +116,11 @@ export class Phase1 {
   }
 
   receivePromise(acceptor: NodeId, page: LogPromiseMessage): PageResult {
-    if (!this.isAsked(acceptor)) return 'ignored'
+    if (!this.isAsked(acceptor) || !sameBallot(page.ballot, this.ballot)) return 'ignored'
     this.#listen(acceptor, page.incarnation ?? '')
     const question = this.#prepareFor(acceptor)
     if (question === null || page.from !== question.from) return 'ignored'
-    if (!sameBallot(page.ballot, this.ballot) || !isWhole(page)) return 'ignored'
+    if (!isWhole(page)) return 'ignored'
     const reach = this.#begin(acceptor) - 1 + MAX_SLOTS_AHEAD
     if (page.compactedThrough >= page.from || page.chosenThrough > reach) return 'behind'
     this.#gather(page.entries)

@@ -10,6 +10,7 @@ import type { Slot, Snapshot } from '../durability.ts'
 import type { LogAcceptor } from './acceptor.ts'
 import type { LogStep } from './effects.ts'
 import { CHUNK_BYTES, SNAPSHOT_KEPT_FOR_MS } from './limits.ts'
+import type { Members } from './members.ts'
 import type { FetchEntriesMessage, FetchSnapshotMessage } from './messages.ts'
 
 /** A snapshot, and when somebody got on with it last. */
@@ -29,6 +30,7 @@ interface Need {
 /** Answers FetchEntries and FetchSnapshot. */
 export class Provider {
   readonly #acceptor: LogAcceptor
+  readonly #members: Pick<Members, 'complete'>
   #newest: Offer | null
   #kept: Offer | null = null
   /** By who asks: what it needs next. */
@@ -36,8 +38,9 @@ export class Provider {
   /** From which slot on the log was kept when it was forgotten last. */
   #keptFrom: Slot = Infinity
 
-  constructor(acceptor: LogAcceptor) {
+  constructor(acceptor: LogAcceptor, members: Pick<Members, 'complete'>) {
     this.#acceptor = acceptor
+    this.#members = members
     this.#newest = offer(acceptor.durableSnapshot)
   }
 
@@ -73,7 +76,9 @@ export class Provider {
     if (from > log.compactedThrough) {
       if (from <= chosenThrough) this.#note(to, from, 0, nowMs)
       const { entries } = log.page(from, chosenThrough, maxBytes)
-      return step.send(to, { type: 'fetched', from, entries, chosenThrough })
+      const { complete } = this.#members
+      const known = complete > 0 ? { complete } : {}
+      return step.send(to, { type: 'fetched', from, entries, chosenThrough, ...known })
     }
     // One that was installed may not be durable yet, and what is does not reach as far.
     const offered = this.#offers.find((each) => each.snapshot.through >= from)

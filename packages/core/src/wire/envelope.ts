@@ -150,6 +150,7 @@ export const MESSAGES: {
       from: positive,
       entries,
       chosenThrough: count,
+      complete: countOrNothing,
     }),
   ],
   fetchSnapshot: [34, message({ through: positive, offset: count, maxBytes: countOrNothing })],

@@ -6,7 +6,7 @@
  * must miss nothing that was told as chosen before it; a snapshot must bring the members of its slot;
  * and a change that is told as complete must be on the disks of a quorum.
  */
-import type { Change, NodeId, Saved, Slot } from '@paxos/core'
+import type { Ballot, Change, NodeId, Saved, Slot } from '@paxos/core'
 import { EMPTY_SAVED } from '@paxos/core'
 import { configurationAfter, decodeConfiguration, decodeEntry } from '@paxos/core/multi'
 import { encodeEntry, MultiPaxos, quorumsOf } from '@paxos/core/multi'
@@ -43,6 +43,8 @@ export interface Wanted {
   readonly voters: readonly NodeId[]
   readonly learners: readonly NodeId[]
   readonly quorums?: QuorumRule
+  /** By voter. Default: 1. */
+  readonly weights?: Readonly<Record<NodeId, number>>
 }
 
 const MAJORITY: QuorumRule = { type: 'majority' }
@@ -294,6 +296,19 @@ export class MembersWorld {
     })
   }
 
+  /** The disk of `id` has what it accepted, and has lost, or never had, what of that is chosen. */
+  forget(id: NodeId): void {
+    const machine = this.machine(id)
+    machine.saved = { ...machine.saved, chosenThrough: machine.saved.snapshot?.through ?? 0 }
+    machine.engine = null
+  }
+
+  /** It has promised that, as far as its disk goes. */
+  promise(id: NodeId, promised: Ballot): void {
+    const machine = this.machine(id)
+    machine.saved = { ...machine.saved, promised }
+  }
+
   lead(id: NodeId): void {
     this.carryOut(id, this.engine(id).lead())
   }
@@ -328,7 +343,7 @@ export class MembersWorld {
 
   entry({ version, members, former }: Configuration, wanted: Wanted): MembersEntry {
     const named = (id: NodeId) => member(id, this.machine(id).incarnation)
-    const { voters, learners, quorums = MAJORITY } = wanted
+    const { voters, learners, quorums = MAJORITY, weights } = wanted
     const stay = [...voters, ...learners]
     const left = [...members, ...former].filter(({ id }) => !stay.includes(id))
     const [seen, leavers] = [new Set<NodeId>(), left]
@@ -337,7 +352,7 @@ export class MembersWorld {
       type: 'members',
       replaces: version,
       members: [
-        ...voters.map(named),
+        ...voters.map((id) => weighing(named(id), weights?.[id])),
         ...learners.map((id) => ({ ...named(id), role: 'learner' as const })),
       ],
       quorums,
@@ -513,6 +528,10 @@ export function ledWorld(
 
 export function member(id: NodeId, incarnation: string | null): ConfiguredMember {
   return { id, address: `memory://${id}`, role: 'voter', incarnation }
+}
+
+function weighing(voter: ConfiguredMember, weight: number | undefined): ConfiguredMember {
+  return weight === undefined ? voter : { ...voter, weight }
 }
 
 /** What the slots through `through` lead to: all of them, one after the other. */

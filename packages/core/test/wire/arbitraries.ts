@@ -160,7 +160,13 @@ export const messages: {
     slot: count,
   }),
   fetchEntries: fc.record({ type: type('fetchEntries'), from: slot, maxBytes }),
-  fetched: fc.record({ type: type('fetched'), from: slot, entries, chosenThrough: count }),
+  fetched: fc.record({
+    type: type('fetched'),
+    from: slot,
+    entries,
+    chosenThrough: count,
+    complete: maybe,
+  }),
   fetchSnapshot: fc.record({
     type: type('fetchSnapshot'),
     through: slot,

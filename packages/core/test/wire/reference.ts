@@ -69,6 +69,7 @@ const MAY_BE_ABSENT: Readonly<Record<string, readonly string[]>> = {
   forwardRefused: ['reason'],
   readIndex: ['relayed'],
   fetchEntries: ['maxBytes'],
+  fetched: ['complete'],
   fetchSnapshot: ['maxBytes'],
   snapshotChunk: ['configuration'],
 }

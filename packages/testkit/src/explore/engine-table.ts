@@ -19,6 +19,7 @@ export type EngineId = number
 /** How an object came to be. */
 interface Origin {
   readonly stored: Stored
+  readonly lives: number
   readonly history: readonly Input[]
 }
 
@@ -56,12 +57,12 @@ export class EngineTable implements Engines<EngineId> {
     return this.#entries.length
   }
 
-  create(node: NodeModel, stored: Stored): EngineId {
-    const key = `${node.id} ${JSON.stringify(stored)}`
+  create(node: NodeModel, stored: Stored, lives: number): EngineId {
+    const key = `${node.id} ${lives} ${JSON.stringify(stored)}`
     const known = this.#created.get(key)
     if (known !== undefined) return known
-    const origin = { stored: freeze(stored), history: [] }
-    const id = this.#intern(node, origin, node.create(stored))
+    const origin = { stored: freeze(stored), lives, history: [] }
+    const id = this.#intern(node, origin, node.create(stored, lives))
     this.#created.set(key, id)
     return id
   }
@@ -84,10 +85,10 @@ export class EngineTable implements Engines<EngineId> {
 
   /** The state of `renamed` after a history in which everything has its other name. */
   rename(id: EngineId, renamed: NodeModel, rename: <T>(item: T) => T): EngineId {
-    const { stored, history } = this.#entry(id).origins[0]
+    const { stored, lives, history } = this.#entry(id).origins[0]
     return history.reduce(
       (engine, input) => this.react(engine, rename(input)).engine,
-      this.create(renamed, rename(stored)),
+      this.create(renamed, rename(stored), lives),
     )
   }
 
@@ -111,11 +112,11 @@ export class EngineTable implements Engines<EngineId> {
   }
 
   /** A fresh object after `input`, and what it answered. */
-  #run(node: NodeModel, { stored, history }: Origin, input: Input) {
-    const engine = node.create(stored)
+  #run(node: NodeModel, { stored, lives, history }: Origin, input: Input) {
+    const engine = node.create(stored, lives)
     for (const past of history) freeze(engine.react(past))
     const reaction = freeze(engine.react(input))
-    return { engine, reaction, origin: { stored, history: [...history, input] } }
+    return { engine, reaction, origin: { stored, lives, history: [...history, input] } }
   }
 
   #compare(node: NodeModel, from: Origin, { input, engine: expected, reaction }: After): void {

@@ -141,7 +141,7 @@ function proposing(
         const then = [{ to: 'all', message: asPlain(message) }]
         return { ...NOTHING, save: { change: { promised: message.ballot }, then } }
       }
-      if (input.type === 'saved') return NOTHING
+      if (input.type !== 'receive') return NOTHING
       const message = asMessage<string>(input.message)
       if (message.type !== 'promise') return NOTHING
       const accept = proposer.receivePromise(input.from, message)

@@ -5,7 +5,7 @@
  */
 import { formatBallot } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
-import type { Acceptance, Learnt, Model } from './model.ts'
+import type { Acceptance, Learnt, Model, Vote } from './model.ts'
 
 /** What nodes have accepted and said in all their lives. */
 export interface Facts {
@@ -33,29 +33,24 @@ function brokenBy(
   nodes: readonly Facts[],
   chosen: Map<number, string>,
 ): string | null {
-  const acceptors = new Map<string, Set<NodeId>>()
-  const values = new Map<string, string>()
+  const accepted = new Map<number, Map<string, Accepted>>()
   for (const { id, acceptances } of nodes) {
-    for (const { slot, ballot, value } of acceptances) {
-      const at = `slot ${slot}, ballot ${formatBallot(ballot)}`
+    for (const { slot, ballot, value, incarnation = '' } of acceptances) {
       const text = JSON.stringify(value)
-      const other = values.get(at)
-      if (other !== undefined && other !== text) {
-        return `a ballot has one value: ${other} and ${text} were accepted at ${at}`
-      }
-      values.set(at, text)
-      const by = acceptors.get(at) ?? new Set()
-      acceptors.set(at, by.add(id))
-      if (!model.quorums.isPhase2Quorum(by)) continue
-      const before = chosen.get(slot)
-      if (before !== undefined && before !== text) {
-        return `agreement: ${before} and ${text} are both chosen in slot ${slot}`
-      }
-      chosen.set(slot, text)
-      if (!model.values.some((proposed) => JSON.stringify(proposed) === text)) {
-        return `validity: ${text} is chosen, and nobody proposed it`
-      }
+      const inSlot = accepted.get(slot) ?? new Map<string, Accepted>()
+      accepted.set(slot, inSlot)
+      const at = formatBallot(ballot)
+      const known = inSlot.get(at) ?? { text, votes: [] }
+      inSlot.set(at, known)
+      known.votes.push({ id, incarnation })
+      if (known.text === text) continue
+      return `a ballot has one value: ${known.text} and ${text} were accepted at slot ${slot}, ballot ${at}`
     }
+  }
+  // In ascending order: who decides a slot may follow from what is chosen below it.
+  for (const slot of [...accepted.keys()].toSorted((a, b) => a - b)) {
+    const broken = choose(model, slot, [...(accepted.get(slot)?.values() ?? [])], chosen)
+    if (broken !== null) return broken
   }
   for (const { id, learnt } of nodes) {
     for (const { slot, value } of learnt) {
@@ -67,4 +62,50 @@ function brokenBy(
     }
   }
   return null
+}
+
+/** A value that was accepted at one ballot, and by whom. */
+interface Accepted {
+  readonly text: string
+  readonly votes: Vote[]
+}
+
+/** Adds what is chosen in `slot`. Returns the promise that is broken there, or `null`. */
+function choose(
+  model: Model,
+  slot: number,
+  accepted: readonly Accepted[],
+  chosen: Map<number, string>,
+): string | null {
+  for (const { text, votes } of accepted) {
+    if (!isDecided(model, slot, votes, chosen)) continue
+    const before = chosen.get(slot)
+    if (before !== undefined && before !== text) {
+      return `agreement: ${before} and ${text} are both chosen in slot ${slot}`
+    }
+    chosen.set(slot, text)
+    if (!model.values.some((proposed) => JSON.stringify(proposed) === text)) {
+      return `validity: ${text} is chosen, and nobody proposed it`
+    }
+  }
+  return null
+}
+
+function isDecided(
+  model: Model,
+  slot: number,
+  votes: readonly Vote[],
+  chosen: ReadonlyMap<number, string>,
+): boolean {
+  if (model.decides === undefined) {
+    return model.quorums.isPhase2Quorum(new Set(votes.map(({ id }) => id)))
+  }
+  const below: string[] = []
+  for (let lower = 1; lower < slot; lower += 1) {
+    const text = chosen.get(lower)
+    // Who decides is not known yet. It will be looked at again in the states in which it is.
+    if (text === undefined) return false
+    below.push(text)
+  }
+  return model.decides(votes, below)
 }

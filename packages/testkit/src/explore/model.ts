@@ -23,6 +23,8 @@ export type Input =
   /** The `count`-th use of a command, from 0. */
   | { readonly type: 'command'; readonly name: string; readonly count: number }
   | { readonly type: 'saved' }
+  /** It was created just now. For those that do something then. */
+  | { readonly type: 'start' }
 
 /** A value in a slot; a single decree is slot 1. */
 export interface Learnt {
@@ -33,13 +35,20 @@ export interface Learnt {
 /** What an acceptor has accepted. */
 export interface Acceptance extends Learnt {
   readonly ballot: Ballot
+  /** As which incarnation, where a node has more than one. */
+  readonly incarnation?: string
 }
+
+/** Who has accepted something. */
+export type Vote = Required<Pick<Acceptance, 'incarnation'>> & { readonly id: NodeId }
 
 /** What is on the disk of a node. */
 export interface Stored {
   readonly promised: Ballot | null
   readonly accepted: readonly Acceptance[]
   readonly chosenThrough: number
+  /** Whether it was let in to vote; for nodes whose disks may be lost. */
+  readonly admitted?: boolean
 }
 
 /** A change of it, and what may leave once it is durable. */
@@ -80,8 +89,16 @@ export interface Engine {
 /** One node of a model. */
 export interface NodeModel {
   readonly id: NodeId
-  /** After a start and after each restart, from what was durable. */
-  create(stored: Stored): Engine
+  /** After a start and after each restart, from what was durable; its disk was lost `lives` times. */
+  create(stored: Stored, lives: number): Engine
+  /** Its engines are given 'start' first. */
+  readonly starts?: boolean
+  /** What is on its disk at the beginning. Default: nothing. */
+  readonly begins?: Stored
+  /** How often it may lose its disk. Default: never. */
+  readonly wipes?: number
+  /** What it is called between one loss of its disk and the next, where that counts. */
+  incarnation?(lives: number): string
   /** What may be done to it from outside, each so many times in its life. */
   readonly commands: readonly { readonly name: string; readonly times: number }[]
   /** How often it may crash; Infinity when as often as it likes. */
@@ -91,6 +108,11 @@ export interface NodeModel {
    * 'later': saves are durable in a step of their own, and other steps may come between.
    */
   readonly saves: 'at once' | 'later'
+  /**
+   * Where saves are durable at once: whether a crash before an answer leaves is a step of its own. It
+   * leads nowhere where a crash behind the answer, which nobody hears, does not. Default: it is.
+   */
+  readonly swallows?: boolean
   /**
    * It sends nothing and nobody depends on it, so that when it hears of something changes nothing
    * for the others: it is enough to ask what it could say of all messages that are there.
@@ -112,7 +134,10 @@ export interface Model {
   /** Written into a saved trace, so that the same model can be made again. */
   readonly options: Plain
   readonly nodes: readonly NodeModel[]
+  /** Who decides each slot, unless `decides` says it. */
   readonly quorums: QuorumSystem
+  /** Whether those who have accepted a value at one ballot decide a slot, behind those chosen values. */
+  decides?(votes: readonly Vote[], below: readonly string[]): boolean
   /** Every value that is proposed by anybody. */
   readonly values: readonly Plain[]
   /** Those of them of which each is chosen in some run. */
@@ -126,6 +151,9 @@ export interface Model {
 /** The disk of a node that has saved nothing. */
 export const NOTHING_STORED: Stored = { promised: null, accepted: [], chosenThrough: 0 }
 
+/** A disk that took the place of one that was lost. */
+export const EMPTY_DISK: Stored = { ...NOTHING_STORED, admitted: false }
+
 /** What core takes up after a restart. */
 export function savedOf<V>(stored: Stored, valueOf: (value: Plain) => V): Saved<V> {
   const accepted = stored.accepted.map(({ slot, ballot, value }) => ({
@@ -138,6 +166,7 @@ export function savedOf<V>(stored: Stored, valueOf: (value: Plain) => V): Saved<
     accepted,
     chosenThrough: stored.chosenThrough,
     snapshot: null,
+    ...(stored.admitted !== undefined && { admitted: stored.admitted }),
   }
 }
 

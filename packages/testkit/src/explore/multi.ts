@@ -42,7 +42,7 @@ export interface MultiOptions {
 
 const IDS = ['a', 'b', 'c']
 /** What a new leader proposes by itself, behind what it has recovered. */
-const NO_OP = { bytes: '\u0000' }
+export const NO_OP = { bytes: '\u0000' }
 
 /** Nodes of a log. Each command of a node is another value: x1, x2 of the first, and so on. */
 export function multiModel(options: MultiOptions = {}): Model {
@@ -94,11 +94,11 @@ function commandOf(index: number, count: number): string {
 }
 
 /** Nothing that this model does depends on chance. */
-function half(): number {
+export function half(): number {
   return 0.5
 }
 
-function bytesIn(value: unknown): Uint8Array {
+export function bytesIn(value: unknown): Uint8Array {
   const isBytes = typeof value === 'object' && value !== null && 'bytes' in value
   return bytesOf(isBytes ? String(value.bytes) : '')
 }
@@ -129,6 +129,8 @@ function effectsOf(node: LogNode, input: Input, valueOf: (count: number) => stri
     case 'command':
       if (input.name === 'leads') return node.lead()
       return node.propose([bytesOf(valueOf(input.count))]).effects
+    case 'start':
+      return node.tick(0)
     case 'saved':
       return node.saved()
     case 'receive':
@@ -136,7 +138,7 @@ function effectsOf(node: LogNode, input: Input, valueOf: (count: number) => stri
   }
 }
 
-function reactionTo({ send, save, events }: LogEffects): Reaction {
+export function reactionTo({ send, save, events }: LogEffects): Reaction {
   const learnt = events.flatMap((event) => {
     if (event.type !== 'chosen') return []
     return event.values.map((value, index) => ({
@@ -145,11 +147,12 @@ function reactionTo({ send, save, events }: LogEffects): Reaction {
     }))
   })
   if (save === undefined) return { send: sent(send), save: null, learnt }
-  const { promised, accepted, chosenThrough } = save.change
+  const { promised, accepted, chosenThrough, admitted } = save.change
   const change = {
     ...(promised !== undefined && { promised }),
     ...(accepted !== undefined && { accepted: accepted.map(acceptance) }),
     ...(chosenThrough !== undefined && { chosenThrough }),
+    ...(admitted !== undefined && { admitted }),
   }
   return { send: sent(send), save: { change, then: sent(save.then) }, learnt }
 }

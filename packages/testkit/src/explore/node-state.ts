@@ -7,6 +7,7 @@
 import { compareBallots, formatBallot, highestBallot, InvariantError } from '@paxos/core'
 import { sameBallot } from '@paxos/core'
 import type { Ballot, NodeId } from '@paxos/core'
+import { EMPTY_DISK, NOTHING_STORED } from './model.ts'
 import type { Acceptance, Input, Learnt, NodeModel, Plain, PlainObject } from './model.ts'
 import type { PlainSave, Reaction, Sent, Stored } from './model.ts'
 
@@ -20,6 +21,8 @@ export type Action =
   | { readonly type: 'saved' }
   /** The node stops and starts again; of the running saves the oldest `durable` survive. */
   | { readonly type: 'crash'; readonly durable: number }
+  /** The node stops, its disk is lost, and it starts on an empty one. */
+  | { readonly type: 'wipe' }
 
 /** Everything about a node. `E` is its engine, or a name for the state of it. */
 export interface NodeState<E> {
@@ -28,19 +31,21 @@ export interface NodeState<E> {
   readonly running: readonly PlainSave[]
   /** Every message that it has ever sent: the network may deliver each at any time, or never. */
   readonly outbox: ReadonlyMap<string, Sent>
-  /** Whatever it has durably accepted in its life. */
+  /** Whatever it has ever accepted durably, also on a disk that was lost. */
   readonly acceptances: ReadonlyMap<string, Acceptance>
-  /** Whatever it has said to be chosen. */
+  /** Whatever it has ever said to be chosen. */
   readonly learnt: ReadonlyMap<string, Learnt>
   /**
    * For one that learns: which acceptances it knows of in this life, its own included. Nothing any
    * more once it has said what is chosen.
    */
   readonly heard: ReadonlyMap<string, Heard>
-  /** The highest ballot that it has promised in a message. */
+  /** The highest ballot that it has promised in a message, as the one that it is now. */
   readonly promised: Ballot | null
   readonly used: readonly number[]
   readonly crashes: number
+  /** How often its disk was lost. */
+  readonly lives: number
   /** The promise that it broke, if it did. */
   readonly broken: string | null
 }
@@ -53,25 +58,28 @@ export interface Heard {
 
 /** Makes engines, and gives them inputs. */
 export interface Engines<E> {
-  create(node: NodeModel, stored: Stored): E
+  create(node: NodeModel, stored: Stored, lives: number): E
   react(engine: E, input: Input): { readonly engine: E; readonly reaction: Reaction }
 }
 
 /** A node that starts for the first time. */
-export function start<E>(node: NodeModel, stored: Stored, engines: Engines<E>): NodeState<E> {
-  return {
-    engine: engines.create(node, stored),
+export function start<E>(node: NodeModel, engines: Engines<E>): NodeState<E> {
+  const stored = node.begins ?? NOTHING_STORED
+  const state: NodeState<E> = {
+    engine: engines.create(node, stored, 0),
     stored,
     running: [],
     outbox: new Map(),
-    acceptances: new Map(),
+    acceptances: withAll(new Map(), accepted(node, 0, stored.accepted)),
     learnt: new Map(),
     heard: new Map(),
     promised: null,
     used: node.commands.map(() => 0),
     crashes: 0,
+    lives: 0,
     broken: null,
   }
+  return begin(node, state, engines)
 }
 
 /** The node after `action`, which must be possible. */
@@ -104,7 +112,7 @@ function take<E>(
     case 'receive and crash': {
       const { from, message } = action
       const { reaction } = engines.react(state.engine, { type: 'receive', from, message })
-      const stored = reaction.save === null ? state : persist(state, reaction.save)
+      const stored = reaction.save === null ? state : persist(node, state, reaction.save)
       return crash(node, stored, engines)
     }
     case 'command': {
@@ -116,12 +124,18 @@ function take<E>(
     case 'saved': {
       const [save, ...running] = state.running
       if (save === undefined) throw new Error('No save is running. Give a step that is possible.')
-      const saved = send(node, persist({ ...state, running }, save), save.then)
+      const saved = send(node, persist(node, { ...state, running }, save), save.then)
       return react(node, saved, { type: 'saved' }, engines)
     }
     case 'crash': {
       const survivors = state.running.slice(0, action.durable)
-      return crash(node, survivors.reduce(persist, state), engines)
+      const saved = survivors.reduce((before, save) => persist(node, before, save), state)
+      return crash(node, saved, engines)
+    }
+    case 'wipe': {
+      const lives = state.lives + 1
+      const empty = { ...state, lives, stored: EMPTY_DISK, promised: null }
+      return restart(node, empty, engines)
     }
   }
 }
@@ -142,19 +156,39 @@ function react<E>(
   const next = send(node, { ...state, engine, learnt }, reaction.send)
   const { save } = reaction
   if (save === null) return afterHearing(node, next)
-  if (node.saves === 'at once') return send(node, persist(next, save), save.then)
+  if (node.saves === 'at once') return send(node, persist(node, next, save), save.then)
   return afterHearing(node, { ...next, running: [...next.running, save] })
 }
 
 function crash<E>(node: NodeModel, state: NodeState<E>, engines: Engines<E>): NodeState<E> {
   // Where crashes are not counted, a node that crashed is no other than one that did not.
   const crashes = node.crashes === Infinity ? 0 : state.crashes + 1
-  const engine = engines.create(node, state.stored)
-  const started = { ...state, crashes, running: [], heard: new Map(), engine }
+  return restart(node, { ...state, crashes }, engines)
+}
+
+/** A new engine, on what is on the disk. */
+function restart<E>(node: NodeModel, state: NodeState<E>, engines: Engines<E>): NodeState<E> {
+  const engine = engines.create(node, state.stored, state.lives)
+  const started = { ...state, running: [], heard: new Map(), engine }
   const own = state.stored.accepted.map(({ ballot: { round, node: owner } }) => {
     return { message: { type: 'accepted', ballot: { round, node: owner } } }
   })
-  return hear(node, started, node.id, own)
+  return begin(node, hear(node, started, node.id, own), engines)
+}
+
+function begin<E>(node: NodeModel, state: NodeState<E>, engines: Engines<E>): NodeState<E> {
+  return node.starts === true ? react(node, state, { type: 'start' }, engines) : state
+}
+
+/** What `node` has accepted, as who it was then. */
+function accepted(
+  node: NodeModel,
+  lives: number,
+  acceptances: readonly Acceptance[],
+): readonly Acceptance[] {
+  const incarnation = node.incarnation?.(lives)
+  if (incarnation === undefined) return acceptances
+  return acceptances.map((acceptance) => ({ ...acceptance, incarnation }))
 }
 
 /** Some of `messages` may say that `from` has accepted something. */
@@ -187,10 +221,11 @@ function afterHearing<E>({ learnsBy }: NodeModel, state: NodeState<E>): NodeStat
 }
 
 /** The save is durable. */
-function persist<E>(state: NodeState<E>, { change }: PlainSave): NodeState<E> {
+function persist<E>(node: NodeModel, state: NodeState<E>, { change }: PlainSave): NodeState<E> {
   const { stored, promised } = state
-  const accepted = new Map(stored.accepted.map((entry) => [entry.slot, entry]))
-  for (const entry of change.accepted ?? []) accepted.set(entry.slot, entry)
+  const held = new Map(stored.accepted.map((entry) => [entry.slot, entry]))
+  for (const entry of change.accepted ?? []) held.set(entry.slot, entry)
+  const admitted = change.admitted ?? stored.admitted
   const chosenThrough = change.chosenThrough ?? stored.chosenThrough
   const reneges = (change.accepted ?? []).some(
     ({ slot, ballot }) => slot > chosenThrough && compareBallots(ballot, promised) < 0,
@@ -206,10 +241,11 @@ function persist<E>(state: NodeState<E>, { change }: PlainSave): NodeState<E> {
     ...state,
     stored: {
       promised: change.promised ?? stored.promised,
-      accepted: [...accepted.values()].toSorted((a, b) => a.slot - b.slot),
+      accepted: [...held.values()].toSorted((a, b) => a.slot - b.slot),
       chosenThrough,
+      ...(admitted !== undefined && { admitted }),
     },
-    acceptances: withAll(state.acceptances, change.accepted ?? []),
+    acceptances: withAll(state.acceptances, accepted(node, state.lives, change.accepted ?? [])),
     broken: state.broken ?? broken,
   }
 }

@@ -13,7 +13,6 @@ import { EngineTable } from './engine-table.ts'
 import type { EngineId } from './engine-table.ts'
 import { Ignored } from './ignored.ts'
 import type { Delivery, Insides } from './ignored.ts'
-import { NOTHING_STORED } from './model.ts'
 import type { Model, NodeModel, PlainObject } from './model.ts'
 import { keyOf, start, step } from './node-state.ts'
 import type { Action, NodeState } from './node-state.ts'
@@ -83,7 +82,7 @@ export class NodeTable {
   }
 
   start(node: number): number {
-    return this.#intern(node, start(this.#node(node), NOTHING_STORED, this.#engines))
+    return this.#intern(node, start(this.#node(node), this.#engines))
   }
 
   state(node: number, id: number): NodeState<EngineId> {
@@ -128,7 +127,7 @@ export class NodeTable {
   }
 
   innerActions(node: number, id: number): readonly Action[] {
-    const { commands, crashes } = this.#node(node)
+    const { commands, crashes, wipes = 0 } = this.#node(node)
     const { state } = this.#entry(node, id)
     const actions: Action[] = commands
       .filter(({ name, times }, index) => {
@@ -139,6 +138,7 @@ export class NodeTable {
     for (let durable = 0; durable <= state.running.length; durable += 1) {
       if (state.crashes < crashes) actions.push({ type: 'crash', durable })
     }
+    if (state.lives < wipes) actions.push({ type: 'wipe' })
     return actions
   }
 
@@ -216,8 +216,8 @@ export class NodeTable {
 
   /** Always the same actions, so that their keys are made once. */
   #deliver(node: number, from: number, number: number): readonly Action[] {
-    const { saves, crashes } = this.#node(node)
-    const isSwallowed = saves === 'at once' && crashes > 0
+    const { saves, crashes, swallows = true } = this.#node(node)
+    const isSwallowed = saves === 'at once' && crashes > 0 && swallows
     const key = `${isSwallowed} ${from} ${number}`
     const known = this.#actions.get(key)
     if (known !== undefined) return known

@@ -7,6 +7,7 @@ import type { MultiPaxosMessage } from '@paxos/core/multi'
 import type { Plain, PlainObject } from './model.ts'
 
 const BYTES = new Map<string, Uint8Array>()
+const NAMES = new Map<string, string>()
 
 /** The one array that stands for `text`. Nobody may change it. */
 export function bytesOf(text: string): Uint8Array {
@@ -15,6 +16,12 @@ export function bytesOf(text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text)
   BYTES.set(text, bytes)
   return bytes
+}
+
+/** From now on `name` stands for `bytes`, which nobody could read. */
+export function nameBytes(name: string, bytes: Uint8Array): void {
+  BYTES.set(name, bytes)
+  NAMES.set(bytes.join(), name)
 }
 
 /** A message or a change as JSON. */
@@ -36,10 +43,14 @@ export function asLogMessage(item: PlainObject): MultiPaxosMessage {
 }
 
 function plain(value: unknown): Plain {
-  if (value instanceof Uint8Array) return { bytes: new TextDecoder().decode(value) }
+  if (value instanceof Uint8Array) {
+    return { bytes: NAMES.get(value.join()) ?? new TextDecoder().decode(value) }
+  }
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, plain(part)]))
+    // A field that is left out says the same as one that is undefined.
+    const said = Object.entries(value).filter(([, part]) => part !== undefined)
+    return Object.fromEntries(said.map(([name, part]) => [name, plain(part)]))
   }
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
     return value

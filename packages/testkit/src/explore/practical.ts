@@ -3,7 +3,7 @@
  * durable only in a later step, or never. Nobody calls tick(): as the network may deliver again
  * whatever was ever sent, sending it again adds nothing.
  */
-import { compareBallots, formatBallot, majority } from '@paxos/core'
+import { compareBallots, formatBallot, majority, NO_EFFECTS } from '@paxos/core'
 import type { Effects, NodeId, QuorumSystem, Saved } from '@paxos/core'
 import { Node } from '@paxos/core/practical'
 import { counted, savedOf, textIn } from './model.ts'
@@ -115,6 +115,8 @@ function effectsOf(
       // It does not lead then, or it would want something already: nothing follows from it yet.
       if (node.wanted === null) node.propose(wanted(input.count))
       return node.prepare()
+    case 'start':
+      return NO_EFFECTS
     case 'saved':
       return node.saved()
     case 'receive':

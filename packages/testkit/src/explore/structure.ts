@@ -7,29 +7,32 @@
  * and what they refer to. All of it is in the text: classes and functions by identity, the order of
  * Maps and Sets as they iterate, numbers and strings exactly, and which parts are one and the same
  * object, since a change of one would show in the other. Only frozen plain objects are told by their
- * contents alone: nobody can change them, nor does core compare objects by identity. Functions are
+ * contents alone: nobody can change them, nor does core compare objects by identity. Quorum systems
+ * are told by what they answer for each set of acceptors, for they are pure. Functions are
  * taken to hold no state of their own; one that is made anew for each object is another function
  * each time, so that such objects never look the same. It must never guess: what it does not know
  * how to read (a promise, a generator, a WeakMap, an accessor) throws. The likeness of an object is
  * the one exception: less than its structure, for those who check what they make of it.
  */
 import { Session } from 'node:inspector'
+import type { QuorumSystem } from '@paxos/core'
 
 /** Tells the structure of objects. Keep one for all objects that are to be compared. */
 export class Structures {
   readonly #session = new Session()
-  readonly #holder: { object: unknown; found: unknown[] } = { object: null, found: [] }
-  readonly #holderId: string
+  /** What the debugger is asked about, and what it finds there. */
+  readonly #holder: { instances: readonly object[]; found: unknown[][] } = {
+    instances: [],
+    found: [],
+  }
+  readonly #fieldNames = new WeakMap<object, readonly string[] | null>()
   readonly #names = new WeakMap<object, string>()
   #named = 0
+  /** The names and values of the #fields of what is told at present. */
+  #hidden = new Map<object, readonly unknown[]>()
 
   constructor() {
     this.#session.connect()
-    const key = '@paxos/testkit/explore'
-    Reflect.set(globalThis, key, this.#holder)
-    const expression = `globalThis[${JSON.stringify(key)}]`
-    this.#holderId = objectIdOf(this.#post('Runtime.evaluate', { expression }), 'result')
-    Reflect.deleteProperty(globalThis, key)
   }
 
   /** Takes `object` for a constant, which nobody changes and which is told by its identity. */
@@ -39,6 +42,7 @@ export class Structures {
 
   /** The structure of `root`. Equal texts mean equal behaviour; unequal ones mean nothing. */
   of(root: object): string {
+    this.#readHidden(root)
     const seen = new Map<object, number>()
     const tell = (value: unknown): string => {
       if (isObject(value) && !this.#isTold(value) && !isValue(value)) {
@@ -56,6 +60,7 @@ export class Structures {
    * object. Equal texts make it likely that two objects behave the same, no more.
    */
   likenessOf(root: object): string {
+    this.#readHidden(root)
     const within = new Set<unknown>()
     const tell = (value: unknown): string => {
       if (within.has(value)) return '^'
@@ -87,7 +92,10 @@ export class Structures {
   }
 
   #isTold(value: object): boolean {
-    return this.#names.has(value)
+    if (this.#names.has(value)) return true
+    if (!isQuorumSystem(value)) return false
+    this.#names.set(value, answersOf(value))
+    return true
   }
 
   #contentsOf(value: object): unknown[] {
@@ -102,40 +110,108 @@ export class Structures {
     if (isExactly(value, Map)) return [...own, ...[...value].flat()]
     if (isExactly(value, Set)) return [...own, ...value]
     if (isBuiltIn(value)) throw unreadable(Object.prototype.toString.call(value))
-    return [...own, ...this.#privateFieldsOf(value)]
+    return [...own, ...(this.#hidden.get(value) ?? [])]
+  }
+
+  /** Reads the #fields of everything that `root` reaches: of as many as can be at once, for it is slow. */
+  #readHidden(root: object): void {
+    this.#hidden = new Map()
+    const seen = new Set<object>()
+    for (let found: unknown[] = [root]; found.length > 0;) {
+      const reached = new Set(found)
+      const instances: object[] = []
+      for (const value of reached) {
+        if (!isObject(value) || seen.has(value) || this.#isTold(value)) continue
+        seen.add(value)
+        if (isInstance(value)) instances.push(value)
+        if (value instanceof Uint8Array) continue
+        for (const part of this.#contentsOf(value)) reached.add(part)
+      }
+      found = this.#readFields(instances)
+    }
+  }
+
+  /** Reads the #fields of these. Returns what is in them. */
+  #readFields(instances: readonly object[]): unknown[] {
+    const plain: object[] = []
+    for (const instance of instances) {
+      const hasEachOnce = this.#namesOf(instance) !== null
+      if (hasEachOnce) plain.push(instance)
+      else this.#hidden.set(instance, this.#fieldsOf(instance))
+    }
+    if (plain.length > 0) this.#readTogether(plain)
+    return instances.flatMap((instance) => this.#hidden.get(instance) ?? [])
+  }
+
+  /** Reads many at once, by the names of their fields. */
+  #readTogether(instances: readonly object[]): void {
+    const names = instances.map((instance) => this.#namesOf(instance) ?? [])
+    const lists = names.map((list, at) => {
+      return `[${list.map((name) => `${HOLDER}.instances[${at}].${name}`).join()}]`
+    })
+    const expression = `${HOLDER}.found = [${lists.join()}]; 0`
+    this.#holder.instances = instances
+    this.#holder.found = []
+    // Only so may an expression name a #field. It runs at once, and its answer comes later and empty.
+    this.#reaching(() => this.#session.post('Runtime.evaluate', { expression, replMode: true }))
+    const { found } = this.#holder
+    if (found.length !== instances.length)
+      throw unreadable('an object without the #fields of its class')
+    for (const [at, instance] of instances.entries()) {
+      const values = found[at] ?? []
+      const fields = (names[at] ?? []).flatMap((name, index) => [name, values[index]])
+      this.#hidden.set(instance, fields)
+    }
+  }
+
+  /** What the #fields are called; `null` where two have one name, as of a class and one it extends. */
+  #namesOf(instance: object): readonly string[] | null {
+    const prototype: object = Reflect.getPrototypeOf(instance) ?? instance
+    const known = this.#fieldNames.get(prototype)
+    if (known !== undefined) return known
+    const names = this.#fieldsOf(instance)
+      .filter((_, index) => index % 2 === 0)
+      .map(String)
+    const found = new Set(names).size === names.length ? names : null
+    this.#fieldNames.set(prototype, found)
+    return found
   }
 
   /** The names and values of the #fields, of the class and of those that it extends. */
-  #privateFieldsOf(value: object): unknown[] {
-    this.#holder.object = value
+  #fieldsOf(instance: object): unknown[] {
+    this.#holder.instances = [instance]
     const objectGroup = 'structure'
-    const id = objectIdOf(
-      this.#post('Runtime.callFunctionOn', {
-        objectId: this.#holderId,
-        objectGroup,
-        functionDeclaration: 'function () { return this.object }',
-      }),
-      'result',
-    )
+    const id = this.#reaching(() => {
+      const question = { expression: `${HOLDER}.instances[0]`, objectGroup }
+      return objectIdOf(this.#post('Runtime.evaluate', question), 'result')
+    })
     const answer = this.#post('Runtime.getProperties', { objectId: id, ownProperties: true })
-    const names: unknown[] = []
-    const objects: { objectId: string }[] = []
-    for (const field of listOf(answer, 'privateProperties')) {
-      const content = field['value']
-      // A private accessor belongs to the class, as a method does: it holds no state.
-      if (!isRecord(content)) continue
-      if (typeof content['objectId'] === 'string') objects.push({ objectId: content['objectId'] })
-      const held = typeof content['objectId'] === 'string' ? OBJECT : primitiveOf(content)
-      names.push(field['name'], held)
-    }
-    this.#post('Runtime.callFunctionOn', {
-      objectId: this.#holderId,
-      functionDeclaration: 'function (...objects) { this.found = objects }',
-      arguments: objects,
+    // A private accessor belongs to the class, as a method does: it holds no state.
+    const fields = listOf(answer, 'privateProperties').filter(({ value }) => isRecord(value))
+    const contents = fields.map(({ value }) => (isRecord(value) ? value : {}))
+    const objects = contents.filter(({ objectId }) => typeof objectId === 'string')
+    const functionDeclaration = `function (...objects) { ${HOLDER}.found = [objects] }`
+    const given = objects.map(({ objectId }) => ({ objectId }))
+    this.#reaching(() => {
+      this.#post('Runtime.callFunctionOn', { objectId: id, functionDeclaration, arguments: given })
     })
     this.#post('Runtime.releaseObjectGroup', { objectGroup })
-    let next = 0
-    return names.map((item) => (item === OBJECT ? this.#holder.found[next++] : item))
+    const held = this.#holder.found.flat().values()
+    return fields.flatMap(({ name }, index) => {
+      const content = contents[index] ?? {}
+      const isHeld = typeof content['objectId'] === 'string'
+      return [name, isHeld ? held.next().value : primitiveOf(content)]
+    })
+  }
+
+  /** Lets the debugger reach the holder, while `work` runs. */
+  #reaching<T>(work: () => T): T {
+    Reflect.set(globalThis, HOLDER, this.#holder)
+    try {
+      return work()
+    } finally {
+      Reflect.deleteProperty(globalThis, HOLDER)
+    }
   }
 
   #classOf(value: object): string {
@@ -178,6 +254,26 @@ export function freeze<T>(value: T): T {
   return Object.freeze(value)
 }
 
+/** Of so many acceptors all sets are asked about. */
+const MOST_ACCEPTORS = 8
+
+function isQuorumSystem(value: object): value is QuorumSystem {
+  if (!isPlain(value) || !('acceptors' in value) || !(value.acceptors instanceof Set)) return false
+  if (value.acceptors.size > MOST_ACCEPTORS) return false
+  return 'isPhase1Quorum' in value && 'isPhase2Quorum' in value && Object.keys(value).length === 3
+}
+
+function answersOf(quorums: QuorumSystem): string {
+  const ids = [...quorums.acceptors]
+  const sets = Array.from({ length: 2 ** ids.length }, (_, set) => {
+    return new Set(ids.filter((__, bit) => (set >> bit) & 1))
+  })
+  const answers = sets.map((set) => {
+    return Number(quorums.isPhase1Quorum(set)) + 2 * Number(quorums.isPhase2Quorum(set))
+  })
+  return `quorums of ${JSON.stringify(ids)}: ${answers.join('')}`
+}
+
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
@@ -191,7 +287,8 @@ function textsOf(texts: readonly string[]): string {
   return texts.toSorted().join()
 }
 
-const OBJECT = Symbol('an object')
+/** The name of a global that is there only while the debugger is asked. */
+const HOLDER = 'paxosTestkitStructures'
 const BUILT_INS = [
   Promise,
   WeakMap,
@@ -212,6 +309,12 @@ function isBuiltIn(value: object): boolean {
     ArrayBuffer.isView(value) ||
     tag !== '[object Object]'
   )
+}
+
+/** Of a class that is not built in: it may have #fields. */
+function isInstance(value: object): boolean {
+  if (value instanceof Uint8Array || Array.isArray(value) || isPlain(value)) return false
+  return !isExactly(value, Map) && !isExactly(value, Set) && !isBuiltIn(value)
 }
 
 function isExactly<T extends object>(value: object, kind: new () => T): value is T {

@@ -3,7 +3,6 @@
  * core. A replay must never look anything up that the explorer found: it runs what is there now.
  */
 import { judge } from './invariants.ts'
-import { NOTHING_STORED } from './model.ts'
 import type { Engine, Model, NodeModel, Plain, PlainObject } from './model.ts'
 import { start, step } from './node-state.ts'
 import type { Action, Engines, NodeState } from './node-state.ts'
@@ -36,9 +35,7 @@ export interface Replay {
 /** Runs the steps of `trace` on fresh objects of `model`. */
 export function replay(model: Model, trace: Pick<Trace, 'steps'>): Replay {
   const nodes = new Map(model.nodes.map((node) => [node.id, node]))
-  const states = new Map(
-    model.nodes.map((node) => [node.id, start<Engine>(node, NOTHING_STORED, RUNNING)]),
-  )
+  const states = new Map(model.nodes.map((node) => [node.id, start<Engine>(node, RUNNING)]))
   const views = [[...states.values()].map(({ engine }) => engine.view())]
   for (const [index, { node: id, action }] of trace.steps.entries()) {
     const node = nodes.get(id)
@@ -104,7 +101,7 @@ function describeMessage(message: PlainObject): string {
 
 /** Engines that run: the same object before and after. */
 const RUNNING: Engines<Engine> = {
-  create: (node, stored) => node.create(stored),
+  create: (node, stored, lives) => node.create(stored, lives),
   react: (engine, input) => ({ engine, reaction: engine.react(input) }),
 }
 
@@ -115,7 +112,7 @@ function impossibility(
   states: ReadonlyMap<string, NodeState<Engine>>,
 ): string | null {
   if (action.type === 'saved') return state.running.length > 0 ? null : 'no save is running'
-  if (action.type === 'crash') return null
+  if (action.type === 'crash' || action.type === 'wipe') return null
   if (action.type === 'command') {
     const isUsable = state.engine.canUse?.(action.name) ?? true
     return isUsable ? null : `${node.id} cannot use ${action.name}`
@@ -146,6 +143,8 @@ function describe(action: Action): string {
       return action.name
     case 'saved':
       return 'its oldest save is durable'
+    case 'wipe':
+      return 'loses its disk, and starts on an empty one'
     case 'crash':
       return action.durable === 0 ? 'restarts' : `restarts; of its saves ${action.durable} survive`
   }

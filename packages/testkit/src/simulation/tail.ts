@@ -32,7 +32,7 @@ export function tailOf(id: NodeId, place: number, { entries, valueBytes }: TailP
     })
     return { slot: sequence, ballot, value }
   })
-  return { promised: ballot, accepted }
+  return { promised: ballot, accepted, admitted: true }
 }
 
 /** Saves it on a disk on which nothing was saved, and leaves it to its next owner. */
