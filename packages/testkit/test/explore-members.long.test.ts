@@ -19,15 +19,8 @@ async function broken(options: MembersOptions): Promise<string> {
   return violation.broken
 }
 
-const CASES: readonly MembersCase[] = [
-  'racing',
-  'barrier',
-  'recovered',
-  'wiped',
-  'replaced',
-  'older',
-  'disjoint',
-]
+/** Those that are visited quickly: `pnpm explore` visits them all. */
+const CASES: readonly MembersCase[] = ['recovered', 'older']
 
 describe('every state', () => {
   it.each(CASES)('of the case %s keeps every promise, and the case gets on', async (name) => {
