@@ -295,7 +295,9 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     if (message.type === 'hello') return this.#book.heard(from, nowMs)
     if (!this.#options.understands(message)) return this.#drop('foreign', from)
     this.#book.heard(from, nowMs)
-    if (this.#options.isFresh() && isComparable && this.#book.hasDiffering(nowMs)) {
+    // Who says nothing of the first members is of a cluster that runs: with him nothing begins.
+    const isOfFirst = isComparable && envelope.membersDigest !== undefined
+    if (this.#options.isFresh() && isOfFirst && this.#book.hasDiffering(nowMs)) {
       return this.#drop('members', from)
     }
     this.input(() => {

@@ -426,6 +426,20 @@ describe('changes of members', () => {
     await closeAll(nodes)
   })
 
+  it('P23: are learnt by a new node while another new one speaks to it that was told of others', async () => {
+    const world = await running()
+    const { cluster, nodes, node, leader } = world
+    const stray = await cluster.open('e', joining('e', 'd'))
+    const { members } = joining('d', leader)
+    nodes.set('d', await cluster.open('d', { members: { ...members, e: at('e') } }))
+    await cluster.clock.advance(2000)
+    expect(node('d').status().dropped.members).toBeGreaterThan(0)
+    const { members: made } = await within(cluster, node(leader).addMember('d', at('d')))
+    expect(made.find(({ id }) => id === 'd')?.role).toBe('voter')
+    await stray.close()
+    await closeAll(nodes)
+  })
+
   it('P18: are learnt by a node that was away, although all that it knew have left, by one that it is told of', async () => {
     const world = await running('def')
     const { cluster, nodes, node, leader, follower } = world

@@ -52,4 +52,19 @@ export const SEEDS: readonly FoundBySeed[] = [
     profile: 'congested',
     found: 'a node that had asked for a read, and had nobody left to ask, woke itself for ever',
   },
+  {
+    seed: 5,
+    profile: 'members',
+    found: 'a change of which half was made was refused as if nothing had been changed',
+  },
+  {
+    seed: 44,
+    profile: 'members',
+    found: 'a new node learned nothing as long as another one spoke to it that differed',
+  },
+  {
+    seed: 45,
+    profile: 'members',
+    found: 'a node that learned the log lost the members, who had moved since',
+  },
 ]

@@ -129,9 +129,30 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a node with nothing chosen takes part although the members of another differ',
     file: `${REPLICA}/host.ts`,
-    from: 'if (this.#options.isFresh() && isComparable && this.#book.hasDiffering(nowMs)) {',
-    to: 'if (!this.#options.isFresh() && isComparable && this.#book.hasDiffering(nowMs)) {',
+    from: 'if (this.#options.isFresh() && isOfFirst && this.#book.hasDiffering(nowMs)) {',
+    to: 'if (!this.#options.isFresh() && isOfFirst && this.#book.hasDiffering(nowMs)) {',
     caughtBy: [{ type: 'tests', file: 'peers.test.ts' }],
+  },
+  {
+    name: 'replica: a new node listens to no cluster that runs while another new one differs',
+    file: `${REPLICA}/host.ts`,
+    from: 'const isOfFirst = isComparable && envelope.membersDigest !== undefined',
+    to: 'const isOfFirst = isComparable',
+    caughtBy: [{ type: 'tests', file: 'members.test.ts' }],
+  },
+  {
+    name: 'replica: who does not get on seeks the members only where it knows them',
+    file: `${REPLICA}/membership.ts`,
+    from: 'const peers = view.peersOf(id, given, this.#seeksWhereGiven)',
+    to: 'const peers = view.peersOf(id, given, false)',
+    caughtBy: [{ type: 'tests', file: 'members.test.ts' }],
+  },
+  {
+    name: 'replica: a change of which half is made says that nothing was changed',
+    file: `${REPLICA}/members-calls.ts`,
+    from: 'return this.#hasChanged && error instanceof MembersRefusedError',
+    to: 'return !this.#hasChanged && error instanceof MembersRefusedError',
+    caughtBy: [{ type: 'tests', file: 'members-parts.test.ts' }],
   },
   {
     name: 'replica: nobody greets the others before anything is chosen',

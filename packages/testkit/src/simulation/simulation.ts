@@ -266,8 +266,10 @@ export class Simulation {
     this.#onFaultsEnd?.()
     this.#faults.endAll()
     const boundMs = endMs + this.#boundMs
-    if (this.#world.changesMembers) await this.#settleMembers(boundMs)
-    if (this.#world.changesMembers) this.#refreshAt(endMs + this.#boundMs / 2)
+    if (this.#world.changesMembers) {
+      this.#refreshAt(endMs + this.#boundMs / 2)
+      await this.#settleMembers(boundMs)
+    }
     const live = this.#live
     const missing = new Set<NodeId>(live.map(({ id }) => id))
     for (const node of live) void this.#probe(node, boundMs, missing)

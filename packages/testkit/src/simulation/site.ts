@@ -21,7 +21,10 @@ export type Trouble =
   /** There are few voters, and it could be one. */
   | { readonly type: 'promote'; readonly id: NodeId }
 
-/** How long a node with an empty disk waits by itself to be taken in, in milliseconds. */
+/**
+ * How long a node with an empty disk waits by itself to be taken in, and one that has moved for the
+ * change to be complete, in milliseconds.
+ */
 const WAITS_MS = 4000
 
 /** Fewer voters bear no loss. */
@@ -34,6 +37,8 @@ export class Site {
   readonly #addresses = new Map<NodeId, number>()
   /** By a machine that was put up in the course of the run: the version that there was. */
   readonly #putUpAt = new Map<NodeId, Slot>()
+  /** By address: since when somebody says that a member is there. */
+  readonly #movedSince = new Map<string, number>()
   /** Since when a member waits with an empty disk. */
   readonly #waitingSince = new Map<NodeId, number>()
 
@@ -143,9 +148,7 @@ export class Site {
         troubles.push({ type: 'replace', id: member.id })
         continue
       }
-      // Before the change is complete, those that would find it there may be too few.
-      const isComplete = this.#world.watcher.complete >= this.#newest.version
-      if (isComplete && node.address !== member.address) {
+      if (node.address !== member.address && this.#isToMove(member)) {
         node.move(this.#placeFor(member.id, member.address))
       }
       if (node.isDamaged) {
@@ -236,6 +239,23 @@ export class Site {
     const sinceMs = this.#waitingSince.get(id) ?? time.nowMs
     this.#waitingSince.set(id, sinceMs)
     return time.nowMs >= sinceMs + WAITS_MS || incarnation !== null
+  }
+
+  /**
+   * Whether somebody says that it listens elsewhere, and that the change is complete: before that, those
+   * who would find it there may be too few. But of who moves nothing is heard where it was, so that it
+   * may never be complete before.
+   */
+  #isToMove({ id, address }: ConfiguredMember): boolean {
+    const { time } = this.#world
+    const views = this.nodes.flatMap(({ replica }) => replica?.members() ?? [])
+    const knowing = views.filter(({ members }) =>
+      members.some((each) => each.id === id && each.address === address),
+    )
+    if (knowing.length === 0) return false
+    const sinceMs = this.#movedSince.get(address) ?? time.nowMs
+    this.#movedSince.set(address, sinceMs)
+    return knowing.some(({ isComplete }) => isComplete) || time.nowMs >= sinceMs + WAITS_MS
   }
 
   get #promotion(): readonly Trouble[] {
