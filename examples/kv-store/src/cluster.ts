@@ -2,8 +2,8 @@
  * Servers on this machine, each in a process of its own, that can be killed and started again, and
  * whose disks can be wiped. Every process that it started is gone when leave() resolves.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { connect } from './client.ts'
 import { UserError } from './fail.ts'
@@ -126,10 +126,10 @@ export class Cluster {
   async wipe(id: string): Promise<void> {
     if (this.#running.has(id)) throw new TypeError(`${id} runs. Kill it first.`)
     const [, path = ''] = this.#argsOf(id).durability.split(/:(.*)/s)
-    // SQLite keeps files of its own beside the database.
-    for (const suffix of ['', '-wal', '-shm', '.lock']) {
-      await rm(`${path}${suffix}`, { recursive: true, force: true })
-    }
+    // SQLite, and the adapter over it, keep files of their own beside the database.
+    const beside = await readdir(dirname(path))
+    const own = beside.filter((name) => name === basename(path) || isBeside(name, basename(path)))
+    for (const name of own) await rm(join(dirname(path), name), { recursive: true, force: true })
   }
 
   /** Stops a process where it is, until thaw(). */
@@ -243,6 +243,15 @@ function placesIn(text: string): ReadonlyMap<string, Place> {
       cause,
     })
   }
+}
+
+/** Whether a file is one that belongs to a database of that name: 'a.db-wal' is one of 'a.db'. */
+function isBeside(name: string, database: string): boolean {
+  return (
+    database.endsWith('.db') &&
+    /^[-.]/.test(name.slice(database.length)) &&
+    name.startsWith(database)
+  )
 }
 
 function kept(durability: DurabilityScheme, directory: string, id: string): string {

@@ -31,6 +31,8 @@ export function stageOf(
       ? `'${id}' is a learner, and is not heard. Start it at ${member.address}, with an empty disk.`
       : `'${id}' is a learner, and catches up.`
   }
+  // One that is to begin anew votes as before, until it is a learner.
+  if (request.type === 'replace' && request.by.id === request.id) return null
   return isComplete ? null : `'${id}' votes. The others make sure that it has what was before.`
 }
 

@@ -38,20 +38,29 @@ export async function loseDisk(
   }
   const startedAtMs = performance.now()
   const others = cluster.urls.filter((url) => url !== cluster.url(id))
-  await operate(['replace', id], others, signal, () => cluster.start(id))
+  const replaced = operate(['replace', id], others, signal)
+  await keepStarting(cluster, id, replaced)
   const tookMs = performance.now() - startedAtMs
   return { id, refusal, command: `client-cli replace ${id}`, tookMs }
 }
 
 /**
- * Runs the command line to its end; `then` when it has said for the first time how far it is. Rejects
- * with a UserError of its last words when it fails.
+ * As a service manager does: starts the node again when it has refused, until it is replaced. The
+ * command may be on its way yet when it starts.
  */
+async function keepStarting(cluster: Cluster, id: string, replaced: Promise<void>): Promise<void> {
+  for (;;) {
+    const refusal = await Promise.race([replaced.then(() => null), cluster.refusal(id)])
+    if (refusal === null) return
+    if (!refusal.includes(`replace ${id}`)) throw new UserError(refusal)
+  }
+}
+
+/** Runs the command line to its end. Rejects with a UserError of its last words when it fails. */
 export async function operate(
   words: readonly string[],
   urls: readonly string[],
   signal: AbortSignal,
-  then: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const nodes = urls.map((url) => `--node=${url}`)
   const child = fork(CLIENT, [...words, ...nodes], {
@@ -59,27 +68,13 @@ export async function operate(
     execArgv: [],
     signal,
   })
-  const said = listen(child)
-  const ended = endOf(child)
-  await Promise.race([said.first, ended])
-  await then()
-  const code = await ended
+  let said = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const code = await endOf(child)
   signal.throwIfAborted()
   if (code === 0) return
-  throw new UserError(`'client-cli ${words.join(' ')}' ended with ${code}: ${said.last()}`)
-}
-
-interface Said {
-  /** Resolves when it has said something. */
-  readonly first: Promise<unknown>
-  readonly last: () => string
-}
-
-function listen({ stderr }: ChildProcess): Said {
-  if (stderr === null) throw new TypeError('Nobody hears it.')
-  let text = ''
-  stderr.setEncoding('utf8').on('data', (more: string) => (text += more))
-  return { first: once(stderr, 'data'), last: () => text.trimEnd().split('\n').at(-1) ?? '' }
+  const last = said.trimEnd().split('\n').at(-1)
+  throw new UserError(`'client-cli ${words.join(' ')}' ended with ${code}: ${last}`)
 }
 
 async function endOf(child: ChildProcess): Promise<number | null> {

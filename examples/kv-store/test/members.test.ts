@@ -302,6 +302,13 @@ describe('how far a change has come, in words', () => {
       /'d' is a learner/,
     ],
     [
+      'one that is to begin anew, and votes as before',
+      { type: 'replace', id: 'd', by: { id: 'd', address: 'udp://h:4' } },
+      only('voter', false),
+      10,
+      null,
+    ],
+    [
       'one that moves',
       { type: 'move', id: 'd', address: 'udp://h:4' },
       only('voter', false),
