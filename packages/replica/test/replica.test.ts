@@ -487,11 +487,12 @@ describe('a snapshot', () => {
 describe('a failure stops the node, cleanly, loudly and for good', () => {
   it('when a save fails: it answers nothing any more, and says why', async () => {
     const cluster = replicaCluster('a', 'b', 'c')
-    const broken = failing(memoryDurability())
     const nodes = await cluster.openAll()
     const [id, old] = leaderOf(nodes)
     await old.close()
-    cluster.disks.get(id)?.crash()
+    const disk = cluster.disks.get(id)
+    disk?.crash()
+    const broken = failing(disk?.durability() ?? memoryDurability())
     const node = await cluster.open(id, { durability: broken.durability })
     const stopped = eventOf(node, 'stopped')
     const pending = node.propose(one)
