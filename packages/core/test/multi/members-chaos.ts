@@ -13,7 +13,7 @@ const MAX_LATE = 200
 /** Time in which a cluster must come to something, in ms: 200 liveness windows. */
 const BOUND_MS = 20_000
 
-export class MembersChaos {
+class MembersChaos {
   readonly world: MembersWorld
   readonly #late: Packet[] = []
   #wanted: Wanted | null = null

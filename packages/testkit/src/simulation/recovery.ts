@@ -20,7 +20,7 @@ export const RECOVERY_BOUND_MS = 15_000
  * one another: each lets a new voter learn, of which the leader hears every two seconds, and five
  * later. Besides, what they had begun before takes up to twelve seconds.
  */
-export const MEMBERS_BOUND_MS = 90_000
+const MEMBERS_BOUND_MS = 90_000
 
 /** What a recovery has to carry, and over what. */
 export interface Recovery {

@@ -27,7 +27,7 @@ import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 /** The version of every frame but one. */
-export const FORMAT_VERSION = 1
+const FORMAT_VERSION = 1
 
 /**
  * The version of the first frame of a log. 1 and 2 are of releases that did not save who is admitted,
