@@ -58,7 +58,7 @@ function harness(driver: DriverName): DurabilityHarness {
   const files = directoryHarness({
     durability: (directory) => sqliteOn(platform, join(directory, DATABASE), { driver }),
     fixtures: FIXTURES,
-    flips: extent(6, 24),
+    flips: extent(6, 48),
   })()
   return {
     ...files,
