@@ -1,6 +1,6 @@
 /**
- * With all rules of the members in force the explorer finds nothing, in any state of the smallest
- * cases; and it finds what goes wrong without one of them, where that takes seconds.
+ * What takes seconds of the members: that cases which the explorer visits whole get on, and what it
+ * finds without a rule that only a large case needs.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Electorate } from '../../core/src/multi/electorate.ts'

@@ -1,6 +1,6 @@
 /**
  * The explorer finds what goes wrong when a rule of the members is taken out, on the very classes of
- * core. That it finds nothing with all rules in force: see explore-members.long.test.ts.
+ * core. That it finds nothing with all rules in force is what `pnpm explore` shows.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Electorate } from '../../core/src/multi/electorate.ts'

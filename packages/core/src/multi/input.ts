@@ -5,7 +5,8 @@ import type { NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../limits.ts'
-import { MAX_BATCH_VALUES, MAX_SNAPSHOT_BYTES, PAGE_BYTES } from './limits.ts'
+import { encodeUtf8 } from '../wire/utf8.ts'
+import { MAX_BATCH_VALUES, MAX_REASON_BYTES, MAX_SNAPSHOT_BYTES, PAGE_BYTES } from './limits.ts'
 import { membersEntryIn } from './entry.ts'
 import type { Electorate } from './electorate.ts'
 import type { IsValue } from './options.ts'
@@ -51,6 +52,20 @@ export function checkBatch(values: readonly Uint8Array[], isValue: IsValue): voi
         'Encode it as the host does.',
     )
   }
+}
+
+/**
+ * As much of `reason` as a message carries, in whole characters: it may name whom an operator wrote,
+ * and what is too long for a frame must not stop the node that says it.
+ */
+export function carriedReason(reason: string): string {
+  let [carried, bytes] = ['', 0]
+  for (const character of reason) {
+    bytes += encodeUtf8(character).length
+    if (bytes > MAX_REASON_BYTES) break
+    carried += character
+  }
+  return carried
 }
 
 /** Throws InvalidArgumentError for a node that cannot pass anything on. */

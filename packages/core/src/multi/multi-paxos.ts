@@ -12,7 +12,7 @@ import type { Slot } from '../durability.ts'
 import { LogStep } from './effects.ts'
 import type { LogEffects, MultiPaxosMessage } from './effects.ts'
 import { headOf } from './entry.ts'
-import { checkBatch, checkRelay, checkSnapshot, checkSuccessor } from './input.ts'
+import { carriedReason, checkBatch, checkRelay, checkSnapshot, checkSuccessor } from './input.ts'
 import { LogNode } from './node.ts'
 import { settingsOf } from './options.ts'
 import type { MultiPaxosOptions, Settings } from './options.ts'
@@ -207,14 +207,13 @@ export class MultiPaxos {
 
   /**
    * Tells `to` that this node will not propose `values`, which it handed over: see 'forwarded'. At
-   * most MAX_BATCH_VALUES; more throw InvalidArgumentError when they are sent. `reason` is one
-   * sentence for people, of at most MAX_REASON_BYTES.
+   * most MAX_BATCH_VALUES; more throw InvalidArgumentError when they are sent. `reason` is a sentence
+   * for people; what is beyond MAX_REASON_BYTES of it is cut off.
    */
   refuse(to: NodeId, values: readonly Uint8Array[], reason?: string): LogEffects {
     const heads = values.map(headOf)
-    return this.#run((step) =>
-      step.send(to, { type: 'forwardRefused', heads, ...(reason !== undefined && { reason }) }),
-    )
+    const why = reason === undefined ? {} : { reason: carriedReason(reason) }
+    return this.#run((step) => step.send(to, { type: 'forwardRefused', heads, ...why }))
   }
 
   /**

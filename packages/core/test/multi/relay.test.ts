@@ -3,8 +3,9 @@
  */
 import { describe, expect, it } from 'vitest'
 import { InvalidArgumentError, MAX_VALUE_BYTES, NO_EFFECTS } from '@paxos/core'
-import { MAX_BATCH_VALUES } from '@paxos/core/multi'
+import { MAX_BATCH_VALUES, MAX_REASON_BYTES } from '@paxos/core/multi'
 import type { LogEffects, MultiPaxos, MultiPaxosMessage } from '@paxos/core/multi'
+import { decode, encode } from '@paxos/core/wire'
 import { at } from '../messages.ts'
 import { heartbeat, leadingA, nodeA, only, values } from './one-node.ts'
 
@@ -20,6 +21,18 @@ function follower(options = {}): MultiPaxos {
   a.receive('b', heartbeat(B1, 1, 0))
   return a
 }
+
+it.each([
+  ['one byte each', 'n'.repeat(2000), 'n'.repeat(MAX_REASON_BYTES)],
+  ['four bytes each', 'n' + '\u{1F512}'.repeat(500), 'n' + '\u{1F512}'.repeat(255)],
+  ['as many as there may be', 'n'.repeat(MAX_REASON_BYTES), 'n'.repeat(MAX_REASON_BYTES)],
+])('a refusal says as much of its reason as a frame carries (%s)', (_, reason, carried) => {
+  const [sent] = leadingA().refuse('b', values('x'), reason).send
+  const message = { type: 'forwardRefused', heads: values('x'), reason: carried } as const
+  expect(sent).toEqual({ to: 'b', message })
+  const frame = encode({ cluster: 'c', from: 'a', message })
+  expect(decode(frame).message).toEqual(message)
+})
 
 describe('a follower that is given commands for the leader', () => {
   it('passes them on, once and marked', () => {
