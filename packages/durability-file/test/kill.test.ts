@@ -8,7 +8,7 @@ import { start, temporaryDirectory } from './processes.ts'
 import { changeNumber } from './programs/changes.ts'
 import { mixedChange } from './programs/mixed.ts'
 
-const ROUNDS = extent(3, 20)
+const ROUNDS = extent(3, 6)
 
 describe('P13: the shipped defaults survive kill -9', () => {
   it(`killed ${ROUNDS} times in mid-writing, a node finds everything that it acknowledged`, async () => {

@@ -31,7 +31,7 @@ const DIRECTORY = '/node'
 /** Of so many bytes of a write one is where the power goes; prime, so that every kind has its turn. */
 const STRIDE = extent(61, 1)
 /** Of what was not synced so many different parts are left. */
-const SEEDS = extent(1, 5)
+const SEEDS = extent(1, 3)
 
 const ownerWho = (incarnation: string): Owner => ({
   cluster: 'x',
