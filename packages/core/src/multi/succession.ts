@@ -88,14 +88,17 @@ export class Succession {
   tick(step: LogStep, windowMs: number, nowMs: number): boolean {
     const { phase2 } = this.#leader
     if (phase2 === null) return false
-    if (this.#transfer !== null) return this.#tickTransfer(step, this.#transfer, nowMs)
-    if (this.#settings.election === 'external') return false
-    const isUnheeded = this.#yieldedAtMs !== null && nowMs >= this.#yieldedAtMs + windowMs
-    if (this.isDiskStalled(windowMs, nowMs)) this.#yield(step, phase2, windowMs, nowMs)
-    else if (isUnheeded) {
-      this.#yieldedAtMs = null
-      return this.#mayLease
-    } else this.#prefer(step, phase2, windowMs, nowMs)
+    if (this.#transfer !== null) this.#tickTransfer(step, this.#transfer, nowMs)
+    if (this.#transfer !== null) return false
+    const isExternal = this.#settings.election === 'external'
+    if (!isExternal && this.isDiskStalled(windowMs, nowMs)) {
+      this.#yield(step, phase2, windowMs, nowMs)
+      return false
+    }
+    const hasAsked = this.#yieldedAtMs !== null && nowMs < this.#yieldedAtMs + windowMs
+    // Whoever was asked has not taken over.
+    if (!hasAsked && this.#mayLease && this.#leader.hasGivenUpLease) return true
+    if (!isExternal) this.#prefer(step, phase2, windowMs, nowMs)
     return false
   }
 
@@ -107,7 +110,10 @@ export class Succession {
       this.#yieldedAtMs = null
     } else if (hasLeft) {
       this.#leave(step, phase2)
-    } else if (this.#transfer?.askedAtMs === null && this.#isReady(this.#transfer.to, phase2, nowMs)) {
+    } else if (
+      this.#transfer?.askedAtMs === null &&
+      this.#isReady(this.#transfer.to, phase2, nowMs)
+    ) {
       this.#transfer = { ...this.#transfer, askedAtMs: nowMs }
       this.#leader.handOver(step, this.#transfer.to)
     }
@@ -119,20 +125,17 @@ export class Succession {
     return saving !== null && nowMs >= saving.sinceMs + windowMs
   }
 
-  #tickTransfer(step: LogStep, transfer: Transfer, nowMs: number): boolean {
+  #tickTransfer(step: LogStep, transfer: Transfer, nowMs: number): void {
     const { to, untilMs, askedAtMs } = transfer
     if (nowMs >= untilMs) {
       this.#transfer = null
       this.#leader.resume()
       const reason = askedAtMs === null ? 'not-caught-up' : 'not-taken'
       step.tell({ type: 'transfer-failed', to, reason })
-      return askedAtMs !== null && this.#mayLease
-    }
-    if (askedAtMs !== null && nowMs >= askedAtMs + this.#settings.retransmitIntervalMs) {
+    } else if (askedAtMs !== null && nowMs >= askedAtMs + this.#settings.retransmitIntervalMs) {
       this.#transfer = { ...transfer, askedAtMs: nowMs }
       this.#leader.handOver(step, to)
     }
-    return false
   }
 
   /**
@@ -143,7 +146,8 @@ export class Succession {
     const isSettled = this.#leader.isOpen && phase2.barrier === null && phase2.isRecovered
     if (!isSettled || this.#acceptor.chosenThrough < phase2.lastSlot) return false
     const peer = phase2.peers.get(to)
-    if (peer === undefined || Math.max(peer.through, peer.chosenThrough) < phase2.lastSlot) return false
+    if (peer === undefined || Math.max(peer.through, peer.chosenThrough) < phase2.lastSlot)
+      return false
     return !this.#mayLease || this.#leader.hasWordOf(to, nowMs)
   }
 
@@ -165,7 +169,9 @@ export class Succession {
     const [best] = this.#others(phase2)
       .filter(({ priority, through }) => priority > own && through >= this.#acceptor.chosenThrough)
       .filter(({ heardAtMs }) => this.#isRecent(heardAtMs, nowMs))
-      .filter(({ id, steadySinceMs }) => nowMs >= steadySinceMs + this.#patienceMs(id, windowMs, nowMs))
+      .filter(
+        ({ id, steadySinceMs }) => nowMs >= steadySinceMs + this.#patienceMs(id, windowMs, nowMs),
+      )
       .toSorted((a, b) => b.priority - a.priority)
     if (best === undefined) return
     const count = (this.#promotions.get(best.id)?.count ?? 0) + 1
