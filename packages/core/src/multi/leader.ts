@@ -603,7 +603,7 @@ export class Leader {
     const { complete } = this.#members
     const known = complete > 0 ? { complete } : {}
     const { configuration } = this.#electorate
-    const asked = this.#mayLease(role) ? role.lease.question(configuration, nowMs) : {}
+    const asked = this.#mayLease(role) ? role.lease.question(configuration, nowMs) : null
     return { type: 'logHeartbeat', ballot, base, chosenThrough, readId, ...known, ...asked }
   }
 

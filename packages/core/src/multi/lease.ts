@@ -111,7 +111,9 @@ export class Words {
   /** The same for an attempt of this node, which the one that leads with `released` may have asked for. */
   allowOwn(released: Ballot | undefined, nowMs: number): boolean {
     const given = this.#word?.ballot ?? null
-    if (this.endsAtMs(nowMs) !== null && !sameBallot(given, released ?? null)) return false
+    // To whom it was given before this node started nobody knows: nobody can have released it.
+    const isReleased = given !== null && sameBallot(given, released ?? null)
+    if (this.endsAtMs(nowMs) !== null && !isReleased) return false
     this.#word = null
     return true
   }
@@ -134,8 +136,8 @@ export class Lease {
   }
 
   /** What a heartbeat asks for that is sent now; nothing when the lease is given up. */
-  question({ lease, version }: Configuration, nowMs: number): LeaseQuestion | Record<never, never> {
-    if (this.#isGivenUp || lease === undefined) return {}
+  question({ lease, version }: Configuration, nowMs: number): LeaseQuestion | null {
+    if (this.#isGivenUp || lease === undefined) return null
     const asked = { leaseAt: Math.floor(nowMs), leaseMs: lease.durationMs }
     return version > 0 ? { ...asked, version } : asked
   }
