@@ -7,6 +7,7 @@ import { requireOptions } from '@paxos/core'
 import type { z } from 'zod'
 import {
   entityTag,
+  leaderBody,
   membersBody,
   pageBody,
   revisionOf,
@@ -152,6 +153,11 @@ export interface Client {
     request: MembersRequest,
     options?: CallOptions & { readonly expected?: number },
   ): Promise<Members>
+  /**
+   * Lets another node lead: `to`, or whom suits best. Resolves with who leads then; rejects with
+   * 'not-transferred' when the other did not take over, and the same one leads on.
+   */
+  transferLeadership(to?: string, options?: CallOptions): Promise<string>
   /** What a node that answers says of itself. */
   status(options?: CallOptions): Promise<Status>
   /** What a node that answers holds, in one line: equal on nodes that hold the same. */
@@ -266,6 +272,17 @@ export function connect(options: ConnectOptions): Client {
           await deadline.pause(MEMBERS_PROGRESS_EVERY_MS)
         }
       })
+    },
+
+    async transferLeadership(to, call = {}) {
+      const exchange = {
+        method: 'POST',
+        path: '/leader',
+        body: JSON.stringify(to === undefined ? {} : { to }),
+        read: json(leaderBody),
+        ifUnknown: 'Another node may lead by now. Look at the status of the nodes.',
+      } as const
+      return accept(await within(call, (deadline) => nodes.request(exchange, deadline))).leader
     },
 
     async status(call = {}) {
