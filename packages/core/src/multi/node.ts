@@ -194,6 +194,14 @@ export class LogNode {
     this.#relay = relay
   }
 
+  /** Says who this node is. `asks` wants to be told the same. */
+  introduce(step: LogStep, to: NodeId, asks: boolean): void {
+    const { incarnation } = this.#settings
+    const { storedThrough } = this.acceptor
+    if (incarnation === '') return
+    step.send(to, { type: 'introduction', incarnation, storedThrough, asks })
+  }
+
   forward(step: LogStep, values: readonly Uint8Array[]): void {
     for (const way of this.ways) step.send(way, { type: 'forward', values })
   }
@@ -748,14 +756,11 @@ export class LogNode {
   #introduce(step: LogStep): void {
     const peers = this.#introducesTo
     if (peers.length === 0 || this.nowMs < this.#introduceAtMs) return
-    const { incarnation, retransmitIntervalMs, heartbeatPeriodMs } = this.#settings
+    const { retransmitIntervalMs, heartbeatPeriodMs } = this.#settings
     const asks = this.standing === 'waiting'
     const periodMs = asks ? retransmitIntervalMs : INTRODUCTION_HEARTBEATS * heartbeatPeriodMs
     this.#introduceAtMs = this.nowMs + periodMs
-    const { storedThrough } = this.acceptor
-    for (const peer of peers) {
-      step.send(peer, { type: 'introduction', incarnation, storedThrough, asks })
-    }
+    for (const peer of peers) this.introduce(step, peer, asks)
   }
 
   #receiveIntroduction(step: LogStep, from: NodeId, message: IntroductionMessage): void {
