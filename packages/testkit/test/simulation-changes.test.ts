@@ -1,8 +1,10 @@
 /** What the simulation holds against a cluster that tells its operators something else than it does. */
+import { quorumsOf } from '@paxos/core/multi'
 import type { Configuration } from '@paxos/core/multi'
 import type { Invariant } from '@paxos/testkit/simulation'
 import { describe, expect, it } from 'vitest'
 import { Changes } from '../src/simulation/changes.ts'
+import { fitting, otherQuorums } from '../src/simulation/other-quorums.ts'
 
 const configuration = (version: number, ids: string): Configuration => ({
   version,
@@ -70,5 +72,39 @@ describe('what operators are told', () => {
     changes.end(intention, 'refused', 0)
     changes.made(three, four)
     expect(broken).toEqual([])
+  })
+})
+
+/** So many voters, as a node says who there is. */
+const seenOf = (count: number) => {
+  const { members, quorums } = configuration(7, 'abcdef'.slice(0, count))
+  const weighed = members.map((member) => ({ ...member, weight: 1 }))
+  return { version: 7, members: weighed, quorums, isComplete: true }
+}
+
+describe('the quorums that operators ask for', () => {
+  it.each([1, 2, 3, 4, 5, 6])(
+    'fit %d voters, whatever is drawn, and are of every kind',
+    (count) => {
+      const seen = seenOf(count)
+      const types = new Set<string>()
+      for (let pick = 0; pick < 1; pick += 0.05) {
+        const { quorums = seen.quorums, weigh = {} } = otherQuorums(seen, pick)
+        const members = seen.members.map((each) => ({ ...each, weight: weigh[each.id] ?? 1 }))
+        expect(quorumsOf({ members, quorums }).acceptors.size).toBe(count)
+        types.add(quorums.type)
+      }
+      expect(types.size).toBe(count === 4 || count === 6 ? 4 : 3)
+    },
+  )
+
+  it('are a majority again where who votes is changed, and sizes would not fit', () => {
+    const seen = { ...seenOf(3), quorums: { type: 'flexible', phase1: 3, phase2: 1 } as const }
+    const majority = { quorums: { type: 'majority' } }
+    expect(fitting({ remove: ['c'] }, seen)).toMatchObject(majority)
+    expect(fitting({ add: { d: { address: 'memory://d' } } }, seen)).toMatchObject(majority)
+    const exchanged = { add: { d: { address: 'memory://d' } }, remove: ['a'] }
+    expect(fitting(exchanged, seen)).toBe(exchanged)
+    expect(fitting({ remove: ['c'] }, seenOf(3))).not.toMatchObject(majority)
   })
 })
