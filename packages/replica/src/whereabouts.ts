@@ -83,11 +83,14 @@ export class Whereabouts {
 
   /** Whom to ask now whether he is there, of those that may be elsewhere. */
   toAsk(nowMs: number): readonly NodeId[] {
-    const due = [...this.#places].filter(
-      ([, { addresses, at, askAtMs }]) => nowMs >= askAtMs && addresses.some((each) => each !== at),
-    )
-    for (const [, place] of due) place.askAtMs = nowMs + this.#patienceMs / QUESTIONS
-    return due.map(([id]) => id)
+    const due: NodeId[] = []
+    for (const [id, place] of this.#places) {
+      const { addresses, at } = place
+      if (nowMs < place.askAtMs || addresses.every((each) => each === at)) continue
+      place.askAtMs = nowMs + this.#patienceMs / QUESTIONS
+      due.push(id)
+    }
+    return due
   }
 
   /**
