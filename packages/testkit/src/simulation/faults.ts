@@ -115,7 +115,7 @@ export class Faults {
       case 'wipe':
         if (!this.#mayLose(node)) return
         count(this.#world, fault.type)
-        return node.wipe()
+        return this.#site.wipe(node)
       case 'machine-loss':
         if (!this.#mayLose(node)) return
         count(this.#world, fault.type)

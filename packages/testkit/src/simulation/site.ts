@@ -115,6 +115,16 @@ export class Site {
     this.#putUpAt.set(id, this.#newest.version)
   }
 
+  /**
+   * Its disk is lost. One that was told of nobody else when the cluster began with it alone is told of
+   * the others now: it would begin anew, and nobody could say that it must not.
+   */
+  wipe(node: SimulatedNode): void {
+    const { address, isToldOfNobody } = node
+    node.wipe()
+    if (address !== null && isToldOfNobody) node.install(this.#placeFor(node.id, address))
+  }
+
   /** Whether that disk may be lost now. */
   mayLose(id: NodeId): boolean {
     const isLeft = (each: NodeId, named: string | null): boolean =>
@@ -153,7 +163,7 @@ export class Site {
         node.move(this.#placeFor(member.id, member.address))
       }
       if (node.isDamaged) {
-        node.wipe()
+        this.wipe(node)
         node.startIfWell()
       }
       if (node.leftBecause !== null) node.startIfWell()
