@@ -138,6 +138,19 @@ export class Site {
     )
   }
 
+  /**
+   * Whether that machine may be lost for good. At a first start each waits for the word of all others:
+   * where one of them never comes, only an option would let it vote.
+   */
+  mayVanish(id: NodeId): boolean {
+    const { watcher } = this.#world
+    const voters = this.#newest.members.filter(({ role }) => role === 'voter')
+    const isFirstStart = voters.some(
+      (each) => each.id !== id && each.incarnation === null && !watcher.isAdmitted(each.id),
+    )
+    return !isFirstStart && this.mayLose(id)
+  }
+
   /** Whether enough disks are whole for what would be after `change`. */
   bears(change: MembersChange): boolean {
     const isWhole = (id: NodeId, named: string | null): boolean =>
