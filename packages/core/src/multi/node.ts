@@ -209,6 +209,11 @@ export class LogNode {
     this.#relay = relay
   }
 
+  /** Says who this node is, and wants to be told the same. */
+  introduce(step: LogStep, to: NodeId): void {
+    this.#introductions.introduce(step, to, this.acceptor.storedThrough, true)
+  }
+
   forward(step: LogStep, values: readonly Uint8Array[]): void {
     for (const way of this.ways) step.send(way, { type: 'forward', values })
   }
