@@ -21,6 +21,13 @@ const DEADLY: Mutant = {
   to: '',
   caughtBy: [{ type: 'conformance' }],
 }
+const seen = (fault: string, adapter: string, finding: string | null): Result => ({
+  mutant: { ...DEADLY, name: `${fault} ${adapter}`, through: { fault, adapter } },
+  outcome: finding === null ? 'survived' : 'caught',
+  by: 'its suite',
+  finding: finding ?? '',
+  seconds: 1,
+})
 const judge = (code: number | null, output: string, isHung = false): string =>
   judgeCommand({ code, output, isHung }).type
 
@@ -62,14 +69,6 @@ describe('a sample', () => {
 })
 
 describe('mistakes in the kit', () => {
-  const seen = (fault: string, adapter: string, finding: string | null): Result => ({
-    mutant: { ...DEADLY, name: `${fault} ${adapter}`, through: { fault, adapter } },
-    outcome: finding === null ? 'survived' : 'caught',
-    by: 'its suite',
-    finding: finding ?? '',
-    seconds: 1,
-  })
-
   it('are chosen by themselves, one for each adapter that stands on the part', () => {
     const chosen = choose(MUTANTS, { kit: true })
     expect(chosen.length).toBeGreaterThan(50)
