@@ -181,14 +181,6 @@ export const KIT_FAULTS: readonly Mutant[] = [
     `      for (const { resolve } of group) resolve()
       if (group.length > 0) await this.#options.write(group.map(({ item }) => item))`,
   ]),
-  fault('stores', 'a write that failed is tried again', 'stores/group-commit.ts', [
-    `      if (group.length > 0) await this.#options.write(group.map(({ item }) => item))
-      for (`,
-    `      const items = group.map(({ item }) => item)
-      const write = (): Promise<void> => this.#options.write(items)
-      if (group.length > 0) await write().catch(write)
-      for (`,
-  ]),
   fault('stores', 'that a save failed is forgotten', 'stores/group-commit.ts', [
     '    if (this.#refusal !== null) throw this.#refusal\n    try {\n',
     '    this.#refusal = null\n    try {\n',
@@ -221,6 +213,17 @@ export const KIT_FAULTS: readonly Mutant[] = [
   fault('stores', 'a store opens twice', 'stores/life-cycle.ts', [
     "      if (phase.name !== 'closed') throw stateError(steps.name, phase.name, 'Close it first.')\n",
     "      if (phase.name === 'closing') throw stateError(steps.name, phase.name, 'Close it first.')\n",
+  ]),
+  fault('append', 'a write that failed is tried again', 'stores/group-commit.ts', [
+    '      if (group.length > 0) await this.#options.write(group.map(({ item }) => item))\n',
+    `      const write = (tries: number): Promise<void> =>
+        this.#options.write(group.map(({ item }) => item)).catch(async (error) => {
+          if (tries === 0) throw error
+          await new Promise((resolve) => setTimeout(resolve, 1))
+          return write(tries - 1)
+        })
+      if (group.length > 0) await write(100)
+`,
   ]),
   fault('append', 'a save is acknowledged before the sync', 'stores/append/log.ts', [
     'await this.#file.writeDurably(at, frame)',
