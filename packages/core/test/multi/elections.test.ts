@@ -393,12 +393,12 @@ describe('who has promised', () => {
 })
 
 describe('leadership that is handed over or directed', () => {
-  it('handOver: the other leads within a few messages, and nothing that was proposed is lost', () => {
+  it('transfer: the other leads within a few messages, and nothing that was proposed is lost', () => {
     const cluster = new LogCluster()
     const leader = cluster.runUntilLed()
     const [next = ''] = others(cluster, leader)
     const commands = Array.from({ length: 10 }, () => cluster.propose(leader))
-    cluster.input(leader, 'hands over', (engine) => engine.handOver(next))
+    cluster.input(leader, 'hands over', (engine) => engine.transfer(next, 1000))
     cluster.runUntil(() => cluster.engine(next).room.values > 0, 100)
     cluster.runUntil(() => cluster.isQuiet)
     for (const id of cluster.ids) expect(cluster.machine(id).commands).toEqual(commands)
@@ -408,7 +408,7 @@ describe('leadership that is handed over or directed', () => {
     const cluster = new LogCluster()
     const leader = cluster.runUntilLed()
     const [b = '', c = ''] = others(cluster, leader)
-    expect(cluster.engine(b).handOver(c)).toEqual({ send: [], events: [] })
+    expect(cluster.engine(b).transfer(c, 1000)).toEqual({ send: [], events: [] })
     cluster.inject(b, c, { type: 'handOver', ballot: { round: 1, node: b } })
     cluster.run(1000)
     expect(cluster.leaders).toEqual([leader])

@@ -246,7 +246,7 @@ class MembersChaos {
     const isVoter = leader.configuration.members.some(
       (each) => each.id === id && each.role === 'voter',
     )
-    if (isVoter) this.world.carryOut(leader.id, leader.handOver(id))
+    if (isVoter) this.world.carryOut(leader.id, leader.transfer(id, 1000))
   }
 
   #relay(id: NodeId): void {
