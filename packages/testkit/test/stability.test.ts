@@ -111,14 +111,14 @@ const CUTS: readonly (readonly [string, number, Cuts])[] = [
   ['from the leader to one, and to it from the other', 1, (leader, one, other) => [[leader, one], [other, leader]]],
 ]
 
-describe('a cut', () => {
-  const faultsOf =
-    (cuts: Cuts, windows: readonly Window[]) =>
-    ({ leader, followers: [one = '', other = ''] }: Cast): Action[] =>
-      cuts(leader, one, other).flatMap(([from, to]) =>
-        windows.map((window) => ({ type: 'one-way-cut', from, to, ...window })),
-      )
+function faultsOf(cuts: Cuts, windows: readonly Window[]): Scene['faults'] {
+  return ({ leader, followers: [one = '', other = ''] }) =>
+    cuts(leader, one, other).flatMap(([from, to]) =>
+      windows.map((window) => ({ type: 'one-way-cut', from, to, ...window })),
+    )
+}
 
+describe('a cut', () => {
   it.each(CUTS)('%s costs %d changes, while it lasts and when it heals', async (_, most, cuts) => {
     const window = { atMs: SETTLED_MS + 100, untilMs: SETTLED_MS + WRONG_MS - 4000 }
     expect(mostChanges(await play({ faults: faultsOf(cuts, [window]) }))).toBe(most)
