@@ -129,6 +129,11 @@ export class LogNode {
     return this.#toldThrough
   }
 
+  /** The highest slot that is known to be chosen, here or to anybody who was heard. */
+  get heardThrough(): Slot {
+    return Math.max(this.acceptor.chosenThrough, this.#catchUp.heardThrough)
+  }
+
   get nowMs(): number {
     return this.#nowMs ?? 0
   }
