@@ -7,8 +7,10 @@ import { requireOptions } from '@paxos/core'
 import type { z } from 'zod'
 import {
   entityTag,
+  healthBody,
   membersBody,
   pageBody,
+  readyBody,
   revisionOf,
   SEQUENCE_HEADER,
   SESSION_HEADER,
@@ -17,7 +19,7 @@ import {
   summaryBody,
   writtenBody,
 } from './api.ts'
-import type { ErrorCode, Members, Status } from './api.ts'
+import type { ErrorCode, Health, Members, Readiness, Status } from './api.ts'
 import { OutcomeUnknownError, RequestError, TooManySessionsError } from './client-errors.ts'
 import { sender } from './client-fetch.ts'
 import type { ClientTls } from './client-fetch.ts'
@@ -152,6 +154,13 @@ export interface Client {
     request: MembersRequest,
     options?: CallOptions & { readonly expected?: number },
   ): Promise<Members>
+  /** Resolves as soon as a node answers that it runs. */
+  health(options?: CallOptions): Promise<Health>
+  /**
+   * Resolves as soon as a node says that it can be asked: it knows a leader, and is not far behind.
+   * When none does in time, UnavailableError says why.
+   */
+  ready(options?: CallOptions): Promise<Readiness>
   /** What a node that answers says of itself. */
   status(options?: CallOptions): Promise<Status>
   /** What a node that answers holds, in one line: equal on nodes that hold the same. */
@@ -266,6 +275,16 @@ export function connect(options: ConnectOptions): Client {
           await deadline.pause(MEMBERS_PROGRESS_EVERY_MS)
         }
       })
+    },
+
+    async health(call = {}) {
+      const exchange = { path: '/healthz', read: json(healthBody), isAnsweredAtOnce: true }
+      return accept(await read(exchange, call))
+    },
+
+    async ready(call = {}) {
+      const exchange = { path: '/readyz', read: json(readyBody), isAnsweredAtOnce: true }
+      return accept(await read(exchange, call))
     },
 
     async status(call = {}) {
