@@ -43,6 +43,8 @@ export const ERROR_CODES = [
   'outcome-unknown',
   /** Nothing was changed; the same request may be answered later, or by another node. */
   'unavailable',
+  /** The node runs, and should be asked for nothing now: it knows no leader, or is far behind. */
+  'not-ready',
   'internal',
 ] as const
 
@@ -129,6 +131,8 @@ export const statusBody = z.object({
   leader: z.string().nullable(),
   chosenThrough: revision,
   appliedThrough: revision,
+  /** How many slots it has still to apply, as far as it knows. */
+  behindBy: count.default(0),
   snapshotThrough: revision,
   inFlight: z.int().nonnegative(),
   queued: z.int().nonnegative(),
@@ -146,6 +150,18 @@ export const statusBody = z.object({
   refused: z.record(z.string(), count).default({}),
 })
 export type Status = z.infer<typeof statusBody>
+
+/** The node runs. */
+export const healthBody = z.object({ isAlive: z.literal(true) })
+export type Health = z.infer<typeof healthBody>
+
+/** The node can be asked: it knows a leader, and has applied about what the others have. */
+export const readyBody = z.object({
+  isReady: z.literal(true),
+  leader: z.string(),
+  behindBy: count,
+})
+export type Readiness = z.infer<typeof readyBody>
 
 /** The events of a watch, by name. `id` is always a revision: what to go on behind. */
 export const watchEvents = {

@@ -35,6 +35,8 @@ export interface ReplicaStatus {
   readonly leader: string | null
   readonly chosenThrough: number
   readonly appliedThrough: number
+  /** How many slots it has still to apply, of those that are known to be chosen to anybody it hears. */
+  readonly behindBy: number
   readonly snapshotThrough: number
   readonly inFlight: number
   readonly queued: number

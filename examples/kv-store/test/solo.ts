@@ -26,6 +26,8 @@ export class Solo implements KeyValueReplica {
   before: (wait: Wait) => Promise<void> = () => Promise.resolve()
   /** What is called after a command is applied; rejects to lose its answer. */
   after: () => Promise<void> = () => Promise.resolve()
+  /** What it says of itself otherwise than it is. */
+  pretends: Partial<ReplicaStatus> = {}
   /** Every call's options, in order. */
   readonly waits: Wait[] = []
   /** How many sessions there may be. */
@@ -115,6 +117,7 @@ export class Solo implements KeyValueReplica {
       leader: 'a',
       chosenThrough: this.#slot,
       appliedThrough: this.#slot,
+      behindBy: 0,
       snapshotThrough: 0,
       inFlight: 0,
       queued: 0,
@@ -124,6 +127,7 @@ export class Solo implements KeyValueReplica {
       members: this.#members,
       standing: 'voter',
       waitsFor: [],
+      ...this.pretends,
     }
   }
 

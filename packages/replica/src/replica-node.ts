@@ -260,6 +260,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       leader: isOver ? null : leader,
       chosenThrough,
       appliedThrough: this.#applier.appliedThrough,
+      behindBy: Math.max(0, this.#engine.heardThrough - this.#applier.appliedThrough),
       snapshotThrough: this.#applier.snapshotThrough,
       lag: isOver ? {} : Object.fromEntries([...peers].map(([peer, { lag }]) => [peer, lag])),
       inFlight: isOver ? 0 : slotsInFlight,

@@ -52,11 +52,20 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
    * runs has what its log says: see changeMembers(). Default: none.
    */
   readonly lease?: LeaseOptions | undefined
-  /** How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. */
+  /**
+   * How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. Which values suit a
+   * network is in docs/operating.md: at most a fifth of the window, so that some may be lost.
+   */
   readonly heartbeatPeriodMs?: number | undefined
-  /** How long a leader may be silent, in milliseconds, above the period. Default: 1000. */
+  /**
+   * How long a leader may be silent, in milliseconds, above the period; a multiple of the longest
+   * round trip: 4 or more. Jitter makes it up to half as long again. Default: 1000.
+   */
   readonly livenessWindowMs?: number | undefined
-  /** How long to wait for answers before asking again, in milliseconds, > 0. Default: 200. */
+  /**
+   * How long to wait for answers before asking again, in milliseconds, > 0; a round trip with two
+   * syncs, or more. Default: 200.
+   */
   readonly retransmitIntervalMs?: number | undefined
   /**
    * How long close() waits for the transport and the disk, in milliseconds, > 0. Default: 10,000.

@@ -25,6 +25,11 @@ export interface ReplicaStatus {
   readonly chosenThrough: Slot
   /** Every slot through this one has been applied to the state machine. */
   readonly appliedThrough: Slot
+  /**
+   * How many slots this node has still to apply, of those that it or anybody it hears knows to be
+   * chosen. A node that hears nobody does not know how far it is behind: `leader` is `null` then.
+   */
+  readonly behindBy: number
   /** The newest snapshot stands for the slots through this one; 0 when there is none. */
   readonly snapshotThrough: Slot
   /** For each other node, how many slots it lacks; empty where this node does not lead. */

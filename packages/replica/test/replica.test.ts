@@ -742,6 +742,30 @@ describe('what it tells of itself', () => {
     await closeAll(nodes)
   })
 
+  it('status says how far a node is behind what it hears that others know, until it has caught up', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = await cluster.openAll()
+    const [id, leader] = leaderOf(nodes)
+    const others = [...nodes].filter(([each]) => each !== id)
+    const [[slow, behind] = ['', leader]] = others
+    // Heartbeats fit, and entries do not.
+    for (const each of nodes.keys()) cluster.hub.setLink(each, slow, { maxFrameBytes: 400 })
+    const name = 'x'.repeat(1000)
+    for (let count = 0; count < 5; count += 1) {
+      await within(cluster, leader.propose({ name, add: 1 }))
+    }
+    await cluster.clock.advance(1000)
+    const { appliedThrough, chosenThrough } = behind.status()
+    expect(appliedThrough).toBe(chosenThrough)
+    expect(behind.status().behindBy).toBe(leader.status().chosenThrough - appliedThrough)
+    expect(behind.status().behindBy).toBeGreaterThanOrEqual(5)
+    expect(leader.status().behindBy).toBe(0)
+    cluster.hub.setLinks({ maxFrameBytes: Infinity })
+    await cluster.clock.advance(10_000)
+    expect([...nodes.values()].map((node) => node.status().behindBy)).toEqual([0, 0, 0])
+    await closeAll(nodes)
+  })
+
   it('a listener that does not read loses the oldest events, and is told how many', async () => {
     const cluster = replicaCluster('a')
     const nodes = await cluster.openAll({ snapshotEveryEntries: 1 })

@@ -124,6 +124,14 @@ export class MultiPaxos {
     return this.#node.acceptor.chosenThrough
   }
 
+  /**
+   * The highest slot of which this node has heard that it is chosen, from whomever: what it lacks of
+   * these it fetches. Where it hears nobody, more may be chosen.
+   */
+  get heardThrough(): Slot {
+    return this.#node.heardThrough
+  }
+
   /** The values of the slots through this one are gone: a snapshot stands for them. */
   get compactedThrough(): Slot {
     return this.#node.acceptor.log.compactedThrough
