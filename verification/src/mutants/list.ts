@@ -3,6 +3,7 @@ import { BELIEF_MUTANTS } from './belief.ts'
 import { CORE_MUTANTS } from './core.ts'
 import { DISK_MUTANTS } from './disks.ts'
 import { EDGE_MUTANTS } from './edges.ts'
+import { KIT_FAULTS } from './kit-faults.ts'
 import { LEASE_MUTANTS } from './leases.ts'
 import { LINK_MUTANTS } from './links.ts'
 import { LOG_MUTANTS } from './log.ts'
@@ -30,4 +31,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SOCKET_MUTANTS,
   ...ROOM_MUTANTS,
   ...EDGE_MUTANTS,
+  ...KIT_FAULTS,
 ]

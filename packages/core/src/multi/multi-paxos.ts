@@ -124,6 +124,14 @@ export class MultiPaxos {
     return this.#node.acceptor.chosenThrough
   }
 
+  /**
+   * The highest slot of which this node has heard that it is chosen, from whomever: what it lacks of
+   * these it fetches. Where it hears nobody, more may be chosen.
+   */
+  get heardThrough(): Slot {
+    return this.#node.heardThrough
+  }
+
   /** The values of the slots through this one are gone: a snapshot stands for them. */
   get compactedThrough(): Slot {
     return this.#node.acceptor.log.compactedThrough
@@ -286,6 +294,14 @@ export class MultiPaxos {
   /** Whether this node may answer reads by its lease at the time of the last tick. */
   get hasLease(): boolean {
     return this.#node.leader.hasLease(this.#node.nowMs)
+  }
+
+  /**
+   * Tells `to` who this node is, and asks it to say the same: for a host that wants to know whether
+   * what it sends arrives there. A node without an incarnation says nothing.
+   */
+  introduce(to: NodeId): LogEffects {
+    return this.#run((step) => this.#node.introduce(step, to))
   }
 
   /** A message came in. `from` is trusted: the host drops what strangers send. */

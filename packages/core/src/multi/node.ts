@@ -132,6 +132,11 @@ export class LogNode {
     return this.#toldThrough
   }
 
+  /** The highest slot that is known to be chosen, here or to anybody who was heard. */
+  get heardThrough(): Slot {
+    return Math.max(this.acceptor.chosenThrough, this.#catchUp.heardThrough)
+  }
+
   get nowMs(): number {
     return this.#nowMs ?? 0
   }
@@ -211,6 +216,11 @@ export class LogNode {
   /** From now on, until the leader changes, `relay` is given too what this node has for the leader. */
   relayBy(relay: NodeId | null): void {
     this.#relay = relay
+  }
+
+  /** Says who this node is, and wants to be told the same. */
+  introduce(step: LogStep, to: NodeId): void {
+    this.#introductions.introduce(step, to, this.acceptor.storedThrough, true)
   }
 
   forward(step: LogStep, values: readonly Uint8Array[]): void {
@@ -468,8 +478,8 @@ export class LogNode {
   #receiveSupport(step: LogStep, from: NodeId, message: SupportMessage): void {
     this.#catchUp.note(from, message.chosenThrough)
     this.leader.observe(message.promised)
-    this.#election.receiveSupport(from, message)
-    if (this.#election.isSupported(this.members.current.quorums)) this.prepare(step)
+    this.#election.receiveSupport(from, message, this.nowMs)
+    if (this.#election.isSupported(this.members.current.quorums, this.nowMs)) this.prepare(step)
   }
 
   #receiveFetched(step: LogStep, from: NodeId, page: FetchedMessage): void {
@@ -580,7 +590,7 @@ export class LogNode {
     this.leader.stepDown(step)
     this.#setLeader(step, null)
     this.#election.begin(id, this.nowMs)
-    if (this.#election.isSupported(quorums)) this.prepare(step)
+    if (this.#election.isSupported(quorums, this.nowMs)) this.prepare(step)
     else this.#askForSupport(step)
   }
 
@@ -588,11 +598,11 @@ export class LogNode {
     const { campaign, run } = this.#election
     if (campaign === null) return
     this.#askAgainAtMs = this.nowMs + this.#settings.retransmitIntervalMs
-    const { number, supportedBy } = campaign
+    const { number } = campaign
     const { chosenThrough } = this.acceptor
     const { version } = this.members.current
     for (const peer of this.#others) {
-      if (supportedBy.has(peer)) continue
+      if (this.#election.isSupportedBy(peer, this.nowMs)) continue
       const question = { type: 'campaign', run, number, chosenThrough } as const
       step.send(peer, version > 0 ? { ...question, version } : question)
     }

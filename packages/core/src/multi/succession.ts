@@ -155,10 +155,12 @@ export class Succession {
     return this.#members.current.configuration.lease !== undefined
   }
 
-  /** The highest priority, and of those who holds the most. */
+  /** The highest priority; of those who holds the most; of those who was heard last. */
   #best(phase2: Leading, nowMs: number): NodeId | null {
     const heard = this.#others(phase2).filter(({ heardAtMs }) => this.#isRecent(heardAtMs, nowMs))
-    const [best] = heard.toSorted((a, b) => b.priority - a.priority || b.through - a.through)
+    const [best] = heard.toSorted(
+      (a, b) => b.priority - a.priority || b.through - a.through || b.heardAtMs - a.heardAtMs,
+    )
     return best?.id ?? null
   }
 
