@@ -67,4 +67,15 @@ export const SEEDS: readonly FoundBySeed[] = [
     profile: 'members',
     found: 'a node that learned the log lost the members, who had moved since',
   },
+  {
+    seed: 123,
+    profile: 'leases',
+    found: 'the simulation lost a machine whose node was a learner, and about to vote',
+  },
+  {
+    seed: 302,
+    profile: 'leases',
+    found:
+      'the simulation lost a disk that had voted before enough others were let in at a first start',
+  },
 ]

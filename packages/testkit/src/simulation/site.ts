@@ -235,12 +235,16 @@ export class Site {
   }
 
   /** Where no disk is named, one may be lost at a time. */
-  #bearsUnnamed({ members }: Configuration, id: NodeId): boolean {
+  #bearsUnnamed(configuration: Configuration, id: NodeId): boolean {
     const { watcher } = this.#world
-    const unnamed = members.filter(
+    const unnamed = configuration.members.filter(
       ({ role, incarnation }) => role === 'voter' && incarnation === null,
     )
     if (unnamed.every((each) => each.id !== id)) return true
+    // Those that wait to be let in may be told that it is too late, by who had voted with this one.
+    const votes = (each: NodeId, named: string | null): boolean =>
+      each !== id && (named !== null || watcher.isAdmitted(each))
+    if (watcher.isAdmitted(id) && !bears(configuration, votes)) return false
     return unnamed.every((each) => each.id === id || !watcher.isInPlaceOfAnother(each.id))
   }
 
@@ -313,8 +317,9 @@ function isPossible(configuration: Configuration): boolean {
 function configurationBehind(before: Configuration, change: MembersChange): Configuration {
   const { add = {}, weigh = {}, quorums = before.quorums } = change
   const voters = votersAfter(before, change)
-  const ids = [...before.members.map(({ id }) => id), ...Object.keys(add)]
-  const members = ids
+  // Who is being added may have come in already, as a learner.
+  const ids = new Set([...before.members.map(({ id }) => id), ...Object.keys(add)])
+  const members = [...ids]
     .filter((id) => voters.has(id))
     .map((id) => ({
       id,
