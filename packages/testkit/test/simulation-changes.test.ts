@@ -78,8 +78,8 @@ describe('what operators are told', () => {
 /** So many voters, as a node says who there is. */
 const seenOf = (count: number) => {
   const { members, quorums } = configuration(7, 'abcdef'.slice(0, count))
-  const weighed = members.map((member) => ({ ...member, weight: 1 }))
-  return { version: 7, members: weighed, quorums, isComplete: true }
+  const weighed = members.map((member) => ({ ...member, weight: 1, priority: 0 }))
+  return { version: 7, members: weighed, quorums, lease: null, isComplete: true }
 }
 
 describe('the quorums that operators ask for', () => {

@@ -39,6 +39,8 @@ interface Peer {
   /** As which incarnation it says so; '' where it does not say. */
   incarnation: string
   heardAtMs: number
+  /** Since when it was never silent. */
+  steadySinceMs: number
   readonly flow: Flow
 }
 
@@ -213,7 +215,10 @@ export class Phase2 {
   hear(from: NodeId, incarnation: string, nowMs: number, known?: Known): void {
     const peer = this.#peers.get(from)
     if (peer === undefined || !this.#electorate.counts(from, incarnation)) return
-    if (this.#isSilent(peer, nowMs)) peer.flow.heardAgain()
+    if (this.#isSilent(peer, nowMs)) {
+      peer.flow.heardAgain()
+      peer.steadySinceMs = nowMs
+    }
     peer.heardAtMs = nowMs
     peer.chosenThrough = Math.max(peer.chosenThrough, known?.chosenThrough ?? 0)
     peer.storedThrough = Math.max(peer.storedThrough, known?.storedThrough ?? 0)
@@ -326,7 +331,7 @@ export class Phase2 {
       const flow = new Flow(this.#intervalMs)
       const through = this.base - 1
       const unknown = { through, chosenThrough: 0, storedThrough: 0, incarnation }
-      this.#peers.set(id, { ...unknown, heardAtMs: nowMs, flow })
+      this.#peers.set(id, { ...unknown, heardAtMs: nowMs, steadySinceMs: nowMs, flow })
     }
   }
 
