@@ -37,10 +37,14 @@ export const ERROR_CODES = [
   'members-differ',
   /** A new voter has not caught up, or was not heard: it is a learner, and stays one. */
   'not-promoted',
+  /** The other node did not take over: the same one leads on. */
+  'not-transferred',
   /** The write may have happened, or may still happen: ask, or try again with its session. */
   'outcome-unknown',
   /** Nothing was changed; the same request may be answered later, or by another node. */
   'unavailable',
+  /** The node runs, and should be asked for nothing now: it knows no leader, or is far behind. */
+  'not-ready',
   'internal',
 ] as const
 
@@ -64,6 +68,9 @@ export type ErrorBody = z.infer<typeof errorBody>
 
 /** The answer to a write. */
 export const writtenBody = z.object({ revision })
+
+/** Who leads after a transfer. */
+export const leaderBody = z.object({ leader: z.string().min(1) })
 
 export const sessionBody = z.object({ session: z.string().min(1) })
 
@@ -94,8 +101,12 @@ export const membersBody = z.object({
       /** The only disk of it that counts; `null` where none is named yet. */
       incarnation: z.string().nullable(),
       weight: z.int().positive(),
+      /** The voters of the highest one should lead. */
+      priority: z.int().nonnegative().default(0),
     }),
   ),
+  /** By what a leader has a lease; `null`: none has. */
+  lease: z.object({ durationMs: z.int().positive(), maxDriftPpm: z.int().positive() }).nullable(),
 })
 export type Members = z.infer<typeof membersBody>
 
@@ -120,6 +131,8 @@ export const statusBody = z.object({
   leader: z.string().nullable(),
   chosenThrough: revision,
   appliedThrough: revision,
+  /** How many slots it has still to apply, as far as it knows. */
+  behindBy: count.default(0),
   snapshotThrough: revision,
   inFlight: z.int().nonnegative(),
   queued: z.int().nonnegative(),
@@ -137,6 +150,18 @@ export const statusBody = z.object({
   refused: z.record(z.string(), count).default({}),
 })
 export type Status = z.infer<typeof statusBody>
+
+/** The node runs. */
+export const healthBody = z.object({ isAlive: z.literal(true) })
+export type Health = z.infer<typeof healthBody>
+
+/** The node can be asked: it knows a leader, and has applied about what the others have. */
+export const readyBody = z.object({
+  isReady: z.literal(true),
+  leader: z.string(),
+  behindBy: count,
+})
+export type Readiness = z.infer<typeof readyBody>
 
 /** The events of a watch, by name. `id` is always a revision: what to go on behind. */
 export const watchEvents = {

@@ -118,6 +118,16 @@ command('status', 'prints what a node says of itself').action(async (options: Sh
   print(await (await client(options)).status(), 2)
 })
 
+command('health', 'waits until a node runs, and prints so').action(async (options: Shared) => {
+  print(await (await client(options)).health())
+})
+
+command('ready', 'waits until a node can be asked, and prints who leads').action(
+  async (options: Shared) => {
+    print(await (await client(options)).ready())
+  },
+)
+
 membersCommands({ command, client })
 
 // Nobody reads what it says: there is nothing more to do.

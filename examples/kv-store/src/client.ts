@@ -7,8 +7,11 @@ import { requireOptions } from '@paxos/core'
 import type { z } from 'zod'
 import {
   entityTag,
+  healthBody,
+  leaderBody,
   membersBody,
   pageBody,
+  readyBody,
   revisionOf,
   SEQUENCE_HEADER,
   SESSION_HEADER,
@@ -17,7 +20,7 @@ import {
   summaryBody,
   writtenBody,
 } from './api.ts'
-import type { ErrorCode, Members, Status } from './api.ts'
+import type { ErrorCode, Health, Members, Readiness, Status } from './api.ts'
 import { OutcomeUnknownError, RequestError, TooManySessionsError } from './client-errors.ts'
 import { sender } from './client-fetch.ts'
 import type { ClientTls } from './client-fetch.ts'
@@ -152,6 +155,18 @@ export interface Client {
     request: MembersRequest,
     options?: CallOptions & { readonly expected?: number },
   ): Promise<Members>
+  /**
+   * Lets another node lead: `to`, or whom suits best. Resolves with who leads then; rejects with
+   * 'not-transferred' when the other did not take over, and the same one leads on.
+   */
+  transferLeadership(to?: string, options?: CallOptions): Promise<string>
+  /** Resolves as soon as a node answers that it runs. */
+  health(options?: CallOptions): Promise<Health>
+  /**
+   * Resolves as soon as a node says that it can be asked: it knows a leader, and is not far behind.
+   * When none does in time, UnavailableError says why.
+   */
+  ready(options?: CallOptions): Promise<Readiness>
   /** What a node that answers says of itself. */
   status(options?: CallOptions): Promise<Status>
   /** What a node that answers holds, in one line: equal on nodes that hold the same. */
@@ -266,6 +281,27 @@ export function connect(options: ConnectOptions): Client {
           await deadline.pause(MEMBERS_PROGRESS_EVERY_MS)
         }
       })
+    },
+
+    async transferLeadership(to, call = {}) {
+      const exchange = {
+        method: 'POST',
+        path: '/leader',
+        body: JSON.stringify(to === undefined ? {} : { to }),
+        read: json(leaderBody),
+        ifUnknown: 'Another node may lead by now. Look at the status of the nodes.',
+      } as const
+      return accept(await within(call, (deadline) => nodes.request(exchange, deadline))).leader
+    },
+
+    async health(call = {}) {
+      const exchange = { path: '/healthz', read: json(healthBody), isAnsweredAtOnce: true }
+      return accept(await read(exchange, call))
+    },
+
+    async ready(call = {}) {
+      const exchange = { path: '/readyz', read: json(readyBody), isAnsweredAtOnce: true }
+      return accept(await read(exchange, call))
     },
 
     async status(call = {}) {

@@ -19,6 +19,7 @@ import {
   readValue,
   refuseParts,
 } from './input.ts'
+import { healthRoutes } from './http-health.ts'
 import { isChangeOfMembers, membersRoutes } from './http-members.ts'
 import { OPEN_SESSION_AGAIN_S, WATCH_HEARTBEAT_MS } from './limits.ts'
 import type { HttpFigures } from './listen.ts'
@@ -106,6 +107,7 @@ export function service(options: ServiceOptions): Hono {
   })
 
   membersRoutes(app, replica)
+  healthRoutes(app, replica)
 
   app.get('/watch', (context) => {
     const { prefix, after } = parseParameters(parameters.watch, context.req.url)

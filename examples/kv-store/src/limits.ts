@@ -46,6 +46,12 @@ export const MEMBERS_PROGRESS_EVERY_MS = 500
 export const DEFAULT_TIMEOUT_MS = 5000
 
 /**
+ * A node that has more slots than this still to apply is not ready: a second of a busy log. What the
+ * others chose in the last heartbeat periods is less, so that a node which keeps up stays ready.
+ */
+export const MAX_READY_BEHIND = 10_000
+
+/**
  * Connections to one node, where the system allows so many. An idle one costs some kilobytes, and
  * the one that was idle longest makes room for a new one; memory and work have limits of their own.
  */

@@ -138,6 +138,7 @@ function statusLines(status: ReplicaStatus): string[] {
     ...gauge('paxos_has_leader', 'Whether it knows a leader.', status.leader === null ? 0 : 1),
     ...gauge('paxos_chosen_through', 'Every slot up to this is chosen.', status.chosenThrough),
     ...gauge('paxos_applied_through', 'Every slot up to this is applied.', status.appliedThrough),
+    ...gauge('paxos_behind_slots', 'Slots that it has still to apply.', status.behindBy),
     ...gauge('paxos_snapshot_through', 'What the snapshot holds.', status.snapshotThrough),
     ...gauge('paxos_in_flight', 'Proposals that are being agreed on.', status.inFlight),
     ...gauge('paxos_queued', 'Proposals that wait for their turn.', status.queued),

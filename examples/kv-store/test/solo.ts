@@ -26,6 +26,8 @@ export class Solo implements KeyValueReplica {
   before: (wait: Wait) => Promise<void> = () => Promise.resolve()
   /** What is called after a command is applied; rejects to lose its answer. */
   after: () => Promise<void> = () => Promise.resolve()
+  /** What it says of itself otherwise than it is. */
+  pretends: Partial<ReplicaStatus> = {}
   /** Every call's options, in order. */
   readonly waits: Wait[] = []
   /** How many sessions there may be. */
@@ -102,6 +104,12 @@ export class Solo implements KeyValueReplica {
     return { ...MEMBERS, version: this.requests.length }
   }
 
+  async transferLeadership(to = 'b', wait: Wait = {}): Promise<string> {
+    this.waits.push(wait)
+    await this.before(wait)
+    return to
+  }
+
   status(): ReplicaStatus {
     return {
       id: 'a',
@@ -109,6 +117,7 @@ export class Solo implements KeyValueReplica {
       leader: 'a',
       chosenThrough: this.#slot,
       appliedThrough: this.#slot,
+      behindBy: 0,
       snapshotThrough: 0,
       inFlight: 0,
       queued: 0,
@@ -118,6 +127,7 @@ export class Solo implements KeyValueReplica {
       members: this.#members,
       standing: 'voter',
       waitsFor: [],
+      ...this.pretends,
     }
   }
 
@@ -152,9 +162,10 @@ const MEMBERS: ReplicaMembers = {
   version: 0,
   isComplete: true,
   quorums: { type: 'majority' },
+  lease: null,
   members: [
-    { id: 'a', address: 'udp://h:1', role: 'voter', incarnation: 'f00d', weight: 1 },
-    { id: 'b', address: 'udp://h:2', role: 'learner', incarnation: null, weight: 1 },
+    { id: 'a', address: 'udp://h:1', role: 'voter', incarnation: 'f00d', weight: 1, priority: 0 },
+    { id: 'b', address: 'udp://h:2', role: 'learner', incarnation: null, weight: 1, priority: 0 },
   ],
 }
 

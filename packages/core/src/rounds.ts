@@ -54,6 +54,7 @@ export function highestRound(message: AnyMessage): number {
   }
   if ('ballot' in message) add(message.ballot)
   if ('promised' in message) add(message.promised ?? undefined)
+  if ('released' in message) add(message.released)
   if ('accepted' in message) add(message.accepted?.ballot)
   if ('entries' in message) for (const { ballot } of message.entries) add(ballot)
   return highest

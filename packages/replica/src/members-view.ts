@@ -5,7 +5,7 @@
  */
 import type { Member, NodeId, Slot, Snapshot } from '@paxos/core'
 import { configurationAfter, decodeConfiguration, MAX_MEMBERS } from '@paxos/core/multi'
-import type { Configuration, MembersEntry, QuorumRule, Role } from '@paxos/core/multi'
+import type { Configuration, LeaseRule, MembersEntry, QuorumRule, Role } from '@paxos/core/multi'
 import { membersOf, plainAddress } from './members.ts'
 
 /** Who is in the cluster. */
@@ -15,6 +15,8 @@ export interface ReplicaMembers {
   readonly members: readonly ReplicaMember[]
   /** Which voters suffice. */
   readonly quorums: QuorumRule
+  /** By what a leader has a lease; `null`: none has. */
+  readonly lease: LeaseRule | null
   /** Whether a quorum of them is known to hold everything before this version. */
   readonly isComplete: boolean
 }
@@ -29,16 +31,22 @@ export interface ReplicaMember {
   readonly incarnation: string | null
   /** What its vote weighs under the rule 'weighted'. */
   readonly weight: number
+  /** The voters of the highest one should lead. */
+  readonly priority: number
 }
 
 /** The configuration of a cluster that begins with `members`: all vote, by majority. */
-export function firstConfiguration(members: ReadonlyMap<NodeId, string>): Configuration {
+export function firstConfiguration(
+  members: ReadonlyMap<NodeId, string>,
+  lease: LeaseRule | null = null,
+): Configuration {
   const each = membersOf(members).map((member) => ({
     ...member,
     role: 'voter' as const,
     incarnation: null,
   }))
-  return { version: 0, members: each, quorums: { type: 'majority' }, former: [] }
+  const first = { version: 0, members: each, quorums: { type: 'majority' }, former: [] } as const
+  return lease === null ? first : { ...first, lease }
 }
 
 /** That of the slots behind `snapshot`; `null` where it says none, as those of release 0.0.0. */
@@ -94,48 +102,43 @@ export class MembersView {
 
   /** For people and programs. */
   get report(): ReplicaMembers {
-    const { version, members, quorums } = this.#configuration
+    const { version, members, quorums, lease = null } = this.#configuration
     return {
       version,
-      members: members.map(({ weight = 1, ...member }) => ({ ...member, weight })),
+      members: members.map(({ weight = 1, priority = 0, ...member }) => ({
+        ...member,
+        weight,
+        priority,
+      })),
       quorums,
+      lease,
       isComplete: this.isComplete(version),
     }
   }
 
   /**
-   * Whom `id` speaks with, and where: the members; who left, so that he can be told; and whom the
-   * options name, for of those that this node knew while it was away nobody may be left. Where two
-   * have one address, the member counts (P32). `isOutOfDate` says that members may listen by now where
-   * the options say, and not where this node knows.
+   * Whom `id` speaks with, and where each may be, the likeliest first: the members, where the log says;
+   * who left, so that he can be told; and whom the options name, for of those that this node knew while
+   * it was away nobody may be left, or be where he was. The members come first: see Whereabouts.
    */
-  peersOf(
+  placesOf(
     id: NodeId,
     given: ReadonlyMap<NodeId, string>,
-    isOutOfDate = false,
-  ): ReadonlyMap<NodeId, string> {
+  ): ReadonlyMap<NodeId, readonly [string, ...string[]]> {
     const { members, former } = this.#configuration
-    const addresses = new Map<NodeId, string>()
-    const taken = new Set<string>()
-    const now = isOutOfDate ? this.#membersAt(given) : members
-    const known = [...now, ...this.#leaving, ...former, ...membersOf(given)]
-    for (const { id: peer, address } of known) {
-      if (addresses.has(peer) || taken.has(plainAddress(address))) continue
-      taken.add(plainAddress(address))
-      addresses.set(peer, address)
+    const places = new Map<NodeId, [string, ...string[]]>()
+    for (const each of [...members, ...this.#leaving, ...former, ...membersOf(given)]) {
+      const known = places.get(each.id)
+      if (known === undefined) places.set(each.id, [each.address])
+      else if (!known.some((address) => isSameAddress(address, each.address))) {
+        known.push(each.address)
+      }
     }
-    addresses.delete(id)
-    return addresses
+    places.delete(id)
+    return places
   }
+}
 
-  /** The members, where the options say that they listen; but not where another of them does. */
-  #membersAt(given: ReadonlyMap<NodeId, string>): readonly Member[] {
-    const { members } = this.#configuration
-    const owners = new Map(members.map(({ id, address }) => [plainAddress(address), id]))
-    return members.map(({ id, address }) => {
-      const other = given.get(id) ?? address
-      const owner = owners.get(plainAddress(other)) ?? id
-      return { id, address: owner === id ? other : address }
-    })
-  }
+function isSameAddress(one: string, other: string): boolean {
+  return plainAddress(one) === plainAddress(other)
 }

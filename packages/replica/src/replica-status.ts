@@ -2,7 +2,8 @@
  * What a replica tells of itself: how it stands when it is asked, and what happens to it. Only types;
  * must hold nothing that tells of what was proposed.
  */
-import type { Ballot, Member, NodeId, Slot } from '@paxos/core'
+import type { Ballot, NodeId, Slot } from '@paxos/core'
+import type { TransferFailure } from '@paxos/core/multi'
 import type { EventsLost } from './event-stream.ts'
 import type { DropReason, SavingStatus } from './host.ts'
 import type { MembersNotice, Standing } from './membership.ts'
@@ -24,6 +25,11 @@ export interface ReplicaStatus {
   readonly chosenThrough: Slot
   /** Every slot through this one has been applied to the state machine. */
   readonly appliedThrough: Slot
+  /**
+   * How many slots this node has still to apply, of those that it or anybody it hears knows to be
+   * chosen. A node that hears nobody does not know how far it is behind: `leader` is `null` then.
+   */
+  readonly behindBy: number
   /** The newest snapshot stands for the slots through this one; 0 when there is none. */
   readonly snapshotThrough: Slot
   /** For each other node, how many slots it lacks; empty where this node does not lead. */
@@ -65,14 +71,14 @@ export type ReplicaEvent =
   | { readonly type: 'leader-changed'; readonly leader: NodeId | null }
   | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
   | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
+  /** Another node was to lead, and did not take over in time: this one leads on. */
+  | {
+      readonly type: 'transfer-failed'
+      readonly to: NodeId | null
+      readonly reason: TransferFailure
+    }
   | SnapshotNotice
   | MembersNotice
-  /** The members on the disk are not those of the options. The disk is trusted. */
-  | {
-      readonly type: 'members-differ'
-      readonly stored: readonly Member[]
-      readonly given: readonly Member[]
-    }
   | Notice
   /** The node had to stop by itself. It answers nothing any more. */
   | { readonly type: 'stopped'; readonly error: Error }

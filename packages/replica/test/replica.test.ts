@@ -489,7 +489,7 @@ describe('a failure stops the node, cleanly, loudly and for good', () => {
     const cluster = replicaCluster('a', 'b', 'c')
     const nodes = await cluster.openAll()
     const [id, old] = leaderOf(nodes)
-    await old.close()
+    await old.close({ transfer: false })
     const disk = cluster.disks.get(id)
     disk?.crash()
     const broken = failing(disk?.durability() ?? memoryDurability())
@@ -529,7 +529,7 @@ describe('a failure stops the node, cleanly, loudly and for good', () => {
     expect(await within(cluster, node.propose('said', { session }))).toBeUndefined()
     expect(await within(cluster, node.propose('said', { session }))).toBeUndefined()
     expect(applied).toEqual(['said'])
-    await node.close()
+    await node.close({ transfer: false })
   })
 })
 
@@ -669,7 +669,7 @@ describe('closing', () => {
       for await (const _ of events);
       return 'ended'
     })()
-    await leader.close()
+    await within(cluster, leader.close(), 10)
     expect(await ended).toBe('ended')
     await expect(leader.propose(one)).rejects.toThrow(ClosedError)
     nodes.delete(id)
@@ -690,7 +690,7 @@ describe('closing', () => {
     await nodes.get(gone)?.close()
     nodes.delete(gone)
     await cluster.clock.advance(1000)
-    await leader.close()
+    await within(cluster, leader.close(), 10)
     nodes.delete(id)
     await cluster.clock.advance(100)
     leaderOf(nodes)
@@ -739,6 +739,30 @@ describe('what it tells of itself', () => {
     expect(Object.values(status.lag)).toEqual([0, 0])
     expect(sums.get('paxos.entries.applied')).toBe(3 * status.appliedThrough)
     expect(durations).toEqual(['paxos.command.duration', 'paxos.read.duration'])
+    await closeAll(nodes)
+  })
+
+  it('status says how far a node is behind what it hears that others know, until it has caught up', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = await cluster.openAll()
+    const [id, leader] = leaderOf(nodes)
+    const others = [...nodes].filter(([each]) => each !== id)
+    const [[slow, behind] = ['', leader]] = others
+    // Heartbeats fit, and entries do not.
+    for (const each of nodes.keys()) cluster.hub.setLink(each, slow, { maxFrameBytes: 400 })
+    const name = 'x'.repeat(1000)
+    for (let count = 0; count < 5; count += 1) {
+      await within(cluster, leader.propose({ name, add: 1 }))
+    }
+    await cluster.clock.advance(1000)
+    const { appliedThrough, chosenThrough } = behind.status()
+    expect(appliedThrough).toBe(chosenThrough)
+    expect(behind.status().behindBy).toBe(leader.status().chosenThrough - appliedThrough)
+    expect(behind.status().behindBy).toBeGreaterThanOrEqual(5)
+    expect(leader.status().behindBy).toBe(0)
+    cluster.hub.setLinks({ maxFrameBytes: Infinity })
+    await cluster.clock.advance(10_000)
+    expect([...nodes.values()].map((node) => node.status().behindBy)).toEqual([0, 0, 0])
     await closeAll(nodes)
   })
 

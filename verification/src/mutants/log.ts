@@ -407,6 +407,27 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
   },
   {
+    name: 'log: an answer to a campaign that takes longer than a window counts for nothing',
+    file: `${MULTI}/election.ts`,
+    from: 'number > campaign.number) return',
+    to: 'number !== campaign.number) return',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
+    name: 'log: a node knows of nothing that is chosen, but what it has itself',
+    file: `${MULTI}/node.ts`,
+    from: 'return Math.max(this.acceptor.chosenThrough, this.#catchUp.heardThrough)',
+    to: 'return Math.min(this.acceptor.chosenThrough, this.#catchUp.heardThrough)',
+    caughtBy: [{ type: 'tests', file: 'replica.test.ts', of: 'packages/replica' }],
+  },
+  {
+    name: 'log: who once supported a campaign supports it as long as it goes on',
+    file: `${MULTI}/election.ts`,
+    from: 'return atMs !== undefined && nowMs < atMs + this.windowMs',
+    to: 'return atMs !== undefined && nowMs >= atMs',
+    caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
+  },
+  {
     name: 'log: a leader whose disk is stuck leads on',
     file: `${MULTI}/node.ts`,
     from: '    else if (this.#isDiskStalled && this.#campaigns) this.#yield(step)\n',

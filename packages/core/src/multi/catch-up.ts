@@ -81,6 +81,11 @@ export class CatchUp {
     return this.#sources.get(peer)?.known ?? 0
   }
 
+  /** Through which slot anybody says that it knows what was chosen; 0 when nobody does. */
+  get heardThrough(): Slot {
+    return Math.max(0, ...[...this.#sources.values()].map(({ known }) => known))
+  }
+
   /** What `peer` sent was of no use: others come first, and it has to say something before. */
   forget(peer: NodeId): void {
     const source = this.#source(peer)

@@ -45,6 +45,22 @@ export interface ConfiguredMember extends Member {
   readonly incarnation: string | null
   /** What its vote weighs under the rule 'weighted', from 1 to 1000. Default: 1. */
   readonly weight?: number | undefined
+  /**
+   * Who of the voters should lead: those of the highest number, from 0 to 1000. It decides nothing
+   * that safety rests on. Default: 0.
+   */
+  readonly priority?: number | undefined
+}
+
+/** What a leader may have a lease by: see `lease.ts` for what it rests on. */
+export interface LeaseRule {
+  /** For how long an acceptor gives its word, in milliseconds, from 1 to 60,000. */
+  readonly durationMs: number
+  /**
+   * How much slower or faster than time any clock of the cluster may run, in parts of a million, from
+   * 500, which is as much as clocks are slewed by, to 250,000.
+   */
+  readonly maxDriftPpm: number
 }
 
 /** Which voters suffice, as data. See `quorum-systems.ts` for what each means. */
@@ -67,6 +83,8 @@ export interface MembersEntry {
    * MAX_FORMER_MEMBERS.
    */
   readonly former: readonly Member[]
+  /** Leaders may have a lease. Absent: none may. */
+  readonly lease?: LeaseRule | undefined
 }
 
 /** Who is in the cluster from some slot on. */
@@ -82,8 +100,8 @@ export function configurationAfter(
   entry: MembersEntry,
 ): Configuration {
   if (entry.replaces !== before.version) return before
-  const { members, quorums, former } = entry
-  return { version: slot, members, quorums, former }
+  const { members, quorums, former, lease } = entry
+  return { version: slot, members, quorums, former, ...(lease !== undefined && { lease }) }
 }
 
 /** The voters of a configuration, in order. */
@@ -121,6 +139,7 @@ export function requireConfiguration({
   members,
   quorums,
   former,
+  lease,
 }: Omit<Configuration, 'version'>): void {
   if (members.length > MAX_MEMBERS || former.length > MAX_FORMER_MEMBERS) {
     throw new InvalidArgumentError(
@@ -150,6 +169,12 @@ export function requireConfiguration({
   if (members.some(({ weight = 1 }) => !isWhole(weight, 1, MAX_WEIGHT))) {
     throw new InvalidArgumentError(`A weight is none. Give whole numbers from 1 to ${MAX_WEIGHT}.`)
   }
+  if (members.some(({ priority = 0 }) => !isWhole(priority, 0, MAX_PRIORITY))) {
+    throw new InvalidArgumentError(
+      `A priority is none. Give whole numbers from 0 to ${MAX_PRIORITY}.`,
+    )
+  }
+  if (lease !== undefined) requireLease(lease)
   if (!RULES.includes(quorums.type)) {
     throw new InvalidArgumentError(
       `The rule of quorums is ${quorums.type}. Use one of ${RULES.join(', ')}.`,
@@ -158,20 +183,51 @@ export function requireConfiguration({
   quorumsOf({ members, quorums })
 }
 
-/** Writes all but the version. */
+/**
+ * Throws InvalidArgumentError for a lease that nobody could hold, or that rests on clocks which do not
+ * exist.
+ */
+export function requireLease({ durationMs, maxDriftPpm }: LeaseRule): void {
+  if (!isWhole(durationMs, 1, MAX_LEASE_MS)) {
+    throw new InvalidArgumentError(
+      `A lease lasts ${durationMs} ms. Give whole milliseconds from 1 to ${MAX_LEASE_MS}.`,
+    )
+  }
+  if (isWhole(maxDriftPpm, MIN_DRIFT_PPM, MAX_DRIFT_PPM)) return
+  throw new InvalidArgumentError(
+    `A lease expects clocks to run wrong by ${maxDriftPpm} ppm at most. No clock can be trusted ` +
+      `so much, or so little: give from ${MIN_DRIFT_PPM} to ${MAX_DRIFT_PPM}.`,
+  )
+}
+
+/**
+ * How a configuration is written. 'plain' is of before there were priorities and leases, and holds
+ * none: a node of then reads it. What says nothing of them is written like that.
+ */
+export type MembersForm = 'plain' | 'full'
+
+/** The plainest form that holds what is said. */
+export function formOf({ members, lease }: Omit<Configuration, 'version'>): MembersForm {
+  const hasPriority = members.some(({ priority = 0 }) => priority > 0)
+  return hasPriority || lease !== undefined ? 'full' : 'plain'
+}
+
+/** Writes all but the version, in the form that formOf() says. */
 export function writeMembers(
   writer: ByteWriter,
   configuration: Omit<Configuration, 'version'>,
 ): void {
   requireConfiguration(configuration)
-  const { members, quorums, former } = configuration
+  const { members, quorums, former, lease } = configuration
+  const isFull = formOf(configuration) === 'full'
   writer.integer(members.length)
-  for (const { id, address, role, incarnation, weight } of members) {
+  for (const { id, address, role, incarnation, weight, priority } of members) {
     writeText(writer, id)
     writeText(writer, address)
     writer.byte(role === 'voter' ? 1 : 0)
     writeText(writer, incarnation ?? '')
     writer.integer(weight ?? 1)
+    if (isFull) writer.integer(priority ?? 0)
   }
   writeRule(writer, quorums)
   writer.integer(former.length)
@@ -179,24 +235,35 @@ export function writeMembers(
     writeText(writer, id)
     writeText(writer, address)
   }
+  if (!isFull) return
+  writer.integer(lease?.durationMs ?? 0)
+  writer.integer(lease?.maxDriftPpm ?? 0)
 }
 
 /** Reads what writeMembers() wrote. Throws DecodeError, also for members that make no cluster. */
-export function readMembers(reader: ByteReader): Omit<Configuration, 'version'> {
-  const members = readFew(reader, MAX_MEMBERS, () => readMember(reader))
+export function readMembers(reader: ByteReader, form: MembersForm): Omit<Configuration, 'version'> {
+  const isFull = form === 'full'
+  const members = readFew(reader, MAX_MEMBERS, () => readMember(reader, isFull))
   const quorums = readRule(reader)
   const former = readFew(reader, MAX_FORMER_MEMBERS, () => {
     const id = readText(reader)
     return { id, address: readText(reader) }
   })
-  const read = { members, quorums, former }
+  const lease = isFull ? readLease(reader) : null
+  const read = { members, quorums, former, ...(lease !== null && { lease }) }
   try {
     requireConfiguration(read)
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error
     throw reader.malformed(error.message)
   }
+  if (formOf(read) !== form) throw reader.malformed('it is not of the plainest form')
   return read
+}
+
+function readLease(reader: ByteReader): LeaseRule | null {
+  const [durationMs, maxDriftPpm] = [reader.integer(), reader.integer()]
+  return durationMs === 0 && maxDriftPpm === 0 ? null : { durationMs, maxDriftPpm }
 }
 
 /**
@@ -206,7 +273,7 @@ export function readMembers(reader: ByteReader): Omit<Configuration, 'version'> 
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
   requireVersion(configuration.version)
   const writer = new ByteWriter()
-  writer.byte(FORM)
+  writer.byte(FORMS[formOf(configuration)])
   writer.integer(configuration.version)
   writeMembers(writer, configuration)
   return writer.finish()
@@ -215,19 +282,30 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
 /** What encodeConfiguration() made these bytes of. Throws DecodeError when it was nothing. */
 export function decodeConfiguration(bytes: Uint8Array): Configuration {
   const reader = new ByteReader(bytes, 'a configuration')
-  if (reader.byte() !== FORM) throw new DecodeError(UNKNOWN_FORM)
+  const first = reader.byte()
+  const form = first === FORMS.plain ? 'plain' : 'full'
+  if (first !== FORMS[form]) throw new DecodeError(UNKNOWN_FORM)
   const version = reader.integer()
-  const read = readMembers(reader)
+  const read = readMembers(reader, form)
   reader.end()
   return { version, ...read }
 }
 
 /** The first byte of an encoded configuration: another form would have another. */
-const FORM = 1
+const FORMS: Readonly<Record<MembersForm, number>> = { plain: 1, full: 2 }
 
 const UNKNOWN_FORM = 'A configuration is of an unknown form. Upgrade this node.'
 
 const MAX_WEIGHT = 1000
+
+const MAX_PRIORITY = 1000
+
+/** Longer than any leader is waited for. */
+const MAX_LEASE_MS = 60_000
+
+const MIN_DRIFT_PPM = 500
+
+const MAX_DRIFT_PPM = 250_000
 
 /** Throws InvalidArgumentError for what is no version: a slot, or 0. */
 export function requireVersion(version: Slot): void {
@@ -265,19 +343,21 @@ function readRule(reader: ByteReader): QuorumRule {
   }
 }
 
-function readMember(reader: ByteReader): ConfiguredMember {
+function readMember(reader: ByteReader, isFull: boolean): ConfiguredMember {
   const id = readText(reader)
   const address = readText(reader)
   const role = reader.byte()
   if (role > 1) throw reader.malformed('a role is unknown')
   const incarnation = readText(reader)
   const weight = reader.positive()
+  const priority = isFull ? reader.integer() : 0
   return {
     id,
     address,
     role: role === 1 ? 'voter' : 'learner',
     incarnation: incarnation === '' ? null : incarnation,
     ...(weight !== 1 && { weight }),
+    ...(priority !== 0 && { priority }),
   }
 }
 

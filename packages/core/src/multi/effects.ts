@@ -9,6 +9,7 @@ import type { DisbelievedEvent, Effects, Outgoing } from '../effects.ts'
 import type { NackMessage } from '../message.ts'
 import type { Configuration } from './configuration.ts'
 import type { LogMessage } from './messages.ts'
+import type { TransferFailure } from './succession.ts'
 
 /** What MultiPaxos sends and understands. */
 export type MultiPaxosMessage = LogMessage | NackMessage
@@ -56,12 +57,18 @@ export type LogEvent =
   | { readonly type: 'admitted' }
   /** Another node hands over commands, while this one leads. */
   | { readonly type: 'forwarded'; readonly from: NodeId; readonly values: readonly Uint8Array[] }
-  /** The leader has not proposed values that this node handed over: their REFUSED_HEAD_BYTES. */
+  /** The leader has not proposed values that this node handed over: see ForwardRefusedMessage. */
   | {
       readonly type: 'forward-refused'
       readonly heads: readonly Uint8Array[]
       /** Why, and the way out, for people; where it is not of the values alone. */
       readonly reason?: string | undefined
+    }
+  /** A transfer has come to nothing, and this node goes on leading. */
+  | {
+      readonly type: 'transfer-failed'
+      readonly to: NodeId | null
+      readonly reason: TransferFailure
     }
   /** The read may be answered from a state to which every slot through `slot` was applied. */
   | { readonly type: 'read-ready'; readonly id: number; readonly slot: Slot }

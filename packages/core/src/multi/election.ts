@@ -17,10 +17,13 @@ import type { QuorumSystem } from '../quorum.ts'
 import { FREE_ROUNDS, MAX_WINDOW_FACTOR } from './limits.ts'
 import type { SupportMessage } from './messages.ts'
 
-/** A campaign under way. */
+/** A campaign under way. Another one may follow it in the same silence, with what was said in it. */
 interface Campaign {
   readonly number: number
-  readonly supportedBy: Set<NodeId>
+  /** The first one of this silence. */
+  readonly first: number
+  /** When each said last that it hears no leader either. */
+  readonly supportedAtMs: Map<NodeId, number>
 }
 
 /**
@@ -70,7 +73,7 @@ export class Election {
     return this.#campaignAtMs
   }
 
-  get campaign(): Readonly<Campaign> | null {
+  get campaign(): Pick<Campaign, 'number'> | null {
     return this.#campaign
   }
 
@@ -132,21 +135,36 @@ export class Election {
   }
 
   /** Begins a campaign, supported by this node itself; without success, the next comes a window on. */
-  begin(id: NodeId, nowMs: number): Readonly<Campaign> {
+  begin(id: NodeId, nowMs: number): void {
+    const before = this.#campaign
     this.standBack(nowMs)
     this.#campaigns += 1
-    this.#campaign = { number: this.#campaigns, supportedBy: new Set([id]) }
-    return this.#campaign
+    const number = this.#campaigns
+    const { first = number, supportedAtMs = new Map<NodeId, number>() } = before ?? {}
+    this.#campaign = { number, first, supportedAtMs: supportedAtMs.set(id, nowMs) }
   }
 
-  receiveSupport(from: NodeId, { run, number, granted }: SupportMessage): void {
+  /**
+   * An answer that takes longer than a window still counts, as long as no leader was heard: else a
+   * window that is shorter than a round trip would end each campaign before its answers, for ever.
+   */
+  receiveSupport(from: NodeId, { run, number, granted }: SupportMessage, nowMs: number): void {
     const campaign = this.#campaign
-    if (campaign === null || run !== this.run || number !== campaign.number) return
-    if (granted) campaign.supportedBy.add(from)
+    if (campaign === null || run !== this.run || number > campaign.number) return
+    if (number < Math.max(campaign.first, campaign.number - MAX_WINDOW_FACTOR)) return
+    if (granted) campaign.supportedAtMs.set(from, nowMs)
+    else campaign.supportedAtMs.delete(from)
+  }
+
+  /** Whether `id` said so within the last window: what it heard before that may be no more so. */
+  isSupportedBy(id: NodeId, nowMs: number): boolean {
+    const atMs = this.#campaign?.supportedAtMs.get(id)
+    return atMs !== undefined && nowMs < atMs + this.windowMs
   }
 
   /** Whether the campaign has the support to prepare a ballot. */
-  isSupported(quorums: QuorumSystem): boolean {
-    return this.#campaign !== null && quorums.isPhase1Quorum(this.#campaign.supportedBy)
+  isSupported(quorums: QuorumSystem, nowMs: number): boolean {
+    const supporters = [...(this.#campaign?.supportedAtMs.keys() ?? [])]
+    return quorums.isPhase1Quorum(new Set(supporters.filter((id) => this.isSupportedBy(id, nowMs))))
   }
 }

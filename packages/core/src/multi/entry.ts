@@ -9,9 +9,10 @@
 import type { Slot } from '../durability.ts'
 import { DecodeError, InvalidArgumentError } from '../errors.ts'
 import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
-import { readMembers, requireVersion, writeMembers } from './configuration.ts'
+import { formOf, readMembers, requireVersion, writeMembers } from './configuration.ts'
 import type { MembersEntry } from './configuration.ts'
-import { MAX_NONCE_BYTES, MAX_SESSIONS, REFUSED_HEAD_BYTES, SESSION_NONCE_BYTES } from './limits.ts'
+import { MAX_NONCE_BYTES, MAX_SESSIONS, PAGE_BYTES, REFUSED_HEAD_BYTES } from './limits.ts'
+import { SESSION_NONCE_BYTES } from './limits.ts'
 import { readSessionId, readSpace, writeSessionId, writeSpace } from './session-id.ts'
 import type { SessionId, SessionSpace } from './session-id.ts'
 
@@ -64,6 +65,7 @@ const KIND = {
   command: 5,
   openSession: 6,
   expireUnused: 7,
+  fullMembers: 8,
 } as const
 
 /** The value with which a leader fills a slot. */
@@ -106,7 +108,7 @@ export function encodeEntry(entry: Entry): Uint8Array {
       return writer.finish()
     case 'members':
       requireVersion(entry.replaces)
-      writer.byte(KIND.members)
+      writer.byte(formOf(entry) === 'full' ? KIND.fullMembers : KIND.members)
       writer.integer(entry.replaces)
       writeMembers(writer, entry)
       return writer.finish()
@@ -141,7 +143,7 @@ export function decodeEntry(value: Uint8Array): Entry {
  */
 export function isForwardable(value: Uint8Array): boolean {
   const [kind] = value
-  return kind === KIND.command || kind === KIND.openSession || kind === KIND.members
+  return kind === KIND.command || kind === KIND.openSession || isMembersKind(kind)
 }
 
 /**
@@ -155,7 +157,7 @@ export function isKnownKind(value: Uint8Array): boolean {
 
 /** The members entry that `value` is; `null` when it is none. Of other kinds it reads no further. */
 export function membersEntryIn(value: Uint8Array): MembersEntry | null {
-  if (value[0] !== KIND.members) return null
+  if (!isMembersKind(value[0])) return null
   try {
     const entry = decodeEntry(value)
     return entry.type === 'members' ? entry : null
@@ -165,9 +167,17 @@ export function membersEntryIn(value: Uint8Array): MembersEntry | null {
   }
 }
 
-/** By what a value is named that a leader refuses. */
+/**
+ * By what a value is named that a leader refuses: its beginning, which says whose it is. Two changes
+ * of the members may begin alike, and are named whole.
+ */
 export function headOf(value: Uint8Array): Uint8Array {
-  return value.slice(0, REFUSED_HEAD_BYTES)
+  const isWhole = isMembersKind(value[0]) && value.length <= PAGE_BYTES
+  return isWhole ? value : value.slice(0, REFUSED_HEAD_BYTES)
+}
+
+function isMembersKind(kind: number | undefined): boolean {
+  return kind === KIND.members || kind === KIND.fullMembers
 }
 
 /**
@@ -239,7 +249,9 @@ function readEntry(reader: ByteReader): Entry {
       return readOpening(reader, space)
     }
     case KIND.members:
-      return { type: 'members', replaces: reader.integer(), ...readMembers(reader) }
+      return { type: 'members', replaces: reader.integer(), ...readMembers(reader, 'plain') }
+    case KIND.fullMembers:
+      return { type: 'members', replaces: reader.integer(), ...readMembers(reader, 'full') }
     case KIND.expireSlots:
       return { type: 'expire-sessions', sessions: readFew(reader, () => reader.positive()) }
     case KIND.expireUnused: {

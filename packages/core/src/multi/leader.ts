@@ -13,6 +13,7 @@ import type { LogAcceptor } from './acceptor.ts'
 import type { LogStep } from './effects.ts'
 import type { Electorate } from './electorate.ts'
 import { NO_OP } from './entry.ts'
+import { Lease } from './lease.ts'
 import { FAREWELL_HEARTBEATS, LEAST_PACE_BYTES } from './limits.ts'
 import type { Members } from './members.ts'
 import type {
@@ -40,6 +41,7 @@ type Role =
       readonly phase1: Phase1
       readonly phase2: Phase2
       readonly reads: ReadRounds
+      readonly lease: Lease
     }
 
 type Leading = Role & { readonly phase: 'leading' }
@@ -67,6 +69,10 @@ export class Leader {
   #farewellUntilMs: number | null = null
   #highestSeen: Ballot | null
   #heartbeatAtMs = 0
+  /** Whose leader has asked this node to prepare. */
+  #released: Ballot | undefined
+  /** Nothing new is proposed, so that another node can take over. */
+  #isPaused = false
 
   constructor(settings: Settings, acceptor: LogAcceptor, members: Members) {
     this.#settings = settings
@@ -124,10 +130,12 @@ export class Leader {
 
   /**
    * Phase 1a. The Prepare leaves only when this node's own promise of the ballot is durable: a
-   * restart must find it on disk, or the ballot might be used again, for other values.
+   * restart must find it on disk, or the ballot might be used again, for other values. `released`:
+   * that of the leader that has asked for it.
    */
-  prepare(step: LogStep, nowMs: number): void {
+  prepare(step: LogStep, nowMs: number, released?: Ballot): void {
     this.stepDown(step)
+    this.#released = released
     const ballot = nextBallot(this.highestSeen, this.#settings.id)
     this.#highestSeen = ballot
     this.#acceptor.promise(step, ballot)
@@ -146,6 +154,7 @@ export class Leader {
     const role = this.#role
     this.#role = IDLE
     this.#next = null
+    this.#isPaused = false
     if (role.phase !== 'leading') return
     step.tell({ type: 'leadership-lost', ballot: role.phase2.ballot })
     role.reads.fail(step)
@@ -211,15 +220,54 @@ export class Leader {
     const incarnation = message.incarnation ?? ''
     role.phase2.receiveAccepted(from, incarnation, message.through, nowMs)
     if (message.type === 'logAccepted') return role.phase2.hear(from, incarnation, nowMs)
-    const { chosenThrough, storedThrough = 0 } = message
+    const { chosenThrough, storedThrough = 0, leaseAt } = message
+    if (leaseAt !== undefined) {
+      role.lease.receive({ from, incarnation }, leaseAt, this.#electorate, nowMs)
+    }
     role.phase2.hear(from, incarnation, nowMs, { chosenThrough, storedThrough })
     role.reads.confirm({ from, incarnation }, message.readId)
   }
 
   /** What new commands the next Accept may take. */
   room(nowMs: number): Room {
-    const isOpen = this.#openVersion === this.#electorate.version
-    return this.#role.phase === 'leading' && isOpen ? this.#role.phase2.room(nowMs) : NO_ROOM
+    if (this.#role.phase !== 'leading' || !this.isOpen || this.#isPaused) return NO_ROOM
+    return this.#role.phase2.room(nowMs)
+  }
+
+  /** Whether a phase 1 quorum of those who vote now has promised the ballot, while this node leads. */
+  get isOpen(): boolean {
+    return this.#role.phase === 'leading' && this.#openVersion === this.#electorate.version
+  }
+
+  /** Nothing new is proposed, until resume() or the end of the leadership. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+  }
+
+  /** Whether the lease of this leadership rests on the word of `id` too. */
+  hasWordOf(id: NodeId, nowMs: number): boolean {
+    return this.#role.phase === 'leading' && this.#role.lease.hasWordOf(id, nowMs)
+  }
+
+  /** Whether this leadership has ended its lease, and cannot have another. */
+  get hasGivenUpLease(): boolean {
+    return this.#role.phase === 'leading' && this.#role.lease.isGivenUp
+  }
+
+  /** Whether this node may answer reads at this moment without asking anybody. */
+  hasLease(nowMs: number): boolean {
+    const role = this.#role
+    if (role.phase !== 'leading' || !this.#mayRead(role) || !this.#mayLease(role)) return false
+    return role.lease.holds(this.#electorate, this.#settings.incarnation, nowMs)
+  }
+
+  /** This node's clock may have stood still: whatever word was given may have ended. */
+  distrustClock(nowMs: number): void {
+    if (this.#role.phase === 'leading') this.#role.lease.forget(nowMs)
   }
 
   /** Proposes `values` in one Accept. Returns the slot of the first; `null` without room for them. */
@@ -232,30 +280,44 @@ export class Leader {
     return this.#proposeMembers(step, this.#role, next, values, nowMs)
   }
 
-  /** A read of this node, or of another one; says whether this node leads. */
-  read(step: LogStep, read: number | { from: NodeId; question: ReadIndexMessage }): boolean {
+  /** A read of this node; says whether it leads. By its lease, where that is enough, at once. */
+  read(step: LogStep, id: number, byLease: boolean, nowMs: number): boolean {
     if (this.#role.phase !== 'leading') return false
-    if (typeof read === 'number') this.#role.reads.add(step, read)
-    else this.#role.reads.addRemote(read.from, read.question)
+    const slot = this.#acceptor.chosenThrough
+    if (byLease && this.hasLease(nowMs)) step.tell({ type: 'read-ready', id, slot })
+    else this.#role.reads.add(step, id)
+    return true
+  }
+
+  /** The same of another one. */
+  readFor(step: LogStep, from: NodeId, question: ReadIndexMessage, nowMs: number): boolean {
+    if (this.#role.phase !== 'leading') return false
+    const { run, number, byLease = false } = question
+    const slot = this.#acceptor.chosenThrough
+    if (byLease && this.hasLease(nowMs)) {
+      step.send(from, { type: 'readIndexAnswer', run, number, slot })
+    } else {
+      this.#role.reads.addRemote(from, question)
+    }
     return true
   }
 
   /** Says at once that this node leads, if it does. */
   announce(step: LogStep, nowMs: number): void {
     if (this.#role.phase !== 'leading') return
-    this.#sendHeartbeat(step, this.#role.phase2, this.#role.reads.readId, nowMs)
+    this.#sendHeartbeat(step, this.#role, nowMs)
   }
 
   /** Says to one node that this one leads, if it does. */
-  announceTo(step: LogStep, to: NodeId): void {
-    const role = this.#role
-    if (role.phase !== 'leading') return
-    step.send(to, this.#heartbeat(role.phase2, role.reads.readId))
+  announceTo(step: LogStep, to: NodeId, nowMs: number): void {
+    if (this.#role.phase !== 'leading') return
+    step.send(to, this.#heartbeat(this.#role, nowMs))
   }
 
-  /** Asks `to` to take over at once. */
+  /** Asks `to` to take over at once. The lease ends before. */
   handOver(step: LogStep, to: NodeId): void {
     if (this.#role.phase !== 'leading') return
+    this.#role.lease.giveUp()
     step.send(to, { type: 'handOver', ballot: this.#role.phase2.ballot })
   }
 
@@ -313,10 +375,12 @@ export class Leader {
     })
     if (found.barrier !== null) phase2.stopAt(found.barrier)
     phase1.forget(found.barrier ?? Infinity)
-    this.#role = { phase: 'leading', phase1, phase2, reads: new ReadRounds() }
+    const lease = new Lease(this.#settings)
+    const role = { phase: 'leading', phase1, phase2, reads: new ReadRounds(), lease } as const
+    this.#role = role
     this.#heartbeatAtMs = nowMs + heartbeatPeriodMs
     // Where there is much to propose first, all hear who leads before the bulk of it is on its way.
-    if (batchBytes(recovered) > LEAST_PACE_BYTES) this.#sendHeartbeat(step, phase2, 0, nowMs)
+    if (batchBytes(recovered) > LEAST_PACE_BYTES) this.#sendHeartbeat(step, role, nowMs)
     step.tell({ type: 'leadership-acquired', ballot, recovered })
   }
 
@@ -354,7 +418,7 @@ export class Leader {
     nowMs: number,
   ): Slot | null {
     const isSettled = this.#acceptor.chosenThrough >= phase2.recoveredThrough
-    if (!isSettled || this.#openVersion !== this.#electorate.version) return null
+    if (!isSettled || !this.isOpen) return null
     this.#nextAtMs = nowMs
     if (this.#next?.isLike(next) !== true) {
       this.#next = next
@@ -385,7 +449,8 @@ export class Leader {
   }
 
   /** Others vote behind what was chosen now. They may have to be asked yet. */
-  #change(step: LogStep, { phase1, phase2 }: Leading, nowMs: number): void {
+  #change(step: LogStep, { phase1, phase2, lease }: Leading, nowMs: number): void {
+    lease.forget(nowMs)
     const wasInvited = this.#next?.isLike(this.#electorate) === true
     this.#next = null
     this.#farewellUntilMs = null
@@ -411,6 +476,19 @@ export class Leader {
   /** Whether promises are awaited while this node leads. */
   get #isAsking(): boolean {
     return this.#next !== null || this.#openVersion !== this.#electorate.version
+  }
+
+  /**
+   * Whether no read could miss anything: before that slot is chosen, earlier leaders may have more
+   * chosen than this one knows of.
+   */
+  #mayRead({ phase2 }: Leading): boolean {
+    return this.isOpen && this.#acceptor.chosenThrough >= phase2.recoveredThrough
+  }
+
+  /** Whether whoever takes over has to ask those who vote now. */
+  #mayLease({ phase2 }: Leading): boolean {
+    return this.isOpen && phase2.barrier === null
   }
 
   /** Whether this node leads where it does not vote, nor this state of it: then another should. */
@@ -456,7 +534,13 @@ export class Leader {
     if (prepare === null) return null
     const { version } = this.#electorate
     const names = this.#namedBy(this.#next ?? this.#electorate, peer) ?? undefined
-    return { ...prepare, ...(version > 0 && { version }), ...(names !== undefined && { names }) }
+    const released = this.#released
+    return {
+      ...prepare,
+      ...(version > 0 && { version }),
+      ...(names !== undefined && { names }),
+      ...(released !== undefined && { released }),
+    }
   }
 
   #propose(step: LogStep, phase2: Phase2, values: readonly Uint8Array[]): Slot {
@@ -485,11 +569,8 @@ export class Leader {
       more = phase2.nextRecovered(nowMs)
     }
     reads.finish(step)
-    // Before that slot is chosen, earlier leaders may have more chosen than this one knows of.
-    const isOpen = this.#openVersion === this.#electorate.version
-    const mayRead = isOpen && chosenThrough >= phase2.recoveredThrough
     const ownWord = { from: id, incarnation }
-    const beginsRound = mayRead && reads.begin(ownWord, chosenThrough, this.#electorate)
+    const beginsRound = this.#mayRead(role) && reads.begin(ownWord, chosenThrough, this.#electorate)
     reads.finish(step)
     const isCompleted =
       this.#members.complete < this.#electorate.version && this.#isComplete(phase2)
@@ -497,7 +578,7 @@ export class Leader {
     // With nothing in flight no Accept will soon say what was chosen.
     const isUntold = chosenThrough > before && phase2.batches.length === 0
     if (isUntold || beginsRound || isCompleted || nowMs >= this.#heartbeatAtMs) {
-      this.#sendHeartbeat(step, phase2, reads.readId, nowMs)
+      this.#sendHeartbeat(step, role, nowMs)
     }
   }
 
@@ -507,19 +588,23 @@ export class Leader {
     this.#farewellUntilMs = nowMs + FAREWELL_HEARTBEATS * this.#settings.heartbeatPeriodMs
   }
 
-  #sendHeartbeat(step: LogStep, phase2: Phase2, readId: number, nowMs: number): void {
+  #sendHeartbeat(step: LogStep, role: Leading, nowMs: number): void {
     this.#heartbeatAtMs = nowMs + this.#settings.heartbeatPeriodMs
-    step.send('all', this.#heartbeat(phase2, readId))
+    step.send('all', this.#heartbeat(role, nowMs))
     if (this.#farewellUntilMs === null || nowMs < this.#farewellUntilMs) return
     this.#farewellUntilMs = null
     this.#members.bidFarewell(this.#members.complete)
   }
 
-  #heartbeat({ ballot, base }: Phase2, readId: number): LogHeartbeatMessage {
+  #heartbeat(role: Leading, nowMs: number): LogHeartbeatMessage {
+    const { ballot, base } = role.phase2
+    const { readId } = role.reads
     const { chosenThrough } = this.#acceptor
     const { complete } = this.#members
     const known = complete > 0 ? { complete } : {}
-    return { type: 'logHeartbeat', ballot, base, chosenThrough, readId, ...known }
+    const { configuration } = this.#electorate
+    const asked = this.#mayLease(role) ? role.lease.question(configuration, nowMs) : null
+    return { type: 'logHeartbeat', ballot, base, chosenThrough, readId, ...known, ...asked }
   }
 
   #askAgain(step: LogStep, phase1: Phase1, nowMs: number): void {

@@ -132,6 +132,15 @@ export const MAX_UNANSWERED_CHUNKS = 6
  */
 export const REFUSED_HEAD_BYTES = 96
 
+/**
+ * A node of a higher priority leads when it was heard without a pause for so many liveness windows:
+ * after a restart it has warmed up by then.
+ */
+export const PRIORITY_WINDOWS = 5
+
+/** And so many times as long, at most, when it was let lead before and did not go on. */
+export const MAX_PRIORITY_FACTOR = 64
+
 /** So many learners fetch from one node: 200 are three deep below three voters. */
 export const RELAY_FANOUT = 8
 

@@ -21,6 +21,11 @@ export interface LogPrepareMessage {
    * configuration names. Absent where it names none.
    */
   readonly names?: string | undefined
+  /**
+   * The ballot whose leader has asked the sender to take over: it has ended its lease, and those that
+   * gave it their word may promise at once. Absent where nobody has asked.
+   */
+  readonly released?: Ballot | undefined
 }
 
 /**
@@ -78,6 +83,15 @@ export interface LogHeartbeatMessage {
   readonly readId: number
   /** The newest version of the configuration that is known to be complete. Default: 0. */
   readonly complete?: Slot | undefined
+  /**
+   * With a lease: when the heartbeat left, in whole milliseconds of the leader's own clock. It means
+   * nothing to anybody else, and comes back with the answer.
+   */
+  readonly leaseAt?: number | undefined
+  /** With a lease: for how long the acceptor is asked for its word, in milliseconds. */
+  readonly leaseMs?: number | undefined
+  /** With a lease: that of the configuration by which the word is asked for. Default: 0. */
+  readonly version?: Slot | undefined
 }
 
 /** "I have promised nothing above `ballot`", and what an Accepted says. */
@@ -92,6 +106,8 @@ export interface LogHeartbeatAnswerMessage {
   readonly incarnation?: string | undefined
   /** Every slot through this one is chosen, and no crash takes that from here. Default: 0. */
   readonly storedThrough?: Slot | undefined
+  /** That of the heartbeat, where the acceptor gives its word as asked. */
+  readonly leaseAt?: number | undefined
 }
 
 /** "Would you support me as leader?" Asked before any ballot is raised; it changes nothing. */
@@ -118,7 +134,7 @@ export interface SupportMessage {
   readonly chosenThrough: Slot
 }
 
-/** A leader asks another node to take its place at once. */
+/** A leader asks another node to take its place at once. It has ended its lease. */
 export interface HandOverMessage {
   readonly type: 'handOver'
   /** The ballot with which the sender leads. */
@@ -142,7 +158,10 @@ export interface ForwardMessage {
  */
 export interface ForwardRefusedMessage {
   readonly type: 'forwardRefused'
-  /** The first REFUSED_HEAD_BYTES of each value, or all of it: enough to know an entry again. */
+  /**
+   * The first REFUSED_HEAD_BYTES of each value, or all of it where it is a members entry: enough to
+   * know an entry again.
+   */
   readonly heads: readonly Uint8Array[]
   /** One sentence for people that says why, and the way out. Absent where that is of the values. */
   readonly reason?: string | undefined
@@ -160,6 +179,8 @@ export interface ReadIndexMessage {
   readonly number: number
   /** Another node waits for the answer too. As in a Forward. */
   readonly relayed?: true | undefined
+  /** The leader's lease is enough for all that wait for the answer. */
+  readonly byLease?: true | undefined
 }
 
 /** The answer to a read index request. */

@@ -13,6 +13,7 @@ import { LogStep } from './effects.ts'
 import type { LogEffects, MultiPaxosMessage } from './effects.ts'
 import { headOf } from './entry.ts'
 import { carriedReason, checkBatch, checkRelay, checkSnapshot, checkSuccessor } from './input.ts'
+import { requirePositive } from '../practical/node.ts'
 import { LogNode } from './node.ts'
 import { settingsOf } from './options.ts'
 import type { MultiPaxosOptions, Settings } from './options.ts'
@@ -123,6 +124,14 @@ export class MultiPaxos {
     return this.#node.acceptor.chosenThrough
   }
 
+  /**
+   * The highest slot of which this node has heard that it is chosen, from whomever: what it lacks of
+   * these it fetches. Where it hears nobody, more may be chosen.
+   */
+  get heardThrough(): Slot {
+    return this.#node.heardThrough
+  }
+
   /** The values of the slots through this one are gone: a snapshot stands for them. */
   get compactedThrough(): Slot {
     return this.#node.acceptor.log.compactedThrough
@@ -219,9 +228,13 @@ export class MultiPaxos {
   /**
    * Asks for a linearizable read. A 'read-ready' event says for which slot to wait; 'read-failed'
    * that there was no leader to confirm it. `id` is the host's, and comes back with the event.
+   *
+   * `byLease`: while the leader's lease holds that is enough, and it asks nobody. Such a read is
+   * linearizable as long as clocks keep within the bound that the configuration names, and only if
+   * tick() was given the time right before this call, and right before each receive() of any node.
    */
-  read(id: number): LogEffects {
-    return this.#run((step) => this.#node.read(step, id))
+  read(id: number, byLease = false): LogEffects {
+    return this.#run((step) => this.#node.read(step, id, byLease))
   }
 
   /**
@@ -262,12 +275,33 @@ export class MultiPaxos {
   }
 
   /**
-   * Asks `node` to take over the leadership at once. Until it does, this node goes on leading; when
-   * it does not lead, nothing happens. Throws InvalidArgumentError unless `node` is another acceptor.
+   * Lets another node lead: `to`, or with `null` whom suits best (the highest priority, and among
+   * those who holds the most). Nothing new is proposed meanwhile; when all that is under way is chosen,
+   * and the other holds it, it is asked to take over. A 'transfer-failed' event says that it did not
+   * within `withinMs` (> 0), and that this node goes on; else the leadership is lost to it.
+   *
+   * Does nothing when this node does not lead. Throws InvalidArgumentError unless `to` is another
+   * acceptor.
    */
-  handOver(node: NodeId): LogEffects {
-    checkSuccessor(node, this.id, this.#node.members.current)
-    return this.#run((step) => this.#node.leader.handOver(step, node))
+  transfer(to: NodeId | null, withinMs: number): LogEffects {
+    if (to !== null) checkSuccessor(to, this.id, this.#node.members.current)
+    requirePositive('withinMs', withinMs)
+    return this.#run((step) => {
+      this.#node.succession.begin(step, to, withinMs, this.#node.nowMs)
+    })
+  }
+
+  /** Whether this node may answer reads by its lease at the time of the last tick. */
+  get hasLease(): boolean {
+    return this.#node.leader.hasLease(this.#node.nowMs)
+  }
+
+  /**
+   * Tells `to` who this node is, and asks it to say the same: for a host that wants to know whether
+   * what it sends arrives there. A node without an incarnation says nothing.
+   */
+  introduce(to: NodeId): LogEffects {
+    return this.#run((step) => this.#node.introduce(step, to))
   }
 
   /** A message came in. `from` is trusted: the host drops what strangers send. */

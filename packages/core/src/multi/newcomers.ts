@@ -14,7 +14,7 @@ export interface Heard {
 }
 
 /** What a message says of its sender. */
-interface Said {
+export interface Said {
   readonly incarnation?: string | undefined
   readonly storedThrough?: Slot | undefined
 }

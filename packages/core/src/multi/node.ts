@@ -9,7 +9,6 @@ import type { Slot } from '../durability.ts'
 import { DecodeError } from '../errors.ts'
 import { earliest } from '../leadership.ts'
 import type { NackMessage } from '../message.ts'
-import { Admission } from './admission.ts'
 import type { Standing } from './admission.ts'
 import { LogAcceptor } from './acceptor.ts'
 import { CatchUp } from './catch-up.ts'
@@ -22,28 +21,30 @@ import { headOf } from './entry.ts'
 import { Guard } from './guard.ts'
 import { isBatch } from './input.ts'
 import { Leader } from './leader.ts'
+import { Introductions } from './introductions.ts'
+import type { Self } from './introductions.ts'
+import { Words } from './lease.ts'
 import { INTRODUCTION_HEARTBEATS, MAX_SLOTS_AHEAD } from './limits.ts'
 import { Members } from './members.ts'
 import type { CampaignMessage, FetchedMessage, LogAcceptMessage } from './messages.ts'
 import type { ForwardRefusedMessage } from './messages.ts'
 import type { ForwardMessage, LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
-import type { IntroductionAnswerMessage, IntroductionMessage } from './messages.ts'
+import type { IntroductionAnswerMessage } from './messages.ts'
 import type { LogPrepareMessage, ReadIndexMessage } from './messages.ts'
 import type { SnapshotChunkMessage, SupportMessage } from './messages.ts'
-import { Newcomers } from './newcomers.ts'
 import type { Heard } from './newcomers.ts'
 import type { Settings } from './options.ts'
 import { Polls } from './polls.ts'
 import { Provider } from './provider.ts'
 import { ReadRequests } from './reads.ts'
+import { Succession } from './succession.ts'
 
 /** One node. Each method takes the step to which it adds; `conclude` ends every step. */
 export class LogNode {
   readonly acceptor: LogAcceptor
   readonly leader: Leader
   readonly members: Members
-  readonly #admission: Admission
-  readonly #newcomers = new Newcomers()
+  readonly #introductions: Introductions
   readonly #settings: Settings
   readonly #guard: Guard
   readonly #election: Election
@@ -51,6 +52,9 @@ export class LogNode {
   readonly #provider: Provider
   readonly #requests: ReadRequests
   readonly #polls: Polls
+  /** What this node's acceptor has given to leaders. */
+  readonly #words: Words
+  readonly succession: Succession
   #leaderId: NodeId | null = null
   /** Who passes on what this node has for the leader, which may not get there directly. */
   #relay: NodeId | null = null
@@ -64,9 +68,8 @@ export class LogNode {
   #isStalled = false
   #nowMs: number | null = null
   #askAgainAtMs = 0
-  /** When a leader with a stuck disk may ask somebody to take over. */
-  #yieldAtMs = 0
-  #introduceAtMs = 0
+  /** The host wants to lead, as soon as this node's word to another leader has ended. */
+  #leadsWhenFree = false
   /** When a leader makes itself known to learners that it does not hear. */
   #seekAtMs = 0
   /** What the host was told last. */
@@ -80,7 +83,7 @@ export class LogNode {
     this.members = new Members(settings.initial, settings.members, saved.snapshot)
     this.members.update(this.acceptor.log, this.acceptor.chosenThrough)
     this.#toldElectorate = this.members.current
-    this.#admission = new Admission(settings)
+    this.#introductions = new Introductions(settings)
     this.leader = new Leader(settings, this.acceptor, this.members)
     this.#guard = new Guard(this.acceptor, settings.isValue)
     const { promised } = this.acceptor
@@ -89,6 +92,8 @@ export class LogNode {
     this.#provider = new Provider(this.acceptor, this.members)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
     this.#polls = new Polls(settings)
+    this.#words = new Words(saved, this.members.current.configuration.lease)
+    this.succession = new Succession(settings, this.acceptor, this.leader, this.members)
     this.#toldThrough = saved.snapshot?.through ?? 0
   }
 
@@ -98,17 +103,17 @@ export class LogNode {
   }
 
   get standing(): Standing {
-    return this.#admission.standing(this.members.current)
+    return this.#introductions.standing(this.members.current)
   }
 
   /** Who has still to answer before this new node votes. */
   get waitsFor(): readonly NodeId[] {
-    return this.#admission.waitsFor(this.members.current)
+    return this.#introductions.waitsFor(this.members.current)
   }
 
   /** As which incarnation others were heard. */
   get heard(): ReadonlyMap<NodeId, Heard> {
-    return this.#newcomers.heard
+    return this.#introductions.heard
   }
 
   /** Who is given what this node has for the leader; nobody when it leads, or knows nobody. */
@@ -124,6 +129,11 @@ export class LogNode {
     return this.#toldThrough
   }
 
+  /** The highest slot that is known to be chosen, here or to anybody who was heard. */
+  get heardThrough(): Slot {
+    return Math.max(this.acceptor.chosenThrough, this.#catchUp.heardThrough)
+  }
+
   get nowMs(): number {
     return this.#nowMs ?? 0
   }
@@ -134,13 +144,15 @@ export class LogNode {
     const { phase } = this.leader
     const times = [
       this.leader.nextTickAtMs,
+      this.succession.nextTickAtMs,
+      this.#leadsWhenFree ? this.#words.endsAtMs(this.#nowMs) : null,
       this.#catchUp.nextTickAtMs,
       this.#provider.nextTickAtMs,
       this.#requests.nextTickAtMs,
-      this.#campaigns && phase !== 'leading' ? this.#election.campaignAtMs : null,
+      this.#campaigns && phase !== 'leading' ? this.#campaignAtMs : null,
       this.#campaigns && this.#election.campaign !== null ? this.#askAgainAtMs : null,
       this.#isPolling && this.#asked.length > 0 ? this.#nextPollAtMs : null,
-      this.#introducesTo.length > 0 ? this.#introduceAtMs : null,
+      this.#introductions.nextTickAtMs(this.members.current),
     ]
     return times.reduce(earliest, null)
   }
@@ -150,13 +162,14 @@ export class LogNode {
     this.#nowMs = nowMs
     if (awayMs > 0) this.#excuse(awayMs)
     this.#provider.tick(nowMs)
+    if (this.#leadsWhenFree && this.#words.endsAtMs(nowMs) === null) this.prepare(step)
     if (this.leader.phase === 'leading') this.#lead(step)
     else if (this.#campaigns) this.#campaign(step)
     this.leader.retransmit(step, nowMs)
     // Who does not vote has no leader of its own, but for a while after it left.
     if (this.#isLearner && this.#election.isSilent(nowMs)) this.#setLeader(step, null)
     if (this.#isPolling) this.#poll(step)
-    this.#introduce(step)
+    this.#introductions.tick(step, this.#own)
   }
 
   receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {
@@ -173,18 +186,25 @@ export class LogNode {
     this.leader.saved()
   }
 
-  /** Raises a ballot: phase 1 begins. A node that does not vote never does. */
-  prepare(step: LogStep): void {
+  /**
+   * Raises a ballot: phase 1 begins. A node that does not vote never does; one that has given its word
+   * to another leader, when that has ended, or at once when the one that leads with `released` has
+   * asked for it.
+   */
+  prepare(step: LogStep, released?: Ballot): void {
     if (this.standing !== 'voter') return
+    this.#leadsWhenFree = !this.#words.allowOwn(released, this.nowMs)
+    if (this.#leadsWhenFree) return
     this.#leadsAfterCatchUp = false
     this.#isStalled = false
     this.#election.standBack(this.nowMs)
     this.#setLeader(step, null)
-    this.leader.prepare(step, this.nowMs)
+    this.leader.prepare(step, this.nowMs, released)
   }
 
   resign(step: LogStep): void {
     this.#leadsAfterCatchUp = false
+    this.#leadsWhenFree = false
     this.#election.standBack(this.nowMs)
     this.leader.stepDown(step)
   }
@@ -194,14 +214,19 @@ export class LogNode {
     this.#relay = relay
   }
 
+  /** Says who this node is, and wants to be told the same. */
+  introduce(step: LogStep, to: NodeId): void {
+    this.#introductions.introduce(step, to, this.acceptor.storedThrough, true)
+  }
+
   forward(step: LogStep, values: readonly Uint8Array[]): void {
     for (const way of this.ways) step.send(way, { type: 'forward', values })
   }
 
-  read(step: LogStep, id: number): void {
-    if (this.leader.read(step, id)) return
+  read(step: LogStep, id: number, byLease: boolean): void {
+    if (this.leader.read(step, id, byLease, this.nowMs)) return
     if (this.ways.length === 0) step.tell({ type: 'read-failed', id })
-    else this.#requests.add(step, id)
+    else this.#requests.add(step, id, byLease)
   }
 
   /** What follows from everything that came in with this step. */
@@ -209,7 +234,7 @@ export class LogNode {
     this.#election.promised(this.acceptor.promised?.round ?? 0)
     if (this.leader.phase !== 'leading') this.#learnMembers(step)
     if (this.leader.advance(step, this.nowMs)) this.#election.standBack(this.nowMs)
-    if (this.leader.hasLeft) this.#leave(step)
+    this.succession.advance(step, this.nowMs)
     this.#noteLeadership(step)
     if (this.acceptor.chosenThrough > this.#toldThrough) {
       const first = this.#toldThrough + 1
@@ -227,6 +252,9 @@ export class LogNode {
     switch (message.type) {
       case 'logPrepare': {
         if (!this.#mayPromise(from, message)) return
+        const isPresent = compareBallots(message.ballot, this.acceptor.promised) >= 0
+        // It asks again. What is below the promise is refused, whatever this node has given.
+        if (isPresent && !this.#words.allow(from, message, nowMs)) return
         // A candidate that gets on counts like a leader; one that repeats itself does not.
         const isRival = compareBallots(message.ballot, this.acceptor.promised) > 0
         const getsOn = isRival || this.acceptor.isAskedOn(message)
@@ -244,7 +272,7 @@ export class LogNode {
       case 'logAccepted':
         return this.leader.receiveAccepted(from, message, nowMs)
       case 'logHeartbeatAnswer':
-        this.#newcomers.hear(from, message, nowMs)
+        this.#introductions.hear(from, message, nowMs)
         this.#catchUp.note(from, message.chosenThrough)
         return this.leader.receiveAccepted(from, message, nowMs)
       case 'nack':
@@ -254,7 +282,7 @@ export class LogNode {
       case 'support':
         return this.#receiveSupport(step, from, message)
       case 'handOver':
-        if (this.#follows(from, message.ballot)) this.prepare(step)
+        if (this.#follows(from, message.ballot)) this.prepare(step, message.ballot)
         return
       case 'forward':
         return this.#receiveForward(step, from, message)
@@ -274,7 +302,7 @@ export class LogNode {
       case 'snapshotChunk':
         return this.#receiveChunk(step, from, message)
       case 'introduction':
-        return this.#receiveIntroduction(step, from, message)
+        return this.#introductions.receive(step, from, message, this.#own)
       case 'introductionAnswer':
         return this.#receiveIntroductionAnswer(step, from, message)
     }
@@ -311,7 +339,7 @@ export class LogNode {
   }
 
   #receiveQuestion(step: LogStep, from: NodeId, question: ReadIndexMessage): void {
-    if (this.leader.read(step, { from, question })) return
+    if (this.leader.readFor(step, from, question, this.nowMs)) return
     if (this.#leaderFor(from, question) !== null) return this.#requests.addRemote(from, question)
     const { run, number } = question
     step.send(from, { type: 'readIndexAnswer', run, number, slot: 0 })
@@ -379,11 +407,12 @@ export class LogNode {
     }
     this.leader.stepDown(step)
     this.#leadsAfterCatchUp = false
+    this.#leadsWhenFree = false
     this.#election.heard(this.nowMs)
     this.#election.led(ballot, this.nowMs)
     this.#setLeader(step, from)
     this.#catchUp.note(from, chosenThrough)
-    if (!this.#admission.votes(this.members.current)) return
+    if (!this.#introductions.votes(this.members.current)) return
     if (message.type === 'logAccept') this.acceptor.receiveAccept(step, from, message)
     this.acceptor.learn(ballot, base, chosenThrough)
     if (message.type === 'logHeartbeat') this.#answerHeartbeat(step, from, message)
@@ -399,12 +428,10 @@ export class LogNode {
     return !isMember && from !== this.#leaderId && chosenThrough <= this.acceptor.chosenThrough
   }
 
-  #answerHeartbeat(
-    step: LogStep,
-    from: NodeId,
-    { ballot, base, readId }: LogHeartbeatMessage,
-  ): void {
-    if (!this.#admission.votes(this.members.current)) return
+  #answerHeartbeat(step: LogStep, from: NodeId, heartbeat: LogHeartbeatMessage): void {
+    if (!this.#introductions.votes(this.members.current)) return
+    const { ballot, base, readId, leaseAt } = heartbeat
+    const isGiven = leaseAt !== undefined && this.#giveWord(heartbeat)
     const through = this.acceptor.durablyHeldThrough(ballot, base)
     const known = this.acceptor.chosenThrough
     step.send(from, {
@@ -414,18 +441,32 @@ export class LogNode {
       chosenThrough: known,
       readId,
       ...this.#said,
+      ...(isGiven && { leaseAt }),
     })
+  }
+
+  /** A word is given only for as long as a restart of this node would know of it. */
+  #giveWord({ ballot, leaseMs, version: askedBy = 0 }: LogHeartbeatMessage): boolean {
+    const { version, configuration } = this.members.current
+    const { lease } = configuration
+    const isDurable =
+      this.acceptor.hasDurablyPromised(ballot) && this.acceptor.storedThrough >= version
+    if (leaseMs === undefined || lease === undefined || !isDurable) return false
+    // By an older one a restart might wait for less: newer ones may come between, with other leases.
+    if (askedBy !== version) return false
+    return this.#words.give(ballot, leaseMs, lease, this.nowMs)
   }
 
   #receiveCampaign(step: LogStep, from: NodeId, message: CampaignMessage): void {
     const { run, number } = message
     this.#catchUp.note(from, message.chosenThrough)
     const isIdle = this.leader.phase === 'idle' || this.#isStalled
-    const isFree = isIdle && this.#election.isSilent(this.nowMs)
+    const hasWord = this.#words.endsAtMs(this.nowMs) !== null
+    const isFree = isIdle && !hasWord && this.#election.isSilent(this.nowMs)
     const electorate = this.members.current
     // Who knows of later members knows better who may lead.
     const mayLead = electorate.isVoter(from) || (message.version ?? 0) > electorate.version
-    const granted = isFree && mayLead && this.#admission.votes(electorate)
+    const granted = isFree && mayLead && this.#introductions.votes(electorate)
     const { promised, chosenThrough } = this.acceptor
     step.send(from, { type: 'support', run, number, granted, promised, chosenThrough })
   }
@@ -433,8 +474,8 @@ export class LogNode {
   #receiveSupport(step: LogStep, from: NodeId, message: SupportMessage): void {
     this.#catchUp.note(from, message.chosenThrough)
     this.leader.observe(message.promised)
-    this.#election.receiveSupport(from, message)
-    if (this.#election.isSupported(this.members.current.quorums)) this.prepare(step)
+    this.#election.receiveSupport(from, message, this.nowMs)
+    if (this.#election.isSupported(this.members.current.quorums, this.nowMs)) this.prepare(step)
   }
 
   #receiveFetched(step: LogStep, from: NodeId, page: FetchedMessage): void {
@@ -480,8 +521,8 @@ export class LogNode {
     this.#seekAtMs = this.nowMs + periodMs
     // All the voters that a learner knows may be gone; it hears of the present ones from nobody else.
     for (const { id, role } of this.members.current.configuration.members) {
-      if (role === 'voter' || !this.#newcomers.isSilent(id, this.nowMs - 2 * periodMs)) continue
-      this.leader.announceTo(step, id)
+      if (role === 'voter' || !this.#introductions.isSilent(id, this.nowMs - 2 * periodMs)) continue
+      this.leader.announceTo(step, id, this.nowMs)
     }
   }
 
@@ -496,46 +537,28 @@ export class LogNode {
     const isFollowed = phase2.isFollowed(this.nowMs, windowMs)
     const refusedForMs = this.nowMs - (phase2.refusedAtMs ?? this.nowMs)
     if (!isFollowed && (this.#campaigns || this.leader.hasLeft)) return this.resign(step)
+    // A transfer ends within its bound also where nobody is heard.
+    const isUntaken = this.succession.tick(step, windowMs, this.nowMs)
     if (!isFollowed) return
     this.#election.led(phase2.ballot, this.nowMs)
-    if (refusedForMs >= windowMs) this.prepare(step)
-    else if (this.#isDiskStalled && this.#campaigns) this.#yield(step)
+    if (isUntaken || refusedForMs >= windowMs) this.prepare(step)
   }
 
-  /** Whether this node's disk has been at work on one save for a whole window. */
   get #isDiskStalled(): boolean {
-    const { saving } = this.acceptor
-    return saving !== null && this.nowMs >= saving.sinceMs + this.#election.windowMs
-  }
-
-  /**
-   * The disk of this leader is stuck. Somebody who is known to have a faster one takes over, before
-   * this node can take in nothing more; where all are as slow, another leader would not help.
-   */
-  #yield(step: LogStep): void {
-    const { phase2 } = this.leader
-    const { windowMs } = this.#election
-    if (phase2 === null || this.nowMs < this.#yieldAtMs) return
-    const unsaved = this.acceptor.saving?.through ?? 0
-    const [best] = [...phase2.peers]
-      .filter(([id, { through }]) => id !== this.#settings.id && through >= unsaved)
-      .filter(([, { heardAtMs }]) => this.nowMs < heardAtMs + windowMs)
-      .toSorted(([, a], [, b]) => b.through - a.through)
-    if (best === undefined) return
-    this.#yieldAtMs = this.nowMs + windowMs
-    this.leader.handOver(step, best[0])
+    return this.succession.isDiskStalled(this.#election.windowMs, this.nowMs)
   }
 
   /** This node was away: what others said in that time may not have come in yet. */
   #excuse(awayMs: number): void {
     const absence = { awayMs, nowMs: this.nowMs }
+    this.leader.distrustClock(this.nowMs)
     this.#election.excuse(absence)
     this.leader.phase2?.excuse(absence, this.#settings.livenessWindowMs)
   }
 
   /** Campaigns when it is time, and asks those again that have not answered. */
   #campaign(step: LogStep): void {
-    if (this.nowMs >= this.#election.campaignAtMs) this.#tryToLead(step)
+    if (this.nowMs >= this.#campaignAtMs) this.#tryToLead(step)
     else if (this.nowMs >= this.#askAgainAtMs) this.#askForSupport(step)
   }
 
@@ -563,7 +586,7 @@ export class LogNode {
     this.leader.stepDown(step)
     this.#setLeader(step, null)
     this.#election.begin(id, this.nowMs)
-    if (this.#election.isSupported(quorums)) this.prepare(step)
+    if (this.#election.isSupported(quorums, this.nowMs)) this.prepare(step)
     else this.#askForSupport(step)
   }
 
@@ -571,11 +594,11 @@ export class LogNode {
     const { campaign, run } = this.#election
     if (campaign === null) return
     this.#askAgainAtMs = this.nowMs + this.#settings.retransmitIntervalMs
-    const { number, supportedBy } = campaign
+    const { number } = campaign
     const { chosenThrough } = this.acceptor
     const { version } = this.members.current
     for (const peer of this.#others) {
-      if (supportedBy.has(peer)) continue
+      if (this.#election.isSupportedBy(peer, this.nowMs)) continue
       const question = { type: 'campaign', run, number, chosenThrough } as const
       step.send(peer, version > 0 ? { ...question, version } : question)
     }
@@ -601,10 +624,16 @@ export class LogNode {
     else this.prepare(step)
   }
 
+  /** When to campaign: not while this node may not promise its own ballot. */
+  get #campaignAtMs(): number {
+    return Math.max(this.#election.campaignAtMs, this.#words.endsAtMs(this.nowMs) ?? 0)
+  }
+
   #start(step: LogStep, nowMs: number): void {
+    this.#words.start(nowMs)
     const { saved, incarnation } = this.#settings
-    if (this.#admission.see(this.members.current)) this.acceptor.admit(step)
-    else if (incarnation !== '' && this.#admission.isAdmitted && saved.admitted !== true) {
+    if (this.#introductions.see(this.members.current)) this.acceptor.admit(step)
+    else if (incarnation !== '' && this.#introductions.isAdmitted && saved.admitted !== true) {
       this.acceptor.admit(step)
     }
     this.#election.start(nowMs, this.#beginning)
@@ -685,7 +714,7 @@ export class LogNode {
     const isPast = electorate.version > 0 && version <= electorate.version
     if (!electorate.isVoter(from) && isPast) return false
     const isNamed = names !== undefined && names === this.#settings.incarnation
-    return isNamed || this.#admission.votes(electorate)
+    return isNamed || this.#introductions.votes(electorate)
   }
 
   /** A candidate that learns of other members has asked the wrong ones. */
@@ -702,11 +731,11 @@ export class LogNode {
     if (current !== this.#toldElectorate) {
       this.#toldElectorate = current
       this.#catchUp.setPeers(new Set(this.#known))
-      this.#newcomers.keep(new Set(this.#known))
+      this.#introductions.keep(new Set(this.#known))
       step.tell({ type: 'configuration-changed', configuration: current.configuration })
       // Those before may be gone when this node starts again: from nobody else would it learn of these.
       this.acceptor.keepChosen(step)
-      if (this.#admission.see(current)) this.#admit(step)
+      if (this.#introductions.see(current)) this.#admit(step)
       if (this.standing !== 'voter') this.#election.standBack(this.nowMs)
       if (this.#relay !== null && !current.isVoter(this.#relay)) this.#relay = null
     }
@@ -721,63 +750,22 @@ export class LogNode {
     this.members.bidFarewell(version)
   }
 
-  /** This node leads where it has no vote: somebody who votes takes over, as soon as one can. */
-  #leave(step: LogStep): void {
-    const { version } = this.members.current
-    const peers = [...(this.leader.phase2?.peers ?? [])]
-    const [next] = peers.find(([, { chosenThrough }]) => chosenThrough >= version) ?? []
-    if (next === undefined) return
-    this.leader.handOver(step, next)
-    this.resign(step)
-  }
-
   #admit(step: LogStep): void {
     this.acceptor.admit(step)
     step.tell({ type: 'admitted' })
     this.#election.start(this.nowMs, this.#beginning)
   }
 
-  /** Whom this node tells who it is: who has to say that it may vote, or who leads it. */
-  get #introducesTo(): readonly NodeId[] {
-    const { standing } = this
-    if (standing === 'waiting') return this.waitsFor
-    const isFollower = standing === 'learner' || standing === 'none'
-    return this.#settings.incarnation !== '' && isFollower ? this.#others : []
-  }
-
-  #introduce(step: LogStep): void {
-    const peers = this.#introducesTo
-    if (peers.length === 0 || this.nowMs < this.#introduceAtMs) return
-    const { incarnation, retransmitIntervalMs, heartbeatPeriodMs } = this.#settings
-    const asks = this.standing === 'waiting'
-    const periodMs = asks ? retransmitIntervalMs : INTRODUCTION_HEARTBEATS * heartbeatPeriodMs
-    this.#introduceAtMs = this.nowMs + periodMs
-    const { storedThrough } = this.acceptor
-    for (const peer of peers) {
-      step.send(peer, { type: 'introduction', incarnation, storedThrough, asks })
-    }
-  }
-
-  #receiveIntroduction(step: LogStep, from: NodeId, message: IntroductionMessage): void {
-    const { incarnation, asks } = message
-    const hasVoted = this.acceptor.promised !== null
-    this.#newcomers.hear(from, message, this.nowMs)
-    this.#admission.hear(from, incarnation, hasVoted)
-    if (!asks) return
-    step.send(from, {
-      type: 'introductionAnswer',
-      to: incarnation,
-      incarnation: this.#settings.incarnation,
-      hadVoted: this.#admission.hadVoted(from, incarnation, hasVoted),
-      chosenThrough: this.acceptor.chosenThrough,
-    })
-  }
-
   #receiveIntroductionAnswer(step: LogStep, from: NodeId, answer: IntroductionAnswerMessage): void {
-    this.#newcomers.hear(from, { incarnation: answer.incarnation }, this.nowMs)
-    this.#admission.hear(from, answer.incarnation, this.acceptor.promised !== null)
     this.#catchUp.note(from, answer.chosenThrough)
-    if (this.#admission.receiveAnswer(from, answer, this.members.current)) this.#admit(step)
+    if (this.#introductions.receiveAnswer(from, answer, this.#own)) this.#admit(step)
+  }
+
+  get #own(): Self {
+    const { promised, storedThrough, chosenThrough } = this.acceptor
+    const { nowMs } = this
+    const electorate = this.members.current
+    return { electorate, hasVoted: promised !== null, storedThrough, chosenThrough, nowMs }
   }
 
   #noteLeadership(step: LogStep): void {

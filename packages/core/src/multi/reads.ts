@@ -20,20 +20,30 @@ class Waiting {
   readonly ids: number[] = []
   /** By node: its newest question. It asks one at a time. */
   readonly remote = new Map<NodeId, ReadIndexMessage>()
+  /** Whether one of them wants more than the leader's lease. */
+  #wantsQuorum = false
+
+  /** Whether the leader's lease is enough for all of them. */
+  get isByLease(): boolean {
+    return !this.#wantsQuorum
+  }
 
   get isEmpty(): boolean {
     return this.ids.length === 0 && this.remote.size === 0
   }
 
   /** A read of this node. It fails when there are too many. */
-  add(step: LogStep, id: number): void {
+  add(step: LogStep, id: number, byLease = false): void {
     if (this.ids.length >= MAX_WAITING_READS) return failReads(step, [id])
     this.ids.push(id)
+    if (!byLease) this.#wantsQuorum = true
   }
 
   /** A question of another node. An earlier one that comes late takes no later one's place. */
   addRemote(node: NodeId, question: ReadIndexMessage): void {
-    if (!isCovered(question, this.remote.get(node))) this.remote.set(node, question)
+    if (isCovered(question, this.remote.get(node))) return
+    this.remote.set(node, question)
+    if (question.byLease !== true) this.#wantsQuorum = true
   }
 
   answer(step: LogStep, slot: Slot): void {
@@ -147,8 +157,8 @@ export class ReadRequests {
     return this.#asked === null ? null : this.#asked.sentAtMs + this.#intervalMs
   }
 
-  add(step: LogStep, id: number): void {
-    this.#waiting.add(step, id)
+  add(step: LogStep, id: number, byLease: boolean): void {
+    this.#waiting.add(step, id, byLease)
   }
 
   /** Asks for another follower, which may have asked the same before, or something later. */
@@ -163,7 +173,11 @@ export class ReadRequests {
       this.#requests += 1
       const reads = this.#waiting
       const question = { type: 'readIndex', run: this.#run, number: this.#requests } as const
-      const message = reads.remote.size > 0 ? { ...question, relayed: true as const } : question
+      const message = {
+        ...question,
+        ...(reads.remote.size > 0 && { relayed: true as const }),
+        ...(reads.isByLease && { byLease: true as const }),
+      }
       this.#asked = { message, reads, sentAtMs: nowMs }
       this.#waiting = new Waiting()
       for (const way of ways) step.send(way, message)

@@ -13,6 +13,7 @@ import type { LogMessage } from '../multi/messages.ts'
 import { address, bytes, bytesOrNothing, count, countOrNothing, flag, mark } from './field.ts'
 import {
   message,
+  messageOrNothing,
   nameOrNothing,
   nodeId,
   nonEmptyId,
@@ -67,7 +68,13 @@ export const MESSAGES: {
   chosen: [19, message({ ballot, value: bytes })],
   logPrepare: [
     20,
-    message({ ballot, from: positive, version: countOrNothing, names: nameOrNothing }),
+    message({
+      ballot,
+      from: positive,
+      version: countOrNothing,
+      names: nameOrNothing,
+      released: messageOrNothing(ballot),
+    }),
   ],
   logPromise: [
     21,
@@ -100,6 +107,9 @@ export const MESSAGES: {
       chosenThrough: count,
       readId: count,
       complete: countOrNothing,
+      leaseAt: countOrNothing,
+      leaseMs: countOrNothing,
+      version: countOrNothing,
     }),
   ],
   logHeartbeatAnswer: [
@@ -111,6 +121,7 @@ export const MESSAGES: {
       readId: count,
       incarnation: nameOrNothing,
       storedThrough: countOrNothing,
+      leaseAt: countOrNothing,
     }),
   ],
   campaign: [
@@ -134,7 +145,7 @@ export const MESSAGES: {
   ],
   handOver: [28, message({ ballot })],
   forward: [29, message({ values, relayed: mark })],
-  readIndex: [30, message({ run: positive, number: positive, relayed: mark })],
+  readIndex: [30, message({ run: positive, number: positive, relayed: mark, byLease: mark })],
   readIndexAnswer: [
     31,
     message({

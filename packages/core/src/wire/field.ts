@@ -119,9 +119,10 @@ export function message<T extends object>(fields: Fields<T>): Field<T> {
         },
         finish(ownName) {
           if (parts === null) throw malformed(`${ownName} is absent`)
-          const found = parts.map(([name, part]) => [name, part.finish(name)])
-          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name of T is there, with what the field of that name collected
-          return Object.fromEntries(found) as T
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name of T is there when all fields have given what they collected
+          const found = {} as T
+          for (const [name, part] of parts) found[name] = part.finish(name)
+          return found
         },
       }
     },
@@ -130,9 +131,21 @@ export function message<T extends object>(fields: Fields<T>): Field<T> {
 
 /** A sub-message whose absence is `null`. Present without content is something else. */
 export function optional<T extends object>(field: Field<T>): Field<T | null> {
+  return absentAs(field, null)
+}
+
+/** The same, where absence is `undefined`: for what an earlier release does not say. */
+export function messageOrNothing<T extends object>(field: Field<T>): Field<T | undefined> {
+  return absentAs(field, undefined)
+}
+
+function absentAs<T extends object, Absent extends null | undefined>(
+  field: Field<T>,
+  absent: Absent,
+): Field<T | Absent> {
   return {
     write(writer, number, value) {
-      if (value !== null) field.write(writer, number, value)
+      if (value !== null && value !== undefined) field.write(writer, number, value)
     },
     collect() {
       let collector: Collector<T> | null = null
@@ -141,7 +154,7 @@ export function optional<T extends object>(field: Field<T>): Field<T | null> {
           collector ??= field.collect()
           collector.read(reader)
         },
-        finish: (name) => collector?.finish(name) ?? null,
+        finish: (name) => (collector === null ? absent : collector.finish(name)),
       }
     },
   }

@@ -16,6 +16,7 @@ import { describe, expect, it } from 'vitest'
 import { extent } from '../../../testkit/src/fuzz.ts'
 import { MAX_ADDRESS_BYTES, MAX_FORMER_MEMBERS, MAX_MEMBERS } from '../../src/multi/limits.ts'
 import { anyConfiguration, FIVE_MEMBERS, FIVE_MEMBERS_HEX } from './configurations.ts'
+import { PLAIN_IN_FULL_HEX, STEERED, STEERED_HEX } from './configurations.ts'
 import released from './released/configurations-0.1.0.json' with { type: 'json' }
 
 const ofHex = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
@@ -55,6 +56,8 @@ describe('a configuration in bytes', () => {
   it('has these bytes for ever', () => {
     const bytes = encodeConfiguration({ version: 300, ...FIVE_MEMBERS })
     expect(hexOf(bytes)).toBe(`01ac02${FIVE_MEMBERS_HEX}`)
+    const steered = encodeConfiguration({ version: 300, ...STEERED })
+    expect(hexOf(steered)).toBe(`02ac02${STEERED_HEX.replaceAll(' ', '')}`)
   })
 
   it.each(released)('$name: what a release wrote is still read, and written so', (fixture) => {
@@ -105,7 +108,15 @@ describe('a configuration in bytes', () => {
 describe('a configuration is not', () => {
   it.each([
     ['nothing', '', 'cut off'],
-    ['of another form', `02 ${ONE.slice(3)} 00 00`, 'unknown form'],
+    ['of another form', `03 ${ONE.slice(3)} 00 00`, 'unknown form'],
+    ['in the full form, and says nothing of it', `02 00 ${PLAIN_IN_FULL_HEX}`, 'plainest form'],
+    [
+      'of a lease that nobody could hold',
+      `02 00 ${STEERED_HEX.replace('a006', '00')}`,
+      'lasts 0 ms',
+    ],
+    ['of clocks that are perfect', `02 00 ${STEERED_HEX.replace('904e', '00')}`, '0 ppm'],
+    ['of a priority above 1000', `02 00 ${STEERED_HEX.replace('05', 'e907')}`, 'A priority'],
     ['longer than it is', `${ONE} 00 00 00`, 'too long'],
     ['without its former members', `${ONE} 00`, 'cut off'],
     ['of a version that is longer than it need be', '01 8100 01', 'longer than it need be'],

@@ -24,7 +24,16 @@ const member = fc.record({
     text.filter((drawn) => drawn !== ''),
   ),
   weight: fc.integer({ min: 1, max: 1000 }),
+  priority: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 1000 })),
 })
+
+const lease = fc.option(
+  fc.record({
+    durationMs: fc.integer({ min: 1, max: 60_000 }),
+    maxDriftPpm: fc.integer({ min: 500, max: 250_000 }),
+  }),
+  { nil: undefined },
+)
 
 function withOwnNames<T extends { readonly id: string; readonly address: string }>(
   drawn: readonly T[],
@@ -51,9 +60,13 @@ function rulesFor(voters: number): fc.Arbitrary<QuorumRule> {
   )
 }
 
-/** As decode gives it: a weight of 1 is left out. */
-function asRead({ weight, ...rest }: ConfiguredMember): ConfiguredMember {
-  return weight === 1 ? rest : { ...rest, weight }
+/** As decode gives it: a weight of 1 is left out, and a priority of 0. */
+function asRead({ weight, priority, ...rest }: ConfiguredMember): ConfiguredMember {
+  return {
+    ...rest,
+    ...(weight !== 1 && { weight }),
+    ...(priority !== 0 && { priority }),
+  }
 }
 
 const anyMembers: fc.Arbitrary<Members> = fc
@@ -61,13 +74,15 @@ const anyMembers: fc.Arbitrary<Members> = fc
     first: member,
     others: fc.array(member, { maxLength: 6 }),
     former: fc.array(fc.record({ id: text, address: text }), { maxLength: 3 }),
+    lease,
   })
-  .chain(({ first, others, former }) => {
+  .chain(({ first, others, former, lease: drawn }) => {
     const members = withOwnNames([{ ...first, role: 'voter' as const }, ...others], 'm')
     return rulesFor(members.filter(({ role }) => role === 'voter').length).map((quorums) => ({
       members: members.map(asRead),
       quorums,
       former: withOwnNames(former, 'f'),
+      ...(drawn !== undefined && { lease: drawn }),
     }))
   })
 
@@ -105,3 +120,17 @@ export const FIVE_MEMBERS_HEX = [
 ]
   .join('')
   .replaceAll(' ', '')
+
+/** One voter of priority 5, and a lease. */
+export const STEERED: Members = {
+  members: [{ id: 'a', address: 'h:1', role: 'voter', incarnation: null, priority: 5 }],
+  quorums: { type: 'majority' },
+  former: [],
+  lease: { durationMs: 800, maxDriftPpm: 10_000 },
+}
+
+/** As FIVE_MEMBERS_HEX. */
+export const STEERED_HEX = '01 0161 03683a31 01 00 01 05 00 00 a006 904e'
+
+/** What it would be without the one and the other. */
+export const PLAIN_IN_FULL_HEX = '010161 03683a31 01 00 01 00 00 00 00 00'.replaceAll(' ', '')

@@ -1,6 +1,7 @@
-import type { NodeId } from '@paxos/core'
+import { majority, type NodeId } from '@paxos/core'
 import { MAX_WINDOW_FACTOR, type MultiPaxos } from '@paxos/core/multi'
 import { describe, expect, it } from 'vitest'
+import { Election } from '../../src/multi/election.ts'
 import { at } from '../messages.ts'
 import { LogCluster } from './cluster.ts'
 import { accept, heartbeat, instantly, knowsMore, nodeA, only } from './one-node.ts'
@@ -100,6 +101,21 @@ describe('with part of the links cut, whoever reaches a quorum makes progress (O
     cluster.runUntil(() => [between, end].some((id) => cluster.engine(id).room.values > 0))
     expectProgress(cluster, end, [between, end])
   })
+})
+
+describe('a liveness window that is shorter than a round trip', () => {
+  it.each([2000, 5000])(
+    'of %d ms makes elections slow, and none fail for ever: the window grows with each',
+    (roundTripMs) => {
+      const travelMs = roundTripMs / 2
+      const cluster = new LogCluster({ latencyMs: [travelMs - 50, travelMs] })
+      cluster.run(40 * roundTripMs)
+      const leader = cluster.runUntilLed()
+      const { ballot } = cluster.engine(leader)
+      for (let count = 0; count < 5; count += 1) expectProgress(cluster, leader, cluster.ids)
+      expect(cluster.engine(leader).ballot).toEqual(ballot)
+    },
+  )
 })
 
 describe('asking before campaigning', () => {
@@ -253,7 +269,68 @@ describe('the support for a campaign', () => {
     expect(again[0]?.message.number).toBe(answer().number)
     const next = only(a.tick(2500).send, 'campaign')
     expect(next[0]?.message.number).toBe(answer().number + 1)
-    expect(a.receive('b', answer()).save).toBeUndefined()
+  })
+
+  it('counts when it comes after the window: it took that long to travel', () => {
+    const { a, answer } = campaigning()
+    a.tick(2500)
+    a.tick(3750)
+    expect(a.receive('b', answer()).save).toBeDefined()
+  })
+
+  it('counts for a window, and is taken back by a refusal', () => {
+    const quorums = majority(FIVE)
+    const election = new Election(1000, 0, () => 0)
+    const say = (granted: boolean) =>
+      ({
+        type: 'support',
+        run: election.run,
+        number: 1,
+        granted,
+        promised: null,
+        chosenThrough: 0,
+      }) as const
+    election.begin('a', 0)
+    election.receiveSupport('b', say(true), 100)
+    election.begin('a', 1000)
+    expect([election.isSupportedBy('b', 1099), election.isSupportedBy('b', 1100)]).toEqual([
+      true,
+      false,
+    ])
+    election.receiveSupport('c', say(true), 1100)
+    expect(election.isSupported(quorums, 1100)).toBe(false)
+    election.receiveSupport('b', say(true), 1200)
+    expect(election.isSupported(quorums, 1200)).toBe(true)
+    election.receiveSupport('c', say(false), 1300)
+    expect(election.isSupported(quorums, 1300)).toBe(false)
+  })
+
+  it('counts for nothing when the question is older than the longest window', () => {
+    const election = new Election(1000, 0, () => 0)
+    const granted = (number: number) =>
+      ({
+        type: 'support',
+        run: election.run,
+        number,
+        granted: true,
+        promised: null,
+        chosenThrough: 0,
+      }) as const
+    for (let begun = 0; begun <= MAX_WINDOW_FACTOR + 1; begun += 1)
+      election.begin('a', begun * 1000)
+    const nowMs = (MAX_WINDOW_FACTOR + 1) * 1000
+    election.receiveSupport('b', granted(1), nowMs)
+    expect(election.isSupportedBy('b', nowMs)).toBe(false)
+    election.receiveSupport('b', granted(2), nowMs)
+    expect(election.isSupportedBy('b', nowMs)).toBe(true)
+  })
+
+  it('of the silence before counts for nothing, when a leader was heard between', () => {
+    const { a, answer } = campaigning()
+    a.receive('c', heartbeat(at(1, 'c'), 1, 0))
+    a.tick(4000)
+    a.tick(6000)
+    expect(a.receive('b', answer({ number: answer().number })).save).toBeUndefined()
   })
 
   it('counts for nothing any more once a leader is heard', () => {
@@ -316,12 +393,12 @@ describe('who has promised', () => {
 })
 
 describe('leadership that is handed over or directed', () => {
-  it('handOver: the other leads within a few messages, and nothing that was proposed is lost', () => {
+  it('transfer: the other leads within a few messages, and nothing that was proposed is lost', () => {
     const cluster = new LogCluster()
     const leader = cluster.runUntilLed()
     const [next = ''] = others(cluster, leader)
     const commands = Array.from({ length: 10 }, () => cluster.propose(leader))
-    cluster.input(leader, 'hands over', (engine) => engine.handOver(next))
+    cluster.input(leader, 'hands over', (engine) => engine.transfer(next, 1000))
     cluster.runUntil(() => cluster.engine(next).room.values > 0, 100)
     cluster.runUntil(() => cluster.isQuiet)
     for (const id of cluster.ids) expect(cluster.machine(id).commands).toEqual(commands)
@@ -331,7 +408,7 @@ describe('leadership that is handed over or directed', () => {
     const cluster = new LogCluster()
     const leader = cluster.runUntilLed()
     const [b = '', c = ''] = others(cluster, leader)
-    expect(cluster.engine(b).handOver(c)).toEqual({ send: [], events: [] })
+    expect(cluster.engine(b).transfer(c, 1000)).toEqual({ send: [], events: [] })
     cluster.inject(b, c, { type: 'handOver', ballot: { round: 1, node: b } })
     cluster.run(1000)
     expect(cluster.leaders).toEqual([leader])

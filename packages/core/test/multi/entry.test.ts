@@ -20,6 +20,7 @@ import * as fc from 'fast-check'
 import { extent } from '../../../testkit/src/fuzz.ts'
 import { describe, expect, it } from 'vitest'
 import { anyMembersEntry, FIVE_MEMBERS, FIVE_MEMBERS_HEX } from './configurations.ts'
+import { PLAIN_IN_FULL_HEX, STEERED, STEERED_HEX } from './configurations.ts'
 
 const hexOf = (entry: Entry) => Buffer.from(encodeEntry(entry)).toString('hex')
 
@@ -129,6 +130,9 @@ describe('an entry of the log', () => {
     expect(hexOf({ type: 'members', replaces: 300, ...FIVE_MEMBERS })).toBe(
       `04ac02${FIVE_MEMBERS_HEX}`,
     )
+    expect(hexOf({ type: 'members', replaces: 300, ...STEERED })).toBe(
+      `08ac02${STEERED_HEX.replaceAll(' ', '')}`,
+    )
     expect(hexOf(command({ ...numbers, session: 300 }))).toBe('01ac02050209')
     expect(hexOf({ type: 'open-session', space: 'slot', nonce: Uint8Array.of(7, 8) })).toBe(
       '020708',
@@ -181,7 +185,9 @@ describe('an entry of the log', () => {
     ['a no-op with more behind it', '0000', 'too long'],
     ['members that replace nothing', '04', 'cut off'],
     ['a cluster of nobody', '0400000000', 'needs acceptors'],
-    ['a kind of a later version', '08', 'unknown'],
+    ['a kind of a later version', '09', 'unknown'],
+    ['members with a lease that is cut off', '0800010161', 'cut off'],
+    ['members in the full form that say nothing of it', `0800${PLAIN_IN_FULL_HEX}`, 'plainest'],
     ['a session 0', '01000101', 'a number is 0'],
     ['a session that is named by a slot in an entry of today', '05000101', 'named by a slot'],
     ['a session of a space that nobody knows', `0503${NAME}0101`, 'whose'],

@@ -283,7 +283,7 @@ describe('handing over', () => {
     'to %j is refused, also by a node that does not lead',
     (id) => {
       for (const node of [leadingA(), nodeA()]) {
-        expect(() => node.handOver(id)).toThrow(InvalidArgumentError)
+        expect(() => node.transfer(id, 1000)).toThrow(InvalidArgumentError)
       }
     },
   )

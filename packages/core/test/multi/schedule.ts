@@ -194,7 +194,7 @@ function playAt(
     case 'hand over':
       if (other === null) return
       return cluster.input(id, `is told to hand over to ${other}`, (engine) =>
-        engine.handOver(other),
+        engine.transfer(other, 1000),
       )
     case 'read':
       return cluster.read(id, index)

@@ -112,6 +112,8 @@ export function showLogEvent(event: LogEvent): string {
       return `takes over ${list(event.values)} from ${event.from}`
     case 'forward-refused':
       return `is refused ${list(event.heads)}`
+    case 'transfer-failed':
+      return `goes on leading: ${event.to ?? 'another'} has not taken over, ${event.reason}`
     case 'read-ready':
       return `may answer read ${event.id} at slot ${event.slot}`
     case 'read-failed':

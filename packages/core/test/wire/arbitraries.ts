@@ -91,6 +91,7 @@ export const messages: {
     from: slot,
     version: maybe,
     names: incarnation,
+    released: fc.option(ballot, { nil: undefined }),
   }),
   logPromise: fc.record({
     type: type('logPromise'),
@@ -118,6 +119,9 @@ export const messages: {
     chosenThrough: count,
     readId: count,
     complete: maybe,
+    leaseAt: maybe,
+    leaseMs: maybe,
+    version: maybe,
   }),
   logHeartbeatAnswer: fc.record({
     type: type('logHeartbeatAnswer'),
@@ -127,6 +131,7 @@ export const messages: {
     readId: count,
     incarnation,
     storedThrough: maybe,
+    leaseAt: maybe,
   }),
   campaign: fc.record({
     type: type('campaign'),
@@ -150,7 +155,7 @@ export const messages: {
   ),
   forwardRefused: fc.record({ type: type('forwardRefused'), heads: values, reason }),
   readIndex: fc.record(
-    { type: type('readIndex'), run: slot, number: slot, relayed },
+    { type: type('readIndex'), run: slot, number: slot, relayed, byLease: relayed },
     { requiredKeys: ['type', 'run', 'number'] },
   ),
   readIndexAnswer: fc.record({

@@ -59,15 +59,15 @@ export function fromReference(type: protobuf.Type, bytes: Uint8Array): unknown {
 
 /** Fields that an earlier release does not know: to protobufjs they are 0, false or empty then. */
 const MAY_BE_ABSENT: Readonly<Record<string, readonly string[]>> = {
-  logPrepare: ['version', 'names'],
+  logPrepare: ['version', 'names', 'released'],
   logPromise: ['incarnation'],
   logAccepted: ['incarnation'],
-  logHeartbeat: ['complete'],
-  logHeartbeatAnswer: ['incarnation', 'storedThrough'],
+  logHeartbeat: ['complete', 'leaseAt', 'leaseMs', 'version'],
+  logHeartbeatAnswer: ['incarnation', 'storedThrough', 'leaseAt'],
   campaign: ['version'],
   forward: ['relayed'],
   forwardRefused: ['reason'],
-  readIndex: ['relayed'],
+  readIndex: ['relayed', 'byLease'],
   fetchEntries: ['maxBytes'],
   fetched: ['complete'],
   fetchSnapshot: ['maxBytes'],

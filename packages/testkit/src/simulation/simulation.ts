@@ -29,6 +29,13 @@ import { Watcher } from './watcher.ts'
 import { count } from './world.ts'
 import type { InjectedKind, Parts, World } from './world.ts'
 
+/** That a node began to lead, with a ballot of its own. */
+export interface Leadership {
+  readonly node: NodeId
+  /** When it first said so to others, in virtual milliseconds. */
+  readonly atMs: number
+}
+
 /** What came of one run. */
 export interface RunResult {
   readonly plan: Plan
@@ -42,6 +49,8 @@ export interface RunResult {
   readonly injected: Readonly<Partial<Record<InjectedKind, number>>>
   /** What operators asked for, and what came of it. */
   readonly changes: ChangeCounts
+  /** Who led, in order: the first leadership, and one more for each change, also to the same node. */
+  readonly leaderships: readonly Leadership[]
   /** From the end of the faults until the first new command was answered, in virtual milliseconds. */
   readonly firstAnswerAfterMs: number | null
   /** The same until all live nodes had answered one and were at one slot. */
@@ -85,6 +94,7 @@ export class Simulation {
   readonly #timedTurns: { turnsLeft: number; readonly callback: () => void }[] = []
   readonly #boundMs: number
   readonly #onFaultsEnd: (() => void) | undefined
+  readonly #leaderships: Leadership[] = []
   #violation: Violation | null = null
   #firstAnswerAfterMs: number | null = null
   #probes = 0
@@ -128,7 +138,12 @@ export class Simulation {
           this.#recorder.add({ type: 'frame', atMs: this.#time.nowMs, from, to, frame, outcome })
         },
       }),
-      watcher: new Watcher(plan.nodes, report, (before, after) => changes.made(before, after)),
+      watcher: new Watcher(
+        plan.nodes,
+        report,
+        (before, after) => changes.made(before, after),
+        (node) => this.#leaderships.push({ node, atMs: this.#time.nowMs }),
+      ),
       changes,
       history: new History(),
       recorder: this.#recorder,
@@ -173,6 +188,7 @@ export class Simulation {
       operations: { asked, answered },
       injected: Object.fromEntries(this.#world.injected),
       changes: this.#world.changes.counts,
+      leaderships: this.#leaderships,
       firstAnswerAfterMs: this.#firstAnswerAfterMs,
       recoveredAfterMs,
       last: this.#recorder.last,

@@ -36,9 +36,13 @@ interface AppliedSlot {
   readonly state: string
 }
 
+/** A node leads, with a ballot with which it did not before. */
+export type OnLeader = (id: NodeId, ballot: Ballot) => void
+
 /** Everything that is known of one cluster. */
 export class Watcher {
   readonly #report: Report
+  readonly #onLeader: OnLeader
   readonly #choices: Choices
   readonly #disks = new Map<NodeId, Disk>()
   readonly #lost: Disk[] = []
@@ -61,13 +65,18 @@ export class Watcher {
   readonly #slotOf = new Map<number, Slot>()
   readonly #lastApplied = new Map<string, Slot>()
 
-  /** `nodes` vote at first. `onConfiguration` is told of each configuration that is chosen. */
+  /**
+   * `nodes` vote at first. `onConfiguration` is told of each configuration that is chosen, `onLeader`
+   * of each ballot, when the first message that leads with it leaves.
+   */
   constructor(
     nodes: readonly NodeId[],
     report: Report,
     onConfiguration: OnConfiguration = () => undefined,
+    onLeader: OnLeader = () => undefined,
   ) {
     this.#report = report
+    this.#onLeader = onLeader
     this.#choices = new Choices(firstConfiguration(nodes), report, onConfiguration)
     for (const id of nodes) this.#diskOf(id)
   }
@@ -90,6 +99,11 @@ export class Watcher {
   /** Whether the disk that is in a node took the place of one that had voted. */
   isInPlaceOfAnother(id: NodeId): boolean {
     return this.#disks.get(id)?.mustWait === true
+  }
+
+  /** Whether the disk that is in a node says that it was let in to vote where none is named. */
+  isAdmitted(id: NodeId): boolean {
+    return this.#disks.get(id)?.durable.admitted === true
   }
 
   /** The disk of a node is lost, with all that is on it; another one is put in, and is empty. */
@@ -290,6 +304,7 @@ export class Watcher {
     const name = formatBallot(ballot)
     if (!this.#ledBy.has(name)) {
       this.#ledBy.add(name)
+      this.#onLeader(id, ballot)
       // One that was away leads by what it knows of the members: see #checkProposer.
       const { chain } = this.#choices
       const isPromised = chain.some((each) => this.#isPromised(id, ballot, each))
