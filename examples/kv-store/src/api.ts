@@ -37,6 +37,8 @@ export const ERROR_CODES = [
   'members-differ',
   /** A new voter has not caught up, or was not heard: it is a learner, and stays one. */
   'not-promoted',
+  /** The other node did not take over: the same one leads on. */
+  'not-transferred',
   /** The write may have happened, or may still happen: ask, or try again with its session. */
   'outcome-unknown',
   /** Nothing was changed; the same request may be answered later, or by another node. */
@@ -67,6 +69,9 @@ export type ErrorBody = z.infer<typeof errorBody>
 /** The answer to a write. */
 export const writtenBody = z.object({ revision })
 
+/** Who leads after a transfer. */
+export const leaderBody = z.object({ leader: z.string().min(1) })
+
 export const sessionBody = z.object({ session: z.string().min(1) })
 
 export const pageBody = z.object({
@@ -96,8 +101,12 @@ export const membersBody = z.object({
       /** The only disk of it that counts; `null` where none is named yet. */
       incarnation: z.string().nullable(),
       weight: z.int().positive(),
+      /** The voters of the highest one should lead. */
+      priority: z.int().nonnegative().default(0),
     }),
   ),
+  /** By what a leader has a lease; `null`: none has. */
+  lease: z.object({ durationMs: z.int().positive(), maxDriftPpm: z.int().positive() }).nullable(),
 })
 export type Members = z.infer<typeof membersBody>
 

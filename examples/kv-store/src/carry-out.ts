@@ -29,5 +29,7 @@ export async function carryOut(
       return await replica.moveMember(id, request.address, options)
     case 'promote':
       return await replica.changeMembers({ promote: [id] }, options)
+    case 'prioritize':
+      return await replica.changeMembers({ prioritize: { [id]: request.priority } }, options)
   }
 }

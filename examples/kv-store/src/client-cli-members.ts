@@ -75,6 +75,19 @@ export function membersCommands<Shared>({ command, client }: MembersCommands<Sha
     },
   )
 
+  changing('prioritize <id>', 'says who should lead: the voters of the highest priority')
+    .argument('<priority>', 'from 0, which all have at first, to 1000', parseWhole(0, 1000))
+    .action(async (id: string, priority: number, options: Shared & Changing) => {
+      await change(options, { type: 'prioritize', id, priority })
+    })
+
+  command('transfer [id]', 'lets another node lead, of your choice or of the cluster').action(
+    async (id: string | undefined, options: Shared) => {
+      const leader = await (await client(options)).transferLeadership(id)
+      process.stdout.write(`${JSON.stringify({ leader })}\n`)
+    },
+  )
+
   function changing(usage: string, description: string): Command {
     const timeout = new Option('--timeout <ms>', 'how long to wait until it is complete')
       .argParser(parseWhole(1, MAX_MEMBERS_TIMEOUT_MS))

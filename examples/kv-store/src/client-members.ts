@@ -31,6 +31,8 @@ export function isSo(request: MembersRequest, before: Members, now: Members): bo
       return member?.address === request.address
     case 'promote':
       return member?.role === 'voter'
+    case 'prioritize':
+      return member?.priority === request.priority
     case 'replace': {
       const [old, next] = [find(before, id), find(now, request.by.id)]
       if (next?.address !== request.by.address || next.role !== old?.role) return false
@@ -62,5 +64,9 @@ function placeOf(request: MembersRequest): Pick<Exchange<never>, 'method' | 'pat
       }
     case 'promote':
       return { method: 'POST', path: `${path}/promote` }
+    case 'prioritize': {
+      const { priority } = request
+      return { method: 'POST', path: `${path}/prioritize`, body: JSON.stringify({ priority }) }
+    }
   }
 }

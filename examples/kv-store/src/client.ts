@@ -8,6 +8,7 @@ import type { z } from 'zod'
 import {
   entityTag,
   healthBody,
+  leaderBody,
   membersBody,
   pageBody,
   readyBody,
@@ -161,6 +162,11 @@ export interface Client {
    * When none does in time, UnavailableError says why.
    */
   ready(options?: CallOptions): Promise<Readiness>
+  /**
+   * Lets another node lead: `to`, or whom suits best. Resolves with who leads then; rejects with
+   * 'not-transferred' when the other did not take over, and the same one leads on.
+   */
+  transferLeadership(to?: string, options?: CallOptions): Promise<string>
   /** What a node that answers says of itself. */
   status(options?: CallOptions): Promise<Status>
   /** What a node that answers holds, in one line: equal on nodes that hold the same. */
@@ -285,6 +291,17 @@ export function connect(options: ConnectOptions): Client {
     async ready(call = {}) {
       const exchange = { path: '/readyz', read: json(readyBody), isAnsweredAtOnce: true }
       return accept(await read(exchange, call))
+    },
+
+    async transferLeadership(to, call = {}) {
+      const exchange = {
+        method: 'POST',
+        path: '/leader',
+        body: JSON.stringify(to === undefined ? {} : { to }),
+        read: json(leaderBody),
+        ifUnknown: 'Another node may lead by now. Look at the status of the nodes.',
+      } as const
+      return accept(await within(call, (deadline) => nodes.request(exchange, deadline))).leader
     },
 
     async status(call = {}) {

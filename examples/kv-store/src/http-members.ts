@@ -15,7 +15,7 @@ import type { KeyValueReplica } from './replica.ts'
 /** Adds them to a service. */
 export function membersRoutes(
   app: Hono,
-  replica: Pick<KeyValueReplica, 'members' | 'changeMembers'>,
+  replica: Pick<KeyValueReplica, 'members' | 'changeMembers' | 'transferLeadership'>,
 ): void {
   app.get('/members', async (context) => {
     const { timeout, consistency } = parseParameters(parameters.read, context.req.url)
@@ -43,6 +43,20 @@ export function membersRoutes(
     return await change(context, { type: 'move', id: idIn(context), address })
   })
 
+  app.post('/members/:id/prioritize', async (context) => {
+    const { priority } = await bodyOf(context, bodies.prioritize)
+    return await change(context, { type: 'prioritize', id: idIn(context), priority })
+  })
+
+  // Answered by the leader alone: another node says that it is another one that is to be asked.
+  app.post('/leader', async (context) => {
+    const { timeout } = parseParameters(parameters.changeMembers, context.req.url)
+    const { to } = await bodyOf(context, bodies.leader)
+    const wait = { signal: context.req.raw.signal, timeoutMs: Math.ceil(timeout / 2) }
+    const leader = await replica.transferLeadership(to, wait)
+    return context.json({ leader }, 200, { 'cache-control': 'no-store' })
+  })
+
   app.post('/members/:id/promote', async (context) => {
     return await change(context, { type: 'promote', id: idIn(context) })
   })
@@ -55,9 +69,9 @@ export function membersRoutes(
   }
 }
 
-/** Whether a request that failed was about to change the members. */
+/** Whether a request that failed was about to change the members, or who leads. */
 export function isChangeOfMembers(method: string, path: string): boolean {
-  return method === 'POST' && /^\/members(?:\/|$)/.test(path)
+  return method === 'POST' && /^\/(?:members|leader)(?:\/|$)/.test(path)
 }
 
 const address = z.string().min(1, 'Say where it listens.')
@@ -71,6 +85,8 @@ const bodies = {
   }),
   replace: z.strictObject({ id: z.string().min(1).optional(), address }),
   move: z.strictObject({ address }),
+  prioritize: z.strictObject({ priority: z.int().nonnegative() }),
+  leader: z.strictObject({ to: z.string().min(1).optional() }),
 } as const
 
 /** Who the path is about: its second step. */

@@ -50,7 +50,7 @@ const limit = wholeNumber
   .pipe(z.int().min(1).max(MAX_PAGE_ENTRIES, `Give from 1 to ${MAX_PAGE_ENTRIES}.`))
   .default(DEFAULT_PAGE_ENTRIES)
 
-const consistency = z.enum(['linearizable', 'local']).default('linearizable')
+const consistency = z.enum(['linearizable', 'lease', 'local']).default('linearizable')
 
 /** The parameters behind the question mark, by what is asked for. Others are refused. */
 export const parameters = {

@@ -24,6 +24,7 @@ export type MembersRequest =
   | { readonly type: 'move'; readonly id: string; readonly address: string }
   /** Of a learner. */
   | { readonly type: 'promote'; readonly id: string }
+  | { readonly type: 'prioritize'; readonly id: string; readonly priority: number }
 
 /** Throws InvalidArgumentError for an address of another transport than `own` is. */
 export function requireScheme(request: MembersRequest, own: string): void {

@@ -82,6 +82,7 @@ export async function openReplica(options: NodeOptions): Promise<RunningReplica>
       requireScheme(request, address)
       return await carryOut(replica, request, change)
     },
+    transferLeadership: (to, wait) => replica.transferLeadership(to, wait),
     status: () => replica.status(),
     figures: () => transport.figures?.() ?? null,
     stopped: untilStopped(replica),

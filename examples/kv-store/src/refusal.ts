@@ -58,8 +58,11 @@ export function refusalOf(error: unknown, attempt: Attempt): Refusal {
       const more = error instanceof MembersConflictError ? { version: error.actual } : {}
       return new Refusal(412, 'members-differ', message, more)
     }
+    case 'ERR_PAXOS_TRANSFER_FAILED':
+      return new Refusal(409, 'not-transferred', message)
     case 'ERR_PAXOS_NOT_PROMOTED':
       return new Refusal(409, 'not-promoted', message)
+    case 'ERR_PAXOS_NOT_LEADER':
     case 'ERR_PAXOS_OVERLOADED':
       return new Refusal(503, 'unavailable', message)
     case 'ERR_PAXOS_REFUSED_BY_LEADER':

@@ -25,8 +25,8 @@ export interface SessionPlace {
   readonly sequence: number
 }
 
-/** Whether an answer may miss the newest writes. */
-export type Consistency = 'linearizable' | 'local'
+/** Whether an answer may miss the newest writes. See QueryOptions of Replica. */
+export type Consistency = 'linearizable' | 'lease' | 'local'
 
 /** A part of what a node knows of itself. */
 export interface ReplicaStatus {
@@ -62,6 +62,8 @@ export interface KeyValueReplica {
   members(options?: Wait & { readonly consistency?: Consistency }): Promise<ReplicaMembers>
   /** Resolves when the change is complete. */
   changeMembers(request: MembersRequest, options?: ChangeOptions): Promise<ReplicaMembers>
+  /** Lets another node lead, and resolves with which. Rejects with NotLeaderError on one that does not. */
+  transferLeadership(to: string | undefined, options?: Wait): Promise<string>
   status(): ReplicaStatus
   /** What its transport counts; `null` where it does not. */
   figures(): TransportFigures | null

@@ -2,7 +2,8 @@
 import { InvalidArgumentError } from '@paxos/core'
 import { describe, expect, it } from 'vitest'
 import { MembersConflictError, MembersRefusedError, MembersTimeoutError } from '@paxos/replica'
-import { NotPromotedError, RemovedError } from '@paxos/replica'
+import { NotLeaderError, NotPromotedError, RemovedError } from '@paxos/replica'
+import { TransferFailedError, TransferTimeoutError } from '@paxos/replica'
 import { errorBody, membersBody } from '../src/api.ts'
 import type { Members } from '../src/api.ts'
 import { isSo } from '../src/client-members.ts'
@@ -26,6 +27,7 @@ const REQUESTS: readonly MembersRequest[] = [
   { type: 'replace', id: 'a', by: { id: 'f', address: 'udp://h:6' } },
   { type: 'move', id: 'b', address: 'udp://h:7' },
   { type: 'promote', id: 'b' },
+  { type: 'prioritize', id: 'b', priority: 7 },
 ]
 
 function errorOf({ body }: { readonly body: string }): ReturnType<typeof errorBody.parse>['error'] {
@@ -56,12 +58,47 @@ describe('the members over HTTP', () => {
       { type: 'replace', id: 'a', by: { id: 'a', address: 'udp://h:1' } },
     ],
     ['POST', '/members/b/promote', null, { type: 'promote', id: 'b' }],
+    [
+      'POST',
+      '/members/b/prioritize',
+      { priority: 7 },
+      { type: 'prioritize', id: 'b', priority: 7 },
+    ],
   ])('%s %s asks for one change', async (method, path, body, expected) => {
     const { url, solo } = await serving()
     const sent = { method, body: body === null ? '' : JSON.stringify(body) }
     const answer = await raw(url, path, sent)
     expect(answer).toMatchObject({ status: 200, headers: { etag: '"1"' } })
     expect(solo.requests).toEqual([expected])
+  })
+
+  it.each([
+    [{}, 'b'],
+    [{ to: 'c' }, 'c'],
+  ])('POST /leader with %j lets another node lead, and says which', async (body, leader) => {
+    const { url, solo } = await serving()
+    const sent = { method: 'POST', body: JSON.stringify(body) }
+    const answer = await raw(url, '/leader?timeout=900', sent)
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([200, { leader }])
+    expect(solo.waits.map(({ timeoutMs }) => timeoutMs)).toEqual([450])
+  })
+
+  it.each([
+    [new NotLeaderError('Not here. Ask c.', 'c'), 503, 'unavailable'],
+    [new TransferFailedError('not-taken', 'It did not. Try again.'), 409, 'not-transferred'],
+    [new TransferTimeoutError('Late. Look.'), 503, 'outcome-unknown'],
+  ])('a transfer that comes to nothing is called by its name: %s', async (error, status, code) => {
+    const { url, solo } = await serving()
+    solo.before = () => Promise.reject(error)
+    const answer = await raw(url, '/leader', { method: 'POST', body: '{}' })
+    expect([answer.status, errorOf(answer).code]).toEqual([status, code])
+  })
+
+  it('a client finds the node that leads, and resolves with who leads then', async () => {
+    const [follower, leader] = [await serving(), await serving()]
+    follower.solo.before = () => Promise.reject(new NotLeaderError('Not here. Ask b.', 'b'))
+    const client = connect({ nodes: [follower.url, leader.url] })
+    expect(await client.transferLeadership('c')).toBe('c')
   })
 
   it('waits a minute unless told otherwise, and four at most', async () => {
@@ -243,6 +280,7 @@ const all = (...members: Members['members']): Members => ({
   isComplete: true,
   quorums: { type: 'majority' },
   members,
+  lease: null,
 })
 
 describe('what was asked for is so, or is not', () => {
@@ -252,6 +290,7 @@ describe('what was asked for is so, or is not', () => {
     role: 'voter',
     incarnation: 'x',
     weight: 1,
+    priority: 0,
   } as const
   const other = { ...voter, id: 'd', address: 'udp://h:4', incarnation: 'y' } as const
   const byOther = { type: 'replace', id: 'a', by: { id: 'd', address: 'udp://h:4' } } as const
@@ -263,6 +302,8 @@ describe('what was asked for is so, or is not', () => {
     ['one that was removed', { type: 'remove', id: 'a' }, all(other), true],
     ['one that is still there', { type: 'remove', id: 'a' }, all(voter), false],
     ['one that was promoted', { type: 'promote', id: 'd' }, all(other), true],
+    ['one of that priority', { type: 'prioritize', id: 'a', priority: 0 }, all(voter), true],
+    ['one of another', { type: 'prioritize', id: 'a', priority: 3 }, all(voter), false],
     ['one that moved', { type: 'move', id: 'a', address: 'udp://h:1' }, all(voter), true],
     ['one that did not', { type: 'move', id: 'a', address: 'udp://h:2' }, all(voter), false],
     ['one in the place of another', byOther, all(other), true],
@@ -277,7 +318,7 @@ describe('what was asked for is so, or is not', () => {
 })
 
 describe('how far a change has come, in words', () => {
-  const learner = { id: 'd', address: 'udp://h:4', role: 'learner', incarnation: null, weight: 1 }
+  const learner = { id: 'd', address: 'udp://h:4', role: 'learner', incarnation: null, weight: 1, priority: 0 }
   const only = (role: 'voter' | 'learner', isComplete: boolean) => ({
     isComplete,
     members: [{ ...learner, role }] satisfies Members['members'],
@@ -317,7 +358,7 @@ describe('how far a change has come, in words', () => {
     ],
   ])('%s', (_, request, members, heardAgoMs, expected) => {
     const stage = stageOf(request, {
-      members: { version: 3, quorums: { type: 'majority' }, ...members },
+      members: { version: 3, quorums: { type: 'majority' }, lease: null, ...members },
       ...heard(heardAgoMs),
     })
     if (expected === null) expect(stage).toBeNull()

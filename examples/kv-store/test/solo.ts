@@ -104,6 +104,12 @@ export class Solo implements KeyValueReplica {
     return { ...MEMBERS, version: this.requests.length }
   }
 
+  async transferLeadership(to = 'b', wait: Wait = {}): Promise<string> {
+    this.waits.push(wait)
+    await this.before(wait)
+    return to
+  }
+
   status(): ReplicaStatus {
     return {
       id: 'a',
@@ -156,9 +162,10 @@ const MEMBERS: ReplicaMembers = {
   version: 0,
   isComplete: true,
   quorums: { type: 'majority' },
+  lease: null,
   members: [
-    { id: 'a', address: 'udp://h:1', role: 'voter', incarnation: 'f00d', weight: 1 },
-    { id: 'b', address: 'udp://h:2', role: 'learner', incarnation: null, weight: 1 },
+    { id: 'a', address: 'udp://h:1', role: 'voter', incarnation: 'f00d', weight: 1, priority: 0 },
+    { id: 'b', address: 'udp://h:2', role: 'learner', incarnation: null, weight: 1, priority: 0 },
   ],
 }
 

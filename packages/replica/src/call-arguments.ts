@@ -29,11 +29,21 @@ export interface ProposeOptions extends WaitOptions {
 export interface QueryOptions extends WaitOptions {
   /**
    * 'linearizable': the answer shows every command that was answered, anywhere, before the query
-   * began. 'local': it shows the state of this node at once, which may be old. Default:
-   * 'linearizable'.
+   * began. 'lease': the same, as long as no clock of the cluster runs wrong by more than its lease
+   * allows; while the leader's lease holds it asks no quorum, and on the leader nobody at all. Without
+   * a lease it is 'linearizable'. 'bounded': the answer shows every command that was answered more than
+   * `maxStalenessMs` before the query began. 'local': it shows the state of this node at once, however
+   * old. Default: 'linearizable'.
    */
-  readonly consistency?: 'linearizable' | 'local' | undefined
+  readonly consistency?: Consistency | undefined
+  /** For 'bounded', and only for that: how old the state may be, in milliseconds, >= 0. */
+  readonly maxStalenessMs?: number | undefined
 }
+
+/** What a query may show: see QueryOptions. */
+export type Consistency = (typeof CONSISTENCIES)[number]
+
+const CONSISTENCIES = ['linearizable', 'lease', 'bounded', 'local'] as const
 
 /** Throws ValueTooLargeError for an encoded command that no frame takes. */
 export function requireFits({ byteLength }: Uint8Array): void {
@@ -52,11 +62,23 @@ function requirePlace<Place extends { readonly id: unknown }>(session: Place): P
   return session
 }
 
-/** Throws InvalidArgumentError for a consistency that there is not. */
-export function requireConsistency(consistency: unknown): void {
-  if (consistency === 'linearizable' || consistency === 'local') return
+/** Throws InvalidArgumentError for a consistency that there is not, or a bound that is none. */
+export function requireConsistency(consistency: unknown, maxStalenessMs: unknown): void {
+  const isOne = CONSISTENCIES.some((known) => known === consistency)
+  if (isOne && consistency === 'bounded') {
+    if (typeof maxStalenessMs === 'number' && maxStalenessMs >= 0) return
+    throw new InvalidArgumentError(
+      `A 'bounded' query needs maxStalenessMs, milliseconds from 0 on. Say how old it may be.`,
+    )
+  }
+  if (isOne && maxStalenessMs === undefined) return
+  if (isOne) {
+    throw new InvalidArgumentError(
+      `maxStalenessMs is for the consistency 'bounded' alone. Give that, or leave it out.`,
+    )
+  }
   throw new InvalidArgumentError(
-    `A consistency is 'linearizable' or 'local'. Give one of them, or leave it out.`,
+    `A consistency is one of ${CONSISTENCIES.join(', ')}. Give one of them, or leave it out.`,
   )
 }
 

@@ -2,6 +2,7 @@
  * What callers wait for: commands, sessions and queries, from what was given to the answer. Must never
  * begin one on a node that is over, nor hold more than the limits allow.
  */
+import type { Slot } from '@paxos/core'
 import { requireBoolean, requireWait } from './arguments.ts'
 import { requireConsistency, requireFits, ticketOf } from './call-arguments.ts'
 import type { ProposeOptions, QueryOptions } from './call-arguments.ts'
@@ -25,6 +26,8 @@ export interface CallsOptions<Command, Result, Query, Answer> {
   readonly proposals: Proposals<Result>
   readonly reads: Reads
   readonly space: Space
+  /** Every slot through this one is applied to the state. */
+  readonly appliedThrough: () => Slot
   /** Answers from the state as it is now. */
   readonly answer: (query: Query) => Answer
   /** Throws when the node is over. */
@@ -69,12 +72,16 @@ export class Calls<Command, Result, Query, Answer> {
   }
 
   async query(query: Query, options: QueryOptions): Promise<Answer> {
-    requireWait('query', options, ['consistency'])
+    requireWait('query', options, ['consistency', 'maxStalenessMs'])
     const { clock, metrics, reads, answer: give, requireRunning } = this.#options
     requireRunning()
-    const { consistency = 'linearizable', ...wait } = options
-    requireConsistency(consistency)
+    const { consistency = 'linearizable', maxStalenessMs, ...wait } = options
+    requireConsistency(consistency, maxStalenessMs)
     if (consistency === 'local') return give(query)
+    const mayBeOldMs = consistency === 'bounded' ? (maxStalenessMs ?? 0) : -1
+    if (mayBeOldMs >= 0 && reads.isFresh(mayBeOldMs, this.#options.appliedThrough())) {
+      return give(query)
+    }
     if (reads.size >= MAX_PENDING_READS) reads.retry()
     if (reads.size >= MAX_PENDING_READS) {
       throw new OverloadedError(
@@ -88,6 +95,7 @@ export class Calls<Command, Result, Query, Answer> {
       get isAwaited() {
         return outcome.isAwaited
       },
+      byLease: consistency === 'lease',
       reject: (error) => outcome.reject(error),
       answer: () => {
         try {

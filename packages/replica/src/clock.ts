@@ -8,6 +8,12 @@ import { MAX_TIMEOUT_MS } from './limits.ts'
 export interface Clock {
   /** Milliseconds since any fixed moment; never goes back. */
   nowMs(): number
+  /**
+   * What the clock on the wall shows, in milliseconds of any epoch; it may jump. Where it runs ahead
+   * of nowMs(), the machine was suspended and its monotonic clock stood still: a lease does not outlive
+   * that. Default: there is none, and nowMs() has to go on while the machine is suspended.
+   */
+  wallMs?(): number
   /** Calls `callback` once, `delayMs` from now or later. Returns what cancels it. */
   schedule(delayMs: number, callback: () => void): () => void
 }
@@ -15,6 +21,7 @@ export interface Clock {
 /** The clock of this machine. A delay that setTimeout cannot take is waited for in parts. */
 export const platformClock: Clock = {
   nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
   schedule(delayMs, callback) {
     let timer: ReturnType<typeof setTimeout>
     const wait = (restMs: number): void => {

@@ -3,6 +3,7 @@
  */
 import { PaxosError } from '@paxos/core'
 import type { NodeId, Slot } from '@paxos/core'
+import type { TransferFailure } from '@paxos/core/multi'
 
 /**
  * The answer did not come in time. The outcome is unknown: the value may be chosen already, or be
@@ -203,6 +204,40 @@ export class LostDiskError extends PaxosError {
   readonly code = 'ERR_PAXOS_LOST_DISK'
   readonly outcome = 'unknown'
 }
+
+/** This node does not lead, and what was asked is for the leader. Nothing was done. */
+export class NotLeaderError extends PaxosError {
+  readonly code = 'ERR_PAXOS_NOT_LEADER'
+  /** Who leads, as far as this node knows. */
+  readonly leader: NodeId | null
+
+  constructor(message: string, leader: NodeId | null) {
+    super(message)
+    this.leader = leader
+  }
+}
+
+/**
+ * The leadership was not transferred to whom it was meant for. But for 'other-leads' the node that was
+ * asked leads on, and has taken up again what it had held back.
+ */
+export class TransferFailedError extends PaxosError {
+  readonly code = 'ERR_PAXOS_TRANSFER_FAILED'
+  readonly reason:
+    | TransferFailure
+    /** Another node than the one that was named leads now. */
+    | 'other-leads'
+    /** Another transfer has taken the place of this one. */
+    | 'overtaken'
+
+  constructor(reason: TransferFailedError['reason'], message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+/** Nobody is known to lead after a transfer. The other node may lead, or come to. */
+export class TransferTimeoutError extends TimeoutError {}
 
 /** How far a change of members had come, as far as the node that was asked knows. */
 export type MembersProgress =

@@ -271,7 +271,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     if (!this.#running) return
     try {
       const nowMs = this.#options.clock.nowMs()
-      const awayMs = this.#attention.look(nowMs)
+      const awayMs = this.#attention.look(nowMs, this.#options.clock.wallMs?.())
       if (awayMs > 0) this.#options.observe({ type: 'away', ms: awayMs })
       this.#perform(this.#options.engine.tick(nowMs, awayMs))
       this.#perform(give())

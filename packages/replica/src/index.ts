@@ -3,7 +3,7 @@
  * adapter, not even on demand: a bundler follows each import, to packages that nobody installed. What
  * opens adapters by URL is an entry point of its own, url.ts.
  */
-export type { ProposeOptions, QueryOptions } from './call-arguments.ts'
+export type { Consistency, ProposeOptions, QueryOptions } from './call-arguments.ts'
 export { platformClock } from './clock.ts'
 export type { Clock } from './clock.ts'
 export { json } from './codec.ts'
@@ -20,6 +20,7 @@ export {
   MembersConflictError,
   MembersRefusedError,
   MembersTimeoutError,
+  NotLeaderError,
   NotPromotedError,
   OverloadedError,
   RefusedByLeaderError,
@@ -29,6 +30,8 @@ export {
   StoppedError,
   TimeoutError,
   TooManySessionsError,
+  TransferFailedError,
+  TransferTimeoutError,
   ValueTooLargeError,
 } from './errors.ts'
 export type { MembersProgress, MembersRefusal, Releasable } from './errors.ts'
@@ -42,7 +45,8 @@ export type { MembersNotice, Standing } from './membership.ts'
 export type { WaitOptions } from './outcome.ts'
 export type { PeerStatus, PeerTrouble, PeerTroubleReason } from './peer-book.ts'
 export { Replica } from './replica.ts'
-export type { ReplicaOptions } from './replica-options.ts'
+export type { CloseOptions } from './replica.ts'
+export type { LeaseOptions, ReplicaOptions } from './replica-options.ts'
 export type { ReplicaEvent, ReplicaStatus } from './replica-status.ts'
 export { MAX_RESULT_BYTES, MAX_STATE_BYTES } from './limits.ts'
 export type { AtOnce, StateMachine } from './state-machine.ts'

@@ -34,6 +34,12 @@ export const MAX_PENDING_BYTES = 64 << 20
 /** What commands that wait their turn may take besides, in bytes; more are refused. */
 export const MAX_WAITING_BYTES = 256 << 20
 
+/**
+ * What lies between two looks at two clocks, and what they are rounded by, in milliseconds: above
+ * that, one of them has jumped or stood still.
+ */
+export const CLOCKS_APART_MS = 5
+
 /** What a command that waits counts beside its bytes: more than its promise and timer take. */
 export const CALL_OVERHEAD_BYTES = 1024
 

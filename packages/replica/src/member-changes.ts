@@ -16,6 +16,7 @@ import {
 import type {
   Configuration,
   ConfiguredMember,
+  LeaseRule,
   MembersEntry,
   QuorumRule,
   Role,
@@ -32,6 +33,8 @@ export interface NewMember {
   readonly role?: Role | undefined
   /** What its vote weighs under the rule 'weighted', from 1 to 1000. Default: 1. */
   readonly weight?: number | undefined
+  /** Who should lead: the voters of the highest priority, from 0 to 1000. Default: 0. */
+  readonly priority?: number | undefined
 }
 
 /** What to change, all of it together or nothing. Each member is named at most once. */
@@ -53,8 +56,15 @@ export interface MembersChange {
   readonly demote?: readonly NodeId[] | undefined
   /** What votes weigh from now on under the rule 'weighted', by id. */
   readonly weigh?: Readonly<Record<NodeId, number>> | undefined
+  /**
+   * Who should lead from now on, by id: see NewMember.priority. Who is of a higher priority than the
+   * leader, has caught up, and was heard without a pause for some liveness windows, is let lead.
+   */
+  readonly prioritize?: Readonly<Record<NodeId, number>> | undefined
   /** Which voters suffice from now on. Default: as before. */
   readonly quorums?: QuorumRule | undefined
+  /** By what a leader has a lease from now on; `null`: none has. Default: as before. */
+  readonly lease?: LeaseRule | null | undefined
 }
 
 /** What one entry changes. */
@@ -63,6 +73,7 @@ export interface Step {
   readonly put: readonly Put[]
   readonly remove: readonly NodeId[]
   readonly quorums?: QuorumRule | undefined
+  readonly lease?: LeaseRule | null | undefined
 }
 
 /** One member of a step. */
@@ -81,11 +92,12 @@ export interface Put {
 export function stepsOf(configuration: Configuration, change: MembersChange): readonly Step[] {
   requireOnce(change)
   const { add = {}, remove = [], move = {}, renew = {}, promote = [], demote = [] } = change
-  const { weigh = {}, quorums } = change
+  const { weigh = {}, prioritize = {}, quorums, lease } = change
   const first: Put[] = []
   const last: Put[] = []
-  for (const [id, { address, role = 'voter', weight }] of Object.entries(add)) {
-    first.push({ id, joins: true, as: { address, role: 'learner', incarnation: null, weight } })
+  for (const [id, { address, role = 'voter', weight, priority }] of Object.entries(add)) {
+    const as = { address, role: 'learner', incarnation: null, weight, priority } as const
+    first.push({ id, joins: true, as })
     if (role === 'voter') last.push(promotion(id))
   }
   for (const [id, address] of Object.entries(renew)) {
@@ -109,8 +121,12 @@ export function stepsOf(configuration: Configuration, change: MembersChange): re
   for (const [id, weight] of Object.entries(weigh)) {
     rest.push({ id, joins: false, as: { weight } })
   }
+  for (const [id, priority] of Object.entries(prioritize)) {
+    rest.push({ id, joins: false, as: { priority } })
+  }
   for (const id of remove) memberIn(configuration, id)
-  const final: Step = { put: rest, remove, ...(quorums && { quorums }) }
+  const rules = { ...(quorums && { quorums }), ...(lease !== undefined && { lease }) }
+  const final: Step = { put: rest, remove, ...rules }
   return learns && first.length > 0 ? [{ put: first, remove: [] }, final] : [final]
 }
 
@@ -131,13 +147,14 @@ export function entryOf(configuration: Configuration, step: Step): MembersEntry 
     if (!put.joins && before === undefined) throw unknownMember(configuration, put.id)
     members.set(put.id, withoutDefaults({ ...(before ?? NOBODY), ...put.as, id: put.id }))
   }
-  const { version: replaces, quorums: before } = configuration
+  const lease = leaseAfter(configuration, step)
   const entry: MembersEntry = {
     type: 'members',
-    replaces,
+    replaces: configuration.version,
     members: [...members.values()],
-    quorums: step.quorums ?? before,
+    quorums: step.quorums ?? configuration.quorums,
     former: formerOf(configuration, left, members),
+    ...(lease !== null && { lease }),
   }
   requireSound(entry)
   return entry
@@ -153,8 +170,17 @@ export function isMade(configuration: Configuration, step: Step): boolean {
       const member = members.get(id)
       return member !== undefined && isAs(member, as)
     }) &&
-    JSON.stringify(quorums) === JSON.stringify(configuration.quorums)
+    JSON.stringify(quorums) === JSON.stringify(configuration.quorums) &&
+    isSameLease(leaseAfter(configuration, step), configuration.lease ?? null)
   )
+}
+
+function leaseAfter(configuration: Configuration, { lease }: Step): LeaseRule | null {
+  return lease === undefined ? (configuration.lease ?? null) : lease
+}
+
+function isSameLease(a: LeaseRule | null, b: LeaseRule | null): boolean {
+  return a?.durationMs === b?.durationMs && a?.maxDriftPpm === b?.maxDriftPpm
 }
 
 /** Who votes by `entry` and did not vote before, or as another incarnation. */
@@ -193,13 +219,16 @@ function promotion(id: NodeId): Put {
 }
 
 function isAs(member: ConfiguredMember, as: Put['as']): boolean {
-  const { address = member.address, role = member.role, weight = member.weight ?? 1 } = as
-  return member.address === address && member.role === role && (member.weight ?? 1) === weight
+  const { address = member.address, role = member.role } = as
+  const { weight = member.weight ?? 1, priority = member.priority ?? 0 } = as
+  const isPlace = member.address === address && member.role === role
+  return isPlace && (member.weight ?? 1) === weight && (member.priority ?? 0) === priority
 }
 
-/** A weight of 1 is as none. */
-function withoutDefaults({ weight = 1, ...member }: ConfiguredMember): ConfiguredMember {
-  return weight === 1 ? member : { ...member, weight }
+/** A weight of 1 is as none, and so is a priority of 0. */
+function withoutDefaults(member: ConfiguredMember): ConfiguredMember {
+  const { weight = 1, priority = 0, ...rest } = member
+  return { ...rest, ...(weight !== 1 && { weight }), ...(priority !== 0 && { priority }) }
 }
 
 /** The newest first; an id that is a member again is none of them (P31). */
@@ -224,10 +253,12 @@ function requireOnce({
   promote,
   demote,
   weigh,
+  prioritize,
   quorums,
+  lease,
 }: MembersChange): void {
   const named = [
-    ...[add, move, renew, weigh].flatMap((each) => Object.keys(each ?? {})),
+    ...[add, move, renew, weigh, prioritize].flatMap((each) => Object.keys(each ?? {})),
     ...[remove, promote ?? [], demote ?? []].flat(),
   ]
   const twice = named.find((id, at) => named.indexOf(id) !== at)
@@ -237,7 +268,7 @@ function requireOnce({
       `The change says two things of ${JSON.stringify(twice)}. Make them one after the other.`,
     )
   }
-  if (named.length > 0 || quorums !== undefined) return
+  if (named.length > 0 || quorums !== undefined || lease !== undefined) return
   throw new MembersRefusedError('meaningless', 'The change changes nothing. Say what is to be.')
 }
 

@@ -4,7 +4,7 @@
  */
 import { InvalidArgumentError, kindOf, requireOptions, requireText } from '@paxos/core'
 import type { NodeId, Slot } from '@paxos/core'
-import { MAX_ADDRESS_BYTES } from '@paxos/core/multi'
+import { MAX_ADDRESS_BYTES, requireLease } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import type { MembersChange, NewMember } from './member-changes.ts'
 import type { WaitOptions } from './outcome.ts'
@@ -18,13 +18,24 @@ export interface ChangeMembersOptions extends WaitOptions {
   readonly expected?: Slot | undefined
 }
 
-const CHANGES = ['add', 'remove', 'move', 'renew', 'promote', 'demote', 'weigh', 'quorums'] as const
+const CHANGES = [
+  'add',
+  'remove',
+  'move',
+  'renew',
+  'promote',
+  'demote',
+  'weigh',
+  'prioritize',
+  'quorums',
+  'lease',
+] as const
 
 /** Throws InvalidArgumentError for what is no change. */
 export function requireChange(change: MembersChange): void {
   requireOptions('changeMembers', change, CHANGES satisfies readonly (keyof MembersChange)[])
   const { add = {}, remove = [], move = {}, renew = {}, promote = [], demote = [] } = change
-  const { weigh = {} } = change
+  const { weigh = {}, prioritize = {}, lease } = change
   for (const [id, member] of entriesOf('add', add)) requireNewMember(id, member)
   for (const [name, addresses] of [
     ['move', move],
@@ -40,6 +51,10 @@ export function requireChange(change: MembersChange): void {
     requireIds(name, ids)
   }
   for (const [id, weight] of entriesOf('weigh', weigh)) requireWeight(id, weight)
+  for (const [id, priority] of entriesOf('prioritize', prioritize)) requirePriority(id, priority)
+  if (lease === undefined || lease === null) return
+  requireOptions('lease', lease, ['durationMs', 'maxDriftPpm'])
+  requireLease(lease)
 }
 
 /** Throws InvalidArgumentError for a version that there cannot be. */
@@ -52,8 +67,13 @@ export function requireVersion(expected: unknown): void {
 
 /** Throws InvalidArgumentError for what cannot be a member that joins. */
 export function requireNewMember(id: NodeId, member: NewMember): void {
-  requireOptions(`The member ${JSON.stringify(id)}`, member, ['address', 'role', 'weight'])
-  const { address, role, weight } = member
+  requireOptions(`The member ${JSON.stringify(id)}`, member, [
+    'address',
+    'role',
+    'weight',
+    'priority',
+  ])
+  const { address, role, weight, priority } = member
   requirePlace(id, address)
   if (role !== undefined && role !== 'voter' && role !== 'learner') {
     throw new InvalidArgumentError(
@@ -61,6 +81,7 @@ export function requireNewMember(id: NodeId, member: NewMember): void {
     )
   }
   if (weight !== undefined) requireWeight(id, weight)
+  if (priority !== undefined) requirePriority(id, priority)
 }
 
 /** Throws InvalidArgumentError for an id that no frame could carry, or an address that is none. */
@@ -87,6 +108,14 @@ function requireIds(name: string, ids: readonly NodeId[]): void {
   for (const id of ids) requireId(id)
 }
 
+function requirePriority(id: NodeId, priority: unknown): void {
+  const isPriority = Number.isSafeInteger(priority) && Number(priority) >= 0
+  if (isPriority && Number(priority) <= MAX_PRIORITY) return
+  throw new InvalidArgumentError(
+    `The priority of ${JSON.stringify(id)} is none. Give a whole number from 0 to ${MAX_PRIORITY}.`,
+  )
+}
+
 function requireWeight(id: NodeId, weight: unknown): void {
   if (Number.isSafeInteger(weight) && Number(weight) >= 1 && Number(weight) <= MAX_WEIGHT) return
   throw new InvalidArgumentError(
@@ -102,3 +131,5 @@ function entriesOf<T>(name: string, byId: Readonly<Record<NodeId, T>>): [NodeId,
 
 /** As core takes them. */
 const MAX_WEIGHT = 1000
+
+const MAX_PRIORITY = 1000

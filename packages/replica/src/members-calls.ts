@@ -7,7 +7,7 @@
  */
 import { invariant } from '@paxos/core'
 import type { Slot } from '@paxos/core'
-import { encodeEntry, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
+import { encodeEntry } from '@paxos/core/multi'
 import type { Configuration, MembersEntry } from '@paxos/core/multi'
 import type { Clock } from './clock.ts'
 import { MembersConflictError, MembersRefusedError, MembersTimeoutError } from './errors.ts'
@@ -87,7 +87,7 @@ export class MembersCalls {
     this.#calls[0]?.completed()
   }
 
-  /** The leader has refused what begins with one of `heads`. */
+  /** The leader has refused what `heads` name: a members entry is named whole. */
   refused(heads: readonly Uint8Array[], refusal: MembersRefusedError): void {
     this.#calls[0]?.refused(heads, refusal)
   }
@@ -169,7 +169,7 @@ class Call {
   }
 
   refused(heads: readonly Uint8Array[], refusal: MembersRefusedError): void {
-    const own = this.#given?.bytes.subarray(0, REFUSED_HEAD_BYTES).join()
+    const own = this.#given?.bytes.join()
     if (own === undefined || !heads.some((head) => head.join() === own)) return
     this.#orReject(() => this.#bear(refusal))
   }

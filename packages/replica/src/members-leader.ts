@@ -105,7 +105,8 @@ export class MembersLeader {
 
   /** The entry that names the disks of the voters, once all are heard; `null` when there is none. */
   naming(): MembersEntry | null {
-    const { version, members, quorums, former } = this.#options.configuration()
+    const { version, ...rest } = this.#options.configuration()
+    const { members } = rest
     const unnamed = members.filter(
       ({ role, incarnation }) => role === 'voter' && incarnation === null,
     )
@@ -116,7 +117,7 @@ export class MembersLeader {
         : member,
     )
     if (named.some(({ role, incarnation }) => role === 'voter' && incarnation === null)) return null
-    return { type: 'members', replaces: version, members: named, quorums, former }
+    return { ...rest, type: 'members', replaces: version, members: named }
   }
 
   #promoted(member: ConfiguredMember): ConfiguredMember {

@@ -31,9 +31,9 @@ export class MembersRequests {
   }
 
   async add(id: NodeId, address: string, options: AddMemberOptions): Promise<ReplicaMembers> {
-    requireWait('addMember', options, ['expected', 'role', 'weight'])
-    const { role, weight, ...wait } = options
-    const member = { address, role, weight }
+    requireWait('addMember', options, ['expected', 'role', 'weight', 'priority'])
+    const { role, weight, priority, ...wait } = options
+    const member = { address, role, weight, priority }
     requireNewMember(id, member)
     return await this.#ask(() => ({ add: { [id]: member } }), wait)
   }
@@ -55,8 +55,8 @@ export class MembersRequests {
     requirePlace(id, address)
     if (old === id) return await this.#ask(() => ({ renew: { [id]: address } }), options)
     return await this.#ask(({ members }) => {
-      const { role, weight } = members.find((member) => member.id === old) ?? {}
-      return { add: { [id]: { address, role, weight } }, remove: [old] }
+      const { role, weight, priority } = members.find((member) => member.id === old) ?? {}
+      return { add: { [id]: { address, role, weight, priority } }, remove: [old] }
     }, options)
   }
 

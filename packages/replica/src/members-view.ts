@@ -5,7 +5,7 @@
  */
 import type { Member, NodeId, Slot, Snapshot } from '@paxos/core'
 import { configurationAfter, decodeConfiguration, MAX_MEMBERS } from '@paxos/core/multi'
-import type { Configuration, MembersEntry, QuorumRule, Role } from '@paxos/core/multi'
+import type { Configuration, LeaseRule, MembersEntry, QuorumRule, Role } from '@paxos/core/multi'
 import { membersOf, plainAddress } from './members.ts'
 
 /** Who is in the cluster. */
@@ -15,6 +15,8 @@ export interface ReplicaMembers {
   readonly members: readonly ReplicaMember[]
   /** Which voters suffice. */
   readonly quorums: QuorumRule
+  /** By what a leader has a lease; `null`: none has. */
+  readonly lease: LeaseRule | null
   /** Whether a quorum of them is known to hold everything before this version. */
   readonly isComplete: boolean
 }
@@ -29,16 +31,22 @@ export interface ReplicaMember {
   readonly incarnation: string | null
   /** What its vote weighs under the rule 'weighted'. */
   readonly weight: number
+  /** The voters of the highest one should lead. */
+  readonly priority: number
 }
 
 /** The configuration of a cluster that begins with `members`: all vote, by majority. */
-export function firstConfiguration(members: ReadonlyMap<NodeId, string>): Configuration {
+export function firstConfiguration(
+  members: ReadonlyMap<NodeId, string>,
+  lease: LeaseRule | null = null,
+): Configuration {
   const each = membersOf(members).map((member) => ({
     ...member,
     role: 'voter' as const,
     incarnation: null,
   }))
-  return { version: 0, members: each, quorums: { type: 'majority' }, former: [] }
+  const first = { version: 0, members: each, quorums: { type: 'majority' }, former: [] } as const
+  return lease === null ? first : { ...first, lease }
 }
 
 /** That of the slots behind `snapshot`; `null` where it says none, as those of release 0.0.0. */
@@ -94,11 +102,16 @@ export class MembersView {
 
   /** For people and programs. */
   get report(): ReplicaMembers {
-    const { version, members, quorums } = this.#configuration
+    const { version, members, quorums, lease = null } = this.#configuration
     return {
       version,
-      members: members.map(({ weight = 1, ...member }) => ({ ...member, weight })),
+      members: members.map(({ weight = 1, priority = 0, ...member }) => ({
+        ...member,
+        weight,
+        priority,
+      })),
       quorums,
+      lease,
       isComplete: this.isComplete(version),
     }
   }

@@ -3,7 +3,7 @@
  * and what is read. Each of those is in a file of its own; here is only what goes from one to
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
-import type { Durability, Member, NodeId, Opened, Slot, Snapshot } from '@paxos/core'
+import type { Member, NodeId, Opened, Slot, Snapshot } from '@paxos/core'
 import { encodeConfiguration, votersOf } from '@paxos/core/multi'
 import { isEntry, isMultiPaxosMessage, MultiPaxos, SESSION_NONCE_BYTES } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
@@ -22,6 +22,7 @@ import { Maintenance } from './maintenance.ts'
 import { differingMembers, membersOf } from './members.ts'
 import { Membership } from './membership.ts'
 import { configurationIn, firstConfiguration, MembersView } from './members-view.ts'
+import type { WaitOptions } from './outcome.ts'
 import { Proposals } from './proposals.ts'
 import { incarnationsOf } from './random-bytes.ts'
 import { Reads } from './reads.ts'
@@ -32,6 +33,7 @@ import { isState } from './replica-snapshot.ts'
 import type { ReplicaEvent, ReplicaStatus } from './replica-status.ts'
 import { Snapshots } from './snapshots.ts'
 import { Space } from './space.ts'
+import { Transfers } from './transfers.ts'
 import { Watch } from './watch.ts'
 
 /** Opens everything and starts. When it rejects, nothing is left open. */
@@ -39,12 +41,12 @@ export async function openReplicaNode<Command, Result, Query, Answer>(
   options: ReplicaOptions<Command, Result, Query, Answer>,
 ): Promise<ReplicaNode<Command, Result, Query, Answer>> {
   const settings = settingsOf(options)
-  const { durability, members, cluster, id } = settings
+  const { durability, cluster, id } = settings
   const drawIncarnation = incarnationsOf(settings.randomBytes)
   const found = await durability.open({ cluster, id, kind: 'log', drawIncarnation })
   let node: ReplicaNode<Command, Result, Query, Answer>
   try {
-    node = new ReplicaNode(settings, await withMembers(found, durability, members))
+    node = new ReplicaNode(settings, await withMembers(found, settings))
   } catch (error) {
     await durability.close()
     throw error
@@ -56,17 +58,18 @@ export async function openReplicaNode<Command, Result, Query, Answer>(
 /** A node that has never run writes down who its cluster is, before it speaks to anybody. */
 async function withMembers(
   saved: Opened,
-  durability: Durability,
-  members: ReadonlyMap<NodeId, string>,
+  { durability, members, lease }: Pick<FirstSettings, 'durability' | 'members' | 'lease'>,
 ): Promise<Begun> {
   const { snapshot: found } = saved
   if (found !== null) return { ...saved, snapshot: found }
-  const configuration = encodeConfiguration(firstConfiguration(members))
+  const configuration = encodeConfiguration(firstConfiguration(members, lease))
   const bytes = new Uint8Array()
   const snapshot = { through: 0, members: membersOf(members), bytes, configuration }
   await durability.save({ snapshot })
   return { ...saved, snapshot }
 }
+
+type FirstSettings = ReplicaSettings<never, never, never, never>
 
 /** What a node has that knows who its cluster is. */
 interface Begun extends Opened {
@@ -83,6 +86,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #forwarding: Forwarding
   readonly #proposals: Proposals<Result>
   readonly #reads: Reads
+  readonly #transfers: Transfers
   readonly #snapshots: Snapshots
   readonly #maintenance: Maintenance
   readonly #view: MembersView
@@ -163,7 +167,18 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       nonce: () => settings.randomBytes(SESSION_NONCE_BYTES),
       renewSessionAfterMs: sessionTimeoutMs / 2,
     })
-    this.#reads = new Reads((read) => this.#host.input(() => this.#engine.read(read)))
+    this.#reads = new Reads(
+      (read, byLease) => this.#host.input(() => this.#engine.read(read, byLease)),
+      clock,
+    )
+    this.#transfers = new Transfers({
+      id,
+      clock,
+      withinMs: settings.timing.livenessWindowMs,
+      voters: () => this.#voters,
+      begin: (to, withinMs) => this.#host.input(() => this.#engine.transfer(to, withinMs)),
+      leader: () => this.#engine.leader,
+    })
     this.members = new Membership({
       ...settings.timing,
       id,
@@ -203,6 +218,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       proposals: this.#proposals,
       reads: this.#reads,
       space,
+      appliedThrough: () => this.#applier.appliedThrough,
       answer: (query: Query) => this.#applier.query(query),
       requireRunning: () => this.requireRunning(),
     })
@@ -270,18 +286,27 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     return phase === 'leading' ? 'leader' : phase === 'preparing' ? 'candidate' : 'follower'
   }
 
-  async close(): Promise<void> {
-    if (this.#ended === null) this.#handOver()
+  /** Resolves with who leads then. */
+  async transferLeadership(to: NodeId | null, options: WaitOptions): Promise<NodeId> {
+    this.requireRunning()
+    return await this.#transfers.transfer(to, options)
+  }
+
+  /** Lets another node lead first, so that nobody has to miss this one. */
+  async close(lets = true): Promise<void> {
+    if (lets && this.#ended === null && this.#engine.phase === 'leading') await this.#letLead()
     this.#end(new ClosedError('The node was closed. The outcome is unknown: ask another node.'))
     await this.#host.close()
   }
 
-  /** Whoever lacks least, and was heard last, takes over, so that nobody has to miss this node first. */
-  #handOver(): void {
-    const [best] = [...this.#engine.peers]
-      .filter(([peer]) => this.#voters.has(peer))
-      .toSorted(([, a], [, b]) => a.lag - b.lag || b.heardAtMs - a.heardAtMs)
-    if (best !== undefined) this.#host.input(() => this.#engine.handOver(best[0]))
+  async #letLead(): Promise<void> {
+    const { timing, closeTimeoutMs, logger } = this.#settings
+    try {
+      const timeoutMs = Math.min(timing.livenessWindowMs, closeTimeoutMs) / 2
+      await this.#transfers.transfer(null, { timeoutMs })
+    } catch (error) {
+      logger.info('closes without a successor', { error })
+    }
   }
 
   #observe(observation: Observation<MultiPaxosMessage, LogEvent>): void {
@@ -321,6 +346,10 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         return this.members.completed(event.version)
       case 'admitted':
         return this.members.admitted()
+      case 'transfer-failed':
+        this.#settings.logger.warn(event.type, { to: event.to, reason: event.reason })
+        this.#transfers.failed(event)
+        return this.events.push(event)
       case 'read-ready':
         this.#forwarding.readConfirmed()
         return this.#reads.ready(event.id, event.slot, this.#applier.appliedThrough)
@@ -403,6 +432,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     logger.info('leader changed', { leader })
     this.events.push({ type: 'leader-changed', leader })
     this.#forwarding.leaderChanged()
+    this.#transfers.leaderChanged(leader)
     if (leader !== null) this.#reads.retry()
   }
 
@@ -459,6 +489,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#forwarding.end()
     this.#proposals.end(error)
     this.members.end(error)
+    this.#transfers.end(error)
     this.#reads.end(error)
     this.events.end()
   }

@@ -3,10 +3,14 @@
  * be given is checked in replica-settings.ts.
  */
 import type { Durability, NodeId, Transport } from '@paxos/core'
+import type { LeaseRule } from '@paxos/core/multi'
 import type { Clock } from './clock.ts'
 import type { Codec, Json } from './codec.ts'
 import type { StateMachine } from './state-machine.ts'
 import type { Logger, Metrics } from './telemetry.ts'
+
+/** A lease, as it may be given. */
+export type LeaseOptions = { readonly [Name in keyof LeaseRule]?: LeaseRule[Name] | undefined }
 
 export interface ReplicaOptions<Command = Json, Result = Json, Query = never, Answer = never> {
   /** The name of the cluster, up to 255 bytes; frames of others are dropped. Default: 'paxos'. */
@@ -39,6 +43,15 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
    * start asks for it, and only where a member cannot come. Default: false.
    */
   readonly trustEmptyDisk?: boolean | undefined
+  /**
+   * With a first start: that leaders have a lease, and 'lease' reads ask no quorum while it holds. It
+   * rests on clocks, and on nothing else that the rest does not rest on: no clock of the cluster may run
+   * faster or slower than time by more than `maxDriftPpm` parts of a million (500 to 250,000; default:
+   * 10,000, which is 1 %). A node that was restarted lets nobody else lead for `durationMs`, whole
+   * milliseconds (default: four fifths of the liveness window). The same on all nodes. A cluster that
+   * runs has what its log says: see changeMembers(). Default: none.
+   */
+  readonly lease?: LeaseOptions | undefined
   /**
    * How often a leader sends a heartbeat, in milliseconds, > 0. Default: 200. Which values suit a
    * network is in docs/operating.md: at most a fifth of the window, so that some may be lost.

@@ -3,7 +3,8 @@
  * opened.
  */
 import { InvalidArgumentError, requireFunction, requireMethods, requireOptions } from '@paxos/core'
-import { SESSION_NONCE_BYTES } from '@paxos/core/multi'
+import { requireLease, SESSION_NONCE_BYTES } from '@paxos/core/multi'
+import type { LeaseRule } from '@paxos/core/multi'
 import { requireBoolean, requireLogger, requirePositive } from './arguments.ts'
 import { json, jsonOrNothing } from './codec.ts'
 import type { Codec } from './codec.ts'
@@ -12,7 +13,7 @@ import type { CommonSettings } from './common-options.ts'
 import { MAX_STATE_BYTES } from './limits.ts'
 import { platformRandomBytes } from './random-bytes.ts'
 import type { RandomBytes } from './random-bytes.ts'
-import type { ReplicaOptions } from './replica-options.ts'
+import type { LeaseOptions, ReplicaOptions } from './replica-options.ts'
 import type { StateMachine } from './state-machine.ts'
 import { noLogger, noMetrics } from './telemetry.ts'
 import type { Logger, Metrics } from './telemetry.ts'
@@ -27,6 +28,8 @@ export interface ReplicaSettings<Command, Result, Query, Answer> extends CommonS
   readonly maxStateBytes: number
   readonly sessionTimeoutMs: number
   readonly trustEmptyDisk: boolean
+  /** With which a cluster begins. */
+  readonly lease: LeaseRule | null
   readonly randomBytes: RandomBytes
   readonly metrics: Metrics
   readonly logger: Logger
@@ -42,6 +45,7 @@ const OPTIONS = [
   'maxStateBytes',
   'sessionTimeoutMs',
   'trustEmptyDisk',
+  'lease',
   'randomBytes',
   'metrics',
   'logger',
@@ -86,8 +90,10 @@ export function settingsOf<Command, Result, Query, Answer>(
   requireBytes(randomBytes)
   requireMethods('metrics', metrics, ['counter', 'histogram'], 'an object with both')
   requireLogger(logger)
+  const common = commonSettingsOf(options)
   return {
-    ...commonSettingsOf(options),
+    ...common,
+    lease: options.lease === undefined ? null : leaseOf(options.lease, common.timing),
     stateMachine,
     commandCodec,
     resultCodec,
@@ -100,6 +106,22 @@ export function settingsOf<Command, Result, Query, Answer>(
     metrics,
     logger,
   }
+}
+
+/** A lease that ends before a heartbeat can prolong it is none; a long one delays who takes over. */
+function leaseOf(
+  options: LeaseOptions,
+  { heartbeatPeriodMs, livenessWindowMs }: CommonSettings['timing'],
+): LeaseRule {
+  requireOptions('lease', options, ['durationMs', 'maxDriftPpm'])
+  const { durationMs = Math.floor(livenessWindowMs * 0.8), maxDriftPpm = 10_000 } = options
+  const lease = { durationMs, maxDriftPpm }
+  requireLease(lease)
+  if (durationMs > heartbeatPeriodMs && durationMs <= livenessWindowMs) return lease
+  throw new InvalidArgumentError(
+    `A lease lasts ${durationMs} ms, where heartbeats come every ${heartbeatPeriodMs} ms, and after ` +
+      `${livenessWindowMs} ms others take over. Give a duration above the one, and at most the other.`,
+  )
 }
 
 function requireBytes(draw: RandomBytes): void {

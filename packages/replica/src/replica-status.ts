@@ -3,6 +3,7 @@
  * must hold nothing that tells of what was proposed.
  */
 import type { Ballot, Member, NodeId, Slot } from '@paxos/core'
+import type { TransferFailure } from '@paxos/core/multi'
 import type { EventsLost } from './event-stream.ts'
 import type { DropReason, SavingStatus } from './host.ts'
 import type { MembersNotice, Standing } from './membership.ts'
@@ -70,6 +71,12 @@ export type ReplicaEvent =
   | { readonly type: 'leader-changed'; readonly leader: NodeId | null }
   | { readonly type: 'leadership-acquired'; readonly ballot: Ballot }
   | { readonly type: 'leadership-lost'; readonly ballot: Ballot }
+  /** Another node was to lead, and did not take over in time: this one leads on. */
+  | {
+      readonly type: 'transfer-failed'
+      readonly to: NodeId | null
+      readonly reason: TransferFailure
+    }
   | SnapshotNotice
   | MembersNotice
   /** The members on the disk are not those of the options. The disk is trusted. */

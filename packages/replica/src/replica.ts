@@ -4,10 +4,13 @@
  * application's state machine. This file is what an application sees; `replica-node.ts` behind it
  * connects the parts. Must never report a result of a command that is not chosen.
  */
+import { requireOptions } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
+import { requireBoolean, requireWait } from './arguments.ts'
 import type { ProposeOptions, QueryOptions } from './call-arguments.ts'
 import type { Json } from './codec.ts'
 import type { MembersChange } from './member-changes.ts'
+import { requireId } from './members-arguments.ts'
 import type { ChangeMembersOptions } from './members-arguments.ts'
 import { MembersRequests } from './members-requests.ts'
 import type { AddMemberOptions } from './members-requests.ts'
@@ -17,6 +20,12 @@ import { openReplicaNode } from './replica-node.ts'
 import type { ReplicaNode } from './replica-node.ts'
 import type { ReplicaOptions } from './replica-options.ts'
 import type { ReplicaEvent, ReplicaStatus } from './replica-status.ts'
+
+/** How to close. */
+export interface CloseOptions {
+  /** Whether another node is to lead first, if this one does. Default: true. */
+  readonly transfer?: boolean | undefined
+}
 
 /** One node of a replicated state machine. */
 export class Replica<Command = Json, Result = Json, Query = never, Answer = never> {
@@ -146,6 +155,24 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
     return this.#changes.change(change, options)
   }
 
+  /**
+   * Lets another node lead: `to`, or by default the one that suits best, which is the voter of the
+   * highest priority, and among those the one that holds the most. This node takes nothing new
+   * meanwhile: what is under way is chosen first, and what waits goes to the new leader by itself. Resolves with
+   * who leads then, once this node follows it; at once when `to` leads already.
+   *
+   * Rejects with NotLeaderError, which names the leader, on another node; with InvalidArgumentError for
+   * who is no other voter; with TransferFailedError, which says why, when the other did not take over
+   * within `timeoutMs` (default: the liveness window), after which this node leads on; with
+   * TransferTimeoutError when twice that passed and nobody is known to lead; with the signal's reason,
+   * after which it may yet be made; with ClosedError or StoppedError.
+   */
+  async transferLeadership(to?: NodeId, options: WaitOptions = {}): Promise<NodeId> {
+    requireWait('transferLeadership', options)
+    if (to !== undefined) requireId(to)
+    return await this.#node.transferLeadership(to ?? null, options)
+  }
+
   /** Who is in the cluster, as far as this node has applied the log. */
   members(): ReplicaMembers {
     return this.status().members
@@ -165,12 +192,16 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
   }
 
   /**
-   * Leaves the cluster: hands leadership over, if it has it, waits for running saves, then releases
-   * the transport and the disk. Who still waits is told with ClosedError. May be called again. Rejects
-   * with CloseTimeoutError when that takes longer than `closeTimeoutMs`, because a save hangs, say:
-   * this node is closed all the same, and the rest is released when it can be.
+   * Leaves the cluster: lets another node lead, if this one does, for half a liveness window at most;
+   * waits for running saves, then releases the transport and the disk. Who still waits is told with
+   * ClosedError. May be called again. Rejects with CloseTimeoutError when that takes longer than
+   * `closeTimeoutMs`, because a save hangs, say: this node is closed all the same, and the rest is
+   * released when it can be.
    */
-  close(): Promise<void> {
-    return this.#node.close()
+  async close(options: CloseOptions = {}): Promise<void> {
+    requireOptions('close', options, ['transfer'])
+    const { transfer = true } = options
+    requireBoolean('transfer', transfer)
+    await this.#node.close(transfer)
   }
 }

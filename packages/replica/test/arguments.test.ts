@@ -161,6 +161,11 @@ describe('Replica.open, called from plain JavaScript', () => {
     ['a logger without warn', { logger: { info() {}, debug() {} } }, /^logger has no method warn/],
     ['metrics without counter', { metrics: { histogram() {} } }, /^metrics has no method counter/],
     ['a number in text', { snapshotEveryEntries: '5' }, /^snapshotEveryEntries is a string/],
+    ['a lease without end', { lease: { durationMs: 1e9 } }, /^A lease lasts 1000000000 ms\. /],
+    ['a lease of perfect clocks', { lease: { maxDriftPpm: 0 } }, /wrong by 0 ppm at most/],
+    ['a lease below a heartbeat', { lease: { durationMs: 200 } }, /heartbeats come every 200 ms/],
+    ['a lease above the window', { lease: { durationMs: 1001 } }, /after 1000 ms others take over/],
+    ['a lease in other words', { lease: { ms: 5 } }, /^Unknown option 'ms' of lease\. /],
     ['an option of Synod', { codec: {} }, /^Unknown option 'codec' of Replica\.open\. /],
   ])('refuses %s', async (_, change, complaint) => {
     const { given, done } = options()
@@ -193,7 +198,13 @@ describe('a call of a node, from plain JavaScript', () => {
     ['propose', { session: '5' }, /^The options of session are a string\. /],
     ['propose', { session: { id: 5, sequence: 1 } }, /^The id of a session is a number\. /],
     ['propose', { session: { id: '5', number: 1 } }, /^Unknown option 'number' of session\. /],
-    ['query', { consistency: 'linearisable' }, /^A consistency is 'linearizable' or 'local'\. /],
+    ['query', { consistency: 'linearisable' }, /^A consistency is one of linearizable, lease, /],
+    ['query', { consistency: 'bounded' }, /^A 'bounded' query needs maxStalenessMs, /],
+    ['query', { consistency: 'bounded', maxStalenessMs: -1 }, /^A 'bounded' query needs /],
+    ['query', { maxStalenessMs: 5 }, /^maxStalenessMs is for the consistency 'bounded' alone\. /],
+    ['transferLeadership', 5, /^The id of a member is a number\. /],
+    ['close', { transfer: 'no' }, /^transfer is a string\. /],
+    ['close', { handOver: false }, /^Unknown option 'handOver' of close\. /],
     ['query', { consistent: 'local' }, /^Unknown option 'consistent' .*'consistency'\?$/],
     ['query', 'local', /^The options of query are a string\. /],
     ['openSession', { timeoutMS: 5 }, /^Unknown option 'timeoutMS' .*'timeoutMs'\?$/],
@@ -201,7 +212,8 @@ describe('a call of a node, from plain JavaScript', () => {
   ] as const)('%s(…, %j) is refused', async (method, given, complaint) => {
     const cluster = replicaCluster('a')
     const node = await cluster.open('a')
-    const parameters = method === 'openSession' ? [given] : [{ name: 'x', add: 1 }, given]
+    const isAlone = ['openSession', 'transferLeadership', 'close'].includes(method)
+    const parameters = isAlone ? [given] : [{ name: 'x', add: 1 }, given]
     const called = Reflect.apply(node[method], node, parameters)
     expect(await complaintAbout(called)).toMatch(complaint)
     expect(node.status()).toMatchObject({ pending: 0, waiting: 0, reads: 0 })

@@ -112,7 +112,7 @@ describe('paxos-data skip', () => {
     }
     let last: Slot = 0
     for (const node of nodes.values()) last = Math.max(last, node.status().chosenThrough)
-    for (const node of nodes.values()) await node.close()
+    for (const node of nodes.values()) await node.close({ transfer: false })
     // As a version to come would have written it.
     for (const disk of cluster.disks.values()) {
       await writing(disk, async (durability) => {
@@ -133,7 +133,7 @@ describe('paxos-data skip', () => {
     const reasons = (await outcomes).map((one) => (one.status === 'rejected' ? one.reason : null))
     // No node believes a value of a kind that it does not know, or gets past one that it holds.
     expect(reasons).not.toContain(null)
-    for (const node of nodes.values()) await node.close()
+    for (const node of nodes.values()) await node.close({ transfer: false })
     const run = commandOn(cluster.disks)
     const slot = String(last + 1)
     const digests = new Set<string>()
@@ -153,7 +153,7 @@ describe('paxos-data skip', () => {
     await advance()
     expect((await Promise.all(again)).toSorted((a, b) => a - b)).toEqual([2, 3, 4])
     for (const machine of cluster.machines.values()) expect(machine.content).toEqual({ x: 4 })
-    for (const node of nodes.values()) await node.close()
+    for (const node of nodes.values()) await node.close({ transfer: false })
   })
 
   it.each<[string, string[], string]>([

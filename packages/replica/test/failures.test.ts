@@ -86,7 +86,7 @@ async function worded(
   for (const id of ids) await open(id)
   await cluster.clock.advance(5000)
   const closeAll = async (): Promise<void> => {
-    for (const node of nodes.values()) await node.close()
+    for (const node of nodes.values()) await node.close({ transfer: false })
   }
   return { cluster, nodes, machines, errors, open, closeAll }
 }

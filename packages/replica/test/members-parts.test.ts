@@ -1,6 +1,6 @@
 /** The parts of a node that deal with members, one by one: leader, calls, and when to be sure. */
 import { describe, expect, it } from 'vitest'
-import { encodeConfiguration, encodeEntry, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
+import { encodeConfiguration, encodeEntry } from '@paxos/core/multi'
 import type { Configuration, ConfiguredMember, MembersEntry } from '@paxos/core/multi'
 import { MembersConflictError, MembersRefusedError, NotPromotedError } from '@paxos/replica'
 import { OverloadedError } from '@paxos/replica'
@@ -348,8 +348,10 @@ describe('the calls', () => {
     const added = add('d')
     answer()
     const refusal = new MembersRefusedError('no-live-quorum', 'Nobody is there.')
-    const own = encodeEntry(last(given)).subarray(0, REFUSED_HEAD_BYTES)
-    const other = encodeEntry({ ...last(given), replaces: 9 }).subarray(0, REFUSED_HEAD_BYTES)
+    const own = encodeEntry(last(given))
+    const { members } = last(given)
+    // Another node's change, which begins like this one.
+    const other = encodeEntry({ ...last(given), members: members.slice(0, -1) })
     made.refused([other], refusal)
     expect(await stateOf(added)).toBe('waits')
     made.refused([other, own], refusalFromWords(refusalInWords(refusal)))

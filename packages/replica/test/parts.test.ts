@@ -428,7 +428,7 @@ function sessionOf(number: number): SessionId {
 
 /** Reads with one that waits, and what it was answered from. */
 function asked() {
-  const reads = new Reads(() => undefined)
+  const reads = new Reads(() => undefined, new VirtualClock())
   const answers: Slot[] = []
   let appliedThrough: Slot = 0
   const apply = (slot: Slot): void => {

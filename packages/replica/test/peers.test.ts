@@ -154,7 +154,7 @@ describe('members that differ between nodes at their first start', () => {
     other.send('a', encode({ cluster: 'paxos', from: 'b', message }))
     await cluster.clock.advance(10)
     expect(node.status().peers['b']).toMatchObject({ received: 1, dropped: 0, problem: null })
-    await node.close()
+    await node.close({ transfer: false })
     await other.close()
   })
 
@@ -174,7 +174,7 @@ describe('members that differ between nodes at their first start', () => {
     await cluster.clock.advance(99)
     expect(node.status().dropped.members).toBe(100)
     expect(answers).toBe(1)
-    await node.close()
+    await node.close({ transfer: false })
     await other.close()
   })
 
@@ -229,7 +229,7 @@ describe('a node that reaches nobody', () => {
       b: { heardAgoMs: null, received: 0, connected: false, problem },
       c: { heardAgoMs: null, received: 0, connected: null, problem: null },
     })
-    await node.close()
+    await node.close({ transfer: false })
     expect(cluster.clock.pending).toBe(0)
   })
 
@@ -250,8 +250,8 @@ describe('a node that reaches nobody', () => {
       expect(peers[peer]).toMatchObject({ received: 0, problem: { reason: 'identity' } })
       expect(dropped.foreign).toBe(0)
     }
-    await node.close()
-    await other.close()
+    await node.close({ transfer: false })
+    await other.close({ transfer: false })
   })
 
   it('says what is at an address: a node that passed the door and speaks for another cluster', async () => {
@@ -263,7 +263,7 @@ describe('a node that reaches nobody', () => {
     await cluster.clock.advance(2000)
     expect(said.join('\n')).toMatch(/b: never heard, cluster \(.*another cluster/)
     expect(node.status().dropped).toMatchObject({ foreign: 1 })
-    await node.close()
+    await node.close({ transfer: false })
     await other.close()
   })
 
@@ -273,7 +273,7 @@ describe('a node that reaches nobody', () => {
     const node = await cluster.open('a', { transport })
     const before = await cluster.open('b')
     await cluster.clock.advance(5000)
-    await before.close()
+    await before.close({ transfer: false })
     const { incarnation = null } = transport.figures?.().peers.get('b') ?? {}
     expect(incarnation).toMatch(/^[\da-f]{32}$/)
     transport.setPeers(new Map([['b', { address: cluster.members['b'] ?? '', incarnation }]]))
@@ -287,14 +287,14 @@ describe('a node that reaches nobody', () => {
     await cluster.clock.advance(5000)
     expect(node.status().peers['b']?.received).toBe(received)
     expect(swapped.status().peers['a']).toMatchObject({ received: 0, problem })
-    await swapped.close()
+    await swapped.close({ transfer: false })
 
     const again = await cluster.open('b')
     await cluster.clock.advance(5000)
     expect(await within(cluster, node.propose(one))).toBe(1)
     expect(node.status().peers['b']?.problem).toBeNull()
-    await node.close()
-    await again.close()
+    await node.close({ transfer: false })
+    await again.close({ transfer: false })
   })
 
   it.each([
@@ -352,7 +352,7 @@ describe('a node that reaches nobody', () => {
     expect(gaps[0]).toBe(400_000)
     expect(new Set(gaps.slice(1))).toEqual(new Set([MAX_WARNING_INTERVAL_MS]))
     expect(gaps.length).toBeGreaterThan(3)
-    await node.close()
+    await node.close({ transfer: false })
   })
 
   it('of a single decree says so too, until the value is known', async () => {
@@ -383,7 +383,7 @@ describe('a node that reaches nobody', () => {
     await cluster.clock.advance(20_000)
     expect(said.filter((words) => words.startsWith('warn'))).toEqual([])
     expect(node.status().peers).toEqual({})
-    await node.close()
+    await node.close({ transfer: false })
   })
 })
 
@@ -436,7 +436,7 @@ describe('what a transport says', () => {
     warn?.({ peer: null, reason: 'credentials', message: 'Again.' })
     await cluster.clock.advance(0)
     expect(events.at(-1)).toMatchObject({ message: 'Again.', times: 2000 })
-    await node.close()
+    await node.close({ transfer: false })
     warn?.({ peer: null, reason: 'credentials', message: 'Late.' })
   })
 
@@ -452,8 +452,8 @@ describe('what a transport says', () => {
     expect(b?.heardAgoMs).toBeLessThan(1000)
     expect(b?.received).toBeGreaterThan(0)
     expect(b?.sent).toBeGreaterThan(0)
-    await node.close()
-    await other.close()
+    await node.close({ transfer: false })
+    await other.close({ transfer: false })
   })
 })
 
@@ -467,7 +467,7 @@ describe('the status of a node that has ended', () => {
     await first
     const { chosenThrough } = leader.status()
     const waits = Promise.allSettled([leader.propose(one), leader.query('x')])
-    const closing = leader.close()
+    const closing = leader.close({ transfer: false })
     for (const when of ['at once', 'later']) {
       expect(leader.status(), when).toMatchObject({
         id,
@@ -485,7 +485,7 @@ describe('the status of a node that has ended', () => {
     }
     await waits
     expect(leader.status().chosenThrough).toBeGreaterThanOrEqual(chosenThrough)
-    for (const node of nodes.values()) await node.close()
+    for (const node of nodes.values()) await node.close({ transfer: false })
   })
 
   it('says that it has stopped, also after close()', async () => {
@@ -504,7 +504,7 @@ describe('the status of a node that has ended', () => {
     isBroken = true
     await expect(node.propose(one)).rejects.toThrow(StoppedError)
     expect(node.status()).toMatchObject({ role: 'stopped', leader: null, ballot: null, pending: 0 })
-    await node.close()
+    await node.close({ transfer: false })
     expect(node.status().role).toBe('stopped')
   })
 
@@ -540,7 +540,7 @@ async function openWith(
 }
 
 async function closeAll(nodes: ReadonlyMap<string, SumsReplica>): Promise<void> {
-  for (const node of nodes.values()) await node.close()
+  for (const node of nodes.values()) await node.close({ transfer: false })
 }
 
 /** A bare transport at the address of a member. */

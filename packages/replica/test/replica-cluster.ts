@@ -122,7 +122,7 @@ export function replicaCluster(...ids: readonly string[]): ReplicaCluster {
     async crash(id, replica) {
       hub.freeze(id)
       disks.get(id)?.crash()
-      await replica.close().catch(() => undefined)
+      await replica.close({ transfer: false }).catch(() => undefined)
       hub.thaw(id)
     },
   }
@@ -152,5 +152,5 @@ export async function within<T>(
 }
 
 export async function closeAll(nodes: ReadonlyMap<string, SumsReplica>): Promise<void> {
-  for (const node of nodes.values()) await node.close()
+  for (const node of nodes.values()) await node.close({ transfer: false })
 }

@@ -489,7 +489,7 @@ describe('a failure stops the node, cleanly, loudly and for good', () => {
     const cluster = replicaCluster('a', 'b', 'c')
     const nodes = await cluster.openAll()
     const [id, old] = leaderOf(nodes)
-    await old.close()
+    await old.close({ transfer: false })
     const disk = cluster.disks.get(id)
     disk?.crash()
     const broken = failing(disk?.durability() ?? memoryDurability())
@@ -529,7 +529,7 @@ describe('a failure stops the node, cleanly, loudly and for good', () => {
     expect(await within(cluster, node.propose('said', { session }))).toBeUndefined()
     expect(await within(cluster, node.propose('said', { session }))).toBeUndefined()
     expect(applied).toEqual(['said'])
-    await node.close()
+    await node.close({ transfer: false })
   })
 })
 
@@ -669,7 +669,7 @@ describe('closing', () => {
       for await (const _ of events);
       return 'ended'
     })()
-    await leader.close()
+    await within(cluster, leader.close(), 10)
     expect(await ended).toBe('ended')
     await expect(leader.propose(one)).rejects.toThrow(ClosedError)
     nodes.delete(id)
@@ -690,7 +690,7 @@ describe('closing', () => {
     await nodes.get(gone)?.close()
     nodes.delete(gone)
     await cluster.clock.advance(1000)
-    await leader.close()
+    await within(cluster, leader.close(), 10)
     nodes.delete(id)
     await cluster.clock.advance(100)
     leaderOf(nodes)

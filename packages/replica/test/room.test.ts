@@ -175,7 +175,7 @@ it('a command of this node’s own session that is gone is made in a new one, on
 
 describe('reads', () => {
   it('hold no place once they are answered, and are answered once', () => {
-    const reads = new Reads(() => undefined)
+    const reads = new Reads(() => undefined, new VirtualClock())
     const [atOnce, later] = [reading(), reading()]
     for (const read of [atOnce, later]) reads.add(read)
     for (let times = 0; times < 2; times += 1) {
@@ -189,7 +189,7 @@ describe('reads', () => {
 
   it('that failed are asked for again, but for those that nobody awaits any more', () => {
     const asked: number[] = []
-    const reads = new Reads((id) => asked.push(id))
+    const reads = new Reads((id) => asked.push(id), new VirtualClock())
     const [awaited, given] = [reading(), reading()]
     for (const read of [awaited, given]) reads.add(read)
     for (const id of [1, 2]) reads.failed(id)

@@ -63,6 +63,20 @@ describe('a node that looks at the clock', () => {
     expect(looks.map((nowMs) => attention.look(nowMs))).toEqual(away)
   })
 
+  it.each([
+    { what: 'runs with the other', wall: [7000, 7100, 7201], away: [0, 0, 0] },
+    { what: 'is set back', wall: [7000, 2100, 2200], away: [0, 0, 0] },
+    { what: 'is slewed', wall: [7000, 7104, 7208], away: [0, 0, 1] },
+    {
+      what: 'ran on while the machine was suspended',
+      wall: [7000, 7106, 3_600_000],
+      away: [0, 1, 1],
+    },
+  ])('beside a clock on the wall that $what: $away', ({ wall, away }) => {
+    const attention = new Attention(1000)
+    expect([0, 100, 200].map((nowMs, at) => attention.look(nowMs, wall[at]))).toEqual(away)
+  })
+
   it('looks four times in a window while something is waited for, and need not when nothing is', () => {
     const attention = new Attention(1000)
     attention.look(100)

@@ -104,7 +104,7 @@ describe('the space for the state', () => {
     expect(node.status().chosenThrough).toBe(chosenThrough)
     expect(await within(cluster, node.query(large(0).name))).toBe(1)
     // It starts, and reads, with a smaller bound than what it holds.
-    for (const each of nodes.values()) await each.close()
+    for (const each of nodes.values()) await each.close({ transfer: false })
     nodes = await cluster.openAll({ maxStateBytes: 1000 })
     const [, again] = leaderOf(nodes)
     await expect(again.propose(large(count))).rejects.toThrow(StateTooLargeError)
@@ -113,7 +113,7 @@ describe('the space for the state', () => {
     await within(cluster, again.propose({ name: 'x', add: 1 }, { evenIfFull: true }))
     await cluster.clock.advance(MEASURE_AGAIN_AFTER_MS)
     expect(await within(cluster, again.propose({ name: 'x', add: 1 }))).toBe(2)
-    for (const each of nodes.values()) await each.close()
+    for (const each of nodes.values()) await each.close({ transfer: false })
   })
 
   it('is over, or the snapshot fails: the node goes on, from the log, and starts again', async () => {
@@ -136,7 +136,7 @@ describe('the space for the state', () => {
       expect(await within(cluster, node.propose({ name: 'x', add: 1 }))).toBe(count)
     }
     expect(await within(cluster, node.query('x'))).toBe(100)
-    await node.close()
+    await node.close({ transfer: false })
     await listening
     // After 10 entries, 20, 40 and 80: not at each.
     const failures = events.filter(({ type }) => type === 'snapshot-failed')
@@ -145,7 +145,7 @@ describe('the space for the state', () => {
     const again = await cluster.open('a', { stateMachine: next, snapshotEveryEntries: 10 })
     expect(await within(cluster, again.propose({ name: 'x', add: 1 }))).toBe(101)
     expect(again.status().snapshotThrough).toBeGreaterThan(100)
-    await again.close()
+    await again.close({ transfer: false })
   })
 
   it.each([0, -1, NaN, MAX_STATE_BYTES + 1])('cannot be %d', async (maxStateBytes) => {

@@ -8,11 +8,13 @@ export {
   encodeConfiguration,
   quorumsOf,
   requireConfiguration,
+  requireLease,
   votersOf,
 } from './configuration.ts'
 export type {
   Configuration,
   ConfiguredMember,
+  LeaseRule,
   MembersEntry,
   QuorumRule,
   Role,
@@ -38,5 +40,6 @@ export type { IsValue, MultiPaxosOptions } from './options.ts'
 export type { Room } from './phase2.ts'
 export { callerName, callerSession } from './session-id.ts'
 export type { SessionId, SessionSpace } from './session-id.ts'
+export type { TransferFailure } from './succession.ts'
 export { SessionTable } from './sessions.ts'
 export type { Outcome, SessionLimits } from './sessions.ts'

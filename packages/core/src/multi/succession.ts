@@ -107,7 +107,10 @@ export class Succession {
       this.#yieldedAtMs = null
     } else if (hasLeft) {
       this.#leave(step, phase2)
-    } else if (this.#transfer?.askedAtMs === null && this.#isReady(this.#transfer.to, phase2, nowMs)) {
+    } else if (
+      this.#transfer?.askedAtMs === null &&
+      this.#isReady(this.#transfer.to, phase2, nowMs)
+    ) {
       this.#transfer = { ...this.#transfer, askedAtMs: nowMs }
       this.#leader.handOver(step, this.#transfer.to)
     }
@@ -143,7 +146,8 @@ export class Succession {
     const isSettled = this.#leader.isOpen && phase2.barrier === null && phase2.isRecovered
     if (!isSettled || this.#acceptor.chosenThrough < phase2.lastSlot) return false
     const peer = phase2.peers.get(to)
-    if (peer === undefined || Math.max(peer.through, peer.chosenThrough) < phase2.lastSlot) return false
+    if (peer === undefined || Math.max(peer.through, peer.chosenThrough) < phase2.lastSlot)
+      return false
     return !this.#mayLease || this.#leader.hasWordOf(to, nowMs)
   }
 
@@ -151,10 +155,12 @@ export class Succession {
     return this.#members.current.configuration.lease !== undefined
   }
 
-  /** The highest priority, and of those who holds the most. */
+  /** The highest priority; of those who holds the most; of those who was heard last. */
   #best(phase2: Leading, nowMs: number): NodeId | null {
     const heard = this.#others(phase2).filter(({ heardAtMs }) => this.#isRecent(heardAtMs, nowMs))
-    const [best] = heard.toSorted((a, b) => b.priority - a.priority || b.through - a.through)
+    const [best] = heard.toSorted(
+      (a, b) => b.priority - a.priority || b.through - a.through || b.heardAtMs - a.heardAtMs,
+    )
     return best?.id ?? null
   }
 
@@ -165,7 +171,9 @@ export class Succession {
     const [best] = this.#others(phase2)
       .filter(({ priority, through }) => priority > own && through >= this.#acceptor.chosenThrough)
       .filter(({ heardAtMs }) => this.#isRecent(heardAtMs, nowMs))
-      .filter(({ id, steadySinceMs }) => nowMs >= steadySinceMs + this.#patienceMs(id, windowMs, nowMs))
+      .filter(
+        ({ id, steadySinceMs }) => nowMs >= steadySinceMs + this.#patienceMs(id, windowMs, nowMs),
+      )
       .toSorted((a, b) => b.priority - a.priority)
     if (best === undefined) return
     const count = (this.#promotions.get(best.id)?.count ?? 0) + 1

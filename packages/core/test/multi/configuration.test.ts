@@ -110,7 +110,11 @@ describe('a configuration is not', () => {
     ['nothing', '', 'cut off'],
     ['of another form', `03 ${ONE.slice(3)} 00 00`, 'unknown form'],
     ['in the full form, and says nothing of it', `02 00 ${PLAIN_IN_FULL_HEX}`, 'plainest form'],
-    ['of a lease that nobody could hold', `02 00 ${STEERED_HEX.replace('a006', '00')}`, 'lasts 0 ms'],
+    [
+      'of a lease that nobody could hold',
+      `02 00 ${STEERED_HEX.replace('a006', '00')}`,
+      'lasts 0 ms',
+    ],
     ['of clocks that are perfect', `02 00 ${STEERED_HEX.replace('904e', '00')}`, '0 ppm'],
     ['of a priority above 1000', `02 00 ${STEERED_HEX.replace('05', 'e907')}`, 'A priority'],
     ['longer than it is', `${ONE} 00 00 00`, 'too long'],

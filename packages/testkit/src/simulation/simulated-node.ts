@@ -317,7 +317,7 @@ export class SimulatedNode {
   async #open(life: Life, options: Options): Promise<void> {
     try {
       const replica = await Replica.open(options)
-      if (!life.isAlive) return void replica.close().catch(() => undefined)
+      if (!life.isAlive) return void replica.close({ transfer: false }).catch(() => undefined)
       if (life.hasStopped) return
       life.replica = replica
       if (!this.#isDamaged) return
@@ -400,7 +400,7 @@ export class SimulatedNode {
     // A crash repairs a memory disk; the plan does not.
     if (this.#failures > 0) this.#disk.fail()
     for (const release of life.releases) release()
-    void life.replica?.close().catch(() => undefined)
+    void life.replica?.close({ transfer: false }).catch(() => undefined)
   }
 
   #transport(life: Life): Transport {

@@ -252,10 +252,13 @@ export function transportConformance(
     scenario('follows a peer that moves', async ({ openNode, openPair, harness }) => {
       const [a, b] = await openPair()
       await settle(a, b)
+      // A node runs in one place: where it was, nothing of it reaches out any more.
+      b.transport.setPeers(new Map())
       const moved = await openNode('b', harness.listen('elsewhere'))
       introduce(a, moved)
       a.transport.send('b', bytes(1))
       await moved.received(bytes(1))
+      moved.transport.setPeers(new Map())
       introduce(a, b)
       await settle(a, b)
       assert.ok(!b.inbox.some((entry) => isEqual(entry.frame, bytes(1))))
