@@ -6,6 +6,7 @@
 import { tmpdir } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { failover } from './failover.ts'
+import { closeOnInterrupt, isInterrupted } from './interrupt.ts'
 import { leaving } from './leaving.ts'
 import { lateJoiner } from './late-joiner.ts'
 import { memory } from './memory.ts'
@@ -73,10 +74,13 @@ program
   .option(...directory)
   .action(memory)
 
+closeOnInterrupt()
 try {
   await program.parseAsync()
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  if (!isInterrupted()) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  }
   process.exitCode = 1
 }
 

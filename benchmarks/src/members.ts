@@ -5,10 +5,12 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { closedOnInterrupt } from './interrupt.ts'
 import type { Order, Report } from './member.ts'
 import type { PipelineOptions } from './pipeline.ts'
 
@@ -42,14 +44,16 @@ export interface Members {
 
 /** No process runs yet. */
 export async function members(options: MembersOptions): Promise<Members> {
-  const directory = await mkdtemp(join(options.directory, 'paxos-bench-'))
+  const children = new Map<Id, ChildProcess>()
+  const over = new AbortController()
+  // In one turn with the promise to remove it.
+  const directory = mkdtempSync(join(options.directory, 'paxos-bench-'))
+  const close = closedOnInterrupt(removeAll)
   const ports = await freePorts(IDS.length)
   const addresses = Object.fromEntries(
     IDS.map((id, index) => [id, `${options.transport}://127.0.0.1:${ports[index]}`]),
   )
-  const children = new Map<Id, ChildProcess>()
   const waiting = new Set<(id: Id, report: Report) => void>()
-  const over = new AbortController()
   /** Rejects, so that whoever waits clears up, when a process ends by itself. */
   const failed = new Promise<never>((_, reject) => {
     over.signal.addEventListener('abort', () => reject(over.signal.reason))
@@ -77,11 +81,22 @@ export async function members(options: MembersOptions): Promise<Members> {
         waiting.add(take)
       },
     )
-    return Promise.race([reported, failed])
+    const told = Promise.race([reported, failed])
+    // Not everybody waits for it already when a process fails.
+    told.catch(() => undefined)
+    return told
+  }
+
+  /** Nobody is started any more, and who waits hears of it. */
+  async function removeAll(): Promise<void> {
+    over.abort(new Error('It is over.'))
+    await Promise.all(IDS.map(kill))
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 })
   }
 
   return {
     async start(id) {
+      over.signal.throwIfAborted()
       const child = fork(fileURLToPath(new URL('./member.js', import.meta.url)))
       children.set(id, child)
       child.on('message', (report: Report) => {
@@ -103,10 +118,7 @@ export async function members(options: MembersOptions): Promise<Members> {
       children.get(id)?.send(order)
     },
     next,
-    async close() {
-      await Promise.all(IDS.map(kill))
-      await rm(directory, { recursive: true, force: true })
-    },
+    close,
   }
 }
 

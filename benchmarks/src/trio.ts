@@ -2,10 +2,12 @@
  * Three nodes that begin, write and leave: in three processes, or in this one where the transport is
  * the memory. Each writes from when it is open. Must never leave a process or a file behind.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { memoryHub } from '@paxos/transport-memory'
 import { nowMs } from './clock.ts'
+import { closedOnInterrupt } from './interrupt.ts'
 import { IDS, members } from './members.ts'
 import type { Id } from './members.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -79,7 +81,9 @@ async function inProcesses(transport: string, directory: string): Promise<Trio> 
 }
 
 async function inThisProcess(parent: string): Promise<Trio> {
-  const directory = await mkdtemp(join(parent, 'paxos-bench-'))
+  // In one turn with the promise to remove it.
+  const directory = mkdtempSync(join(parent, 'paxos-bench-'))
+  const close = closedOnInterrupt(removeAll)
   const addresses = Object.fromEntries(IDS.map((id) => [id, `memory://${id}`]))
   const hub = memoryHub()
   const pipelines = new Map<Id, Pipeline>()
@@ -107,6 +111,11 @@ async function inThisProcess(parent: string): Promise<Trio> {
     await pipeline?.close()
   }
 
+  async function removeAll(): Promise<void> {
+    await Promise.all(IDS.map(leave))
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 })
+  }
+
   function answeredAtMs(id: Id): readonly number[] {
     return writers.get(id)?.answeredAtMs ?? []
   }
@@ -120,10 +129,7 @@ async function inThisProcess(parent: string): Promise<Trio> {
     leader: () => known(leader),
     leave,
     answers: (id) => Promise.resolve(answeredAtMs(id)),
-    async close() {
-      await Promise.all(IDS.map(leave))
-      await rm(directory, { recursive: true, force: true })
-    },
+    close,
   }
 }
 

@@ -1,14 +1,13 @@
 /**
  * Compiles and runs snippets as a reader would: each is a module of its own, in a project that has
- * every package installed, started in an empty directory. The packages' sources stand for their
- * builds. Must never leave a file or a process behind.
+ * every package installed, as it was built, started in an empty directory. Must never leave a file or
+ * a process behind.
  */
 import { execFile, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { ROOT } from './repository.ts'
 import type { Snippet } from './snippet.ts'
 
@@ -40,12 +39,15 @@ export function layOut(snippets: readonly Snippet[]): Project {
   for (const [snippet, path] of paths) {
     writeFileSync(path, '\n'.repeat(snippet.line - 1) + snippet.code + '\n')
   }
+  let problems: ReturnType<typeof compile> | null = null
+  const compiled = (): ReturnType<typeof compile> => (problems ??= compile(directory, paths))
   return {
-    typecheck: async () => compile(directory, paths),
+    typecheck: compiled,
     run: async (snippet, timeoutMs = SNIPPET_TIMEOUT_MS) => {
       const path = paths.get(snippet)
       if (path === undefined) throw new TypeError('This snippet is not part of the project.')
-      return judge(snippet, await execute(path, timeoutMs))
+      await compiled()
+      return judge(snippet, await execute(path.replace(/\.ts$/, '.js'), timeoutMs))
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   }
@@ -85,9 +87,8 @@ async function execute(path: string, timeoutMs: number): Promise<Outcome> {
   const environment = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !hidden.has(name)),
   )
-  const loader = pathToFileURL(require.resolve('tsx')).href
-  const args = ['--conditions=@paxos/source', '--import', loader, path]
-  const child = spawn(process.execPath, args, {
+  // Errors then name the line of the document.
+  const child = spawn(process.execPath, ['--enable-source-maps', path], {
     cwd,
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -125,7 +126,7 @@ function textOf(chunks: readonly Buffer[]): string {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** One run of the compiler over all of them, with the settings that the packages have. */
+/** One run of the compiler over all of them, with the settings that the packages have; it leaves each as JavaScript. */
 async function compile(
   directory: string,
   paths: ReadonlyMap<Snippet, string>,
@@ -133,13 +134,10 @@ async function compile(
   const project = {
     extends: join(ROOT, 'tsconfig.base.json'),
     compilerOptions: {
-      noEmit: true,
       composite: false,
       declaration: false,
       declarationMap: false,
       types: ['node'],
-      rewriteRelativeImportExtensions: false,
-      allowImportingTsExtensions: true,
     },
     files: [...paths.values()],
   }

@@ -1,6 +1,6 @@
 /**
  * Runs every example of the documents. An example that prints anything but what it says, or that
- * no longer compiles, is a lie that somebody will copy.
+ * no longer compiles, is a lie that somebody will copy. They run on what was built.
  */
 import { posix } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

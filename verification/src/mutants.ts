@@ -14,7 +14,7 @@ import { describeTool } from './mutants/mutant.ts'
 import type { Mutant } from './mutants/mutant.ts'
 import { runMutants, UselessToolError } from './mutants/run.ts'
 import type { Progress } from './mutants/run.ts'
-import { formatSummary, formatTable } from './mutants/table.ts'
+import { formatFaults, formatSummary, formatTable } from './mutants/table.ts'
 
 /** What a process that was interrupted ends with. */
 const INTERRUPTED = 130
@@ -23,6 +23,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 interface Options {
   readonly only?: string
+  readonly kit?: true
   readonly list?: true
   readonly sample?: number
   readonly workers: number
@@ -31,6 +32,7 @@ interface Options {
 const program = new Command('mutants')
   .description('Makes mistakes in a copy of this repository, and says which check sees each.')
   .option('--only <pattern>', 'only mutants in whose name or file this occurs')
+  .option('--kit', 'only mistakes in the kit, each through every adapter that stands on it')
   .option('--list', 'say which there are, and run nothing')
   .option(
     '--sample <count>',
@@ -50,8 +52,8 @@ try {
   process.exitCode = isUsage ? (error.exitCode === 0 ? 0 : 2) : 1
 }
 
-async function main({ only, list, sample, workers }: Options): Promise<void> {
-  const mutants = choose(MUTANTS, { only, sample })
+async function main({ only, kit, list, sample, workers }: Options): Promise<void> {
+  const mutants = choose(MUTANTS, { only, kit, sample })
   if (mutants.length === 0) {
     console.error(`No mutant has ${JSON.stringify(only)} in its name or file. Try --list.`)
     process.exitCode = 2
@@ -75,7 +77,8 @@ async function run(mutants: readonly Mutant[], workers: number): Promise<void> {
     })
     progress.end()
     const { text, isGood } = formatSummary(results, (performance.now() - beganAtMs) / 1000)
-    console.log(`${formatTable(results)}\n\n${text}`)
+    const tables = [formatTable(results), formatFaults(results), text]
+    console.log(tables.filter((table) => table !== '').join('\n\n'))
     process.exitCode = isGood ? 0 : 1
   } catch (error) {
     progress.end()

@@ -7,6 +7,8 @@ import { choose } from '../src/mutants/choose.ts'
 import { MUTANTS } from '../src/mutants/list.ts'
 import { mutated } from '../src/mutants/mutant.ts'
 import type { Mutant } from '../src/mutants/mutant.ts'
+import type { Result } from '../src/mutants/run.ts'
+import { formatFaults } from '../src/mutants/table.ts'
 import { judgeCommand } from '../src/mutants/tools.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -19,6 +21,13 @@ const DEADLY: Mutant = {
   to: '',
   caughtBy: [{ type: 'conformance' }],
 }
+const seen = (fault: string, adapter: string, finding: string | null): Result => ({
+  mutant: { ...DEADLY, name: `${fault} ${adapter}`, through: { fault, adapter } },
+  outcome: finding === null ? 'survived' : 'caught',
+  by: 'its suite',
+  finding: finding ?? '',
+  seconds: 1,
+})
 const judge = (code: number | null, output: string, isHung = false): string =>
   judgeCommand({ code, output, isHung }).type
 
@@ -56,6 +65,34 @@ describe('a sample', () => {
     expect(choose(list, { only: 'MISTAKE 4' })).toHaveLength(1)
     expect(choose(list, { only: 'transport-memory', sample: 9 })).toHaveLength(9)
     expect(choose(list, { only: 'nobody' })).toEqual([])
+  })
+})
+
+describe('mistakes in the kit', () => {
+  it('are chosen by themselves, one for each adapter that stands on the part', () => {
+    const chosen = choose(MUTANTS, { kit: true })
+    expect(chosen.length).toBeGreaterThan(50)
+    expect(chosen.every(({ through }) => through !== undefined)).toBe(true)
+    const names = chosen.map(({ through }) => `${through?.fault} ${through?.adapter}`)
+    expect(new Set(names).size).toBe(chosen.length)
+  })
+
+  it('are shown with the promise by which each adapter saw them, or that it did not', () => {
+    const table = formatFaults([
+      seen('no door', 'packages/ws', 'who is let in'),
+      seen('no door', 'packages/grpc', 'who is let in'),
+      seen('no end', 'packages/ws', 'close'),
+      seen('no end', 'packages/grpc', null),
+      seen('no lock', 'packages/file', 'who is let in'),
+    ])
+    const [links = '', stores = '', promises = ''] = table.split('\n\n')
+    expect(links.split('\n').slice(1)).toEqual([
+      expect.stringMatching(/^no door +1 +1$/),
+      expect.stringMatching(/^no end +2 +SURVIVED$/),
+    ])
+    expect(stores).toMatch(/file.*\nno lock +1$/)
+    expect(promises).toBe('   1  who is let in\n   2  close')
+    expect(formatFaults([{ ...seen('', '', null), mutant: DEADLY }])).toBe('')
   })
 })
 

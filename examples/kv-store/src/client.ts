@@ -155,6 +155,11 @@ export interface Client {
     request: MembersRequest,
     options?: CallOptions & { readonly expected?: number },
   ): Promise<Members>
+  /**
+   * Lets another node lead: `to`, or whom suits best. Resolves with who leads then; rejects with
+   * 'not-transferred' when the other did not take over, and the same one leads on.
+   */
+  transferLeadership(to?: string, options?: CallOptions): Promise<string>
   /** Resolves as soon as a node answers that it runs. */
   health(options?: CallOptions): Promise<Health>
   /**
@@ -162,11 +167,6 @@ export interface Client {
    * When none does in time, UnavailableError says why.
    */
   ready(options?: CallOptions): Promise<Readiness>
-  /**
-   * Lets another node lead: `to`, or whom suits best. Resolves with who leads then; rejects with
-   * 'not-transferred' when the other did not take over, and the same one leads on.
-   */
-  transferLeadership(to?: string, options?: CallOptions): Promise<string>
   /** What a node that answers says of itself. */
   status(options?: CallOptions): Promise<Status>
   /** What a node that answers holds, in one line: equal on nodes that hold the same. */
@@ -283,16 +283,6 @@ export function connect(options: ConnectOptions): Client {
       })
     },
 
-    async health(call = {}) {
-      const exchange = { path: '/healthz', read: json(healthBody), isAnsweredAtOnce: true }
-      return accept(await read(exchange, call))
-    },
-
-    async ready(call = {}) {
-      const exchange = { path: '/readyz', read: json(readyBody), isAnsweredAtOnce: true }
-      return accept(await read(exchange, call))
-    },
-
     async transferLeadership(to, call = {}) {
       const exchange = {
         method: 'POST',
@@ -302,6 +292,16 @@ export function connect(options: ConnectOptions): Client {
         ifUnknown: 'Another node may lead by now. Look at the status of the nodes.',
       } as const
       return accept(await within(call, (deadline) => nodes.request(exchange, deadline))).leader
+    },
+
+    async health(call = {}) {
+      const exchange = { path: '/healthz', read: json(healthBody), isAnsweredAtOnce: true }
+      return accept(await read(exchange, call))
+    },
+
+    async ready(call = {}) {
+      const exchange = { path: '/readyz', read: json(readyBody), isAnsweredAtOnce: true }
+      return accept(await read(exchange, call))
     },
 
     async status(call = {}) {

@@ -28,6 +28,8 @@ export interface MembersLeaderOptions {
   readonly heardSince: (sinceMs: number) => ReadonlySet<NodeId>
   readonly chosenThrough: () => Slot
   readonly nowMs: () => number
+  /** Whether that member is spoken with at that address. */
+  readonly isAt: (id: NodeId, address: string) => boolean
   readonly heartbeatPeriodMs: number
   readonly livenessWindowMs: number
 }
@@ -72,6 +74,14 @@ export class MembersLeader {
   heard(from: NodeId, incarnation: string): void {
     if (incarnation === '' || incarnation === this.#spent(from)) return
     this.#heard.set(from, { incarnation, atMs: this.#options.nowMs() })
+  }
+
+  /** Whether it is the one that is meant by that id who runs as that disk, and no former one of it. */
+  isMeant(id: NodeId, incarnation: string): boolean {
+    const member = this.#options.configuration().members.find((each) => each.id === id)
+    if (member === undefined) return true
+    const { incarnation: named } = member
+    return named === null ? incarnation !== this.#spent(id) : incarnation === named
   }
 
   /** To be called now and then while this node leads. */
@@ -190,10 +200,10 @@ export class MembersLeader {
 
   /**
    * Who is there: this node, the voters that it hears, and the learners, which say less. Not those that
-   * move: they have to be started again where they will be.
+   * move, but where they are already: they have to be started again where they will be.
    */
   #alive(before: Configuration, after: MembersEntry): ReadonlySet<NodeId> {
-    const { id, heardSince, nowMs, livenessWindowMs } = this.#options
+    const { id, heardSince, nowMs, isAt, livenessWindowMs } = this.#options
     const voters = new Set(votersOf(before).map((voter) => voter.id))
     const addresses = new Map(before.members.map((member) => [member.id, member.address]))
     const lately = heardSince(nowMs() - 1.5 * livenessWindowMs)
@@ -201,7 +211,7 @@ export class MembersLeader {
     const alive = after.members.filter(
       (member) =>
         (voters.has(member.id) ? lately : seldom).has(member.id) &&
-        addresses.get(member.id) === member.address,
+        (addresses.get(member.id) === member.address || isAt(member.id, member.address)),
     )
     return new Set([id, ...alive.map((member) => member.id)])
   }

@@ -117,38 +117,28 @@ export class MembersView {
   }
 
   /**
-   * Whom `id` speaks with, and where: the members; who left, so that he can be told; and whom the
-   * options name, for of those that this node knew while it was away nobody may be left. Where two
-   * have one address, the member counts (P32). `isOutOfDate` says that members may listen by now where
-   * the options say, and not where this node knows.
+   * Whom `id` speaks with, and where each may be, the likeliest first: the members, where the log says;
+   * who left, so that he can be told; and whom the options name, for of those that this node knew while
+   * it was away nobody may be left, or be where he was. The members come first: see Whereabouts.
    */
-  peersOf(
+  placesOf(
     id: NodeId,
     given: ReadonlyMap<NodeId, string>,
-    isOutOfDate = false,
-  ): ReadonlyMap<NodeId, string> {
+  ): ReadonlyMap<NodeId, readonly [string, ...string[]]> {
     const { members, former } = this.#configuration
-    const addresses = new Map<NodeId, string>()
-    const taken = new Set<string>()
-    const now = isOutOfDate ? this.#membersAt(given) : members
-    const known = [...now, ...this.#leaving, ...former, ...membersOf(given)]
-    for (const { id: peer, address } of known) {
-      if (addresses.has(peer) || taken.has(plainAddress(address))) continue
-      taken.add(plainAddress(address))
-      addresses.set(peer, address)
+    const places = new Map<NodeId, [string, ...string[]]>()
+    for (const each of [...members, ...this.#leaving, ...former, ...membersOf(given)]) {
+      const known = places.get(each.id)
+      if (known === undefined) places.set(each.id, [each.address])
+      else if (!known.some((address) => isSameAddress(address, each.address))) {
+        known.push(each.address)
+      }
     }
-    addresses.delete(id)
-    return addresses
+    places.delete(id)
+    return places
   }
+}
 
-  /** The members, where the options say that they listen; but not where another of them does. */
-  #membersAt(given: ReadonlyMap<NodeId, string>): readonly Member[] {
-    const { members } = this.#configuration
-    const owners = new Map(members.map(({ id, address }) => [plainAddress(address), id]))
-    return members.map(({ id, address }) => {
-      const other = given.get(id) ?? address
-      const owner = owners.get(plainAddress(other)) ?? id
-      return { id, address: owner === id ? other : address }
-    })
-  }
+function isSameAddress(one: string, other: string): boolean {
+  return plainAddress(one) === plainAddress(other)
 }

@@ -4,8 +4,8 @@
  * Must never stop a node that others may still need, nor let one go on that was shut out: of both it
  * has to be sure, for what a node knows while it catches up may be long past.
  */
-import type { NodeId, Slot, Snapshot } from '@paxos/core'
-import { encodeEntry, membersEntryIn, quorumsOf, votersOf } from '@paxos/core/multi'
+import type { Member, NodeId, Slot, Snapshot } from '@paxos/core'
+import { encodeEntry, membersEntryIn, quorumsOf } from '@paxos/core/multi'
 import type { LogEffects, MembersEntry, MultiPaxos, MultiPaxosMessage } from '@paxos/core/multi'
 import type { Clock } from './clock.ts'
 import { LostDiskError, MembersRefusedError, RemovedError } from './errors.ts'
@@ -19,6 +19,7 @@ import type { PendingRead } from './reads.ts'
 import { Surely } from './surely.ts'
 import type { Logger } from './telemetry.ts'
 import { Nagging } from './nagging.ts'
+import type { Whereabouts } from './whereabouts.ts'
 
 /** What a node is among the members. */
 export type Standing = MultiPaxos['standing']
@@ -41,12 +42,23 @@ export type MembersNotice =
   | { readonly type: 'admitted' }
   /** This node is no member any more. It stops as soon as nobody needs it. */
   | { readonly type: 'removed'; readonly version: Slot }
+  /**
+   * The members are not those of the options. `stored` counts, until the log says otherwise. Later, of
+   * one member: it answers where the options say that it is, and not where the members say. It is
+   * spoken with there, by those who were told; for all, call moveMember() with that address.
+   */
+  | {
+      readonly type: 'members-differ'
+      readonly stored: readonly Member[]
+      readonly given: readonly Member[]
+    }
 
 export interface MembershipOptions {
   readonly id: NodeId
   readonly incarnation: string
   readonly engine: MultiPaxos
   readonly view: MembersView
+  readonly whereabouts: Whereabouts
   /** Where this node listens, and whom it was told of when it was started. */
   readonly given: ReadonlyMap<NodeId, string>
   readonly clock: Clock
@@ -73,10 +85,8 @@ export class Membership {
   #startedAtMs: number
   #waitedFor = ''
   #hasToldRemoval = false
-  /** Since when it knows as much as it does, and is behind all the same. */
-  #stuck: { readonly through: Slot; readonly sinceMs: number } = { through: 0, sinceMs: 0 }
-  /** Whether members are sought where the options say that they listen. */
-  #seeksWhereGiven = false
+  /** By member: where it was found though the members say otherwise, as was told. */
+  readonly #foundAt = new Map<NodeId, string>()
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -88,6 +98,7 @@ export class Membership {
       heardDisks: () => engine.heardIncarnations,
       chosenThrough: () => engine.chosenThrough,
       nowMs: () => clock.nowMs(),
+      isAt: (id, address) => options.whereabouts.peers.get(id) === address,
     })
     this.#calls = new MembersCalls({
       view,
@@ -146,6 +157,10 @@ export class Membership {
     if ('incarnation' in message && message.incarnation !== undefined) {
       this.#leader.heard(from, message.incarnation)
     }
+    if (isAnswer(message) && this.#leader.isMeant(from, message.incarnation ?? '')) {
+      this.#options.whereabouts.answered(from, this.#options.clock.nowMs())
+      this.#noteWhere(from)
+    }
   }
 
   /**
@@ -199,43 +214,43 @@ export class Membership {
     this.#calls.membersChanged(isBySnapshot)
   }
 
-  /**
-   * A node that learns the log knows at first where members listened long ago, and one that was away,
-   * where they did then. When it does not get on, it seeks them where it was told, and then again where
-   * it knows; as soon as it has caught up, what it knows counts.
-   */
+  /** Who does not answer is tried elsewhere, and who may be elsewhere is asked whether he is there. */
   #findOthers(): void {
-    const { engine, clock, livenessWindowMs } = this.#options
+    const { engine, whereabouts, clock, input } = this.#options
     const nowMs = clock.nowMs()
-    const through = engine.chosenThrough
-    const isBehind = this.#surely.isBehind(through) || this.#isAlone(nowMs)
-    const isStuck = isBehind && engine.phase !== 'leading' && through <= this.#stuck.through
-    if (!isBehind) this.#seek(false)
-    if (!isStuck) this.#stuck = { through, sinceMs: nowMs }
-    else if (nowMs >= this.#stuck.sinceMs + 2 * livenessWindowMs) {
-      this.#stuck = { through, sinceMs: nowMs }
-      this.#seek(!this.#seeksWhereGiven)
-    }
+    if (whereabouts.look(nowMs)) this.#tellPeers()
+    for (const peer of whereabouts.toAsk(nowMs)) input(() => engine.introduce(peer))
   }
 
-  /** Whether no other voter was heard for long. */
-  #isAlone(nowMs: number): boolean {
-    const { id, view, heardSince, livenessWindowMs } = this.#options
-    const heard = heardSince(nowMs - 2 * livenessWindowMs)
-    return votersOf(view.configuration).every((voter) => voter.id === id || !heard.has(voter.id))
-  }
-
-  #seek(whereGiven: boolean): void {
-    if (this.#seeksWhereGiven === whereGiven) return
-    this.#seeksWhereGiven = whereGiven
-    this.#setPeers()
+  /** The members may be found where the options say, and not where the log does: then it is told. */
+  #noteWhere(id: NodeId): void {
+    const { view, whereabouts, given, logger, tell } = this.#options
+    const { version, members } = view.configuration
+    if (whereabouts.isLikeliest(id) || !view.isComplete(version)) return
+    const stored = members.find((member) => member.id === id)?.address
+    const address = whereabouts.peers.get(id)
+    if (stored === undefined || address === undefined || address !== given.get(id)) return
+    if (this.#foundAt.get(id) === address) return
+    this.#foundAt.set(id, address)
+    logger.warn(
+      'a member is where the options say, and not where the members do: call moveMember() with it',
+      { id, stored, given: address },
+    )
+    tell({ type: 'members-differ', stored: [{ id, address: stored }], given: [{ id, address }] })
   }
 
   #setPeers(): void {
-    const { id, view, given, setPeers } = this.#options
-    const peers = view.peersOf(id, given, this.#seeksWhereGiven)
+    const { id, view, given, whereabouts, heardSince, clock, livenessWindowMs } = this.#options
+    const nowMs = clock.nowMs()
+    const heard = heardSince(nowMs - 2 * livenessWindowMs)
+    whereabouts.know(view.placesOf(id, given), heard, nowMs)
+    this.#tellPeers()
+  }
+
+  #tellPeers(): void {
+    const { peers } = this.#options.whereabouts
     this.#surely.keep(peers)
-    setPeers(peers)
+    this.#options.setPeers(peers)
   }
 
   /** To the leader. */
@@ -311,7 +326,11 @@ export class Membership {
     }
     const have = this.#surely.whoHas(version, clock.nowMs(), livenessWindowMs)
     const isHeld = quorumsOf(configuration).isPhase2Quorum(have)
-    if (!view.isComplete(version) && !isHeld) return
+    if (!view.isComplete(version)) {
+      // By this it is complete: a call that waits here for that resolves before this node stops.
+      if (isHeld) this.completed(version)
+      return
+    }
     stop(
       new RemovedError(
         `Node ${JSON.stringify(id)} was removed from the cluster, and is not needed any more. To take ` +
@@ -320,3 +339,19 @@ export class Membership {
     )
   }
 }
+
+/** What is only sent in answer to what this node has sent there, and says as which incarnation. */
+function isAnswer(message: MultiPaxosMessage): message is Answer {
+  return ANSWERS.has(message.type)
+}
+
+type Answer = Extract<MultiPaxosMessage, { readonly type: (typeof ANSWER_TYPES)[number] }>
+
+const ANSWER_TYPES = [
+  'logPromise',
+  'logAccepted',
+  'logHeartbeatAnswer',
+  'introductionAnswer',
+] as const satisfies MultiPaxosMessage['type'][]
+
+const ANSWERS: ReadonlySet<MultiPaxosMessage['type']> = new Set(ANSWER_TYPES)

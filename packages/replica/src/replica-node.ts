@@ -35,6 +35,7 @@ import { Snapshots } from './snapshots.ts'
 import { Space } from './space.ts'
 import { Transfers } from './transfers.ts'
 import { Watch } from './watch.ts'
+import { Whereabouts } from './whereabouts.ts'
 
 /** Opens everything and starts. When it rejects, nothing is left open. */
 export async function openReplicaNode<Command, Result, Query, Answer>(
@@ -103,6 +104,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     const configuration = configurationIn(saved.snapshot) ?? firstConfiguration(stored)
     this.#view = new MembersView(configuration)
     const incarnation = saved.identity?.incarnation ?? ''
+    const whereabouts = new Whereabouts(2 * settings.timing.livenessWindowMs)
+    whereabouts.know(this.#view.placesOf(id, settings.members), new Set(), clock.nowMs())
     this.#applier = new Applier(settings, saved.snapshot)
     this.#engine = new MultiPaxos({
       ...settings.timing,
@@ -121,7 +124,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       id,
       incarnation,
       listen: settings.members.get(id) ?? '',
-      peers: this.#view.peersOf(id, settings.members),
+      peers: whereabouts.peers,
       all: () => this.#engine.told,
       firstMembers: stored.keys(),
       knowsFirstMembersOnly: () => this.#view.configuration.version === 0,
@@ -185,6 +188,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       incarnation,
       engine: this.#engine,
       view: this.#view,
+      whereabouts,
       given: settings.members,
       clock,
       logger: settings.logger,

@@ -2,7 +2,7 @@
  * What a replica tells of itself: how it stands when it is asked, and what happens to it. Only types;
  * must hold nothing that tells of what was proposed.
  */
-import type { Ballot, Member, NodeId, Slot } from '@paxos/core'
+import type { Ballot, NodeId, Slot } from '@paxos/core'
 import type { TransferFailure } from '@paxos/core/multi'
 import type { EventsLost } from './event-stream.ts'
 import type { DropReason, SavingStatus } from './host.ts'
@@ -79,12 +79,6 @@ export type ReplicaEvent =
     }
   | SnapshotNotice
   | MembersNotice
-  /** The members on the disk are not those of the options. The disk is trusted. */
-  | {
-      readonly type: 'members-differ'
-      readonly stored: readonly Member[]
-      readonly given: readonly Member[]
-    }
   | Notice
   /** The node had to stop by itself. It answers nothing any more. */
   | { readonly type: 'stopped'; readonly error: Error }

@@ -124,8 +124,8 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
   }
 
   /**
-   * Says where a member listens from now on. It keeps its disk, and is started again there; until then
-   * it is as one that is down. Rejects as changeMembers() does.
+   * Says where a member listens from now on, this one too. It keeps its disk, and is started again
+   * there; the others speak with it where it is until it ends there. Rejects as changeMembers() does.
    */
   moveMember(
     id: NodeId,

@@ -23,11 +23,6 @@ export class Surely {
     this.#through.set(from, Math.max(chosenThrough, this.#through.get(from) ?? 0))
   }
 
-  /** Whether somebody knows more. */
-  isBehind(chosenThrough: Slot): boolean {
-    return Math.max(0, ...this.#through.values()) > chosenThrough
-  }
-
   /**
    * Whether half of the other voters, or more, have said how far they are, and none of all that were
    * heard knows more than this node.

@@ -58,6 +58,7 @@ function leader(
     heardAtMs: new Map<string, number>(Array.from('bcd', (id) => [id, 100_000])),
     nowMs: 100_000,
     chosenThrough: 100,
+    places: new Map<string, string>(),
   }
   const made = new MembersLeader({
     id: 'a',
@@ -68,6 +69,7 @@ function leader(
       new Set([...state.heardAtMs].filter(([, atMs]) => atMs >= sinceMs).map(([id]) => id)),
     chosenThrough: () => state.chosenThrough,
     nowMs: () => state.nowMs,
+    isAt: (id, address) => state.places.get(id) === address,
     heartbeatPeriodMs: 100,
     livenessWindowMs: 1000,
   })
@@ -195,6 +197,32 @@ describe('a leader', () => {
     expect(made.consider(promotion)).not.toBeNull()
     state.heardAtMs.set('d', 97_000)
     expect(refusalOf(() => made.consider(promotion)).reason).toBe('no-live-quorum')
+  })
+
+  it('P34: counts who moves for no part of a quorum, unless it is where it moves to', () => {
+    const { leader: made, state } = leader()
+    const moves = entryOf(named, {
+      put: Array.from('bc', (id) => ({ id, joins: false, as: { address: `memory://${id}2` } })),
+      remove: [],
+    })
+    expect(refusalOf(() => made.consider(moves)).reason).toBe('no-live-quorum')
+    state.places.set('b', 'memory://b2')
+    expect(made.consider(moves)).not.toBeNull()
+  })
+
+  it('P31: means by the id of a member the disk that is named, and by an unnamed one none that was', () => {
+    const { leader: made, state } = leader()
+    expect([made.isMeant('b', 'B'), made.isMeant('b', 'B2'), made.isMeant('d', 'D')]).toEqual([
+      true,
+      false,
+      true,
+    ])
+    const [renewal] = stepsOf(named, { renew: { b: 'memory://b' } })
+    if (renewal === undefined) throw new Error('There is no step.')
+    state.configuration = { ...entryOf(named, renewal), version: 8 }
+    made.membersChanged()
+    expect([made.isMeant('b', 'B'), made.isMeant('b', 'B2')]).toEqual([false, true])
+    expect(made.isMeant('nobody', 'N')).toBe(true)
   })
 
   it('names the disks of all voters at once, when it has heard of each, and once', () => {

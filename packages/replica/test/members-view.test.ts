@@ -50,48 +50,48 @@ describe('the members that a node knows', () => {
   })
 })
 
-describe('whom a node speaks with', () => {
+describe('where a node looks for the others', () => {
   const former = [{ id: 'c', address: 'memory://c' }]
 
   it('P23: the members, who left, and whom it was told of when it was started', () => {
     const view = new MembersView(first)
     view.applied(5, entry(0, 'abd', { former }))
-    const peers = view.peersOf('a', at('ax'))
-    expect([...peers.keys()].toSorted()).toEqual(['b', 'c', 'd', 'x'])
+    const places = view.placesOf('a', at('ax'))
+    expect([...places.keys()].toSorted()).toEqual(['b', 'c', 'd', 'x'])
   })
 
-  it('P32: nobody at the address of a member, whatever it was before', () => {
+  it('P32: members before all others, so that theirs is the address that two have', () => {
     const view = new MembersView(first)
-    const moved = entry(0, 'ab', { former: [{ id: 'c', address: 'MEMORY://b/' }] })
-    view.applied(5, moved)
-    view.completed(5)
-    const peers = view.peersOf('a', new Map([['old', 'memory://b']]))
-    expect([...peers]).toEqual([['b', 'memory://b']])
+    view.applied(5, entry(0, 'abd', { former }))
+    expect([...view.placesOf('a', at('abcdx')).keys()]).toEqual(['b', 'd', 'c', 'x'])
   })
 
-  it('at the address that the members say, and not at one that it was started with', () => {
+  it('P23: at the address that the members say before all others, and then where it was told', () => {
     const view = new MembersView(first)
-    const peers = view.peersOf('a', new Map([['b', 'memory://elsewhere']]))
-    expect(peers.get('b')).toBe('memory://b')
-  })
-
-  it('P23: where it was told, when what it knows is out of date, but not where another member is', () => {
-    const view = new MembersView(first)
-    const given = new Map([
-      ['b', 'memory://elsewhere'],
-      ['c', 'memory://b'],
+    const moved = firstConfiguration(new Map([...at('ac'), ['b', 'memory://new']]))
+    view.applied(5, { ...moved, type: 'members', replaces: 0 })
+    const given = new Map([['b', 'memory://given']])
+    expect(view.placesOf('a', given).get('b')).toEqual([
+      'memory://new',
+      'memory://b',
+      'memory://given',
     ])
-    const peers = view.peersOf('a', given, true)
-    expect(peers.get('b')).toBe('memory://elsewhere')
-    expect(peers.get('c')).toBe('memory://c')
+    view.completed(5)
+    expect(view.placesOf('a', given).get('b')).toEqual(['memory://new', 'memory://given'])
+  })
+
+  it('at one address once, however it is written', () => {
+    const view = new MembersView(first)
+    const places = view.placesOf('a', new Map([['b', 'MEMORY://b/']]))
+    expect(places.get('b')).toEqual(['memory://b'])
   })
 
   it('everybody who left, however many, until the change is complete', () => {
     const many = new Map(Array.from({ length: 40 }, (_, n) => [`n${n}`, `memory://n${n}`]))
     const view = new MembersView(firstConfiguration(many))
     view.applied(5, entry(0, 'a', { former }))
-    expect(view.peersOf('a', new Map()).size).toBe(41)
+    expect(view.placesOf('a', new Map()).size).toBe(41)
     view.completed(5)
-    expect([...view.peersOf('a', new Map()).keys()]).toEqual(['c'])
+    expect([...view.placesOf('a', new Map()).keys()]).toEqual(['c'])
   })
 })

@@ -1,9 +1,12 @@
 /** Members that change while a cluster runs, on virtual time. */
 import { describe, expect, it } from 'vitest'
+import type { Transport } from '@paxos/core'
+import { decode, encode } from '@paxos/core/wire'
 import { memory as memoryDurability, memoryDisk } from '@paxos/durability-memory'
 import { LostDiskError, MembersConflictError, MembersRefusedError } from '@paxos/replica'
 import { MembersTimeoutError, NotPromotedError, RemovedError } from '@paxos/replica'
 import type { ReplicaEvent, ReplicaMembers } from '@paxos/replica'
+import { memory as memoryTransport } from '@paxos/transport-memory'
 import { closeAll, leaderOf, replicaCluster, within } from './replica-cluster.ts'
 import type { ReplicaCluster, SumsReplica } from './replica-cluster.ts'
 
@@ -219,6 +222,25 @@ describe('removeMember', () => {
     await closeAll(nodes)
   })
 
+  it('P27: of a node by itself resolves there before it stops, also when nobody tells it that the change is complete', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = new Map<string, SumsReplica>()
+    for (const id of 'abc') {
+      const transport = untold(memoryTransport({ hub: cluster.hub }))
+      nodes.set(id, await cluster.open(id, { transport }))
+    }
+    await cluster.clock.advance(5000)
+    const [leader] = leaderOf(nodes)
+    const [id = ''] = [...nodes.keys()].filter((each) => each !== leader)
+    const gone = nodeOf(nodes, id)
+    const removed = await within(cluster, gone.removeMember(id))
+    expect(removed.members.map((member) => member.id)).not.toContain(id)
+    expect(removed.isComplete).toBe(true)
+    await cluster.clock.advance(5000)
+    expect(gone.status().role).toBe('stopped')
+    await closeAll(nodes)
+  })
+
   it('P29: those that were removed do not elect a leader among themselves when they start again', async () => {
     const world = await running('def')
     const { cluster, nodes, node, leader } = world
@@ -304,6 +326,26 @@ describe('moveMember', () => {
     expect(node(follower).status().standing).toBe('voter')
     await closeAll(nodes)
   })
+
+  it.each(['leader', 'follower'] as const)(
+    'of the %s by itself resolves there, and disturbs nobody before it is started elsewhere',
+    async (where) => {
+      const world = await running()
+      const { cluster, nodes, node } = world
+      const mover = world[where]
+      const events = eventsOf(node(world.other))
+      const moved = await within(cluster, node(mover).moveMember(mover, 'memory://elsewhere'))
+      expect(moved.isComplete).toBe(true)
+      await cluster.clock.advance(10_000)
+      expect(await within(cluster, node(mover).propose(one))).toBe(1)
+      expect(events.map(({ type }) => type)).not.toContain('leader-changed')
+      await close(nodes, mover)
+      const members = { ...cluster.members, [mover]: 'memory://elsewhere' }
+      nodes.set(mover, await cluster.open(mover, { members }))
+      expect(await within(cluster, node(mover).propose(one))).toBe(2)
+      await closeAll(nodes)
+    },
+  )
 
   it('P34: is refused where the rest would be no quorum until it is started again', async () => {
     const { cluster, nodes, node, leader, follower, other } = await running()
@@ -426,6 +468,66 @@ describe('changes of members', () => {
     await closeAll(nodes)
   })
 
+  it('P23: are found by a learner that was away, although one answers that left long ago and knows nothing', async () => {
+    const world = await running()
+    const { cluster, nodes, node, leader, follower, other } = world
+    await join(world, 'd')
+    await within(cluster, node(leader).addMember('d', at('d'), { role: 'learner' }))
+    await cluster.clock.advance(2000)
+    for (const id of ['d', other]) {
+      await cluster.crash(id, node(id))
+      nodes.delete(id)
+    }
+    await join(world, 'e')
+    await within(cluster, node(leader).replaceMember(other, 'e', at('e')))
+    const members: Record<string, string> = { d: at('d') }
+    for (const mover of [follower, 'e', leader]) {
+      members[mover] = `memory://moved-${mover}`
+      await within(cluster, node(mover).moveMember(mover, members[mover]))
+      await close(nodes, mover)
+      nodes.set(mover, await cluster.open(mover, { members }))
+      await cluster.clock.advance(5000)
+    }
+    // It knows nobody who is where he was.
+    nodes.set(other, await cluster.open(other))
+    nodes.set('d', await cluster.open('d', { members }))
+    expect(await within(cluster, node('d').propose(one))).toBe(1)
+    expect(inWords(node('d').members())).toBe(inWords(node(leader).members()))
+    await closeAll(nodes)
+  })
+
+  it('P23: are found where all nodes are told that they are, though all their addresses are others at once, and one change puts that right', async () => {
+    const { cluster, nodes, node, leader } = await running()
+    expect(await within(cluster, node(leader).propose(one))).toBe(1)
+    for (const id of 'abc') await close(nodes, id)
+    // Two have exchanged theirs.
+    const members: Record<string, string> = { a: at('b'), b: at('a'), c: 'memory://elsewhere' }
+    for (const id of 'abc') nodes.set(id, await cluster.open(id, { members }))
+    const events = eventsOf(node('a'))
+    expect(await within(cluster, node('a').propose(one))).toBe(2)
+    await cluster.clock.advance(5000)
+    const differ = events.flatMap((event) =>
+      event.type === 'members-differ' ? [[event.stored, event.given]] : [],
+    )
+    expect(differ).toContainEqual([
+      [{ id: 'b', address: at('b') }],
+      [{ id: 'b', address: at('a') }],
+    ])
+    const moved = await within(cluster, node('a').changeMembers({ move: members }))
+    expect(Object.fromEntries(moved.members.map(({ id, address }) => [id, address]))).toEqual(
+      members,
+    )
+    expect(differ.filter(([stored]) => stored?.length === 1)).toHaveLength(2)
+    for (const id of 'abc') {
+      await close(nodes, id)
+      // The log knows where the others are.
+      nodes.set(id, await cluster.open(id, { members: { [id]: members[id] ?? '' } }))
+      await cluster.clock.advance(5000)
+    }
+    expect(await within(cluster, node('b').propose(one))).toBe(3)
+    await closeAll(nodes)
+  })
+
   it('P23: are learnt by a new node while another new one speaks to it that was told of others', async () => {
     const world = await running()
     const { cluster, nodes, node, leader } = world
@@ -475,4 +577,27 @@ describe('changes of members', () => {
 /** An adapter on a disk that was not there before. */
 function fresh(disk: ReturnType<typeof memoryDisk>) {
   return { durability: memoryDurability({ disk }) }
+}
+
+/** A transport by which nobody is told that a change is complete. */
+function untold(inner: Transport): Transport {
+  return {
+    open: (options) =>
+      inner.open({
+        ...options,
+        receive: (from, frame) => {
+          const envelope = decode(frame)
+          const { message } = envelope
+          const isTelling = message.type === 'logHeartbeat' || message.type === 'fetched'
+          const untelling = isTelling ? { ...message, complete: undefined } : message
+          options.receive(from, encode({ ...envelope, message: untelling }))
+        },
+      }),
+    get address() {
+      return inner.address
+    },
+    setPeers: (peers) => inner.setPeers(peers),
+    send: (to, frame) => inner.send(to, frame),
+    close: () => inner.close(),
+  }
 }

@@ -36,6 +36,7 @@ export const FAULTS = [
   'opens though it was closed',
   'keeps its address after close',
   'delivers after close',
+  'delivers until what was sent has left',
   'leaves a timer running',
   'drops at close what was sent before',
   'keeps everything for a slow receiver',
@@ -317,6 +318,7 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
       refused: strangers === 0 ? {} : { identity: strangers },
     }),
     async close() {
+      if (fault === 'delivers until what was sent has left' && waiting.length > 0) await turn()
       const keeps = fault === 'keeps its address after close' || fault === 'delivers after close'
       if (phase === 'open' && !keeps) endpoints.delete(bound)
       phase = 'closed'
@@ -324,6 +326,12 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
       if (fault === 'leaves a timer running') setTimeout(() => undefined, LEFT_RUNNING_MS)
     },
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 const nobody = (): ReadonlyMap<NodeId, ExpectedPeer> => new Map()

@@ -20,6 +20,23 @@ const LOST_VOTE: readonly Action[] = [
   ask(2, 6500, 2, 'get'),
 ]
 
+/** A cluster that begins with one node, and has three when that one loses its disk. */
+const GROWN: readonly Action[] = [
+  ...[1000, 3000].map((atMs): Action => ({
+    type: 'change',
+    atMs,
+    operator: 0,
+    want: 'add-voter',
+    pick: 0,
+    through: 0,
+    attemptMs: 6000,
+    patienceMs: 6000,
+  })),
+  ask(1, 6000, 0, 'put'),
+  { type: 'wipe', atMs: 8000, untilMs: 8500, node: 'a' },
+  ask(2, 9000, 0, 'put'),
+]
+
 function planWith(actions: readonly Action[]): Plan {
   return {
     seed: 1,
@@ -67,6 +84,14 @@ describe('a disk that is lost before it was named', () => {
     expect(violation).toBeNull()
     expect(injected).toMatchObject({ wipe: 1 })
   })
+})
+
+it('the first of a cluster is told of the others when its disk is lost, and does not begin another', async () => {
+  const plan: Plan = { ...planWith(GROWN), nodes: ['a'], spares: ['p', 'q'] }
+  const { violation, injected, changes } = await new Simulation(plan).run()
+  expect(violation).toBeNull()
+  expect(injected).toMatchObject({ wipe: 1 })
+  expect(changes.completed).toBeGreaterThanOrEqual(3)
 })
 
 it('members join and leave, disks are lost, and every promise is kept', async () => {

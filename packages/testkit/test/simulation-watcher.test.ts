@@ -1,5 +1,6 @@
 /** What the simulation's watcher calls broken, one promise at a time. */
 import type { AcceptedEntry, Ballot, Saved } from '@paxos/core'
+import { encodeEntry } from '@paxos/core/multi'
 import type { Invariant } from '@paxos/testkit/simulation'
 import { describe, expect, it } from 'vitest'
 import { Watcher } from '../src/simulation/watcher.ts'
@@ -48,6 +49,38 @@ const accept = {
 
 const put = { type: 'put', id: 1, key: 'k', value: 'v' } as const
 const result = { changed: true, value: 'v' }
+
+/** With d there are four, of whom three are a quorum. */
+const widened = encodeEntry({
+  type: 'members',
+  replaces: 0,
+  members: Array.from('abcd', (id) => ({
+    id,
+    address: `memory://${id}`,
+    role: 'voter',
+    incarnation: null,
+  })),
+  quorums: { type: 'majority' },
+  former: [],
+})
+
+/** a leads with b's promise, and proposes that d votes too. */
+function widen(watcher: Watcher): void {
+  for (const id of ['a', 'b']) watcher.saved(id, { promised: one })
+  watcher.sent('b', 1, { ...promise, ballot: one })
+  watcher.sent('a', 1, { ...accept, ballot: one, values: [widened] })
+}
+
+const behind = { ...accept, ballot: one, first: 2 } as const
+
+const complete = {
+  type: 'logHeartbeat',
+  ballot: one,
+  base: 1,
+  chosenThrough: 1,
+  readId: 0,
+  complete: 1,
+} as const
 
 const CASES: readonly (readonly [string, Invariant, (watcher: Watcher) => void])[] = [
   ['a promise that is not durable is sent', 'durable-before-sent', (w) => w.sent('c', 1, promise)],
@@ -142,6 +175,24 @@ const CASES: readonly (readonly [string, Invariant, (watcher: Watcher) => void])
     },
   ],
   [
+    'something is proposed behind a change of the members that is not chosen',
+    'members-barrier',
+    (w) => {
+      widen(w)
+      w.saved('a', { accepted: [entry(1, one, widened)] })
+      w.sent('a', 1, behind)
+    },
+  ],
+  [
+    'a change is called complete of which too few of those hold it who vote by it',
+    'members-complete',
+    (w) => {
+      widen(w)
+      for (const id of ['a', 'b']) w.saved(id, { accepted: [entry(1, one, widened)] })
+      w.sent('a', 1, complete)
+    },
+  ],
+  [
     'a ballot is prepared again after a restart',
     'ballot-ownership',
     (w) => {
@@ -227,6 +278,19 @@ describe('the watcher', () => {
 
   it.each(CASES)('notices when %s: %s', (_, invariant, play) => {
     expect(brokenBy(play)[0]).toBe(invariant)
+  })
+
+  it('has nothing to say of members that change, and of what comes behind when that is chosen', () => {
+    const broken = brokenBy((w) => {
+      widen(w)
+      for (const id of ['a', 'b', 'd']) {
+        w.saved(id, { promised: one, accepted: [entry(1, one, widened)] })
+      }
+      w.sent('d', 1, { ...promise, ballot: one, entries: [entry(1, one, widened)] })
+      w.sent('a', 1, behind)
+      w.sent('a', 1, complete)
+    })
+    expect(broken).toEqual([])
   })
 
   it('has nothing to say of a command that is accepted, chosen, applied and acknowledged', () => {

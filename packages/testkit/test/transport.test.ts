@@ -32,6 +32,7 @@ const CAUGHT: Readonly<Record<Fault, RegExp>> = {
   'leaves a timer running': /keeps the process alive/,
   'drops at close what was sent before': /is heard by those that it has reached before/,
   'delivers after close': /delivers nothing after it resolved/,
+  'delivers until what was sent has left': /may be called inside receive, which is then/,
   'keeps everything for a slow receiver': /costs the sender bounded memory/,
   'refuses the empty id': /the empty string is an id/,
   'has figures of itself': /figures, where there are any, have one for each peer/,

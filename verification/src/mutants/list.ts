@@ -3,6 +3,7 @@ import { BELIEF_MUTANTS } from './belief.ts'
 import { CORE_MUTANTS } from './core.ts'
 import { DISK_MUTANTS } from './disks.ts'
 import { EDGE_MUTANTS } from './edges.ts'
+import { KIT_FAULTS } from './kit-faults.ts'
 import { LINK_MUTANTS } from './links.ts'
 import { LOG_MUTANTS } from './log.ts'
 import { MEMBER_CALL_MUTANTS } from './member-calls.ts'
@@ -28,4 +29,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SOCKET_MUTANTS,
   ...ROOM_MUTANTS,
   ...EDGE_MUTANTS,
+  ...KIT_FAULTS,
 ]

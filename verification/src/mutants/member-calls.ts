@@ -160,8 +160,8 @@ export const MEMBER_CALL_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: who left is forgotten before the change is complete',
     file: `${REPLICA}/members-view.ts`,
-    from: 'const known = [...now, ...this.#leaving, ...former, ...membersOf(given)]',
-    to: 'const known = [...now, ...former, ...membersOf(given)]',
+    from: 'of [...members, ...this.#leaving, ...former, ...membersOf(given)]) {',
+    to: 'of [...members, ...former, ...membersOf(given)]) {',
     caughtBy: BY_VIEW,
   },
   {

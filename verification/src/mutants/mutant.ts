@@ -32,6 +32,8 @@ export interface Mutant {
   readonly caughtBy: readonly [Tool, ...Tool[]]
   /** Takes many seconds to be caught: no part of a sample. */
   readonly isSlow?: true
+  /** Of a mistake in the kit that several adapters have to see: the mistake, and which adapter. */
+  readonly through?: { readonly fault: string; readonly adapter: string }
 }
 
 /** The file with the mistake. Throws when what is to be replaced is not there exactly once. */

@@ -79,7 +79,11 @@ export function judgeCommand({ code, isHung, output }: Ended): Verdict {
 interface Report {
   readonly success: boolean
   readonly testResults: readonly {
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[]
+    readonly assertionResults: readonly {
+      readonly status: string
+      readonly title: string
+      readonly ancestorTitles: readonly string[]
+    }[]
   }[]
 }
 
@@ -111,7 +115,11 @@ async function runTests(directory: string, file: string, signal: AbortSignal): P
 function judgeReport({ success, testResults }: Report, output: string): Verdict {
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults)
   const failed = tests.find(({ status }) => status === 'failed')
-  if (failed !== undefined) return { type: 'failed', finding: failed.fullName }
+  if (failed !== undefined) {
+    // Of a suite: the part of the contract and the promise, whatever the adapter is called.
+    const part = failed.ancestorTitles.slice(-1)
+    return { type: 'failed', finding: [...part, failed.title].join(' ') }
+  }
   const isTold = success && tests.some(({ status }) => status === 'passed')
   return isTold ? { type: 'passed' } : { type: 'useless', output }
 }

@@ -90,13 +90,18 @@ export class Introductions {
   tick(step: LogStep, { electorate, storedThrough, nowMs }: Self): void {
     const peers = this.#to(electorate)
     if (peers.length === 0 || nowMs < this.#atMs) return
-    const { incarnation, retransmitIntervalMs, heartbeatPeriodMs } = this.#settings
+    const { retransmitIntervalMs, heartbeatPeriodMs } = this.#settings
     const asks = this.standing(electorate) === 'waiting'
     const periodMs = asks ? retransmitIntervalMs : INTRODUCTION_HEARTBEATS * heartbeatPeriodMs
     this.#atMs = nowMs + periodMs
-    for (const peer of peers) {
-      step.send(peer, { type: 'introduction', incarnation, storedThrough, asks })
-    }
+    for (const peer of peers) this.introduce(step, peer, storedThrough, asks)
+  }
+
+  /** Says who this node is. `asks` wants to be told the same. */
+  introduce(step: LogStep, to: NodeId, storedThrough: Slot, asks: boolean): void {
+    const { incarnation } = this.#settings
+    if (incarnation === '') return
+    step.send(to, { type: 'introduction', incarnation, storedThrough, asks })
   }
 
   receive(step: LogStep, from: NodeId, message: IntroductionMessage, own: Self): void {

@@ -253,6 +253,11 @@ export class Leader {
     return this.#role.phase === 'leading' && this.#role.lease.hasWordOf(id, nowMs)
   }
 
+  /** Whether this leadership has ended its lease, and cannot have another. */
+  get hasGivenUpLease(): boolean {
+    return this.#role.phase === 'leading' && this.#role.lease.isGivenUp
+  }
+
   /** Whether this node may answer reads at this moment without asking anybody. */
   hasLease(nowMs: number): boolean {
     const role = this.#role
@@ -597,8 +602,8 @@ export class Leader {
     const { chosenThrough } = this.#acceptor
     const { complete } = this.#members
     const known = complete > 0 ? { complete } : {}
-    const rule = this.#electorate.configuration.lease
-    const asked = rule !== undefined && this.#mayLease(role) ? role.lease.question(rule, nowMs) : {}
+    const { configuration } = this.#electorate
+    const asked = this.#mayLease(role) ? role.lease.question(configuration, nowMs) : null
     return { type: 'logHeartbeat', ballot, base, chosenThrough, readId, ...known, ...asked }
   }
 

@@ -8,9 +8,12 @@
  *
  * 1. An acceptor that follows ballot b may give its word, in the answer to a heartbeat: for D on its
  *    own clock it promises no ballot in phase 1 but those of the node that leads with b. It gives one
- *    only when the configuration that asks for it is on its disk, and one at a time.
- * 2. After a restart it promises nothing for D, for it does not know to whom it had given its word.
- *    So the word need not be on disk: that it may have been given is.
+ *    only when just the configuration by which it is asked is the newest that it knows, and on its
+ *    disk; and one at a time.
+ * 2. After a restart it promises nothing for the D of the newest configuration on its disk, for it does
+ *    not know to whom it had given its word. So the word need not be on disk: that it may have been
+ *    given is. Where that configuration came behind the one by which it was given, the word counts no
+ *    more: it was chosen only after the lease had ended, by 4 or by what follows.
  * 3. The leader counts a word from when it had *sent* the heartbeat, and for D (1 - r) / (1 + r) on its
  *    clock. It holds the lease while the words of a phase 2 quorum last.
  * 4. It gives the lease up before it proposes a members entry, and takes none until what governs behind
@@ -29,7 +32,8 @@
  */
 import { sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
-import type { LeaseRule } from './configuration.ts'
+import type { Saved, Slot } from '../durability.ts'
+import type { Configuration, LeaseRule } from './configuration.ts'
 import type { Electorate } from './electorate.ts'
 import type { Confirmation } from './reads.ts'
 import type { LogPrepareMessage } from './messages.ts'
@@ -39,6 +43,7 @@ import type { Settings } from './options.ts'
 export interface LeaseQuestion {
   readonly leaseAt: number
   readonly leaseMs: number
+  readonly version?: Slot
 }
 
 /** What an acceptor has given. */
@@ -48,21 +53,26 @@ interface Word {
   readonly untilMs: number
 }
 
-/** The words of one acceptor. */
+/** The words of one acceptor. Before start() it gives none, and keeps those that it may have given. */
 export class Words {
-  /** Something was promised to another node in an earlier run. */
-  readonly #mayBind: boolean
+  /** What it may have given before this run lasts for so long from its start. */
+  readonly #boundMs: number
+  #hasStarted = false
   #word: Word | null = null
 
-  constructor({ id, saved }: Pick<Settings, 'id' | 'saved'>) {
-    const { promised } = saved
-    this.#mayBind = promised !== null && promised.node !== id
+  /**
+   * `rule` is of the newest configuration on the disk. Who had promised anything may have given its
+   * word, whoever the promise names: what is chosen raises it too.
+   */
+  constructor({ promised }: Pick<Saved, 'promised'>, rule: LeaseRule | undefined) {
+    this.#boundMs = promised === null ? 0 : (rule?.durationMs ?? 0)
+    if (this.#boundMs > 0) this.#word = { ballot: null, untilMs: Infinity }
   }
 
-  /** The node starts, under that configuration: it was the newest on its disk. */
-  start(rule: LeaseRule | null, nowMs: number): void {
-    if (rule === null || !this.#mayBind) return
-    this.#word = { ballot: null, untilMs: nowMs + rule.durationMs }
+  /** The node has a clock from now on. */
+  start(nowMs: number): void {
+    this.#hasStarted = true
+    if (this.#boundMs > 0) this.#word = { ballot: null, untilMs: nowMs + this.#boundMs }
   }
 
   /** Until when nothing is promised but to who has this node's word; `null` when it has none. */
@@ -75,7 +85,7 @@ export class Words {
    * durable here too. Says whether it did.
    */
   give(ballot: Ballot, leaseMs: number, rule: LeaseRule, nowMs: number): boolean {
-    if (leaseMs > rule.durationMs) return false
+    if (!this.#hasStarted || leaseMs > rule.durationMs) return false
     const isFree = this.endsAtMs(nowMs) === null || this.#word?.ballot?.node === ballot.node
     if (!isFree) return false
     const untilMs = Math.max(this.#word?.untilMs ?? 0, nowMs + leaseMs)
@@ -101,7 +111,9 @@ export class Words {
   /** The same for an attempt of this node, which the one that leads with `released` may have asked for. */
   allowOwn(released: Ballot | undefined, nowMs: number): boolean {
     const given = this.#word?.ballot ?? null
-    if (this.endsAtMs(nowMs) !== null && !sameBallot(given, released ?? null)) return false
+    // To whom it was given before this node started nobody knows: nobody can have released it.
+    const isReleased = given !== null && sameBallot(given, released ?? null)
+    if (this.endsAtMs(nowMs) !== null && !isReleased) return false
     this.#word = null
     return true
   }
@@ -124,9 +136,10 @@ export class Lease {
   }
 
   /** What a heartbeat asks for that is sent now; nothing when the lease is given up. */
-  question(rule: LeaseRule, nowMs: number): LeaseQuestion | Record<never, never> {
-    if (this.#isGivenUp) return {}
-    return { leaseAt: Math.floor(nowMs), leaseMs: rule.durationMs }
+  question({ lease, version }: Configuration, nowMs: number): LeaseQuestion | null {
+    if (this.#isGivenUp || lease === undefined) return null
+    const asked = { leaseAt: Math.floor(nowMs), leaseMs: lease.durationMs }
+    return version > 0 ? { ...asked, version } : asked
   }
 
   /** An acceptor has given its word, in the answer to a heartbeat that was sent at `leaseAt`. */
@@ -165,7 +178,13 @@ export class Lease {
   forget(nowMs: number): void {
     this.#words.clear()
     this.#untilMs = -Infinity
-    this.#sinceMs = Math.ceil(nowMs)
+    // What was asked for in this same millisecond may have left before.
+    this.#sinceMs = Math.floor(nowMs) + 1
+  }
+
+  /** Whether there is none any more at this ballot. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp
   }
 
   /** There is none any more at this ballot. */

@@ -90,6 +90,8 @@ export interface LogHeartbeatMessage {
   readonly leaseAt?: number | undefined
   /** With a lease: for how long the acceptor is asked for its word, in milliseconds. */
   readonly leaseMs?: number | undefined
+  /** With a lease: that of the configuration by which the word is asked for. Default: 0. */
+  readonly version?: Slot | undefined
 }
 
 /** "I have promised nothing above `ballot`", and what an Accepted says. */

@@ -296,6 +296,14 @@ export class MultiPaxos {
     return this.#node.leader.hasLease(this.#node.nowMs)
   }
 
+  /**
+   * Tells `to` who this node is, and asks it to say the same: for a host that wants to know whether
+   * what it sends arrives there. A node without an incarnation says nothing.
+   */
+  introduce(to: NodeId): LogEffects {
+    return this.#run((step) => this.#node.introduce(step, to))
+  }
+
   /** A message came in. `from` is trusted: the host drops what strangers send. */
   receive(from: NodeId, message: MultiPaxosMessage): LogEffects {
     return this.#run((step) => this.#node.receive(step, from, message))

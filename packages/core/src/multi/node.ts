@@ -92,7 +92,7 @@ export class LogNode {
     this.#provider = new Provider(this.acceptor, this.members)
     this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
     this.#polls = new Polls(settings)
-    this.#words = new Words(settings)
+    this.#words = new Words(saved, this.members.current.configuration.lease)
     this.succession = new Succession(settings, this.acceptor, this.leader, this.members)
     this.#toldThrough = saved.snapshot?.through ?? 0
   }
@@ -212,6 +212,11 @@ export class LogNode {
   /** From now on, until the leader changes, `relay` is given too what this node has for the leader. */
   relayBy(relay: NodeId | null): void {
     this.#relay = relay
+  }
+
+  /** Says who this node is, and wants to be told the same. */
+  introduce(step: LogStep, to: NodeId): void {
+    this.#introductions.introduce(step, to, this.acceptor.storedThrough, true)
   }
 
   forward(step: LogStep, values: readonly Uint8Array[]): void {
@@ -423,13 +428,10 @@ export class LogNode {
     return !isMember && from !== this.#leaderId && chosenThrough <= this.acceptor.chosenThrough
   }
 
-  #answerHeartbeat(
-    step: LogStep,
-    from: NodeId,
-    { ballot, base, readId, leaseAt, leaseMs }: LogHeartbeatMessage,
-  ): void {
+  #answerHeartbeat(step: LogStep, from: NodeId, heartbeat: LogHeartbeatMessage): void {
     if (!this.#introductions.votes(this.members.current)) return
-    const isGiven = leaseAt !== undefined && this.#giveWord(ballot, leaseMs)
+    const { ballot, base, readId, leaseAt } = heartbeat
+    const isGiven = leaseAt !== undefined && this.#giveWord(heartbeat)
     const through = this.acceptor.durablyHeldThrough(ballot, base)
     const known = this.acceptor.chosenThrough
     step.send(from, {
@@ -444,12 +446,14 @@ export class LogNode {
   }
 
   /** A word is given only for as long as a restart of this node would know of it. */
-  #giveWord(ballot: Ballot, leaseMs: number | undefined): boolean {
+  #giveWord({ ballot, leaseMs, version: askedBy = 0 }: LogHeartbeatMessage): boolean {
     const { version, configuration } = this.members.current
     const { lease } = configuration
     const isDurable =
       this.acceptor.hasDurablyPromised(ballot) && this.acceptor.storedThrough >= version
     if (leaseMs === undefined || lease === undefined || !isDurable) return false
+    // By an older one a restart might wait for less: newer ones may come between, with other leases.
+    if (askedBy !== version) return false
     return this.#words.give(ballot, leaseMs, lease, this.nowMs)
   }
 
@@ -533,9 +537,10 @@ export class LogNode {
     const isFollowed = phase2.isFollowed(this.nowMs, windowMs)
     const refusedForMs = this.nowMs - (phase2.refusedAtMs ?? this.nowMs)
     if (!isFollowed && (this.#campaigns || this.leader.hasLeft)) return this.resign(step)
+    // A transfer ends within its bound also where nobody is heard.
+    const isUntaken = this.succession.tick(step, windowMs, this.nowMs)
     if (!isFollowed) return
     this.#election.led(phase2.ballot, this.nowMs)
-    const isUntaken = this.succession.tick(step, windowMs, this.nowMs)
     if (isUntaken || refusedForMs >= windowMs) this.prepare(step)
   }
 
@@ -625,7 +630,7 @@ export class LogNode {
   }
 
   #start(step: LogStep, nowMs: number): void {
-    this.#words.start(this.members.current.configuration.lease ?? null, nowMs)
+    this.#words.start(nowMs)
     const { saved, incarnation } = this.#settings
     if (this.#introductions.see(this.members.current)) this.acceptor.admit(step)
     else if (incarnation !== '' && this.#introductions.isAdmitted && saved.admitted !== true) {

@@ -59,6 +59,8 @@ export interface Delivery {
 /** No room at all. */
 export const NO_ROOM: Room = { values: 0, bytes: 0 }
 
+const NOTHING: readonly Uint8Array[] = []
+
 export interface Phase2Options {
   readonly id: NodeId
   readonly ballot: Ballot
@@ -177,6 +179,7 @@ export class Phase2 {
 
   /** The next of the recovered values that fit in the window; none when they have to wait. */
   nextRecovered(nowMs: number): readonly Uint8Array[] {
+    if (this.isRecovered) return NOTHING
     const room = this.#room(nowMs)
     const rest = this.#first.slice(0, room.values)
     let bytes = 0
@@ -228,9 +231,10 @@ export class Phase2 {
 
   /** The highest slot through which a quorum holds everything. */
   get chosenThrough(): Slot {
-    const ends = [...new Set([...this.#peers.values()].map(({ through }) => through))]
+    const ends = new Set<Slot>()
+    for (const { through } of this.#peers.values()) ends.add(through)
     const isChosen = (end: Slot) => this.#isQuorum(({ through }) => through >= end)
-    return ends.toSorted((a, b) => b - a).find(isChosen) ?? this.base - 1
+    return [...ends].toSorted((a, b) => b - a).find(isChosen) ?? this.base - 1
   }
 
   /** What is chosen is no longer in flight. */
@@ -333,8 +337,9 @@ export class Phase2 {
 
   /** Whether those that the condition holds for are a phase 2 quorum. */
   #isQuorum(condition: (peer: Peer, id: NodeId) => boolean): boolean {
-    const held = [...this.#peers].filter(([id, peer]) => condition(peer, id)).map(([id]) => id)
-    return this.#electorate.quorums.isPhase2Quorum(new Set(held))
+    const held = new Set<NodeId>()
+    for (const [id, peer] of this.#peers) if (condition(peer, id)) held.add(id)
+    return this.#electorate.quorums.isPhase2Quorum(held)
   }
 }
 

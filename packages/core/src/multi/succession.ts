@@ -88,14 +88,17 @@ export class Succession {
   tick(step: LogStep, windowMs: number, nowMs: number): boolean {
     const { phase2 } = this.#leader
     if (phase2 === null) return false
-    if (this.#transfer !== null) return this.#tickTransfer(step, this.#transfer, nowMs)
-    if (this.#settings.election === 'external') return false
-    const isUnheeded = this.#yieldedAtMs !== null && nowMs >= this.#yieldedAtMs + windowMs
-    if (this.isDiskStalled(windowMs, nowMs)) this.#yield(step, phase2, windowMs, nowMs)
-    else if (isUnheeded) {
-      this.#yieldedAtMs = null
-      return this.#mayLease
-    } else this.#prefer(step, phase2, windowMs, nowMs)
+    if (this.#transfer !== null) this.#tickTransfer(step, this.#transfer, nowMs)
+    if (this.#transfer !== null) return false
+    const isExternal = this.#settings.election === 'external'
+    if (!isExternal && this.isDiskStalled(windowMs, nowMs)) {
+      this.#yield(step, phase2, windowMs, nowMs)
+      return false
+    }
+    const hasAsked = this.#yieldedAtMs !== null && nowMs < this.#yieldedAtMs + windowMs
+    // Whoever was asked has not taken over.
+    if (!hasAsked && this.#mayLease && this.#leader.hasGivenUpLease) return true
+    if (!isExternal) this.#prefer(step, phase2, windowMs, nowMs)
     return false
   }
 
@@ -122,20 +125,17 @@ export class Succession {
     return saving !== null && nowMs >= saving.sinceMs + windowMs
   }
 
-  #tickTransfer(step: LogStep, transfer: Transfer, nowMs: number): boolean {
+  #tickTransfer(step: LogStep, transfer: Transfer, nowMs: number): void {
     const { to, untilMs, askedAtMs } = transfer
     if (nowMs >= untilMs) {
       this.#transfer = null
       this.#leader.resume()
       const reason = askedAtMs === null ? 'not-caught-up' : 'not-taken'
       step.tell({ type: 'transfer-failed', to, reason })
-      return askedAtMs !== null && this.#mayLease
-    }
-    if (askedAtMs !== null && nowMs >= askedAtMs + this.#settings.retransmitIntervalMs) {
+    } else if (askedAtMs !== null && nowMs >= askedAtMs + this.#settings.retransmitIntervalMs) {
       this.#transfer = { ...transfer, askedAtMs: nowMs }
       this.#leader.handOver(step, to)
     }
-    return false
   }
 
   /**

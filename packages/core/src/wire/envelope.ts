@@ -109,6 +109,7 @@ export const MESSAGES: {
       complete: countOrNothing,
       leaseAt: countOrNothing,
       leaseMs: countOrNothing,
+      version: countOrNothing,
     }),
   ],
   logHeartbeatAnswer: [

@@ -119,9 +119,10 @@ export function message<T extends object>(fields: Fields<T>): Field<T> {
         },
         finish(ownName) {
           if (parts === null) throw malformed(`${ownName} is absent`)
-          const found = parts.map(([name, part]) => [name, part.finish(name)])
-          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name of T is there, with what the field of that name collected
-          return Object.fromEntries(found) as T
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name of T is there when all fields have given what they collected
+          const found = {} as T
+          for (const [name, part] of parts) found[name] = part.finish(name)
+          return found
         },
       }
     },

@@ -4,6 +4,7 @@
  */
 import type { NodeId, Slot } from '@paxos/core'
 import { quorumsOf } from '@paxos/core/multi'
+import type { Configuration } from '@paxos/core/multi'
 import { MembersWorld } from './members-world.ts'
 import type { Packet, Wanted } from './members-world.ts'
 
@@ -13,13 +14,33 @@ const MAX_LATE = 200
 /** Time in which a cluster must come to something, in ms: 200 liveness windows. */
 const BOUND_MS = 20_000
 
+/** How wrong any clock runs, in parts of one. */
+const DRIFT = 0.2
+
+/** Leases that are safe with such clocks: of a window or so, and of some. Most members have one. */
+const LEASES: readonly Configuration['lease'][] = [
+  undefined,
+  { durationMs: 50, maxDriftPpm: 200_000 },
+  { durationMs: 150, maxDriftPpm: 200_000 },
+  { durationMs: 400, maxDriftPpm: 250_000 },
+]
+
 class MembersChaos {
   readonly world: MembersWorld
   readonly #late: Packet[] = []
   #wanted: Wanted | null = null
 
-  constructor(seed: number) {
-    this.world = new MembersWorld(['a', 'b', 'c'], ['d', 'e', 'f'], seed)
+  constructor(seed: number, drift = DRIFT) {
+    const lease = LEASES[seed % LEASES.length]
+    this.world = new MembersWorld(['a', 'b', 'c'], ['d', 'e', 'f'], seed, {}, { lease })
+    const { world } = this
+    for (const id of world.ids) {
+      world.crash(id)
+      // At the ends of what is allowed, or in between.
+      const off = world.pick([-1, 1, world.chance() * 2 - 1]) ?? 0
+      world.setRate(id, 1 + off * drift)
+      world.start(id)
+    }
   }
 
   step(): void {
@@ -35,20 +56,71 @@ class MembersChaos {
     else if (dice < 0.86) world.propose()
     else if (dice < 0.88) world.proposeQueued(id)
     else if (dice < 0.89 && engine !== null) world.forward(id, world.command())
-    else if (dice < 0.91) world.read(id)
+    else if (dice < 0.91) world.read(id, world.chance() < 0.7)
     else if (dice < 0.94) this.#change()
     else if (dice < 0.945) this.#wanted = null
     else if (dice < 0.955) this.#snapshot(id)
     else if (dice < 0.965) this.#wipe(id)
     else if (dice < 0.97 && engine !== null) world.crash(id)
     else if (dice < 0.974) this.#leave()
-    else if (dice < 0.976) this.#handOver(id)
+    else if (dice < 0.976) this.#transfer(id)
     else if (dice < 0.979) this.#relay(id)
     else if (dice < 0.98 && engine !== null) world.carryOut(id, engine.lead())
+    else if (dice < 0.986) this.#spell(id)
     else if (engine === null && (!world.machine(id).isGone || world.chance() < 0.05))
       world.start(id)
     if (world.packets.length > 300) this.#late.push(...world.packets.splice(0, 100))
     if (this.#late.length > MAX_LATE) this.#late.splice(0, this.#late.length - MAX_LATE)
+  }
+
+  /**
+   * For a while all that is sent arrives, so that a leader comes to have its lease. Then one machine,
+   * mostly that one, is heard no more, and somebody else is told to lead.
+   */
+  #spell(id: NodeId): void {
+    const { world } = this
+    const before = 3 + world.chance() * 10
+    for (let round = 0; round < before; round += 1) this.#round(10)
+    const away = world.chance() < 0.7 ? (world.leader?.id ?? id) : id
+    world.passes = ({ from, to }) => from !== away && to !== away
+    const rivals = world.ids.filter((each) => each !== away)
+    for (const each of rivals) if (world.chance() < 0.3) this.#restart(each)
+    const { engine } = world.machine(world.pick(rivals) ?? id)
+    if (engine !== null) world.carryOut(engine.id, engine.lead())
+    const after = world.chance() * 30
+    for (let round = 0; round < after; round += 1) this.#round(5)
+    world.passes = () => true
+  }
+
+  /** Time passes, everything arrives, and whoever leads writes and reads. */
+  #round(ms: number): void {
+    const { world } = this
+    world.pass(world.chance() * ms)
+    world.exhaust()
+    this.#steer(world.pick(world.ids) ?? 'a')
+    for (const { id, phase } of world.engines) {
+      if (phase !== 'leading') continue
+      if (world.chance() < 0.3) world.proposeAt(id)
+      world.read(id, true)
+    }
+  }
+
+  #restart(id: NodeId): void {
+    const { world } = this
+    if (world.machine(id).engine === null) return
+    world.crash(id)
+    world.start(id)
+  }
+
+  /** What happens to leaders that have leases. */
+  #steer(id: NodeId): void {
+    const { world } = this
+    const dice = world.chance()
+    const { engine } = world.machine(id)
+    if (dice < 0.06) this.#restart(id)
+    else if (dice < 0.12 && engine !== null) world.carryOut(id, engine.lead())
+    else if (dice < 0.15) this.#change()
+    else if (dice < 0.18) this.#transfer(id)
   }
 
   /** Nothing goes wrong any more, and everybody who may be needed runs. */
@@ -125,7 +197,7 @@ class MembersChaos {
     world.settle(() => {
       if (world.nowMs >= untilMs) {
         untilMs = world.nowMs + 50
-        world.read(id)
+        world.read(id, true)
         world.forward(id, value)
       }
       if (world.leader !== null) world.proposeQueued(world.leader.id)
@@ -180,10 +252,11 @@ class MembersChaos {
     const { world } = this
     const dice = world.chance()
     const { members } = world.configuration
+    const lease = world.pick(LEASES)
     if (dice < 0.3) {
       const voters = members.filter(({ role }) => role === 'voter').map(({ id }) => id)
       const learners = members.filter(({ role }) => role === 'learner').map(({ id }) => id)
-      return { voters, learners }
+      return { voters, learners, lease }
     }
     const drawn = world.ids.filter(
       (id) => world.machine(id).engine !== null && world.chance() < 0.6,
@@ -193,9 +266,11 @@ class MembersChaos {
     const learners = world.ids.filter((id) => !voters.includes(id) && world.chance() < 0.3)
     for (const id of learners) world.machine(id).isGone = false
     if (dice > 0.9 && voters.length >= 3) {
-      return { voters, learners, quorums: { type: 'flexible', phase1: voters.length, phase2: 2 } }
+      const quorums = { type: 'flexible', phase1: voters.length, phase2: 2 } as const
+      return { voters, learners, quorums, lease }
     }
-    return { voters, learners }
+    const priorities = world.chance() < 0.3 ? { [world.pick(voters) ?? '']: 1 } : {}
+    return { voters, learners, priorities, lease }
   }
 
   #snapshot(id: NodeId): void {
@@ -240,7 +315,7 @@ class MembersChaos {
     }
   }
 
-  #handOver(id: NodeId): void {
+  #transfer(id: NodeId): void {
     const { leader } = this.world
     if (leader === null || leader.id === id) return
     const isVoter = leader.configuration.members.some(
@@ -266,8 +341,8 @@ function isVoting({ configuration }: MembersWorld, ids: readonly NodeId[]): bool
 }
 
 /** One run: chaos for so many steps, then calm, then a succession. A check that does not hold throws. */
-export function runChaos(seed: number, steps: number): MembersWorld {
-  const chaos = new MembersChaos(seed)
+export function runChaos(seed: number, steps: number, drift?: number): MembersWorld {
+  const chaos = new MembersChaos(seed, drift)
   const { world } = chaos
   world.settle(() => world.leader !== null)
   for (let count = 0; count < steps; count += 1) chaos.step()

@@ -2,9 +2,10 @@
  * Nodes whose members change, on a network and disks that do what a list of random numbers says:
  * messages are delivered in any order, lost, doubled and long late, nodes crash with or without what
  * they were saving, start again, and lose their disks. No time passes but what the schedule lets
- * pass. After every step each slot must have one value, whoever learnt it, in whatever life; a read
- * must miss nothing that was told as chosen before it; a snapshot must bring the members of its slot;
- * and a change that is told as complete must be on the disks of a quorum.
+ * pass, and each machine has a clock of its own for it. After every step each slot must have one
+ * value, whoever learnt it, in whatever life; a read, by a lease or not, must miss nothing that was
+ * told as chosen before it; a snapshot must bring the members of its slot; and a change that is told
+ * as complete must be on the disks of a quorum.
  */
 import type { Ballot, Change, NodeId, Saved, Slot } from '@paxos/core'
 import { EMPTY_SAVED } from '@paxos/core'
@@ -30,6 +31,8 @@ interface Machine {
   queue: Uint8Array[]
   /** It was removed, and its host has stopped for good. */
   isGone: boolean
+  /** How fast its clock runs: so many of its milliseconds are one. */
+  rate: number
 }
 
 export interface Packet {
@@ -45,12 +48,18 @@ export interface Wanted {
   readonly quorums?: QuorumRule
   /** By voter. Default: 1. */
   readonly weights?: Readonly<Record<NodeId, number>>
+  /** By voter. Default: 0. */
+  readonly priorities?: Readonly<Record<NodeId, number>>
+  readonly lease?: Configuration['lease']
 }
 
 const MAJORITY: QuorumRule = { type: 'majority' }
 
 /** Lines of the log that a failure shows. */
 const SHOWN_LINES = 80
+
+/** What a clock is read later than it is wanted, in ms. */
+const CLOCK_MS = 1e-6
 
 /** So many ticks may be wanted without that time goes on, or anything comes of them. */
 const MAX_IDLE_TICKS = 50
@@ -67,6 +76,8 @@ export class MembersWorld {
   completed: Slot = 0
   changes = 0
   readsAnswered = 0
+  /** Those of them that were answered at once, and no message left for them. */
+  leaseReads = 0
   installed = 0
   wiped = 0
   /** Sees what leaves. Says whether it goes on its way. */
@@ -85,14 +96,18 @@ export class MembersWorld {
     spare: readonly NodeId[],
     seed: number,
     options: Partial<MultiPaxosOptions> = {},
+    first: Pick<Wanted, 'lease' | 'priorities'> = {},
   ) {
     this.#options = options
     this.#random = seededRandom(seed)
-    const members = initial.map((id) => member(id, null))
-    this.configurations = [{ version: 0, members, quorums: MAJORITY, former: [] }]
+    const members = initial.map((id) => preferring(member(id, null), first.priorities?.[id]))
+    const { lease } = first
+    this.configurations = [
+      { version: 0, members, quorums: MAJORITY, former: [], ...(lease !== undefined && { lease }) },
+    ]
     for (const id of [...initial, ...spare]) {
       const state = { incarnation: '', saved: EMPTY_SAVED, engine: null, saves: [], queue: [] }
-      this.machines.set(id, { id, ...state, isGone: false })
+      this.machines.set(id, { id, ...state, isGone: false, rate: 1 })
       this.wipe(id)
     }
     this.wiped = 0
@@ -178,7 +193,19 @@ export class MembersWorld {
       retransmitIntervalMs: 20,
       ...this.#options,
     })
-    this.carryOut(id, machine.engine.tick(this.nowMs))
+    this.carryOut(id, machine.engine.tick(this.clock(id)))
+  }
+
+  /** What the clock of `id` shows. */
+  clock(id: NodeId): number {
+    return this.nowMs * this.machine(id).rate
+  }
+
+  /** From its next start on, the clock of `id` runs so fast. */
+  setRate(id: NodeId, rate: number): void {
+    const machine = this.machine(id)
+    if (machine.engine !== null) throw new Error(`the clock of ${id} runs`)
+    machine.rate = rate
   }
 
   carryOut(id: NodeId, { send, save, events }: LogEffects): void {
@@ -223,7 +250,7 @@ export class MembersWorld {
   pass(ms: number): void {
     this.nowMs += ms
     for (const { id, engine } of this.machines.values()) {
-      if (engine !== null) this.carryOut(id, engine.tick(this.nowMs))
+      if (engine !== null) this.carryOut(id, engine.tick(this.clock(id)))
     }
   }
 
@@ -241,6 +268,12 @@ export class MembersWorld {
     this.carryOut(leader.id, leader.propose(values).effects)
   }
 
+  /** Whoever that is, it proposes, if it may. */
+  proposeAt(id: NodeId): void {
+    const engine = this.engine(id)
+    if (engine.room.values > 0) this.carryOut(id, engine.propose([this.command()]).effects)
+  }
+
   /** What others handed over comes into the log. */
   proposeQueued(id: NodeId): void {
     const { engine, queue } = this.machine(id)
@@ -252,12 +285,15 @@ export class MembersWorld {
     this.carryOut(id, this.engine(id).forward([value]))
   }
 
-  read(id: NodeId): void {
+  read(id: NodeId, byLease = false): void {
     const { engine } = this.machine(id)
     if (engine === null) return
     this.#commands += 1
     this.#reads.set(this.#commands, this.#toldByAnybody)
-    this.carryOut(id, engine.read(this.#commands))
+    const effects = engine.read(this.#commands, byLease)
+    const isAnswered = effects.events.some(({ type }) => type === 'read-ready')
+    if (byLease && isAnswered && effects.send.length === 0) this.leaseReads += 1
+    this.carryOut(id, effects)
   }
 
   /** The host of `id` has applied what it was told, and takes a snapshot of it. */
@@ -343,7 +379,7 @@ export class MembersWorld {
 
   entry({ version, members, former }: Configuration, wanted: Wanted): MembersEntry {
     const named = (id: NodeId) => member(id, this.machine(id).incarnation)
-    const { voters, learners, quorums = MAJORITY, weights } = wanted
+    const { voters, learners, quorums = MAJORITY, weights, priorities, lease } = wanted
     const stay = [...voters, ...learners]
     const left = [...members, ...former].filter(({ id }) => !stay.includes(id))
     const [seen, leavers] = [new Set<NodeId>(), left]
@@ -352,11 +388,12 @@ export class MembersWorld {
       type: 'members',
       replaces: version,
       members: [
-        ...voters.map((id) => weighing(named(id), weights?.[id])),
+        ...voters.map((id) => preferring(weighing(named(id), weights?.[id]), priorities?.[id])),
         ...learners.map((id) => ({ ...named(id), role: 'learner' as const })),
       ],
       quorums,
       former: unique.slice(0, 4).map(({ id, address }) => ({ id, address })),
+      ...(lease !== undefined && { lease }),
     }
   }
 
@@ -367,18 +404,25 @@ export class MembersWorld {
     for (;;) {
       this.exhaust()
       if (condition()) return
-      const wanted = this.engines.map(({ nextTickAtMs }) => nextTickAtMs ?? Infinity)
-      const nextMs = Math.min(...wanted)
+      const nextMs = Math.min(...this.ids.map((id) => this.#nextTickMs(id)))
       if (nextMs > untilMs) this.fail(`it did not come to that; the next tick is at ${nextMs}`)
       idle = nextMs <= this.nowMs ? idle + 1 : 0
       if (idle > MAX_IDLE_TICKS) this.fail('ticks are wanted again and again, and do nothing')
       this.nowMs = Math.max(this.nowMs, nextMs)
       for (const { id, engine } of this.machines.values()) {
-        if (engine !== null && (engine.nextTickAtMs ?? Infinity) <= this.nowMs) {
-          this.carryOut(id, engine.tick(this.nowMs))
+        if (engine !== null && this.#nextTickMs(id) <= this.nowMs) {
+          this.carryOut(id, engine.tick(this.clock(id)))
         }
       }
     }
+  }
+
+  /** When, in time and not on its clock, the engine of `id` wants to be told what its clock shows. */
+  #nextTickMs(id: NodeId): number {
+    const { engine, rate } = this.machine(id)
+    const atMs = engine?.nextTickAtMs ?? Infinity
+    // What is lost in the last digit must not leave it one short.
+    return atMs <= this.clock(id) ? this.nowMs : atMs / rate + CLOCK_MS
   }
 
   /** Everything that is on its way arrives, and every save ends. */
@@ -469,6 +513,7 @@ export class MembersWorld {
       case 'preempted':
       case 'forward-refused':
       case 'read-failed':
+      case 'transfer-failed':
     }
   }
 
@@ -484,9 +529,8 @@ export class MembersWorld {
 
   #follow(slot: Slot): void {
     const value = this.chosen.get(slot)
-    if (value?.[0] !== 4) return
-    const entry = decodeEntry(value)
-    if (entry.type !== 'members') return
+    const entry = value === undefined ? null : decodeEntry(value)
+    if (entry?.type !== 'members') return
     const next = configurationAfter(this.configuration, slot, entry)
     if (next === this.configuration) return
     this.configurations.push(next)
@@ -520,8 +564,9 @@ export function ledWorld(
   initial: readonly NodeId[],
   spare: readonly NodeId[] = [],
   seed = 1,
+  first: Pick<Wanted, 'lease' | 'priorities'> = {},
 ): MembersWorld {
-  const world = new MembersWorld(initial, spare, seed)
+  const world = new MembersWorld(initial, spare, seed, {}, first)
   world.settle(() => world.leader !== null && world.leader.room.values > 0)
   return world
 }
@@ -532,6 +577,10 @@ export function member(id: NodeId, incarnation: string | null): ConfiguredMember
 
 function weighing(voter: ConfiguredMember, weight: number | undefined): ConfiguredMember {
   return weight === undefined ? voter : { ...voter, weight }
+}
+
+function preferring(voter: ConfiguredMember, priority: number | undefined): ConfiguredMember {
+  return priority === undefined ? voter : { ...voter, priority }
 }
 
 /** What the slots through `through` lead to: all of them, one after the other. */

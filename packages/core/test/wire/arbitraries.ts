@@ -121,6 +121,7 @@ export const messages: {
     complete: maybe,
     leaseAt: maybe,
     leaseMs: maybe,
+    version: maybe,
   }),
   logHeartbeatAnswer: fc.record({
     type: type('logHeartbeatAnswer'),

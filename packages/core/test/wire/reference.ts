@@ -62,7 +62,7 @@ const MAY_BE_ABSENT: Readonly<Record<string, readonly string[]>> = {
   logPrepare: ['version', 'names', 'released'],
   logPromise: ['incarnation'],
   logAccepted: ['incarnation'],
-  logHeartbeat: ['complete', 'leaseAt', 'leaseMs'],
+  logHeartbeat: ['complete', 'leaseAt', 'leaseMs', 'version'],
   logHeartbeatAnswer: ['incarnation', 'storedThrough', 'leaseAt'],
   campaign: ['version'],
   forward: ['relayed'],

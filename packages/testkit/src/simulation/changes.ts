@@ -148,7 +148,7 @@ function addressesIn({ add = {}, move = {} }: MembersChange): readonly string[] 
 
 /** Who would vote behind `change`. */
 export function votersAfter(
-  configuration: Configuration,
+  configuration: Pick<Configuration, 'members'>,
   change: MembersChange,
 ): ReadonlySet<NodeId> {
   const { add = {}, remove = [], renew = {}, promote = [], demote = [] } = change

@@ -113,19 +113,14 @@ export class Faults {
         if (!this.#world.changesMembers || this.#site.mayLose(fault.node)) node.flipBit()
         return
       case 'wipe':
-        if (!this.#mayLose(node)) return
+        if (node.address === null || !this.#site.mayLose(node.id)) return
         count(this.#world, fault.type)
-        return node.wipe()
+        return this.#site.wipe(node)
       case 'machine-loss':
-        if (!this.#mayLose(node)) return
+        if (node.address === null || !this.#site.mayVanish(node.id)) return
         count(this.#world, fault.type)
         return node.destroy()
     }
-  }
-
-  /** Whether there is a disk, and the cluster bears its loss. */
-  #mayLose(node: SimulatedNode): boolean {
-    return node.address !== null && this.#site.mayLose(node.id)
   }
 
   #end(fault: Fault): void {

@@ -16,6 +16,8 @@ export type Want =
   | 'move'
   | 'promote'
   | 'demote'
+  /** Others suffice: by size, by weight, as a grid, or a majority again. */
+  | 'quorums'
   /** A new node for each but one, at once. */
   | 'exchange'
   /** What nobody should ask for: an id twice, a node that is no member, the last voter. */
@@ -53,6 +55,8 @@ const WANTS: readonly [Want, ...Want[]] = [
   'promote',
   'demote',
   'exchange',
+  'quorums',
+  'quorums',
   'mistake',
 ]
 

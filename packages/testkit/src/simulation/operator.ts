@@ -18,6 +18,7 @@ import type { Reply } from './asking.ts'
 import type { Ending, Intention } from './changes.ts'
 import type { ChangeCall, Want } from './members-plan.ts'
 import type { SimulatedNode } from './simulated-node.ts'
+import { fitting, isSized, otherQuorums } from './other-quorums.ts'
 import type { Site, Trouble } from './site.ts'
 import { note } from './world.ts'
 import type { World } from './world.ts'
@@ -79,7 +80,8 @@ export class Operator {
     const untilMs = time.nowMs + task.patienceMs
     const seen = await this.#members(task, untilMs)
     if (seen === null) return
-    const change = this.#changeFor(task, seen)
+    const wanted = this.#changeFor(task, seen)
+    const change = wanted === null ? null : fitting(wanted, seen)
     if (change === null || (task.type === 'change' && !this.#site.bears(change))) return
     for (const [id, { address }] of Object.entries(change.add ?? {})) {
       if (this.#site.free.includes(id)) this.#site.putUp(id, address)
@@ -169,11 +171,13 @@ export class Operator {
   }
 
   #changeFor(task: Task, seen: ReplicaMembers): MembersChange | null {
+    // A voter that learns anew does not vote meanwhile: sizes that fit all of them are in the way.
+    if (task.type !== 'change' && isSized(seen)) return { quorums: { type: 'majority' } }
     switch (task.type) {
       case 'change':
         return this.#wanted(task.want, task.pick, seen)
       case 'renew':
-        return this.#isVoter(seen, task.id) ? { renew: { [task.id]: task.address } } : null
+        return renewing(seen, task.id)
       case 'replace':
         return this.#replacing(seen, task.id)
       case 'promote':
@@ -210,6 +214,8 @@ export class Operator {
         )
         return id === undefined ? null : { demote: [id] }
       }
+      case 'quorums':
+        return otherQuorums(seen, pick)
       case 'exchange':
         return this.#exchanging(seen)
       case 'mistake':
@@ -251,6 +257,12 @@ export class Operator {
 
 /** So many take over from all. */
 const FEW = 3
+
+/** Where the members say that it is now: it may have moved since its disk was lost. */
+function renewing({ members }: ReplicaMembers, id: string): MembersChange | null {
+  const member = members.find((each) => each.id === id)
+  return member?.role === 'voter' ? { renew: { [id]: member.address } } : null
+}
 
 function mistaken({ members }: ReplicaMembers, pick: number): MembersChange | null {
   const [first] = members

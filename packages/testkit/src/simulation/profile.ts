@@ -6,7 +6,8 @@
  * The profile `members` changes all the time who is in the cluster, and takes disks away. It knows the
  * limit within which nothing may be lost: a disk is lost only while those that are left, without it,
  * are quorums of the present configuration, of each that is not complete, and of each that an operator
- * may yet bring about; of voters that no configuration names, one at a time: see site.ts.
+ * may yet bring about; of voters that no configuration names, one at a time, and no machine before all
+ * others were let in: see site.ts.
  */
 
 /** Every kind of fault that is drawn. */

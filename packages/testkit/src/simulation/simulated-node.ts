@@ -94,6 +94,11 @@ export class SimulatedNode {
     return this.#place?.address ?? null
   }
 
+  /** Whether it would be alone if it knew nothing but what it is told. */
+  get isToldOfNobody(): boolean {
+    return Object.keys(this.#place?.others ?? {}).every((id) => id === this.id)
+  }
+
   /** Why the cluster has shut it out, in its present life; `null` while it has not. */
   get leftBecause(): RemovedError | LostDiskError | null {
     return this.#leftBecause

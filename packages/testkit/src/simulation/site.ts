@@ -4,7 +4,9 @@
  * disks that are left must be quorums of the newest configuration, of each that is not complete, and of
  * each that may yet come about. Must never have a disk lost beyond that: no protocol could bear it.
  */
+import { InvalidArgumentError } from '@paxos/core'
 import type { NodeId, Slot } from '@paxos/core'
+import { quorumsOf } from '@paxos/core/multi'
 import type { Configuration, ConfiguredMember } from '@paxos/core/multi'
 import type { MembersChange } from '@paxos/replica'
 import { votersAfter } from './changes.ts'
@@ -15,7 +17,7 @@ import type { World } from './world.ts'
 /** What is wrong with a member, and has to be mended by a change of the members. */
 export type Trouble =
   /** Its disk is lost; the machine is there. */
-  | { readonly type: 'renew'; readonly id: NodeId; readonly address: string }
+  | { readonly type: 'renew'; readonly id: NodeId }
   /** Its machine is lost. */
   | { readonly type: 'replace'; readonly id: NodeId }
   /** There are few voters, and it could be one. */
@@ -113,25 +115,47 @@ export class Site {
     this.#putUpAt.set(id, this.#newest.version)
   }
 
+  /**
+   * Its disk is lost. One that was told of nobody else when the cluster began with it alone is told of
+   * the others now: it would begin anew, and nobody could say that it must not.
+   */
+  wipe(node: SimulatedNode): void {
+    const { address, isToldOfNobody } = node
+    node.wipe()
+    if (address !== null && isToldOfNobody) node.install(this.#placeFor(node.id, address))
+  }
+
   /** Whether that disk may be lost now. */
   mayLose(id: NodeId): boolean {
     const isLeft = (each: NodeId, named: string | null): boolean =>
       each !== id && this.#isWhole(each, named)
-    const possible = this.#possible.map((change) => votersAfter(this.#newest, change))
+    const possible = this.#possible.map((change) => configurationBehind(this.#newest, change))
     return (
       this.#relevant.every((each) => bears(each, isLeft)) &&
-      possible.every((voters) => bears(majorityOf(this.#newest, voters), isLeft)) &&
+      possible.every((each) => bears(each, isLeft)) &&
       this.#relevant.every((each) => this.#bearsUnnamed(each, id)) &&
       this.#bearsLearner(id, isLeft)
     )
   }
 
+  /**
+   * Whether that machine may be lost for good. At a first start each waits for the word of all others:
+   * where one of them never comes, only an option would let it vote.
+   */
+  mayVanish(id: NodeId): boolean {
+    const { watcher } = this.#world
+    const voters = this.#newest.members.filter(({ role }) => role === 'voter')
+    const isFirstStart = voters.some(
+      (each) => each.id !== id && each.incarnation === null && !watcher.isAdmitted(each.id),
+    )
+    return !isFirstStart && this.mayLose(id)
+  }
+
   /** Whether enough disks are whole for what would be after `change`. */
   bears(change: MembersChange): boolean {
-    const voters = votersAfter(this.#newest, change)
     const isWhole = (id: NodeId, named: string | null): boolean =>
       change.add?.[id] !== undefined || this.#isWhole(id, named)
-    return bears(majorityOf(this.#newest, voters), isWhole)
+    return bears(configurationBehind(this.#newest, change), isWhole)
   }
 
   /**
@@ -152,11 +176,11 @@ export class Site {
         node.move(this.#placeFor(member.id, member.address))
       }
       if (node.isDamaged) {
-        node.wipe()
+        this.wipe(node)
         node.startIfWell()
       }
       if (node.leftBecause !== null) node.startIfWell()
-      if (this.#isWaiting(member)) troubles.push({ ...member, type: 'renew' })
+      if (this.#isWaiting(member)) troubles.push({ type: 'renew', id: member.id })
     }
     return troubles.length > 0 ? troubles : this.#promotion
   }
@@ -226,8 +250,8 @@ export class Site {
     if (memberOf(this.#newest, id)?.role !== 'learner') return true
     const learners = this.#newest.members.filter((each) => each.role === 'learner')
     const lost = learners.filter((each) => each.id === id || watcher.isInPlaceOfAnother(each.id))
-    const voters = votersAfter(this.#newest, { promote: lost.map((each) => each.id) })
-    return bears(majorityOf(this.#newest, voters), isLeft)
+    const promote = lost.map((each) => each.id)
+    return bears(configurationBehind(this.#newest, { promote }), isLeft)
   }
 
   #isWaiting({ id, role, incarnation }: ConfiguredMember): boolean {
@@ -270,20 +294,36 @@ export class Site {
 type Counts = (id: NodeId, named: string | null) => boolean
 
 function bears(configuration: Configuration, counts: Counts): boolean {
-  // Nobody who votes: that is refused.
-  if (configuration.members.length === 0) return true
+  // With nobody who votes, or quorums that do not meet: that is refused.
+  if (!isPossible(configuration)) return true
   return isQuorum(1, configuration, counts) && isQuorum(2, configuration, counts)
 }
 
-/** Those voters, as `before` names them. */
-function majorityOf(before: Configuration, voters: ReadonlySet<NodeId>): Configuration {
-  const members = [...voters].map((id) => ({
-    id,
-    address: `memory://${id}`,
-    role: 'voter' as const,
-    incarnation: namedIn(before, id),
-  }))
-  return { ...before, members, quorums: { type: 'majority' } }
+function isPossible(configuration: Configuration): boolean {
+  try {
+    quorumsOf(configuration)
+    return true
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) return false
+    throw error
+  }
+}
+
+/** What would be behind `change`, but for who does not vote. */
+function configurationBehind(before: Configuration, change: MembersChange): Configuration {
+  const { add = {}, weigh = {}, quorums = before.quorums } = change
+  const voters = votersAfter(before, change)
+  const ids = [...before.members.map(({ id }) => id), ...Object.keys(add)]
+  const members = ids
+    .filter((id) => voters.has(id))
+    .map((id) => ({
+      id,
+      address: `memory://${id}`,
+      role: 'voter' as const,
+      incarnation: namedIn(before, id),
+      weight: weigh[id] ?? add[id]?.weight ?? memberOf(before, id)?.weight,
+    }))
+  return { ...before, members, quorums }
 }
 
 function namedIn(configuration: Configuration, id: NodeId): string | null {

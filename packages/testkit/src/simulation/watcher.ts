@@ -101,6 +101,11 @@ export class Watcher {
     return this.#disks.get(id)?.mustWait === true
   }
 
+  /** Whether the disk that is in a node says that it was let in to vote where none is named. */
+  isAdmitted(id: NodeId): boolean {
+    return this.#disks.get(id)?.durable.admitted === true
+  }
+
   /** The disk of a node is lost, with all that is on it; another one is put in, and is empty. */
   lost(id: NodeId): void {
     const disk = this.#diskOf(id)
