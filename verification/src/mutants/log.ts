@@ -189,8 +189,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a leader takes for chosen what any one node holds',
     file: `${MULTI}/phase2.ts`,
-    from: 'return ends.toSorted((a, b) => b - a).find(isChosen) ?? this.base - 1',
-    to: 'return ends.toSorted((a, b) => b - a).find((end) => end > 0 || isChosen(end)) ?? this.base - 1',
+    from: 'return [...ends].toSorted((a, b) => b - a).find(isChosen) ?? this.base - 1',
+    to: 'return [...ends].toSorted((a, b) => b - a).find((end) => end > 0 || isChosen(end)) ?? this.base - 1',
     caughtBy: BY_SIMULATION,
   },
   {

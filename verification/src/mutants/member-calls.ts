@@ -48,7 +48,7 @@ export const MEMBER_CALL_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: who moves is counted as there',
     file: `${REPLICA}/members-leader.ts`,
-    from: 'addresses.get(member.id) === member.address,',
+    from: '(addresses.get(member.id) === member.address || isAt(member.id, member.address)),',
     to: 'addresses.get(member.id) !== null,',
     caughtBy: BY_CLUSTER,
   },
