@@ -20,8 +20,8 @@ export const MEMBER_CALL_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: a new voter votes at once, and learns later',
     file: `${REPLICA}/member-changes.ts`,
-    from: "first.push({ id, joins: true, as: { address, role: 'learner', incarnation: null, weight } })",
-    to: 'first.push({ id, joins: true, as: { address, role, incarnation: null, weight } })',
+    from: "const as = { address, role: 'learner', incarnation: null, weight, priority } as const",
+    to: 'const as = { address, role, incarnation: null, weight, priority } as const',
     caughtBy: BY_CHANGES,
   },
   {
