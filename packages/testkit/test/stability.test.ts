@@ -205,3 +205,44 @@ describe.each(ROLES)('a laptop lid that is closed for an hour, on a %s', (role) 
     }
   })
 })
+
+it.each(ROLES)(
+  'a clock of a %s that jumps ahead, by seconds or by a minute, costs no change',
+  async (role) => {
+    const faults = (cast: Cast): Action[] => {
+      const { node } = struck(cast, role)
+      return again({ onMs: 1500, offMs: 700 }).map(({ atMs }, turn) => {
+        return { type: 'clock-jump', node, atMs, byMs: turn % 2 === 0 ? 60_000 : 3000 }
+      })
+    }
+    expect(mostChanges(await play({ faults }))).toBe(0)
+  },
+)
+
+it.each(ROLES)(
+  'links, disk and event loop of a %s of five that fail all at once cost no more than one of them',
+  async (role) => {
+    const faults = (cast: Cast): Action[] => {
+      const { node, others } = struck(cast, role)
+      const cuts = others.flatMap((other, index) => [
+        ...again({ onMs: 500 + 400 * index, offMs: 600 }).map((window) => {
+          return { type: 'one-way-cut', from: node, to: other, ...window } as const
+        }),
+        ...again({ onMs: 1700 - 400 * index, offMs: 800 }).map((window) => {
+          return { type: 'one-way-cut', from: other, to: node, ...window } as const
+        }),
+      ])
+      const stalls = again({ onMs: 1800, offMs: 2500 })
+      const pauses = again({ onMs: 900, offMs: 2900 })
+      return [
+        ...cuts,
+        ...stalls.map((window) => ({ type: 'disk-stall', node, ...window }) as const),
+        ...pauses.map((window) => {
+          return { type: 'long-pause', node, timersFirst: true, ...window } as const
+        }),
+      ]
+    }
+    const played = await play({ nodes: ['a', 'b', 'c', 'd', 'e'], faults })
+    expect(mostChanges(played)).toBe(COSTS[role])
+  },
+)
