@@ -4,6 +4,7 @@ import { CORE_MUTANTS } from './core.ts'
 import { DISK_MUTANTS } from './disks.ts'
 import { EDGE_MUTANTS } from './edges.ts'
 import { KIT_FAULTS } from './kit-faults.ts'
+import { LEASE_MUTANTS } from './leases.ts'
 import { LINK_MUTANTS } from './links.ts'
 import { LOG_MUTANTS } from './log.ts'
 import { MEMBER_CALL_MUTANTS } from './member-calls.ts'
@@ -20,6 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LOG_MUTANTS,
   ...MEMBERS_MUTANTS,
   ...MEMBER_RULE_MUTANTS,
+  ...LEASE_MUTANTS,
   ...BELIEF_MUTANTS,
   ...REPLICA_MUTANTS,
   ...MEMBER_CALL_MUTANTS,

@@ -316,8 +316,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a node supports every campaign, although it hears a leader',
     file: `${MULTI}/node.ts`,
-    from: 'const granted = isFree && mayLead && this.#admission.votes(electorate)',
-    to: 'const granted = (isFree || mayLead) && this.#admission.votes(electorate)',
+    from: 'const granted = isFree && mayLead && this.#introductions.votes(electorate)',
+    to: 'const granted = (isFree || mayLead) && this.#introductions.votes(electorate)',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
     isSlow: true,
   },
@@ -429,16 +429,16 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'log: a leader whose disk is stuck leads on',
-    file: `${MULTI}/node.ts`,
-    from: '    else if (this.#isDiskStalled && this.#campaigns) this.#yield(step)\n',
+    file: `${MULTI}/succession.ts`,
+    from: '      this.#yield(step, phase2, windowMs, nowMs)\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
   },
   {
     name: 'log: a leader whose disk is stuck hands over to a node with a disk as slow',
-    file: `${MULTI}/node.ts`,
-    from: 'id !== this.#settings.id && through >= unsaved)',
-    to: 'id !== this.#settings.id && through <= Math.max(unsaved, through))',
+    file: `${MULTI}/succession.ts`,
+    from: 'held >= unsaved && nowMs',
+    to: 'held <= Math.max(unsaved, held) && nowMs',
     caughtBy: [{ type: 'tests', file: 'multi/elections.test.ts' }],
   },
   {
@@ -496,24 +496,23 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'reads: a follower serves a read without asking the leader',
     file: `${MULTI}/node.ts`,
-    from: 'else this.#requests.add(step, id)',
+    from: 'else this.#requests.add(step, id, byLease)',
     to: "else step.tell({ type: 'read-ready', id, slot: this.acceptor.chosenThrough })",
     caughtBy: BY_SIMULATION,
   },
   {
     name: 'reads: a leader serves a read without asking whether it still leads',
     file: `${MULTI}/leader.ts`,
-    from: "if (typeof read === 'number') this.#role.reads.add(step, read)",
-    to: `const slot = this.#acceptor.chosenThrough
-    if (typeof read === 'number') step.tell({ type: 'read-ready', id: read, slot })`,
+    from: 'else this.#role.reads.add(step, id)',
+    to: "else step.tell({ type: 'read-ready', id, slot })",
     caughtBy: [LEADERS, { type: 'tests', file: 'multi/properties.test.ts' }],
     isSlow: true,
   },
   {
     name: 'reads: a new leader names a slot before a value of its own ballot is chosen',
     file: `${MULTI}/leader.ts`,
-    from: 'const mayRead = isOpen && chosenThrough >= phase2.recoveredThrough',
-    to: 'const mayRead = isOpen && phase2.isRecovered',
+    from: 'return this.isOpen && this.#acceptor.chosenThrough >= phase2.recoveredThrough',
+    to: 'return this.isOpen && phase2.isRecovered',
     caughtBy: [LEADERS, { type: 'tests', file: 'multi/properties.test.ts' }],
   },
   {

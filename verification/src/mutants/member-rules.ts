@@ -60,8 +60,8 @@ export const MEMBER_RULE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'members: a removed leader does not hand over',
-    file: `${MULTI}/node.ts`,
-    from: '    this.leader.handOver(step, next)\n',
+    file: `${MULTI}/succession.ts`,
+    from: '    this.#leader.handOver(step, next.id)\n',
     to: '',
     caughtBy: byStory('members-change'),
   },
@@ -89,7 +89,7 @@ export const MEMBER_RULE_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: an empty disk votes in what the leader proposes',
     file: `${MULTI}/node.ts`,
-    from: "    if (!this.#admission.votes(this.members.current)) return\n    if (message.type === 'logAccept')",
+    from: "    if (!this.#introductions.votes(this.members.current)) return\n    if (message.type === 'logAccept')",
     to: "    if (message.type === 'logAccept')",
     caughtBy: byStory('members-admission'),
   },
@@ -152,7 +152,7 @@ export const MEMBER_RULE_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: nobody looks for a learner that has lost its way',
     file: `${MULTI}/node.ts`,
-    from: '      this.leader.announceTo(step, id)\n',
+    from: '      this.leader.announceTo(step, id, this.nowMs)\n',
     to: '',
     caughtBy: byStory('members-return'),
   },

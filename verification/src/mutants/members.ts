@@ -48,8 +48,8 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: a change is proposed before anything is chosen under the ballot',
     file: `${MULTI}/leader.ts`,
-    from: 'if (!isSettled || this.#openVersion !== this.#electorate.version) return null',
-    to: 'if (this.#openVersion !== this.#electorate.version) return null',
+    from: 'if (!isSettled || !this.isOpen) return null',
+    to: 'if (!this.isOpen) return null',
     caughtBy: [CHANGE],
   },
   {
@@ -159,14 +159,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
   {
     name: 'admission: whoever asks is given a promise',
     file: `${MULTI}/node.ts`,
-    from: 'return isNamed || this.#admission.votes(electorate)',
+    from: 'return isNamed || this.#introductions.votes(electorate)',
     to: 'return isNamed || electorate.version >= 0',
     caughtBy: [ALONE, EXPLORE],
   },
   {
     name: 'admission: a state accepts that may not vote',
     file: `${MULTI}/node.ts`,
-    from: `    if (!this.#admission.votes(this.members.current)) return
+    from: `    if (!this.#introductions.votes(this.members.current)) return
     if (message.type === 'logAccept')`,
     to: `    if (message.type === 'logAccept')`,
     caughtBy: [ADMISSION, FUZZ],

@@ -68,8 +68,11 @@ export class LogNode {
   #isStalled = false
   #nowMs: number | null = null
   #askAgainAtMs = 0
-  /** The host wants to lead, as soon as this node's word to another leader has ended. */
-  #leadsWhenFree = false
+  /**
+   * This node is to lead, as soon as its word to another leader has ended: the host wants it, or the
+   * leader with `released` does.
+   */
+  #leadsWhenFree: { readonly released: Ballot | undefined } | null = null
   /** When a leader makes itself known to learners that it does not hear. */
   #seekAtMs = 0
   /** What the host was told last. */
@@ -145,7 +148,7 @@ export class LogNode {
     const times = [
       this.leader.nextTickAtMs,
       this.succession.nextTickAtMs,
-      this.#leadsWhenFree ? this.#words.endsAtMs(this.#nowMs) : null,
+      this.#leadsWhenFree === null ? null : this.#words.endsAtMs(this.#nowMs),
       this.#catchUp.nextTickAtMs,
       this.#provider.nextTickAtMs,
       this.#requests.nextTickAtMs,
@@ -162,7 +165,8 @@ export class LogNode {
     this.#nowMs = nowMs
     if (awayMs > 0) this.#excuse(awayMs)
     this.#provider.tick(nowMs)
-    if (this.#leadsWhenFree && this.#words.endsAtMs(nowMs) === null) this.prepare(step)
+    const late = this.#words.endsAtMs(nowMs) === null ? this.#leadsWhenFree : null
+    if (late !== null) this.prepare(step, late.released)
     if (this.leader.phase === 'leading') this.#lead(step)
     else if (this.#campaigns) this.#campaign(step)
     this.leader.retransmit(step, nowMs)
@@ -193,8 +197,8 @@ export class LogNode {
    */
   prepare(step: LogStep, released?: Ballot): void {
     if (this.standing !== 'voter') return
-    this.#leadsWhenFree = !this.#words.allowOwn(released, this.nowMs)
-    if (this.#leadsWhenFree) return
+    this.#leadsWhenFree = this.#words.allowOwn(released, this.nowMs) ? null : { released }
+    if (this.#leadsWhenFree !== null) return
     this.#leadsAfterCatchUp = false
     this.#isStalled = false
     this.#election.standBack(this.nowMs)
@@ -204,7 +208,7 @@ export class LogNode {
 
   resign(step: LogStep): void {
     this.#leadsAfterCatchUp = false
-    this.#leadsWhenFree = false
+    this.#leadsWhenFree = null
     this.#election.standBack(this.nowMs)
     this.leader.stepDown(step)
   }
@@ -407,7 +411,7 @@ export class LogNode {
     }
     this.leader.stepDown(step)
     this.#leadsAfterCatchUp = false
-    this.#leadsWhenFree = false
+    if (!sameBallot(ballot, this.#leadsWhenFree?.released ?? null)) this.#leadsWhenFree = null
     this.#election.heard(this.nowMs)
     this.#election.led(ballot, this.nowMs)
     this.#setLeader(step, from)

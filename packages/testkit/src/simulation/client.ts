@@ -6,6 +6,7 @@
 import { AlreadyAnsweredError, SessionExpiredError } from '@paxos/replica'
 import { ask, isPromisedEnd } from './asking.ts'
 import type { Reply } from './asking.ts'
+import type { Look } from './leases-plan.ts'
 import type { ClientCall } from './plan.ts'
 import type { Command, Input, Result } from './registers.ts'
 import type { SimulatedNode } from './simulated-node.ts'
@@ -58,6 +59,9 @@ export class Client {
   async #operate(call: ClientCall): Promise<void> {
     const untilMs = this.#world.time.nowMs + call.patienceMs
     const input = this.#inputOf(call)
+    if (input.type === 'get' && call.look?.consistency === 'bounded') {
+      return await this.#readOld(input.key, call, call.look, untilMs)
+    }
     if (input.type !== 'get') this.#world.watcher.issued(input)
     const answered = this.#world.history.begin(input)
     const output =
@@ -65,7 +69,10 @@ export class Client {
         ? await this.#read(input.key, call, untilMs)
         : await this.#write(input, call, untilMs)
     if (output === null) return
-    if (input.type !== 'get') this.#world.watcher.acknowledged(input.id)
+    if (input.type !== 'get') {
+      this.#world.watcher.acknowledged(input.id)
+      this.#world.freshness.acknowledged(input.id, this.#world.time.nowMs)
+    }
     this.#seen.set(input.key, output.value)
     answered(output)
   }
@@ -79,7 +86,7 @@ export class Client {
 
   /** Reads change nothing, and may be asked again anywhere. */
   async #read(key: string, call: ClientCall, untilMs: number): Promise<Result | null> {
-    const query = this.#world.parts.query ?? linearizableQuery
+    const query = this.#world.parts.query ?? queryWith(call.look)
     for (let attempt = call.node; this.#world.time.nowMs < untilMs; attempt += 1) {
       const reply = await this.#ask(attempt, untilMs, (replica, timeoutMs) =>
         query(replica, key, timeoutMs),
@@ -88,6 +95,30 @@ export class Client {
       this.#judge(reply)
     }
     return null
+  }
+
+  /** What may be some time old is no part of a history in which everything is new. */
+  async #readOld(
+    key: string,
+    call: ClientCall,
+    look: Look & { readonly consistency: 'bounded' },
+    untilMs: number,
+  ): Promise<void> {
+    const { time, freshness, plan } = this.#world
+    const query = queryWith(look)
+    for (let attempt = call.node; time.nowMs < untilMs; attempt += 1) {
+      const askedMs = time.nowMs
+      const reply = await this.#ask(attempt, untilMs, (replica, timeoutMs) =>
+        query(replica, key, timeoutMs),
+      )
+      if (reply.type !== 'answer') {
+        this.#judge(reply)
+        continue
+      }
+      // The node counts by its own clock.
+      const mayBeOldMs = look.maxStalenessMs / (plan.leases?.slowestClock ?? 1)
+      return freshness.shown(key, reply.value, askedMs, mayBeOldMs)
+    }
   }
 
   async #write(command: Command, call: ClientCall, untilMs: number): Promise<Result | null> {
@@ -157,10 +188,6 @@ export class Client {
   }
 }
 
-function linearizableQuery(
-  replica: SimulatedReplica,
-  key: string,
-  timeoutMs: number,
-): Promise<string> {
-  return replica.query(key, { timeoutMs })
+function queryWith(look: Look | undefined): NonNullable<World['parts']['query']> {
+  return (replica, key, timeoutMs) => replica.query(key, { timeoutMs, ...look })
 }

@@ -8,6 +8,7 @@ import { propose } from './burst.ts'
 import type { Fault } from './plan.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { Site } from './site.ts'
+import { transfer } from './transfer.ts'
 import { count, note } from './world.ts'
 import type { World } from './world.ts'
 
@@ -101,6 +102,8 @@ export class Faults {
         propose(this.#world, node, fault, this.#nextBurstId)
         this.#nextBurstId += fault.count
         return
+      case 'transfer':
+        return transfer(this.#world, node, fault)
       case 'stop':
         return node.stop()
       case 'crash':

@@ -20,6 +20,10 @@ export type Want =
   | 'quorums'
   /** A new node for each but one, at once. */
   | 'exchange'
+  /** Another one should lead, or some other one. */
+  | 'prioritize'
+  /** Leaders have another lease, or none. */
+  | 'lease'
   /** What nobody should ask for: an id twice, a node that is no member, the last voter. */
   | 'mistake'
 
@@ -60,6 +64,19 @@ const WANTS: readonly [Want, ...Want[]] = [
   'mistake',
 ]
 
+/** Where leaders have leases, they are what changes most. */
+const LEASE_WANTS: readonly [Want, ...Want[]] = [
+  ...WANTS,
+  'prioritize',
+  'prioritize',
+  'prioritize',
+  'lease',
+  'lease',
+  'lease',
+  'lease',
+  'lease',
+]
+
 /** Enough that all of the start may leave, with some to spare. */
 const SPARES: readonly NodeId[] = ['p', 'q', 'r', 's']
 
@@ -75,7 +92,7 @@ export function sparesFor(
 /** The changes that are asked for under `profile`. */
 export function drawChanges(
   seed: number,
-  { changesPerMinute, faultsForMs }: Profile,
+  { changesPerMinute, faultsForMs, leases }: Profile,
 ): ChangeCall[] {
   if (changesPerMinute === undefined) return []
   const random = randomOf(seed, 'operators')
@@ -85,7 +102,7 @@ export function drawChanges(
     type: 'change',
     atMs: random.integer(0, faultsForMs - 1),
     operator: random.integer(0, OPERATORS - 1),
-    want: random.pick(WANTS),
+    want: random.pick(leases === undefined ? WANTS : LEASE_WANTS),
     pick: random.next(),
     through: random.integer(0, 100),
     attemptMs: random.pick([500, 2000, 6000]),

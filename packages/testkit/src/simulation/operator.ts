@@ -16,6 +16,7 @@ import type { MembersChange, ReplicaMembers } from '@paxos/replica'
 import { ask, isEndOfNode } from './asking.ts'
 import type { Reply } from './asking.ts'
 import type { Ending, Intention } from './changes.ts'
+import { otherLease } from './leases-plan.ts'
 import type { ChangeCall, Want } from './members-plan.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import { fitting, isSized, otherQuorums } from './other-quorums.ts'
@@ -218,6 +219,10 @@ export class Operator {
         return otherQuorums(seen, pick)
       case 'exchange':
         return this.#exchanging(seen)
+      case 'prioritize':
+        return one === undefined ? null : { prioritize: { [one]: Math.floor(pick * 40) % 4 } }
+      case 'lease':
+        return this.#leasing(pick)
       case 'mistake':
         return mistaken(seen, pick)
     }
@@ -244,6 +249,12 @@ export class Operator {
     if (free.length < Math.min(FEW, members.length)) return null
     const add = free.map((id) => [id, { address: this.#site.freshAddress(id) }] as const)
     return { add: Object.fromEntries(add), remove: members.map(({ id }) => id) }
+  }
+
+  /** No clock runs more wrong than the lease says with which the cluster starts, or may start. */
+  #leasing(pick: number): MembersChange | null {
+    const { leases } = this.#world.plan
+    return leases === undefined ? null : { lease: otherLease(pick, leases.maxDriftPpm) }
   }
 
   #isVoter({ members }: ReplicaMembers, id: string): boolean {

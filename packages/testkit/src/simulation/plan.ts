@@ -5,6 +5,8 @@
  */
 import type { NodeId } from '@paxos/core'
 import type { Fate } from '@paxos/durability-memory'
+import { drawLeases, drawLook } from './leases-plan.ts'
+import type { LeasesPlan, Look } from './leases-plan.ts'
 import { drawChanges, sparesFor } from './members-plan.ts'
 import type { ChangeCall } from './members-plan.ts'
 import { FAULT_KINDS } from './profile.ts'
@@ -110,6 +112,14 @@ export type Fault =
   | (Window & { readonly type: 'wipe'; readonly node: NodeId })
   /** The machine never comes back, if that may be borne. */
   | { readonly type: 'machine-loss'; readonly atMs: number; readonly node: NodeId }
+  /** The node is asked to let another one lead: `to`, or with `null` whom it likes. */
+  | {
+      readonly type: 'transfer'
+      readonly atMs: number
+      readonly node: NodeId
+      readonly to: NodeId | null
+      readonly patienceMs: number
+    }
 
 /** What a client asks. The numbers of nodes count on from the last that there is. */
 export interface ClientCall {
@@ -123,6 +133,8 @@ export interface ClientCall {
   readonly call: 'get' | 'put' | 'compareAndSet' | 'append'
   /** After so long a client gives an operation up. */
   readonly patienceMs: number
+  /** What a 'get' may show. Absent: it is linearizable. */
+  readonly look?: Look
 }
 
 export type Action = Fault | ClientCall | ChangeCall
@@ -143,6 +155,8 @@ export interface Plan {
   readonly nodes: Nodes
   /** Those that may join it; absent: its members never change. */
   readonly spares?: readonly NodeId[]
+  /** What is known of the leases of its leaders; absent: none ever has one. */
+  readonly leases?: LeasesPlan
   /** From then on there are no faults, and the cluster must recover. */
   readonly faultsEndMs: number
   /** How long a frame takes without a delay spike, in milliseconds. */
@@ -191,8 +205,16 @@ export function drawPlan(seed: number, profile: Profile): Plan {
   const all: Nodes = [nodes[0], ...nodes.slice(1), ...(spares.spares ?? [])]
   const faults = FAULT_KINDS.flatMap((kind) => drawFaults(seed, profile, kind, all))
   const changes = drawChanges(seed, profile)
-  const actions: Action[] = [...faults, ...changes, ...drawCalls(seed, profile, all)]
-  return { ...plan, ...spares, ...links, actions: actions.toSorted((a, b) => a.atMs - b.atMs) }
+  const calls = drawCalls(seed, profile, all)
+  const actions: Action[] = [...faults, ...changes, ...calls]
+  const leases = drawLeases(seed, profile)
+  return {
+    ...plan,
+    ...spares,
+    ...leases,
+    ...links,
+    actions: actions.toSorted((a, b) => a.atMs - b.atMs),
+  }
 }
 
 function drawLinks(seed: number, { linkRates }: Profile): Pick<Plan, 'links'> {
@@ -229,12 +251,8 @@ const ALWAYS: ReadonlySet<FaultKind> = new Set(['wipe', 'machine-loss'])
 /** The faults of links. */
 const NEED_TWO: ReadonlySet<FaultKind> = new Set(['one-way-cut', 'partition', 'slow-link', 'mtu'])
 
-function drawFaults(
-  seed: number,
-  { perMinute, isSwarm, faultsForMs }: Profile,
-  kind: FaultKind,
-  nodes: Nodes,
-): Fault[] {
+function drawFaults(seed: number, profile: Profile, kind: FaultKind, nodes: Nodes): Fault[] {
+  const { perMinute, isSwarm, faultsForMs } = profile
   const random = randomOf(seed, kind)
   const isOn = !isSwarm || ALWAYS.has(kind) || random.chance(0.4)
   const factor = isSwarm && !ALWAYS.has(kind) ? random.pick(SWARM_FACTORS) : 1
@@ -249,7 +267,7 @@ function drawFaults(
     const node = kind === 'bit-flip' ? (damaged[index] ?? nodes[0]) : random.pick(nodes)
     const [leastMs, mostMs] = kind === 'long-pause' ? LONG_PAUSE_MS : [20, MAX_AWAY_MS]
     const untilMs = Math.min(faultsForMs, atMs + random.integer(leastMs, mostMs))
-    const fault = drawFault(kind, { atMs, untilMs }, node, nodes, random)
+    const fault = drawFault(kind, { atMs, untilMs }, node, nodes, random, profile.clockRates)
     return kind === 'partition'
       ? [fault, ...drawShifts(untilMs, faultsForMs, nodes, random)]
       : fault
@@ -278,6 +296,7 @@ function drawFault(
   node: NodeId,
   nodes: Nodes,
   random: Random,
+  rates: NonNullable<Profile['clockRates']> = CLOCK_RATES,
 ): Fault {
   const { atMs } = window
   switch (type) {
@@ -319,7 +338,7 @@ function drawFault(
       return { type, atMs, node, byMs: random.pick([50, 900, 5000, 60_000]) }
     case 'clock-drift':
       // Half of them from the start: a stale leader shows where clocks differ for long.
-      return { type, atMs: random.pick([0, atMs]), node, rate: random.pick([0.4, 0.8, 1.25, 2.5]) }
+      return { type, atMs: random.pick([0, atMs]), node, rate: random.pick(rates) }
     case 'crash':
       return { type, ...window, node, point: drawPoint(random), fates: drawFates(random) }
     case 'slow-disk':
@@ -334,8 +353,15 @@ function drawFault(
     case 'bit-flip':
     case 'machine-loss':
       return { type, atMs, node }
+    case 'transfer': {
+      const to = random.chance(0.5) ? null : random.pick(nodes)
+      return { type, atMs, node, to, patienceMs: random.pick([50, 500, 3000]) }
+    }
   }
 }
+
+/** How fast the clock of a node runs that drifts, where a profile says nothing else. */
+const CLOCK_RATES = [0.4, 0.8, 1.25, 2.5] as const
 
 /** How many at once, and of how many bytes each: up to a quarter of a megabyte. */
 const BURSTS: readonly [readonly [number, number], ...(readonly [number, number])[]] = [
@@ -376,6 +402,7 @@ function drawCalls(seed: number, profile: Profile, nodes: readonly NodeId[]): Cl
   const { operationsPerMinute, faultsForMs, isSwarm } = profile
   const factor = isSwarm ? random.pick([0.5, 1, 2]) : 1
   const count = Math.round((operationsPerMinute * factor * faultsForMs) / 60_000)
+  const looks = randomOf(seed, 'looks')
   return Array.from({ length: count }, (_, index) => ({
     type: 'call',
     id: index + 1,
@@ -385,6 +412,7 @@ function drawCalls(seed: number, profile: Profile, nodes: readonly NodeId[]): Cl
     key: random.pick(['x', 'y', 'z']),
     call: random.pick(['get', 'get', 'put', 'compareAndSet', 'append', 'append']),
     patienceMs: random.pick([300, 2000, 10_000]),
+    ...drawLook(profile, looks),
   }))
 }
 

@@ -8,6 +8,9 @@
  * are quorums of the present configuration, of each that is not complete, and of each that an operator
  * may yet bring about; of voters that no configuration names, one at a time, and no machine before all
  * others were let in: see site.ts.
+ *
+ * The profile `leases` does the same less often, while leaders have leases, clients read by them,
+ * operators turn them on and off, prefer some nodes and let others lead, and clocks run wrong.
  */
 
 /** Every kind of fault that is drawn. */
@@ -35,6 +38,7 @@ export const FAULT_KINDS = [
   'burst',
   'wipe',
   'machine-loss',
+  'transfer',
 ] as const
 
 export type FaultKind = (typeof FAULT_KINDS)[number]
@@ -55,12 +59,19 @@ export interface Profile {
    * for ever those of the start.
    */
   readonly changesPerMinute?: number
+  /**
+   * Leaders have leases, by these rules or none at a time, and clients read by them; absent: none ever
+   * has. `clockRates` must then be within what `maxDriftPpm` says, or a lease may be broken.
+   */
+  readonly leases?: { readonly maxDriftPpm: number }
+  /** How fast clocks run that drift, 1 being as fast as time. Default: from 0.4 to 2.5. */
+  readonly clockRates?: readonly [number, ...number[]]
   /** What each direction of a link carries without faults, in bytes a second; absent: everything. */
   readonly linkRates?: readonly [number, ...number[]]
 }
 
 export type ProfileName =
-  'swarm' | 'calm' | 'network' | 'disk' | 'crash' | 'leaders' | 'congested' | 'members'
+  'swarm' | 'calm' | 'network' | 'disk' | 'crash' | 'leaders' | 'congested' | 'members' | 'leases'
 
 const NETWORK = {
   loss: 6,
@@ -126,6 +137,12 @@ const SWARM = {
 /** Disks and machines that are lost, among every other fault. */
 const MEMBERS = { ...SWARM, wipe: 9, 'machine-loss': 3 } as const
 
+/**
+ * Leaders that have leases, and that change, and clocks that are wrong by a fifth at most. No clock
+ * jumps: the word of an acceptor whose clock does is worth nothing, and nobody says otherwise.
+ */
+const LEASES = { ...MEMBERS, ...LEADERS, 'clock-jump': 0, 'clock-drift': 16, transfer: 20 } as const
+
 const common = { faultsForMs: 30_000, isSwarm: false, operationsPerMinute: 300 }
 
 export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
@@ -149,5 +166,15 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
     faultsForMs: 40_000,
     operationsPerMinute: 200,
     changesPerMinute: 45,
+  },
+  leases: {
+    ...common,
+    name: 'leases',
+    perMinute: LEASES,
+    isSwarm: true,
+    operationsPerMinute: 600,
+    changesPerMinute: 30,
+    leases: { maxDriftPpm: 200_000 },
+    clockRates: [0.8, 0.9, 1.1, 1.2],
   },
 }

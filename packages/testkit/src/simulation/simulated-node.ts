@@ -306,6 +306,7 @@ export class SimulatedNode {
       stateMachine: this.#stateMachine(life),
       snapshotEveryEntries: plan.snapshotEveryEntries,
       sessionTimeoutMs: plan.sessionTimeoutMs,
+      lease: plan.leases?.first ?? undefined,
       clock: life.clock,
       random: () => random.next(),
       randomBytes: (length) => Uint8Array.from({ length }, () => secrets.integer(0, 255)),
@@ -500,7 +501,7 @@ export class SimulatedNode {
   }
 
   #stateMachine(life: Life): RegisterMachine {
-    const { watcher, history, parts } = this.#world
+    const { watcher, history, freshness, parts } = this.#world
     const made = registers()
     const inner = parts.stateMachine?.(made, this.id) ?? made
     return {
@@ -510,6 +511,7 @@ export class SimulatedNode {
           const state = new TextDecoder().decode(inner.snapshot())
           watcher.applied(this.id, `${this.id} ${life.number}`, slot, command, result, state)
           history.applied(command, result)
+          freshness.applied(command, slot, result)
         }
         return result
       },

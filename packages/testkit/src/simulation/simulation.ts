@@ -10,6 +10,7 @@ import { Changes } from './changes.ts'
 import type { ChangeCounts } from './changes.ts'
 import { Client } from './client.ts'
 import { Faults } from './faults.ts'
+import { Freshness } from './freshness.ts'
 import { History } from './history.ts'
 import { OPERATORS } from './members-plan.ts'
 import { Operator } from './operator.ts'
@@ -146,6 +147,7 @@ export class Simulation {
       ),
       changes,
       history: new History(),
+      freshness: new Freshness(report),
       recorder: this.#recorder,
       report,
       parts,

@@ -37,6 +37,8 @@ export type Invariant =
   | 'same-state'
   /** The history of the clients could have come from one copy. */
   | 'linearizable'
+  /** What may be some time old shows all that was answered before that. */
+  | 'as-fresh-as-asked'
   /** Calls end as the Replica says. */
   | 'calls-end-as-promised'
   /** A node whose disk works does not stop. */

@@ -6,6 +6,7 @@ import type { Durability, NodeId, Transport } from '@paxos/core'
 import type { Replica, ReplicaOptions } from '@paxos/replica'
 import type { MemoryHub } from '@paxos/transport-memory'
 import type { Changes } from './changes.ts'
+import type { Freshness } from './freshness.ts'
 import type { History } from './history.ts'
 import type { Plan } from './plan.ts'
 import type { FaultKind } from './profile.ts'
@@ -47,6 +48,7 @@ export interface World {
   readonly watcher: Watcher
   readonly changes: Changes
   readonly history: History
+  readonly freshness: Freshness
   readonly recorder: Recorder
   readonly report: Report
   readonly parts: Parts
