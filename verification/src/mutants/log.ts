@@ -287,7 +287,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a node raises a ballot without the support of the others',
     file: `${MULTI}/node.ts`,
-    from: '    if (this.#election.isSupported(quorums)) this.prepare(step)\n    else this.#askForSupport(step)',
+    from: '    if (this.#election.isSupported(quorums, this.nowMs)) this.prepare(step)\n    else this.#askForSupport(step)',
     to: '    this.prepare(step)',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
     isSlow: true,
