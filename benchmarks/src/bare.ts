@@ -72,6 +72,7 @@ export async function bare(
   })
   if (id === leader) leads()
   return {
+    read: () => Promise.reject(new TypeError('A bare pipeline has nothing to be read.')),
     commit: () =>
       new Promise<void>((resolve) => {
         waiting.push(resolve)

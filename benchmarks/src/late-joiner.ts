@@ -47,7 +47,7 @@ async function run(
     while ((await committed).commands < COMMANDS_BEFORE) committed = all.next('committed', leader)
 
     const measured = all.next('measured', leader)
-    all.order(leader, { type: 'measure', callers: 8, durationMs: 10_000 })
+    all.order(leader, { type: 'measure', callers: 8, durationMs: 10_000, what: 'commands' })
     let peakBytes = 0
     const watched = { isOver: false }
     const watch = async (): Promise<void> => {

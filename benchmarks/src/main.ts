@@ -10,6 +10,7 @@ import { closeOnInterrupt, isInterrupted } from './interrupt.ts'
 import { leaving } from './leaving.ts'
 import { lateJoiner } from './late-joiner.ts'
 import { memory } from './memory.ts'
+import { reads } from './reads.ts'
 import { throughput } from './throughput.ts'
 
 const DEFAULT_CALLERS: readonly number[] = [1, 64, 256]
@@ -33,6 +34,20 @@ program
   .option('--seconds <seconds>', 'how long each row is measured', toNumber, 5)
   .option(...directory)
   .action(throughput)
+
+program
+  .command('reads')
+  .description('reads a second, and how long each takes, by consistency; leaders have a lease')
+  .option(...transport, ['udp'])
+  .option(
+    '--callers <counts...>',
+    'how many callers at once in each process',
+    toNumbers,
+    DEFAULT_CALLERS,
+  )
+  .option('--seconds <seconds>', 'how long each row is measured', toNumber, 3)
+  .option(...directory)
+  .action(reads)
 
 program
   .command('failover')

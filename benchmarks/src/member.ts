@@ -3,6 +3,7 @@
  * happens to it. On SIGTERM it closes the pipeline, and then waits for nothing but what that has left
  * behind.
  */
+import type { Consistency } from '@paxos/replica'
 import { bare } from './bare.ts'
 import { nowMs } from './clock.ts'
 import { measure } from './measure.ts'
@@ -15,7 +16,13 @@ import { Writer } from './writer.ts'
 /** To a member. */
 export type Order =
   | { readonly type: 'open'; readonly kind: 'paxos' | 'bare'; readonly options: PipelineOptions }
-  | { readonly type: 'measure'; readonly callers: number; readonly durationMs: number }
+  | {
+      readonly type: 'measure'
+      readonly callers: number
+      readonly durationMs: number
+      /** What the callers ask for: commands, or reads of that consistency. */
+      readonly what: 'commands' | Consistency
+    }
   /** Commits that many commands, and says how it is getting on. */
   | { readonly type: 'commit'; readonly callers: number; readonly commands: number }
   /** Writes one command after another until it ends. */
@@ -67,7 +74,10 @@ async function obey(order: Order): Promise<void> {
   } else if (order.type === 'tell') {
     report({ type: 'answers', atMs: writer?.answeredAtMs ?? [] })
   } else if (pipeline !== null && order.type === 'measure') {
-    const measured = await measure(order.callers, order.durationMs, pipeline.commit, syncs)
+    const { commit: commitOne, read } = pipeline
+    const { callers, durationMs, what } = order
+    const ask = what === 'commands' ? commitOne : () => read(what)
+    const measured = await measure(callers, durationMs, ask, syncs)
     report({ type: 'measured', measured })
   } else if (pipeline !== null && order.type === 'commit') {
     await commit(order.callers, order.commands, pipeline.commit)

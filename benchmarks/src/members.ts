@@ -26,6 +26,8 @@ export interface MembersOptions {
   readonly directory: string
   /** What the state machine holds from the start, in bytes. */
   readonly stateBytes?: number
+  /** Whether leaders have a lease. Default: false. */
+  readonly hasLease?: boolean
 }
 
 export interface Members {
@@ -107,8 +109,8 @@ export async function members(options: MembersOptions): Promise<Members> {
         over.abort(new Error(`The process of ${id} ended with ${code}. See what it said above.`))
       })
       const opened = next('opened', id)
-      const { kind, stateBytes = 0 } = options
-      const pipeline: PipelineOptions = { id, members: addresses, directory, stateBytes }
+      const { kind, stateBytes = 0, hasLease = false } = options
+      const pipeline: PipelineOptions = { id, members: addresses, directory, stateBytes, hasLease }
       child.send({ type: 'open', kind, options: pipeline } satisfies Order)
       await opened
     },

@@ -1,9 +1,13 @@
 /**
  * What is measured: something that commits commands of 256 bytes on three processes.
  */
+import type { Consistency } from '@paxos/replica'
+
 export interface Pipeline {
   /** Resolves once the command is on the disks of two of the three. */
   readonly commit: () => Promise<unknown>
+  /** Resolves with what was committed so far. */
+  readonly read: (consistency: Consistency) => Promise<unknown>
   readonly close: () => Promise<void>
 }
 
@@ -13,6 +17,8 @@ export interface PipelineOptions {
   readonly directory: string
   /** What the state machine holds from the start, in bytes. */
   readonly stateBytes: number
+  /** Whether leaders have a lease. */
+  readonly hasLease: boolean
 }
 
 /** What a pipeline tells of itself. */

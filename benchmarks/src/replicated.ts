@@ -8,10 +8,13 @@ import type { Codec } from '@paxos/replica'
 import { COMMAND_BYTES } from './pipeline.ts'
 import type { Listener, Pipeline, PipelineOptions } from './pipeline.ts'
 
+/** For 'bounded': how old an answer may be. */
+const MAX_STALENESS_MS = 100
+
 const asTheyAre: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes }
 
 export async function replicated(
-  { id, members, directory, stateBytes }: PipelineOptions,
+  { id, members, directory, stateBytes, hasLease }: PipelineOptions,
   { leads, installed }: Listener,
   transportOptions: object = {},
 ): Promise<Pipeline> {
@@ -23,8 +26,10 @@ export async function replicated(
     transport: await openTransport(members[id] ?? '', transportOptions),
     durability: await openDurability(`file:${join(directory, id)}`),
     commandCodec: asTheyAre,
+    ...(hasLease && { lease: {} }),
     stateMachine: {
       apply: () => (applied += 1),
+      query: (of: 'all') => (of === 'all' ? applied : NaN),
       snapshot() {
         state.writeBigUInt64LE(BigInt(applied))
         return state
@@ -36,11 +41,18 @@ export async function replicated(
   })
   void listen(replica, leads, installed)
   const command = new Uint8Array(COMMAND_BYTES).fill(7)
-  return { commit: () => replica.propose(command), close: () => replica.close() }
+  return {
+    commit: () => replica.propose(command),
+    read(consistency) {
+      const bound = consistency === 'bounded' ? { maxStalenessMs: MAX_STALENESS_MS } : {}
+      return replica.query('all', { consistency, ...bound })
+    },
+    close: () => replica.close(),
+  }
 }
 
 async function listen(
-  replica: Replica<Uint8Array, number>,
+  replica: Pick<Replica, 'events'>,
   leads: () => void,
   installed: (bytes: number) => void,
 ): Promise<void> {

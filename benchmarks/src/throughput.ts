@@ -50,7 +50,7 @@ async function run(
     await Promise.all(IDS.map((id) => all.start(id)))
     const { id } = await leads
     const measured = all.next('measured', id)
-    all.order(id, { type: 'measure', callers, durationMs: seconds * 1000 })
+    all.order(id, { type: 'measure', callers, durationMs: seconds * 1000, what: 'commands' })
     return (await measured).measured
   } finally {
     await all.close()

@@ -91,7 +91,7 @@ async function inThisProcess(parent: string): Promise<Trio> {
   let leader: Id | null = null
 
   async function begin(id: Id, count: number): Promise<number> {
-    const options = { id, members: addresses, directory, stateBytes: 0 }
+    const options = { id, members: addresses, directory, stateBytes: 0, hasLease: false }
     const listener = { leads: () => (leader = id), installed: () => undefined }
     const pipeline = await replicated(options, listener, { hub })
     const openedAtMs = nowMs()

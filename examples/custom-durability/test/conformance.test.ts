@@ -1,4 +1,4 @@
-/** The suite on a real disk, and with a process that stops at any call to the system. */
+/** The suite on a real disk, on one that fails, and with a process that stops at any call to the system. */
 import type * as FsPromises from 'node:fs/promises'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,19 +16,25 @@ const files = directoryHarness({
 })
 
 durabilityConformance(
-  () => ({ ...files(), crashesDuring }),
+  () => ({ ...files(), fail, crashesDuring }),
   { describe, it },
   {
     hold: 'a real disk cannot be stopped before its sync',
-    fail: 'a real disk does not fail when asked',
     fixtures: 'an example has no earlier releases',
   },
 )
 
-/** The process: at which call it stops, before that is done or right after. */
+/** The process: at which call it stops, before that is done or right after; and whether the disk fails. */
 const { machine, call } = vi.hoisted(() => {
-  const state = { calls: 0, stopAt: Number.POSITIVE_INFINITY, isDone: false, hasStopped: false }
+  const state = {
+    calls: 0,
+    stopAt: Number.POSITIVE_INFINITY,
+    isDone: false,
+    hasStopped: false,
+    isFailing: false,
+  }
   async function called<T>(run: () => Promise<T>): Promise<T> {
+    if (state.isFailing) throw Object.assign(new Error('The disk is full.'), { code: 'ENOSPC' })
     state.calls += 1
     const isLast = state.calls === state.stopAt
     if (isLast && state.isDone) await run()
@@ -56,6 +62,13 @@ vi.mock('node:fs/promises', async (original) => {
   const rm: typeof real.rm = (...args) => call(() => real.rm(...args))
   return { ...real, open, rename, rm }
 })
+
+function fail(): () => void {
+  machine.isFailing = true
+  return () => {
+    machine.isFailing = false
+  }
+}
 
 async function* crashesDuring(life: Life): AsyncGenerator<Found> {
   const root = mkdtempSync(join(tmpdir(), 'custom-durability-'))

@@ -115,6 +115,13 @@ export class Cluster {
     this.#running.delete(id)
   }
 
+  /** Asks one to end, as a service manager does. Resolves when it has. */
+  async end(id: string): Promise<void> {
+    const server = this.#running.get(id)
+    this.#running.delete(id)
+    await server?.leave()
+  }
+
   /** With SIGKILL, in the middle of whatever they do, all at once. */
   async kill(...ids: readonly string[]): Promise<void> {
     const victims = ids.flatMap((id) => this.#running.get(id) ?? [])

@@ -12,11 +12,17 @@ import { Argument, Command, Option } from 'commander'
 import { parseWhole } from './arguments.ts'
 import { DURABILITIES, TRANSPORTS } from './cluster.ts'
 import type { DurabilityScheme, TransportScheme } from './cluster.ts'
-import { allDisks, firstStart, otherMachines } from './drills.ts'
+import { allDisks, firstStart, kills, otherMachines, rolling } from './drills.ts'
 import type { Row } from './drills.ts'
 import { runCommand, UserError } from './fail.ts'
 
-const DRILLS = { 'first-start': firstStart, machines: otherMachines, disks: allDisks } as const
+const DRILLS = {
+  'first-start': firstStart,
+  machines: otherMachines,
+  disks: allDisks,
+  rolling,
+  kills,
+} as const
 
 type DrillName = keyof typeof DRILLS
 
@@ -30,13 +36,11 @@ const NAMES: readonly string[] = Object.keys(DRILLS)
 
 const command = new Command('drill')
   .description(
-    'Changes the members of a cluster of real processes while clients write, and prints how long no ' +
-      'write was acknowledged in each step.',
+    'Changes, restarts or kills the members of a cluster of real processes while clients write, and ' +
+      'prints how long no write was acknowledged in each step.',
   )
   .addArgument(
-    new Argument('[drills...]', 'which')
-      .choices(NAMES)
-      .default(NAMES, 'all: first-start, machines, disks'),
+    new Argument('[drills...]', 'which').choices(NAMES).default(NAMES, `all: ${NAMES.join(', ')}`),
   )
   .addOption(
     new Option('--transport <schemes...>', 'how the nodes talk')
@@ -59,7 +63,9 @@ const command = new Command('drill')
     `
   first-start  three nodes of which one is missing: what the two say, and when they go on
   machines     3 nodes become 5 others, and those 3 others
-  disks        all three disks are wiped, one after the other, and replaced`,
+  disks        all three disks are wiped, one after the other, and replaced
+  rolling      every node is restarted in turn, ten times
+  kills        the leader is killed, 40 times`,
   )
   .showHelpAfterError('Type --help to see what there is.')
   .exitOverride()

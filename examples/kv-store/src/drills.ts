@@ -1,7 +1,7 @@
 /**
- * What happens to those who write while the members change, in real processes over real sockets: three
- * drills, each of which ends with every node being held against what was acknowledged. Must never be
- * content with a figure of a cluster that has lost a write.
+ * What happens to those who write while the members change, or are restarted, or die, in real processes
+ * over real sockets: drills, each of which ends with every node being held against what was acknowledged.
+ * Must never be content with a figure of a cluster that has lost a write.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from './client.ts'
@@ -24,6 +24,14 @@ export interface Row extends Partial<Stretch> {
 
 /** How often a node is asked, in milliseconds. */
 const ASK_EVERY_MS = 50
+
+/** Of restarts, in each of which every node is restarted. */
+const ROUNDS = 10
+
+const KILLS = 40
+
+/** How long a node that was started may take until it can be asked, in milliseconds. */
+const PATIENCE_MS = 60_000
 
 /**
  * The first start of three nodes of which one is missing: what the two say, how soon they go on when
@@ -114,6 +122,70 @@ export async function allDisks(
     }
     return cluster.ids
   })
+}
+
+/**
+ * Every node is restarted in turn, as by an upgrade, ROUNDS times, while clients write. Whoever writes
+ * waits on when a node is gone, and sees no error: one that did would end the drill.
+ */
+export async function rolling(
+  options: DrillOptions,
+  signal: AbortSignal,
+  rows: Row[],
+): Promise<void> {
+  await underLoad(options, signal, rows, async (cluster, load) => {
+    const restarts: (Stretch & { readonly led: boolean })[] = []
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const id of cluster.ids) {
+        const led = (await cluster.leader(signal)) === id
+        const stretch = await load.during(async () => {
+          await cluster.end(id)
+          await cluster.start(id)
+          await connect({ nodes: [cluster.url(id)], timeoutMs: PATIENCE_MS }).ready({ signal })
+        })
+        restarts.push({ ...stretch, led })
+      }
+    }
+    const leaders = restarts.filter(({ led }) => led)
+    rows.push(summary(`${restarts.length} restarts`, restarts))
+    rows.push(summary(`of the leader, ${leaders.length}`, leaders))
+    return cluster.ids
+  })
+}
+
+/** The leader dies, KILLS times, while clients write. */
+export async function kills(
+  options: DrillOptions,
+  signal: AbortSignal,
+  rows: Row[],
+): Promise<void> {
+  await underLoad(options, signal, rows, async (cluster, load) => {
+    const deaths: Stretch[] = []
+    while (deaths.length < KILLS) {
+      const id = await cluster.leader(signal)
+      deaths.push(await load.during(() => cluster.kill(id)))
+      await cluster.start(id)
+      await connect({ nodes: [cluster.url(id)], timeoutMs: PATIENCE_MS }).ready({ signal })
+    }
+    rows.push(summary(`${deaths.length} kills of the leader`, deaths))
+    return cluster.ids
+  })
+}
+
+/** The longest of their pauses, and how the rest is spread. */
+function summary(step: string, stretches: readonly Stretch[]): Row {
+  const pausesMs = stretches.map(({ pauseMs }) => pauseMs).toSorted((a, b) => a - b)
+  const at = (share: number): string =>
+    (pausesMs[Math.round(share * (pausesMs.length - 1))] ?? NaN).toFixed(0)
+  const sum = (of: (stretch: Stretch) => number): number =>
+    stretches.reduce((total, stretch) => total + of(stretch), 0)
+  return {
+    step,
+    tookMs: sum(({ tookMs }) => tookMs),
+    pauseMs: pausesMs.at(-1) ?? NaN,
+    writes: sum(({ writes }) => writes),
+    note: `pauses: least ${at(0)}, median ${at(0.5)}, p90 ${at(0.9)}, p99 ${at(0.99)} ms`,
+  }
 }
 
 type Step =

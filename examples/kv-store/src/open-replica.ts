@@ -29,6 +29,8 @@ export interface NodeOptions {
   readonly secrets: PeerSecrets | null
   readonly heartbeatPeriodMs?: number | undefined
   readonly livenessWindowMs?: number | undefined
+  /** See ReplicaOptions: of a first start. Default: none. */
+  readonly lease?: object | undefined
   /** See ReplicaOptions: true may lose writes. */
   readonly trustEmptyDisk?: boolean | undefined
   readonly store: Store

@@ -18,6 +18,7 @@ export interface ServerOptions extends SecretPaths {
   readonly log: Level
   readonly heartbeatPeriod?: number
   readonly livenessWindow?: number
+  readonly lease: boolean
   readonly trustEmptyDiskAtRiskOfLostWrites: boolean
 }
 
@@ -76,6 +77,12 @@ export function serverCommand(): Command {
       '--liveness-window <ms>',
       'how long it may be silent (default: 1000)',
       parseWhole(2, 600_000),
+    )
+    .option(
+      '--lease',
+      'at the first start of a cluster, on all nodes: leaders have a lease, and reads by it ask nobody, ' +
+        'as long as no clock runs wrong by more than 1 %',
+      false,
     )
     .option(
       '--trust-empty-disk-at-risk-of-lost-writes',

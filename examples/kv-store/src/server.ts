@@ -54,6 +54,7 @@ async function serve(options: ServerOptions, leave: Promise<string>): Promise<nu
     secrets: forPeers.secrets,
     heartbeatPeriodMs: options.heartbeatPeriod,
     livenessWindowMs: options.livenessWindow,
+    lease: options.lease ? {} : undefined,
     trustEmptyDisk: options.trustEmptyDiskAtRiskOfLostWrites,
     store: new Store(feed),
     metrics,

@@ -140,5 +140,5 @@ export class MembersView {
 }
 
 function isSameAddress(one: string, other: string): boolean {
-  return plainAddress(one) === plainAddress(other)
+  return one === other || plainAddress(one) === plainAddress(other)
 }

@@ -19,14 +19,26 @@ function some<T>(quick: number, all: readonly T[]): readonly T[] {
   return all.slice(0, extent(quick, all.length))
 }
 
-/** Plays it with every seed; all promises have to be kept. */
+/** Plays it with every seed, with leases every second time; all promises have to be kept. */
 async function play(
   scene: Omit<Scene, 'seed' | 'forMs'>,
   forMs = WRONG_MS,
 ): Promise<PlayedScene[]> {
   const played: PlayedScene[] = []
   for (const seed of SEEDS) {
-    const one = await playScene({ everyMs: 400, ...scene, forMs, seed })
+    const lease = seed % 2 === 0 ? {} : undefined
+    const { parts } = scene
+    const options: Parts['options'] = (usual, id) => ({
+      ...(parts?.options?.(usual, id) ?? usual),
+      lease,
+    })
+    const one = await playScene({
+      everyMs: 400,
+      ...scene,
+      parts: { ...parts, options },
+      forMs,
+      seed,
+    })
     expect(one.result.violation, `seed ${seed}`).toBeNull()
     played.push(one)
   }
@@ -205,3 +217,44 @@ describe.each(ROLES)('a laptop lid that is closed for an hour, on a %s', (role) 
     }
   })
 })
+
+it.each(ROLES)(
+  'a clock of a %s that jumps ahead, by seconds or by a minute, costs no change',
+  async (role) => {
+    const faults = (cast: Cast): Action[] => {
+      const { node } = struck(cast, role)
+      return again({ onMs: 1500, offMs: 700 }).map(({ atMs }, turn) => {
+        return { type: 'clock-jump', node, atMs, byMs: turn % 2 === 0 ? 60_000 : 3000 }
+      })
+    }
+    expect(mostChanges(await play({ faults }))).toBe(0)
+  },
+)
+
+it.each(ROLES)(
+  'links, disk and event loop of a %s of five that fail all at once cost no more than one of them',
+  async (role) => {
+    const faults = (cast: Cast): Action[] => {
+      const { node, others } = struck(cast, role)
+      const cuts = others.flatMap((other, index) => [
+        ...again({ onMs: 500 + 400 * index, offMs: 600 }).map((window) => {
+          return { type: 'one-way-cut', from: node, to: other, ...window } as const
+        }),
+        ...again({ onMs: 1700 - 400 * index, offMs: 800 }).map((window) => {
+          return { type: 'one-way-cut', from: other, to: node, ...window } as const
+        }),
+      ])
+      const stalls = again({ onMs: 1800, offMs: 2500 })
+      const pauses = again({ onMs: 900, offMs: 2900 })
+      return [
+        ...cuts,
+        ...stalls.map((window) => ({ type: 'disk-stall', node, ...window }) as const),
+        ...pauses.map((window) => {
+          return { type: 'long-pause', node, timersFirst: true, ...window } as const
+        }),
+      ]
+    }
+    const played = await play({ nodes: ['a', 'b', 'c', 'd', 'e'], faults })
+    expect(mostChanges(played)).toBe(COSTS[role])
+  },
+)

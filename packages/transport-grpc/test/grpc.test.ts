@@ -232,6 +232,8 @@ describe('a peer', () => {
 
 describe('a slow peer', () => {
   const FRAMES = 200
+  /** Who reads nothing answers no ping, and a busy machine takes its time. */
+  const NEVER_MS = 3_600_000
   /** What waits, one frame on its way, and as much again for buffers on the way out. */
   const MAX_RETAINED_BYTES = MAX_OUTBOX_BYTES + 4 * MAX_FRAME_BYTES
 
@@ -249,7 +251,7 @@ describe('a slow peer', () => {
   }
 
   it('that dialled and does not read costs bounded memory, and then gets the newest', async () => {
-    const b = await openNode('b', { peers: { a: 'nowhere' } })
+    const b = await openNode('b', { peers: { a: 'nowhere' }, pingIntervalMs: NEVER_MS })
     const { readUntil } = await slowReader(b.transport.address)
     await flood(b, 'a')
     await readUntil(FRAMES - 1)
@@ -274,7 +276,8 @@ describe('a slow peer', () => {
         resolve(bound)
       })
     })
-    const a = await openNode('a', { peers: { b: `grpc://127.0.0.1:${port}` } })
+    const peers = { b: `grpc://127.0.0.1:${port}` }
+    const a = await openNode('a', { peers, pingIntervalMs: NEVER_MS })
     await until(() => calls.length > 0)
     await flood(a, 'b')
     const newest = new Promise<void>((resolve) => {

@@ -98,14 +98,14 @@ export const BELIEF_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'belief: anybody may say at which slot to read',
-    file: `${MULTI}/node.ts`,
+    file: `${MULTI}/way.ts`,
     from: 'return this.#isAsked(from) && slot <= known + MAX_SLOTS_AHEAD',
     to: 'return slot <= known + MAX_SLOTS_AHEAD',
     caughtBy: BY_GUARD,
   },
   {
     name: 'belief: a read waits for a slot that the leader cannot have come to',
-    file: `${MULTI}/node.ts`,
+    file: `${MULTI}/way.ts`,
     from: 'return this.#isAsked(from) && slot <= known + MAX_SLOTS_AHEAD',
     to: 'return this.#isAsked(from) && known >= 0',
     caughtBy: BY_GUARD,

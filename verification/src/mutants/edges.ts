@@ -138,10 +138,7 @@ export const EDGE_MUTANTS: readonly Mutant[] = [
   mutant(
     'replica: one read may be asked for again after its answer',
     `${REPLICA}/reads.ts`,
-    [
-      '    this.#asked.delete(id)\n    if (slot <= appliedThrough)',
-      '    if (slot <= appliedThrough)',
-    ],
+    ['    this.#asked.delete(id)\n    if (at.nowMs >= ', '    if (at.nowMs >= '],
     'room.test.ts',
   ),
   mutant(

@@ -42,7 +42,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'log: a refusal of what was forwarded is believed from anybody',
-    file: `${MULTI}/node.ts`,
+    file: `${MULTI}/way.ts`,
     from: '    if (!this.#isAsked(from)) return\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
@@ -189,8 +189,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a leader takes for chosen what any one node holds',
     file: `${MULTI}/phase2.ts`,
-    from: 'return ends.toSorted((a, b) => b - a).find(isChosen) ?? this.base - 1',
-    to: 'return ends.toSorted((a, b) => b - a).find((end) => end > 0 || isChosen(end)) ?? this.base - 1',
+    from: 'return [...ends].toSorted((a, b) => b - a).find(isChosen) ?? this.base - 1',
+    to: 'return [...ends].toSorted((a, b) => b - a).find((end) => end > 0 || isChosen(end)) ?? this.base - 1',
     caughtBy: BY_SIMULATION,
   },
   {
@@ -287,7 +287,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: a node raises a ballot without the support of the others',
     file: `${MULTI}/node.ts`,
-    from: '    if (this.#election.isSupported(quorums)) this.prepare(step)\n    else this.#askForSupport(step)',
+    from: '    if (this.#election.isSupported(quorums, this.nowMs)) this.prepare(step)\n    else this.#askForSupport(step)',
     to: '    this.prepare(step)',
     caughtBy: [SIMULATE, { type: 'tests', file: 'multi/elections.test.ts' }],
     isSlow: true,
@@ -459,21 +459,21 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'log: what was passed on is passed on again',
-    file: `${MULTI}/node.ts`,
+    file: `${MULTI}/way.ts`,
     from: 'this.#relay === null && relayed !== true',
     to: 'this.#relay === null',
     caughtBy: BY_RELAY,
   },
   {
     name: 'log: a relay passes on what fits in no frame',
-    file: `${MULTI}/node.ts`,
+    file: `${MULTI}/way.ts`,
     from: '} else if (isBatch(taken)) {',
     to: '} else if (taken.length > 0) {',
     caughtBy: BY_RELAY,
   },
   {
     name: 'log: a refusal is not passed back to who asked',
-    file: `${MULTI}/node.ts`,
+    file: `${MULTI}/way.ts`,
     from: '      this.#relayedFor.add(from)\n',
     to: '',
     caughtBy: BY_RELAY,
@@ -488,14 +488,14 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'reads: a question stays due when there is nobody to ask',
-    file: `${MULTI}/node.ts`,
+    file: `${MULTI}/way.ts`,
     from: '    else this.#requests.fail(step)\n',
     to: '',
     caughtBy: BY_RELAY,
   },
   {
     name: 'reads: a follower serves a read without asking the leader',
-    file: `${MULTI}/node.ts`,
+    file: `${MULTI}/way.ts`,
     from: 'else this.#requests.add(step, id, byLease)',
     to: "else step.tell({ type: 'read-ready', id, slot: this.acceptor.chosenThrough })",
     caughtBy: BY_SIMULATION,

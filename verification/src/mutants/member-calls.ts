@@ -20,8 +20,8 @@ export const MEMBER_CALL_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: a new voter votes at once, and learns later',
     file: `${REPLICA}/member-changes.ts`,
-    from: "first.push({ id, joins: true, as: { address, role: 'learner', incarnation: null, weight } })",
-    to: 'first.push({ id, joins: true, as: { address, role, incarnation: null, weight } })',
+    from: "const as = { address, role: 'learner', incarnation: null, weight, priority } as const",
+    to: 'const as = { address, role, incarnation: null, weight, priority } as const',
     caughtBy: BY_CHANGES,
   },
   {
@@ -48,7 +48,7 @@ export const MEMBER_CALL_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: who moves is counted as there',
     file: `${REPLICA}/members-leader.ts`,
-    from: 'addresses.get(member.id) === member.address,',
+    from: '(addresses.get(member.id) === member.address || isAt(member.id, member.address)),',
     to: 'addresses.get(member.id) !== null,',
     caughtBy: BY_CLUSTER,
   },

@@ -124,8 +124,8 @@ export const MEMBER_RULE_MUTANTS: readonly Mutant[] = [
   {
     name: 'members: who is no member any more is followed when it leads',
     file: `${MULTI}/node.ts`,
-    from: 'return !isMember && from !== this.#leaderId',
-    to: 'return from === null && from !== this.#leaderId',
+    from: 'return !isMember && from !== this.way.leaderId',
+    to: 'return from === null && from !== this.way.leaderId',
     caughtBy: byStory('members-return'),
   },
   {

@@ -22,8 +22,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a node that stood still takes the others for silent',
     file: `${REPLICA}/attention.ts`,
-    from: 'return passedMs > 2 * this.#everyMs ? passedMs - this.#everyMs : 0',
-    to: 'return passedMs > 2e6 * this.#everyMs ? passedMs - this.#everyMs : 0',
+    from: 'if (passedMs > 2 * this.#everyMs) return passedMs - this.#everyMs',
+    to: 'if (passedMs > 2e6 * this.#everyMs) return passedMs - this.#everyMs',
     caughtBy: BY_SLOW,
   },
   {
@@ -185,7 +185,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'replica: who moves is no part of a quorum where it is already',
     file: `${REPLICA}/members-leader.ts`,
     from: '(addresses.get(member.id) === member.address || isAt(member.id, member.address)),',
-    to: 'addresses.get(member.id) === member.address,',
+    to: '(addresses.get(member.id) === member.address || isAt(member.id, member.address)),',
     caughtBy: [
       { type: 'tests', file: 'members-parts.test.ts' },
       { type: 'tests', file: 'members.test.ts' },

@@ -70,7 +70,7 @@ export class MultiPaxos {
 
   /** The node that leads, this one included; `null` when none is known. */
   get leader(): NodeId | null {
-    return this.#node.leaderId
+    return this.#node.way.leaderId
   }
 
   /**
@@ -78,7 +78,7 @@ export class MultiPaxos {
    * Empty when this node leads or tries to, and when it knows nobody.
    */
   get forwardsTo(): readonly NodeId[] {
-    return this.#node.ways
+    return this.#node.way.to(this.#node.nowMs)
   }
 
   /**
@@ -201,7 +201,7 @@ export class MultiPaxos {
    */
   forward(values: readonly Uint8Array[]): LogEffects {
     checkBatch(values, this.#settings.isValue)
-    return this.#run((step) => this.#node.forward(step, values))
+    return this.#run((step) => this.#node.way.forward(step, values, this.#node.nowMs))
   }
 
   /**
@@ -211,7 +211,7 @@ export class MultiPaxos {
    */
   relayBy(node: NodeId | null): LogEffects {
     if (node !== null) checkRelay(node, this.id, this.#node.members.current)
-    return this.#run(() => this.#node.relayBy(node))
+    return this.#run(() => this.#node.way.relayBy(node))
   }
 
   /**
@@ -234,7 +234,7 @@ export class MultiPaxos {
    * tick() was given the time right before this call, and right before each receive() of any node.
    */
   read(id: number, byLease = false): LogEffects {
-    return this.#run((step) => this.#node.read(step, id, byLease))
+    return this.#run((step) => this.#node.way.read(step, id, byLease, this.#node.nowMs))
   }
 
   /**

@@ -17,27 +17,23 @@ import type { LogStep, MultiPaxosMessage } from './effects.ts'
 import { Election } from './election.ts'
 import type { Beginning } from './election.ts'
 import type { Electorate } from './electorate.ts'
-import { headOf } from './entry.ts'
 import { Guard } from './guard.ts'
-import { isBatch } from './input.ts'
 import { Leader } from './leader.ts'
 import { Introductions } from './introductions.ts'
 import type { Self } from './introductions.ts'
 import { Words } from './lease.ts'
-import { INTRODUCTION_HEARTBEATS, MAX_SLOTS_AHEAD } from './limits.ts'
+import { INTRODUCTION_HEARTBEATS } from './limits.ts'
 import { Members } from './members.ts'
 import type { CampaignMessage, FetchedMessage, LogAcceptMessage } from './messages.ts'
-import type { ForwardRefusedMessage } from './messages.ts'
-import type { ForwardMessage, LogHeartbeatMessage, LogPromiseMessage } from './messages.ts'
-import type { IntroductionAnswerMessage } from './messages.ts'
-import type { LogPrepareMessage, ReadIndexMessage } from './messages.ts'
+import type { IntroductionAnswerMessage, LogHeartbeatMessage } from './messages.ts'
+import type { LogPrepareMessage, LogPromiseMessage } from './messages.ts'
 import type { SnapshotChunkMessage, SupportMessage } from './messages.ts'
 import type { Heard } from './newcomers.ts'
 import type { Settings } from './options.ts'
 import { Polls } from './polls.ts'
 import { Provider } from './provider.ts'
-import { ReadRequests } from './reads.ts'
 import { Succession } from './succession.ts'
+import { Way } from './way.ts'
 
 /** One node. Each method takes the step to which it adds; `conclude` ends every step. */
 export class LogNode {
@@ -50,16 +46,11 @@ export class LogNode {
   readonly #election: Election
   readonly #catchUp: CatchUp
   readonly #provider: Provider
-  readonly #requests: ReadRequests
+  readonly way: Way
   readonly #polls: Polls
   /** What this node's acceptor has given to leaders. */
   readonly #words: Words
   readonly succession: Succession
-  #leaderId: NodeId | null = null
-  /** Who passes on what this node has for the leader, which may not get there directly. */
-  #relay: NodeId | null = null
-  /** Whose commands this node has passed on to the leader that it follows. */
-  readonly #relayedFor = new Set<NodeId>()
   /** Told as chosen, or part of the snapshot that the host started from. */
   #toldThrough: Slot
   /** A candidate lacked slots that are compacted elsewhere: it tries again when it has them. */
@@ -93,16 +84,11 @@ export class LogNode {
     this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
     this.#catchUp = new CatchUp(this.#known, retransmitIntervalMs)
     this.#provider = new Provider(this.acceptor, this.members)
-    this.#requests = new ReadRequests(this.#election.run, retransmitIntervalMs)
+    this.way = new Way(settings, this.leader, this.members, this.#election.run)
     this.#polls = new Polls(settings)
     this.#words = new Words(saved, this.members.current.configuration.lease)
     this.succession = new Succession(settings, this.acceptor, this.leader, this.members)
     this.#toldThrough = saved.snapshot?.through ?? 0
-  }
-
-  /** The node that leads, this one included; `null` when none is known. */
-  get leaderId(): NodeId | null {
-    return this.#leaderId
   }
 
   get standing(): Standing {
@@ -117,14 +103,6 @@ export class LogNode {
   /** As which incarnation others were heard. */
   get heard(): ReadonlyMap<NodeId, Heard> {
     return this.#introductions.heard
-  }
-
-  /** Who is given what this node has for the leader; nobody when it leads, or knows nobody. */
-  get ways(): readonly NodeId[] {
-    if (this.leader.phase !== 'idle') return []
-    if (this.#leaderId === null && this.#relay === null && this.#isLearner) return this.#inTurn
-    const [leader, relay] = [this.#leaderId, this.#relay]
-    return [leader, relay === leader ? null : relay].filter((node) => node !== null)
   }
 
   /** The host was told everything through this slot. */
@@ -151,7 +129,7 @@ export class LogNode {
       this.#leadsWhenFree === null ? null : this.#words.endsAtMs(this.#nowMs),
       this.#catchUp.nextTickAtMs,
       this.#provider.nextTickAtMs,
-      this.#requests.nextTickAtMs,
+      this.way.nextTickAtMs,
       this.#campaigns && phase !== 'leading' ? this.#campaignAtMs : null,
       this.#campaigns && this.#election.campaign !== null ? this.#askAgainAtMs : null,
       this.#isPolling && this.#asked.length > 0 ? this.#nextPollAtMs : null,
@@ -171,7 +149,7 @@ export class LogNode {
     else if (this.#campaigns) this.#campaign(step)
     this.leader.retransmit(step, nowMs)
     // Who does not vote has no leader of its own, but for a while after it left.
-    if (this.#isLearner && this.#election.isSilent(nowMs)) this.#setLeader(step, null)
+    if (this.way.isLearner && this.#election.isSilent(nowMs)) this.#setLeader(step, null)
     if (this.#isPolling) this.#poll(step)
     this.#introductions.tick(step, this.#own)
   }
@@ -213,24 +191,9 @@ export class LogNode {
     this.leader.stepDown(step)
   }
 
-  /** From now on, until the leader changes, `relay` is given too what this node has for the leader. */
-  relayBy(relay: NodeId | null): void {
-    this.#relay = relay
-  }
-
   /** Says who this node is, and wants to be told the same. */
   introduce(step: LogStep, to: NodeId): void {
     this.#introductions.introduce(step, to, this.acceptor.storedThrough, true)
-  }
-
-  forward(step: LogStep, values: readonly Uint8Array[]): void {
-    for (const way of this.ways) step.send(way, { type: 'forward', values })
-  }
-
-  read(step: LogStep, id: number, byLease: boolean): void {
-    if (this.leader.read(step, id, byLease, this.nowMs)) return
-    if (this.ways.length === 0) step.tell({ type: 'read-failed', id })
-    else this.#requests.add(step, id, byLease)
   }
 
   /** What follows from everything that came in with this step. */
@@ -289,14 +252,13 @@ export class LogNode {
         if (this.#follows(from, message.ballot)) this.prepare(step, message.ballot)
         return
       case 'forward':
-        return this.#receiveForward(step, from, message)
+        return this.way.receiveForward(step, from, message)
       case 'forwardRefused':
-        return this.#receiveRefusal(step, from, message)
+        return this.way.receiveRefusal(step, from, message)
       case 'readIndex':
-        return this.#receiveQuestion(step, from, message)
+        return this.way.receiveQuestion(step, from, message, nowMs)
       case 'readIndexAnswer':
-        if (this.#mayKnow(from, message.slot)) this.#requests.receiveAnswer(step, message)
-        return
+        return this.way.receiveAnswer(step, from, message, this.#knownTo(from))
       case 'fetchEntries':
         return this.#provider.answerFetchEntries(step, from, message, nowMs)
       case 'fetchSnapshot':
@@ -312,69 +274,16 @@ export class LogNode {
     }
   }
 
-  /** Whether `from` is asked by this node for what the leader decides. */
-  #isAsked(from: NodeId): boolean {
-    const isRelay = this.#isLearner && this.members.current.isVoter(from)
-    return from === this.#leaderId || from === this.#relay || isRelay
-  }
-
-  /** Whether `from` is asked for read slots, and this one is in its reach. */
-  #mayKnow(from: NodeId, slot: Slot): boolean {
-    // A relay that knows nobody says nothing about a leader that this node knows.
-    if (slot === 0 && from !== this.#leaderId && this.#leaderId !== null) return false
-    const known = Math.max(this.#catchUp.knownTo(from), this.acceptor.chosenThrough)
-    return this.#isAsked(from) && slot <= known + MAX_SLOTS_AHEAD
+  /** The highest slot that this node knows to be chosen, or `from` is known to know. */
+  #knownTo(from: NodeId): Slot {
+    return Math.max(this.#catchUp.knownTo(from), this.acceptor.chosenThrough)
   }
 
   /** Whether `from` leads with just this ballot, as far as this node knows. */
   #follows(from: NodeId, ballot: Ballot): boolean {
-    if (from !== this.leaderId || this.leader.phase !== 'idle') return false
+    if (from !== this.way.leaderId || this.leader.phase !== 'idle') return false
     const { followed, promised } = this.acceptor
     return sameBallot(ballot, followed) && compareBallots(ballot, promised) >= 0
-  }
-
-  /**
-   * The leader whom this node asks for `from`, which does not reach it. Nothing goes on that was
-   * passed on before, nor back to where it came from: nothing travels in circles.
-   */
-  #leaderFor(from: NodeId, { relayed }: ForwardMessage | ReadIndexMessage): NodeId | null {
-    const isDirect = this.leader.phase === 'idle' && this.#relay === null && relayed !== true
-    return isDirect && this.#leaderId !== from ? this.#leaderId : null
-  }
-
-  #receiveQuestion(step: LogStep, from: NodeId, question: ReadIndexMessage): void {
-    if (this.leader.readFor(step, from, question, this.nowMs)) return
-    if (this.#leaderFor(from, question) !== null) return this.#requests.addRemote(from, question)
-    const { run, number } = question
-    step.send(from, { type: 'readIndexAnswer', run, number, slot: 0 })
-  }
-
-  /** Believed only from who was asked: what another node says of it is hearsay. */
-  #receiveRefusal(step: LogStep, from: NodeId, refusal: ForwardRefusedMessage): void {
-    if (!this.#isAsked(from)) return
-    step.tell({ ...refusal, type: 'forward-refused' })
-    if (from !== this.#leaderId) return
-    for (const node of this.#relayedFor) step.send(node, refusal)
-  }
-
-  /** What is no value of this log is refused here; the host of the leader may refuse more. */
-  #receiveForward(step: LogStep, from: NodeId, message: ForwardMessage): void {
-    const { values } = message
-    const leader = this.#leaderFor(from, message)
-    if (this.leader.phase !== 'leading' && leader === null) return
-    const { isValue } = this.#settings
-    const heads = values.filter((value) => !isValue(value)).map(headOf)
-    if (heads.length > 0) {
-      step.send(from, { type: 'forwardRefused', heads })
-      step.tell({ type: 'disbelieved', from, reason: 'value' })
-    }
-    const taken = heads.length > 0 ? values.filter((value) => isValue(value)) : values
-    if (leader === null) {
-      if (taken.length > 0) step.tell({ type: 'forwarded', from, values: taken })
-    } else if (isBatch(taken)) {
-      this.#relayedFor.add(from)
-      step.send(leader, { type: 'forward', values: taken, relayed: true })
-    }
   }
 
   #receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage): void {
@@ -429,7 +338,7 @@ export class LogNode {
   #isPast(from: NodeId, chosenThrough: Slot): boolean {
     const { current } = this.members
     const isMember = current.version === 0 || current.isVoter(from)
-    return !isMember && from !== this.#leaderId && chosenThrough <= this.acceptor.chosenThrough
+    return !isMember && from !== this.way.leaderId && chosenThrough <= this.acceptor.chosenThrough
   }
 
   #answerHeartbeat(step: LogStep, from: NodeId, heartbeat: LogHeartbeatMessage): void {
@@ -618,10 +527,8 @@ export class LogNode {
   /** What this node wants of others while it does not lead: entries, and slots to read at. */
   #askOthers(step: LogStep): void {
     const { chosenThrough } = this.acceptor
-    this.#catchUp.ask(step, { chosenThrough, leader: this.#leaderId, nowMs: this.nowMs })
-    const { ways } = this
-    if (ways.length > 0) this.#requests.ask(step, ways, this.nowMs)
-    else this.#requests.fail(step)
+    this.#catchUp.ask(step, { chosenThrough, leader: this.way.leaderId, nowMs: this.nowMs })
+    this.way.ask(step, this.nowMs)
     if (!this.#leadsAfterCatchUp || this.#catchUp.isAsking) return
     if (this.leader.phase !== 'idle') return
     if (this.#campaigns) this.#beginCampaign(step)
@@ -641,7 +548,7 @@ export class LogNode {
       this.acceptor.admit(step)
     }
     this.#election.start(nowMs, this.#beginning)
-    this.#polls.startAt(nowMs + (this.#isLearner ? 0 : this.#election.windowMs))
+    this.#polls.startAt(nowMs + (this.way.isLearner ? 0 : this.#election.windowMs))
   }
 
   get #beginning(): Beginning {
@@ -678,18 +585,6 @@ export class LogNode {
     return [...ids]
   }
 
-  /** Whether no leader makes itself known to this node. */
-  get #isLearner(): boolean {
-    return this.#settings.incarnation !== '' && !this.members.current.isVoter(this.#settings.id)
-  }
-
-  /** One of the voters, and each window another: it may be down. */
-  get #inTurn(): readonly NodeId[] {
-    const voters = this.#others
-    const turn = Math.floor(this.nowMs / this.#settings.livenessWindowMs)
-    return voters.length === 0 ? [] : voters.slice(turn % voters.length).slice(0, 1)
-  }
-
   /** Whether this node asks others whether they know more: also when its attempt gets nowhere. */
   get #isPolling(): boolean {
     return this.leader.phase === 'idle' || (this.#isStalled && this.members.current.isWhole)
@@ -697,7 +592,7 @@ export class LogNode {
 
   get #nextPollAtMs(): number {
     const { atMs } = this.#polls
-    return this.#isLearner ? atMs : Math.max(this.#election.silentAtMs, atMs)
+    return this.way.isLearner ? atMs : Math.max(this.#election.silentAtMs, atMs)
   }
 
   /** What is said beside a vote. */
@@ -741,7 +636,7 @@ export class LogNode {
       this.acceptor.keepChosen(step)
       if (this.#introductions.see(current)) this.#admit(step)
       if (this.standing !== 'voter') this.#election.standBack(this.nowMs)
-      if (this.#relay !== null && !current.isVoter(this.#relay)) this.#relay = null
+      this.way.membersChanged()
     }
     if (complete === this.#toldComplete) return
     this.#toldComplete = complete
@@ -775,20 +670,15 @@ export class LogNode {
   #noteLeadership(step: LogStep): void {
     const { id } = this.#settings
     if (this.leader.phase === 'leading') {
-      if (this.#leaderId !== id) this.#catchUp.stop()
+      if (this.way.leaderId !== id) this.#catchUp.stop()
       this.#setLeader(step, id)
-    } else if (this.#leaderId === id) {
+    } else if (this.way.leaderId === id) {
       this.#setLeader(step, null)
     }
   }
 
   #setLeader(step: LogStep, leader: NodeId | null): void {
-    if (this.#leaderId === leader) return
-    this.#leaderId = leader
-    this.#relay = null
-    this.#relayedFor.clear()
-    this.#requests.fail(step)
-    step.tell({ type: 'leader-changed', leader })
+    if (this.way.setLeader(step, leader)) step.tell({ type: 'leader-changed', leader })
   }
 }
 

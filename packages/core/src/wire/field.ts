@@ -216,17 +216,27 @@ function scalar<T>(
   read: (reader: Reader) => T,
   check = (value: T, _name: string): T => value,
 ): Field<T> {
-  return {
-    write,
-    collect() {
-      let value = initial
-      return {
-        read(reader) {
-          value = read(reader)
-        },
-        finish: (name) => check(value, name),
-      }
-    },
+  return { write, collect: () => new Last(initial, read, check) }
+}
+
+/** One object for each field of each message that is read: no closures. */
+class Last<T> implements Collector<T> {
+  #value: T
+  readonly #read: (reader: Reader) => T
+  readonly #check: (value: T, name: string) => T
+
+  constructor(initial: T, read: (reader: Reader) => T, check: (value: T, name: string) => T) {
+    this.#value = initial
+    this.#read = read
+    this.#check = check
+  }
+
+  read(reader: Reader): void {
+    this.#value = this.#read(reader)
+  }
+
+  finish(name: string): T {
+    return this.#check(this.#value, name)
   }
 }
 

@@ -5,9 +5,11 @@
  */
 import { DecodeError, InvalidArgumentError } from '../errors.ts'
 
-/** The lengths of UTF-8: the lowest lead byte of each, and the code points that need it. */
+/** Below this a byte is a code point: nearly all that there is in names, so it is looked at first. */
+const ASCII_END = 0x80
+
+/** The lengths of UTF-8 above: the lowest lead byte of each, and the code points that need it. */
 const FORMS = [
-  { continuations: 0, lead: 0x00, lowest: 0x0, end: 0x80 },
   { continuations: 1, lead: 0xc0, lowest: 0x80, end: 0x800 },
   { continuations: 2, lead: 0xe0, lowest: 0x800, end: 0x10000 },
   { continuations: 3, lead: 0xf0, lowest: 0x10000, end: 0x110000 },
@@ -21,6 +23,10 @@ export function encodeUtf8(text: string): number[] {
   const bytes: number[] = []
   for (const character of text) {
     const codePoint = character.codePointAt(0) ?? 0
+    if (codePoint < ASCII_END) {
+      bytes.push(codePoint)
+      continue
+    }
     const form = FORMS.find(({ end }) => codePoint < end)
     if (form === undefined || isSurrogate(codePoint)) {
       throw new InvalidArgumentError('An id holds half of a surrogate pair. Use well-formed text.')
@@ -44,6 +50,10 @@ export function decodeUtf8(bytes: Uint8Array): string {
   let position = 0
   while (position < bytes.length) {
     const first = bytes[position++] ?? 0
+    if (first < ASCII_END) {
+      text += String.fromCharCode(first)
+      continue
+    }
     // What cannot be a lead byte at all ends up outside the range of the form that it falls into.
     const form = FORMS.findLast(({ lead }) => first >= lead)
     if (form === undefined) throw notUtf8()
