@@ -30,7 +30,7 @@ class MembersChaos {
   readonly #late: Packet[] = []
   #wanted: Wanted | null = null
 
-  constructor(seed: number, drift = DRIFT) {
+  constructor(seed: number) {
     const lease = LEASES[seed % LEASES.length]
     this.world = new MembersWorld(['a', 'b', 'c'], ['d', 'e', 'f'], seed, {}, { lease })
     const { world } = this
@@ -38,7 +38,7 @@ class MembersChaos {
       world.crash(id)
       // At the ends of what is allowed, or in between.
       const off = world.pick([-1, 1, world.chance() * 2 - 1]) ?? 0
-      world.setRate(id, 1 + off * drift)
+      world.setRate(id, 1 + off * DRIFT)
       world.start(id)
     }
   }
@@ -341,8 +341,8 @@ function isVoting({ configuration }: MembersWorld, ids: readonly NodeId[]): bool
 }
 
 /** One run: chaos for so many steps, then calm, then a succession. A check that does not hold throws. */
-export function runChaos(seed: number, steps: number, drift?: number): MembersWorld {
-  const chaos = new MembersChaos(seed, drift)
+export function runChaos(seed: number, steps: number): MembersWorld {
+  const chaos = new MembersChaos(seed)
   const { world } = chaos
   world.settle(() => world.leader !== null)
   for (let count = 0; count < steps; count += 1) chaos.step()
