@@ -78,4 +78,11 @@ export const SEEDS: readonly FoundBySeed[] = [
     found:
       'the simulation lost a disk that had voted before enough others were let in at a first start',
   },
+  {
+    seed: 54,
+    profile: 'leases',
+    found:
+      'nodes that had all left, and lost their disks, were told of each other alone by the simulation, ' +
+      'and began the cluster anew',
+  },
 ]

@@ -117,12 +117,16 @@ export class Site {
 
   /**
    * Its disk is lost. One that was told of nobody else when the cluster began with it alone is told of
-   * the others now: it would begin anew, and nobody could say that it must not.
+   * the others now: it would begin anew, and nobody could say that it must not. So is one that has left:
+   * with others that have, and have lost their disks too, it would begin the cluster anew.
    */
   wipe(node: SimulatedNode): void {
     const { address, isToldOfNobody } = node
     node.wipe()
-    if (address !== null && isToldOfNobody) node.install(this.#placeFor(node.id, address))
+    const hasLeft = this.#newest.version > 0 && memberOf(this.#newest, node.id) === null
+    if (address !== null && (isToldOfNobody || hasLeft)) {
+      node.install(this.#placeFor(node.id, address))
+    }
   }
 
   /** Whether that disk may be lost now. */
