@@ -41,7 +41,7 @@ function rowsOf(markdown: string): readonly Row[] {
   })
 }
 
-/** Plays it on the network of the row, with its timing. */
+/** Plays it on the network of the row, with its timing, and with leases every second time. */
 async function play(
   { roundTripMs: [fastestMs, slowestMs], ...row }: Row,
   scene: Pick<Scene, 'forMs' | 'faults'> & { readonly loss?: number },
@@ -61,7 +61,9 @@ async function play(
         syncMs: { min: 1, max: SYNC_MS },
         links: { bytesPerSecond: 12_500_000, queueBytes: 1 << 20, loss },
       },
-      parts: { options: (options) => ({ ...options, ...timing }) },
+      parts: {
+        options: (options) => ({ ...options, ...timing, ...(seed % 2 === 0 && { lease: {} }) }),
+      },
     })
     expect(one.result.violation, `seed ${seed}`).toBeNull()
     played.push(one)
