@@ -67,4 +67,9 @@ export const SEEDS: readonly FoundBySeed[] = [
     profile: 'members',
     found: 'a node that learned the log lost the members, who had moved since',
   },
+  {
+    seed: 1870,
+    profile: 'members',
+    found: 'a leader refused a change that it had proposed, and that was made later',
+  },
 ]
