@@ -29,7 +29,7 @@ export async function replicated(
     ...(hasLease && { lease: {} }),
     stateMachine: {
       apply: () => (applied += 1),
-      query: (_: null) => applied,
+      query: (of: 'all') => (of === 'all' ? applied : NaN),
       snapshot() {
         state.writeBigUInt64LE(BigInt(applied))
         return state
@@ -45,7 +45,7 @@ export async function replicated(
     commit: () => replica.propose(command),
     read(consistency) {
       const bound = consistency === 'bounded' ? { maxStalenessMs: MAX_STALENESS_MS } : {}
-      return replica.query(null, { consistency, ...bound })
+      return replica.query('all', { consistency, ...bound })
     },
     close: () => replica.close(),
   }

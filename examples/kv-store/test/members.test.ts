@@ -87,12 +87,15 @@ describe('the members over HTTP', () => {
     [new NotLeaderError('Not here. Ask c.', 'c'), 503, 'unavailable'],
     [new TransferFailedError('not-taken', 'It did not. Try again.'), 409, 'not-transferred'],
     [new TransferTimeoutError('Late. Look.'), 503, 'outcome-unknown'],
-  ])('a transfer that comes to nothing is called by its name: %s', async (error, status, code) => {
-    const { url, solo } = await serving()
-    solo.before = () => Promise.reject(error)
-    const answer = await raw(url, '/leader', { method: 'POST', body: '{}' })
-    expect([answer.status, errorOf(answer).code]).toEqual([status, code])
-  })
+  ])(
+    'a transfer that comes to nothing is called by its name: %s',
+    async (problem, status, code) => {
+      const { url, solo } = await serving()
+      solo.before = () => Promise.reject(problem)
+      const answer = await raw(url, '/leader', { method: 'POST', body: '{}' })
+      expect([answer.status, errorOf(answer).code]).toEqual([status, code])
+    },
+  )
 
   it('a client finds the node that leads, and resolves with who leads then', async () => {
     const [follower, leader] = [await serving(), await serving()]
@@ -318,7 +321,14 @@ describe('what was asked for is so, or is not', () => {
 })
 
 describe('how far a change has come, in words', () => {
-  const learner = { id: 'd', address: 'udp://h:4', role: 'learner', incarnation: null, weight: 1, priority: 0 }
+  const learner = {
+    id: 'd',
+    address: 'udp://h:4',
+    role: 'learner',
+    incarnation: null,
+    weight: 1,
+    priority: 0,
+  }
   const only = (role: 'voter' | 'learner', isComplete: boolean) => ({
     isComplete,
     members: [{ ...learner, role }] satisfies Members['members'],

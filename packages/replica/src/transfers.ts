@@ -5,7 +5,7 @@
  */
 import { InvalidArgumentError } from '@paxos/core'
 import type { NodeId } from '@paxos/core'
-import type { LogEvent } from '@paxos/core/multi'
+import type { LogEvent, TransferFailure } from '@paxos/core/multi'
 import type { Clock } from './clock.ts'
 import { NotLeaderError, TransferFailedError, TransferTimeoutError } from './errors.ts'
 import { Outcome } from './outcome.ts'
@@ -76,7 +76,7 @@ export class Transfers {
   }
 }
 
-function inWords(to: NodeId | null, reason: TransferFailedError['reason']): string {
+function inWords(to: NodeId | null, reason: TransferFailure): string {
   const other = to === null ? 'Another node' : JSON.stringify(to)
   const goesOn = 'This node leads on; look at the lag in status(), and try again.'
   switch (reason) {
@@ -84,7 +84,7 @@ function inWords(to: NodeId | null, reason: TransferFailedError['reason']): stri
       return 'No other voter is heard, so nobody can take over. Start one, and try again.'
     case 'not-caught-up':
       return `${other} did not come to hold everything that is under way in time. ${goesOn}`
-    default:
+    case 'not-taken':
       return `${other} was asked to take over, and did not in time. ${goesOn}`
   }
 }

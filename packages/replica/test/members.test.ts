@@ -54,8 +54,13 @@ async function join(
   return node
 }
 
-async function close(nodes: Map<string, SumsReplica>, id: string): Promise<void> {
-  await nodes.get(id)?.close()
+/** A leader lets another one lead first, which takes time. */
+async function close(
+  cluster: ReplicaCluster,
+  nodes: Map<string, SumsReplica>,
+  id: string,
+): Promise<void> {
+  await within(cluster, nodeOf(nodes, id).close(), 10)
   nodes.delete(id)
 }
 
@@ -144,8 +149,8 @@ describe('addMember', () => {
     expect(await within(cluster, learner.query('x'))).toBe(1)
     expect(learner.status()).toMatchObject({ standing: 'learner', role: 'follower' })
     // Two of three voters are gone: the learner makes up for neither.
-    await close(nodes, follower)
-    await close(nodes, other)
+    await close(cluster, nodes, follower)
+    await close(cluster, nodes, other)
     const stuck = node(leader).propose(one, { timeoutMs: 10_000 })
     await expect(within(cluster, stuck)).rejects.toMatchObject({ code: 'ERR_PAXOS_TIMEOUT' })
     await closeAll(nodes)
@@ -319,7 +324,7 @@ describe('moveMember', () => {
     const { cluster, nodes, node, leader, follower } = await running()
     const moved = await within(cluster, node(leader).moveMember(follower, 'memory://elsewhere'))
     expect(moved.members.find(({ id }) => id === follower)?.address).toBe('memory://elsewhere')
-    await close(nodes, follower)
+    await close(cluster, nodes, follower)
     const members = { ...cluster.members, [follower]: 'memory://elsewhere' }
     nodes.set(follower, await cluster.open(follower, { members }))
     expect(await within(cluster, node(follower).propose(one))).toBe(1)
@@ -339,7 +344,7 @@ describe('moveMember', () => {
       await cluster.clock.advance(10_000)
       expect(await within(cluster, node(mover).propose(one))).toBe(1)
       expect(events.map(({ type }) => type)).not.toContain('leader-changed')
-      await close(nodes, mover)
+      await close(cluster, nodes, mover)
       const members = { ...cluster.members, [mover]: 'memory://elsewhere' }
       nodes.set(mover, await cluster.open(mover, { members }))
       expect(await within(cluster, node(mover).propose(one))).toBe(2)
@@ -349,7 +354,7 @@ describe('moveMember', () => {
 
   it('P34: is refused where the rest would be no quorum until it is started again', async () => {
     const { cluster, nodes, node, leader, follower, other } = await running()
-    await close(nodes, other)
+    await close(cluster, nodes, other)
     await cluster.clock.advance(5000)
     const moved = node(leader).moveMember(follower, 'memory://elsewhere')
     await expect(within(cluster, moved)).rejects.toMatchObject({ reason: 'no-live-quorum' })
@@ -361,7 +366,7 @@ describe('moveMember', () => {
 describe('changes of members', () => {
   it('P34: that leave no quorum of those who are heard are refused, also on a follower, and nothing changes', async () => {
     const { cluster, nodes, node, leader, follower, other } = await running()
-    await close(nodes, other)
+    await close(cluster, nodes, other)
     await cluster.clock.advance(5000)
     const { version } = node(leader).members()
     const removed = node(follower).removeMember(leader)
@@ -454,7 +459,7 @@ describe('changes of members', () => {
       const mover = id === leader ? other : leader
       await within(cluster, node(mover).moveMember(id, address))
       members[id] = address
-      await close(nodes, id)
+      await close(cluster, nodes, id)
       nodes.set(id, await cluster.open(id, { members }))
       await cluster.clock.advance(5000)
     }
@@ -484,7 +489,7 @@ describe('changes of members', () => {
     for (const mover of [follower, 'e', leader]) {
       members[mover] = `memory://moved-${mover}`
       await within(cluster, node(mover).moveMember(mover, members[mover]))
-      await close(nodes, mover)
+      await close(cluster, nodes, mover)
       nodes.set(mover, await cluster.open(mover, { members }))
       await cluster.clock.advance(5000)
     }
@@ -499,7 +504,7 @@ describe('changes of members', () => {
   it('P23: are found where all nodes are told that they are, though all their addresses are others at once, and one change puts that right', async () => {
     const { cluster, nodes, node, leader } = await running()
     expect(await within(cluster, node(leader).propose(one))).toBe(1)
-    for (const id of 'abc') await close(nodes, id)
+    for (const id of 'abc') await close(cluster, nodes, id)
     // Two have exchanged theirs.
     const members: Record<string, string> = { a: at('b'), b: at('a'), c: 'memory://elsewhere' }
     for (const id of 'abc') nodes.set(id, await cluster.open(id, { members }))
@@ -519,7 +524,7 @@ describe('changes of members', () => {
     )
     expect(differ.filter(([stored]) => stored?.length === 1)).toHaveLength(2)
     for (const id of 'abc') {
-      await close(nodes, id)
+      await close(cluster, nodes, id)
       // The log knows where the others are.
       nodes.set(id, await cluster.open(id, { members: { [id]: members[id] ?? '' } }))
       await cluster.clock.advance(5000)

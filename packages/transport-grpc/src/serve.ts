@@ -13,8 +13,12 @@ import { FLOOD } from './problem.ts'
 import { COMMON_OPTIONS, EXCHANGE } from './service.ts'
 import type { AcceptedCall } from './service.ts'
 
-/** Serves gRPC to `guest` until its socket is closed. */
-export function serve({ socket, ...guest }: Guest, host: LinkHost): void {
+/** Serves gRPC to each guest until its socket is closed. */
+export function serve(host: LinkHost): (guest: Guest) => void {
+  return (guest) => serveOne(guest, host)
+}
+
+function serveOne({ socket, ...guest }: Guest, host: LinkHost): void {
   let current: AcceptedCall | null = null
   /** What has come since the other side was nobody; `null` while it is known. */
   let unknownBytes: number | null = 0

@@ -5,6 +5,9 @@ export type {
   LinkStats as WebSocketStats,
   LinkTransport as WebSocketTransport,
 } from '@paxos/adapter-kit/links'
-export type { TlsOptions } from '@paxos/adapter-kit/sockets'
+export type {
+  SocketLinkOptions as WebSocketOptions,
+  SocketTransport as NodeWebSocketTransport,
+  TlsOptions,
+} from '@paxos/adapter-kit/sockets'
 export { fromUrl, webSocket } from './web-socket.ts'
-export type { NodeWebSocketTransport, WebSocketOptions } from './web-socket.ts'

@@ -111,10 +111,6 @@ export const KIT_FAULTS: readonly Mutant[] = [
     'await Promise.all([stopListening(), ...gone])',
     'await Promise.all(gone)',
   ]),
-  fault('links', 'close() leaves its timer running', 'links/links.ts', [
-    '    await Promise.all([stopListening(), ...gone])\n    stopTimer()\n',
-    '    await Promise.all([stopListening(), ...gone])\n',
-  ]),
 
   fault('datagrams', 'a node of another cluster is let in', 'datagrams/identity.ts', [
     '  if (found.cluster !== expected.cluster) return otherCluster',

@@ -206,7 +206,7 @@ export class Lease {
 }
 
 /** For how long a word may be counted by who has asked for it. */
-export function usableMs({ durationMs, maxDriftPpm }: LeaseRule): number {
+function usableMs({ durationMs, maxDriftPpm }: LeaseRule): number {
   const drift = maxDriftPpm / 1_000_000
   return (durationMs * (1 - drift)) / (1 + drift)
 }

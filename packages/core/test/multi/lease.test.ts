@@ -57,6 +57,24 @@ describe('a read by the lease', () => {
     expect(asked.some(({ message }) => 'readId' in message && message.readId > 0)).toBe(true)
   })
 
+  it('of a follower is none where one that waits with it wants a quorum, whichever came first', () => {
+    for (const order of [
+      [true, false],
+      [false, true],
+    ]) {
+      const world = leasedWorld({ lease: LEASE })
+      const answers = world.hold(({ message }) => message.type === 'readIndexAnswer')
+      world.read('b', true)
+      world.exhaust()
+      for (const byLease of order) world.read('b', byLease)
+      world.passes = () => true
+      const asked = watch(world, 'readIndex')
+      for (const answer of answers) world.receive(answer)
+      expect(asked).toHaveLength(1)
+      expect(asked[0]?.message).not.toHaveProperty('byLease')
+    }
+  })
+
   it('asks a quorum where there is no lease, and is linearizable all the same', () => {
     const world = leasedWorld()
     const { readsAnswered } = world
@@ -594,8 +612,8 @@ describe('P38: members that change', () => {
   )
 
   it('a leader that finds members of another one, not chosen, has none before they are', () => {
-    const world = leasedWorld({ lease: LEASE, spare: ['d'] })
-    const wanted = { voters: ['a', 'b', 'd'], learners: [], lease: LEASE }
+    const world = leasedWorld({ lease: LEASE, spare: ['d', 'e'] })
+    const wanted = { voters: ['c', 'd', 'e'], learners: [], lease: LEASE }
     world.passes = ({ to, message }) => {
       return message.type !== 'logAccepted' && (message.type !== 'logAccept' || to !== 'c')
     }
@@ -609,6 +627,16 @@ describe('P38: members that change', () => {
     world.passFor(100)
     expect(world.engine('c').phase).toBe('leading')
     expect(world.engine('c').hasLease).toBe(false)
+    // They are chosen, and have not promised yet as those who vote: it asks for no word.
+    world.passes = ({ message }) => message.type !== 'logPromise'
+    world.settle(() => world.engine('c').configuration.version > 0)
+    const asked = watch(world, 'logHeartbeat')
+    world.passFor(100)
+    expect(asked.length).toBeGreaterThan(0)
+    for (const { message } of asked) expect(message).not.toHaveProperty('leaseAt')
+    expect(world.engine('c').hasLease).toBe(false)
+    world.passes = () => true
+    world.settle(() => world.engine('c').hasLease)
   })
 })
 

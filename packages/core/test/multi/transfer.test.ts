@@ -78,6 +78,28 @@ describe.each([
     expect(world.engine('b').recovered.length).toBeLessThanOrEqual(1)
   })
 
+  it('asks the successor only when everything is chosen, though that holds it', () => {
+    const world = leasedWorld({ lease })
+    const sent = watch(world, 'handOver')
+    const passes = world.passes
+    world.passes = (packet) => passes(packet) && packet.to !== 'c'
+    // What b holds is on the disk of nobody else.
+    world.propose()
+    const deliver = (): void => {
+      while (world.packets.length > 0 || world.machine('b').saves.length > 0) {
+        world.deliver(0)
+        world.finishSave('b')
+      }
+    }
+    deliver()
+    transfer(world, 'b')
+    deliver()
+    expect(world.engine('a').slotsInFlight).toBe(1)
+    expect(sent).toEqual([])
+    world.finishSave('a')
+    expect(sent).toHaveLength(1)
+  })
+
   it('asks the successor only when that holds everything', () => {
     const world = leasedWorld({ lease })
     const sent = watch(world, 'handOver')
@@ -202,6 +224,17 @@ describe('P38: a transfer where leaders have leases', () => {
     for (const { message } of asked) expect(message).not.toHaveProperty('leaseAt')
   })
 
+  it('lets who gave its word promise at once to who was asked, though the leader is gone', () => {
+    const world = leasedWorld({ lease: LEASE })
+    const { nowMs } = world
+    const passes = world.passes
+    world.passes = (packet) => passes(packet) && (packet.to !== 'a' || packet.from === 'a')
+    transfer(world, 'c')
+    world.exhaust()
+    expect(world.nowMs).toBe(nowMs)
+    expect(world.engine('c').phase).toBe('leading')
+  })
+
   it('waits for a successor that may promise nothing yet, for it has just started', () => {
     const world = leasedWorld({ lease: LEASE })
     world.losePower('c')
@@ -229,12 +262,14 @@ describe('P38: a transfer where leaders have leases', () => {
     transfer(world, 'c')
     world.exhaust()
     expect(sent).toHaveLength(1)
+    // Who asked is gone, and the third has given its word for longer than that.
+    cutOff(world, 'a')
     world.pass(startedAtMs + LEASE.durationMs - world.nowMs - 1)
     world.exhaust()
-    expect(world.leader?.id).toBe('a')
+    expect(world.engine('c').phase).toBe('idle')
     world.pass(1)
     world.exhaust()
-    expect(world.leader?.id).toBe('c')
+    expect(world.engine('c').phase).toBe('leading')
   })
 
   it('a late HandOver of one that came to nothing breaks no later lease', () => {
