@@ -9,13 +9,21 @@ import type { DisbelievedEvent, Effects, Outgoing } from '../effects.ts'
 import type { NackMessage } from '../message.ts'
 import type { Configuration } from './configuration.ts'
 import type { LogMessage } from './messages.ts'
-import type { TransferFailure } from './succession.ts'
 
 /** What MultiPaxos sends and understands. */
 export type MultiPaxosMessage = LogMessage | NackMessage
 
 /** What to do now. See the duties of the host at the top of `../effects.ts`. */
 export type LogEffects = Effects<Uint8Array, MultiPaxosMessage, LogEvent>
+
+/** Why a transfer came to nothing. */
+export type TransferFailure =
+  /** No other voter is heard. */
+  | 'nobody'
+  /** What was under way was not chosen, or the successor did not come to hold it, in time. */
+  | 'not-caught-up'
+  /** The successor was asked, and did not take over in time. */
+  | 'not-taken'
 
 /** What the engine tells the application. */
 export type LogEvent =

@@ -19,7 +19,7 @@ export type {
   QuorumRule,
   Role,
 } from './configuration.ts'
-export type { LogEffects, LogEvent, MultiPaxosMessage } from './effects.ts'
+export type { LogEffects, LogEvent, MultiPaxosMessage, TransferFailure } from './effects.ts'
 export {
   COMMAND_OVERHEAD_BYTES,
   decodeEntry,
@@ -40,6 +40,5 @@ export type { IsValue, MultiPaxosOptions } from './options.ts'
 export type { Room } from './phase2.ts'
 export { callerName, callerSession } from './session-id.ts'
 export type { SessionId, SessionSpace } from './session-id.ts'
-export type { TransferFailure } from './succession.ts'
 export { SessionTable } from './sessions.ts'
 export type { Outcome, SessionLimits } from './sessions.ts'

@@ -19,15 +19,6 @@ import type { Members } from './members.ts'
 import type { Phase2 } from './phase2.ts'
 import type { Settings } from './options.ts'
 
-/** Why a transfer came to nothing. */
-export type TransferFailure =
-  /** No other voter is heard. */
-  | 'nobody'
-  /** What was under way was not chosen, or the successor did not come to hold it, in time. */
-  | 'not-caught-up'
-  /** The successor was asked, and did not take over in time. */
-  | 'not-taken'
-
 /** One that is under way. */
 interface Transfer {
   readonly to: NodeId
