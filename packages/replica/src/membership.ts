@@ -262,6 +262,8 @@ export class Membership {
 
   /** Where the engine has no room for it, it comes again from whoever wants it. */
   #propose(entry: MembersEntry): void {
+    // It may be the very one that is under way: to refuse it would say that it is never made.
+    if (this.#options.engine.isChanging) return
     const named = this.#leader.consider(entry)
     if (named !== null) this.#input(named)
   }

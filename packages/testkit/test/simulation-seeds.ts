@@ -85,4 +85,9 @@ export const SEEDS: readonly FoundBySeed[] = [
       'nodes that had all left, and lost their disks, were told of each other alone by the simulation, ' +
       'and began the cluster anew',
   },
+  {
+    seed: 1870,
+    profile: 'members',
+    found: 'a leader refused a change that it had proposed, and that was made later',
+  },
 ]

@@ -94,6 +94,11 @@ export class MultiPaxos {
     return this.#node.members.current.configuration
   }
 
+  /** Whether this node leads, and a members entry that it has proposed is not known to be chosen. */
+  get isChanging(): boolean {
+    return (this.#node.leader.phase2?.barrier ?? null) !== null
+  }
+
   /** The newest version of the configuration that is known to be complete; 0 at first. */
   get completeVersion(): Slot {
     return this.#node.members.complete
