@@ -112,7 +112,7 @@ export function followingA(lease?: Lease, options?: Partial<MultiPaxosOptions>):
   return node
 }
 
-export function question(
+function question(
   ballot: Ballot,
   rest: Partial<MessageOf<'logHeartbeat'>> = {},
 ): MessageOf<'logHeartbeat'> {
