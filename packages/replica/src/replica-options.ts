@@ -47,8 +47,8 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
    * With a first start: that leaders have a lease, and 'lease' reads ask no quorum while it holds. It
    * rests on clocks, and on nothing else that the rest does not rest on: no clock of the cluster may run
    * faster or slower than time by more than `maxDriftPpm` parts of a million (500 to 250,000; default:
-   * 10,000, which is 1 %). A node that was restarted lets nobody else lead for `durationMs`, whole
-   * milliseconds (default: four fifths of the liveness window). The same on all nodes. A cluster that
+   * 10,000, which is 1 %). A node that was restarted neither leads nor lets anybody else lead for
+   * `durationMs`, whole milliseconds (default: four fifths of the liveness window). The same on all nodes. A cluster that
    * runs has what its log says: see changeMembers(). Default: none.
    */
   readonly lease?: LeaseOptions | undefined
