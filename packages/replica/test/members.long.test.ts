@@ -192,7 +192,7 @@ it.each(Array.from({ length: SEEDS }, (_, seed) => seed + 1))(
     const ids = trial.members.map(({ id }) => id).filter((id) => running.includes(id))
     const contents = ids.map((id) => cluster.machines.get(id)?.content)
     expect(new Set(contents.map((content) => JSON.stringify(content))).size, story).toBe(1)
-    for (const each of trial.nodes.values()) await each.close()
+    for (const each of trial.nodes.values()) await each.close({ transfer: false })
     expect(cluster.clock.pending).toBe(0)
   },
 )

@@ -472,7 +472,8 @@ describe('a run that fails', () => {
 })
 
 it('no seed that once found something finds anything any more', async () => {
-  for (const { seed, profile, found } of SEEDS) {
+  // The newest ones first, for they are the likeliest to come back.
+  for (const { seed, profile, found } of SEEDS.toReversed().slice(0, extent(6, SEEDS.length))) {
     const { violation } = await run(seed, profile)
     expect(violation, `seed ${seed} of ${profile}, which found: ${found}`).toBeNull()
   }

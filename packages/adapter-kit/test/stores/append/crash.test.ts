@@ -29,7 +29,7 @@ vi.mock('../../../src/stores/append/limits.ts', async (original) => ({
 
 const DIRECTORY = '/node'
 /** Of so many bytes of a write one is where the power goes; prime, so that every kind has its turn. */
-const STRIDE = extent(61, 1)
+const STRIDE = extent(61, 3)
 /** Of what was not synced so many different parts are left. */
 const SEEDS = extent(1, 3)
 

@@ -81,7 +81,7 @@ describe('a durable object keeps its last completed save', () => {
     const steps = (await run(null)).disk.operations.length
     for (let step = 1; step <= steps + 1; step += 1) {
       const crashed = await run({ step })
-      for (let seed = 0; seed < extent(1, 20); seed += 1) {
+      for (let seed = 0; seed < extent(1, 8); seed += 1) {
         await requireKept(crashed, survival(step * 1000 + seed), { step, seed })
       }
     }
@@ -104,7 +104,7 @@ describe('a durable object keeps its last completed save', () => {
     const { operations } = (await run(null)).disk
     for (const [index, { type, path, bytes: length }] of operations.entries()) {
       if (type !== 'write') continue
-      for (let torn = 0; torn <= length; torn += extent(61, 1)) {
+      for (let torn = 0; torn <= length; torn += extent(61, 3)) {
         const cut = { step: index + 1, bytes: torn }
         await requireKept(await run(cut), 'everything', { ...cut, path })
       }
