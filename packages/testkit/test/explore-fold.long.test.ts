@@ -23,7 +23,7 @@ const MODELS: readonly (readonly [string, Model])[] = [
   ['a proposer that starts again', essentialModel({ proposers: 1, proposerRestarts: 1 })],
   ['saves that a crash loses', practicalModel({ ballots: [1, 1], crashes: [1, 1] })],
   ['an acceptor of three that crashes', practicalModel({ ballots: [1, 0, 0], crashes: [0, 0, 1] })],
-  ['two leaders of a log', multiModel({ ballots: [1, 1], crashes: [0, 1], slots: 1 })],
+  ['two leaders of a log', multiModel({ ballots: [1, 1], crashes: [0, 0], slots: 1 })],
 ]
 
 /** The model, with something else claimed of its engines. */
