@@ -163,7 +163,7 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
    *
    * Rejects with NotLeaderError, which names the leader, on another node; with InvalidArgumentError for
    * who is no other voter; with TransferFailedError, which says why, when the other did not take over
-   * within `timeoutMs` (default: the liveness window), after which this node leads on; with
+   * within `timeoutMs`, and a liveness window at most, after which this node leads on; with
    * TransferTimeoutError when twice that passed and nobody is known to lead; with the signal's reason,
    * after which it may yet be made; with ClosedError or StoppedError.
    */
@@ -192,7 +192,7 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
   }
 
   /**
-   * Leaves the cluster: lets another node lead, if this one does, for half a liveness window at most;
+   * Leaves the cluster: lets another node lead, if this one does, and waits a liveness window at most;
    * waits for running saves, then releases the transport and the disk. Who still waits is told with
    * ClosedError. May be called again. Rejects with CloseTimeoutError when that takes longer than
    * `closeTimeoutMs`, because a save hangs, say: this node is closed all the same, and the rest is

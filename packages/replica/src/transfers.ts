@@ -14,7 +14,7 @@ import type { WaitOptions } from './outcome.ts'
 export interface TransfersOptions {
   readonly id: NodeId
   readonly clock: Clock
-  /** For how long the engine tries, in milliseconds, where the caller does not say. */
+  /** For how long the engine tries at most, in milliseconds: nothing new is proposed meanwhile. */
   readonly withinMs: number
   /** Who votes: nobody else may lead. */
   readonly voters: () => ReadonlySet<NodeId>
@@ -39,7 +39,8 @@ export class Transfers {
     if (to !== null && current === to) return to
     if (current !== id) throw notLeading(current)
     if (to !== null && !voters().has(to)) throw noVoter(to, voters())
-    const triedForMs = timeoutMs ?? withinMs
+    // Whoever has more patience must not stop the writes of all for longer.
+    const triedForMs = Math.min(timeoutMs ?? withinMs, withinMs)
     const outcome = new Outcome<NodeId>(clock, () => timedOut(to, triedForMs))
     // The engine says by then why not; what is beyond is for the word of the next leader to come.
     const settled = outcome.wait({ signal, timeoutMs: 2 * triedForMs })

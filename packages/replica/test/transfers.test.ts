@@ -86,6 +86,24 @@ describe('transferLeadership', () => {
     },
   )
 
+  it('stops writes for a liveness window at most, however much patience there is', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const { clock, hub } = cluster
+    const nodes = await cluster.openAll()
+    const [leader, node] = leaderOf(nodes)
+    const [silent = ''] = others(nodes, leader)
+    hub.freeze(silent)
+    const moved = node.transferLeadership(silent, { timeoutMs: 60_000 })
+    const ended: unknown[] = []
+    moved.catch((error: unknown) => ended.push(error))
+    const written = node.propose(add)
+    await clock.advance(1000)
+    expect(ended).toMatchObject([{ reason: 'not-taken' }])
+    expect(await within(cluster, written)).toBe(1)
+    hub.thaw(silent)
+    await closeAll(nodes)
+  })
+
   it('ends for who gives up, and for a node that is closed meanwhile', async () => {
     const cluster = replicaCluster('a', 'b', 'c')
     const { hub } = cluster
