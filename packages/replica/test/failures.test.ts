@@ -550,8 +550,10 @@ describe('a result', () => {
     const machine = { apply: () => 0, snapshot: () => new Uint8Array(), restore: () => undefined }
     const settings = settingsFor(machine, nine)
     const applier = new Applier(settings, { through: 5, members: [], bytes })
-    const found = applier.recall({ session: 1, sequence: 1, acknowledged: 1 })
-    expect(found !== null && 'result' in found ? found.result() : found).toBe(9)
+    const found = applier.recall({ session: 1, sequence: 1, acknowledged: 1 }, 'command')
+    expect(
+      found !== null && 'results' in found ? found.results().map((it) => it()) : found,
+    ).toEqual([9])
   })
 })
 
@@ -590,8 +592,8 @@ function applying(machine: Pick<Words, 'apply' | 'snapshot' | 'restore'>) {
     const acknowledged = sequence
     const command = { type: 'command', session, sequence, acknowledged, bytes } as const
     const applied = put(encodeEntry(command))
-    if (applied.type !== 'command') throw new Error(applied.type)
-    return applied.error?.message ?? 'fine'
+    if (applied.type !== 'commands') throw new Error(applied.type)
+    return applied.errors[0]?.message ?? 'fine'
   }
   const say = (word: string) => sayBytes(new TextEncoder().encode(JSON.stringify(word)))
   const takeSnapshot = () => applier.takeSnapshot()

@@ -505,13 +505,13 @@ export class SimulatedNode {
     const made = registers()
     const inner = parts.stateMachine?.(made, this.id) ?? made
     return {
-      apply: (command, slot) => {
-        const result = inner.apply(command, slot)
+      apply: (command, revision) => {
+        const result = inner.apply(command, revision)
         if (life.isAlive) {
           const state = new TextDecoder().decode(inner.snapshot())
-          watcher.applied(this.id, `${this.id} ${life.number}`, slot, command, result, state)
+          watcher.applied(this.id, `${this.id} ${life.number}`, revision, command, result, state)
           history.applied(command, result)
-          freshness.applied(command, slot, result)
+          freshness.applied(command, revision, result)
         }
         return result
       },

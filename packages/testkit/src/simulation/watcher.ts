@@ -29,7 +29,7 @@ interface Disk {
   readonly heldThrough: Map<string, Slot>
 }
 
-interface AppliedSlot {
+interface AppliedCommand {
   readonly command: string
   readonly result: string
   /** The registers afterwards. */
@@ -61,9 +61,12 @@ export class Watcher {
   readonly #named = new Set<string>()
   readonly #snapshots = new Map<Slot, string>()
   readonly #issued = new Map<number, string>()
-  readonly #applied = new Map<Slot, AppliedSlot>()
-  readonly #slotOf = new Map<number, Slot>()
-  readonly #lastApplied = new Map<string, Slot>()
+  /** By revision. */
+  readonly #applied = new Map<number, AppliedCommand>()
+  /** By the command's own number. */
+  readonly #revisionOf = new Map<number, number>()
+  /** By life: the revision of the newest command. */
+  readonly #lastApplied = new Map<string, number>()
 
   /**
    * `nodes` vote at first. `onConfiguration` is told of each configuration that is chosen, `onLeader`
@@ -171,41 +174,48 @@ export class Watcher {
   }
 
   /** A node has applied a command. `life` names its life. */
-  applied(id: NodeId, life: string, slot: Slot, command: Command, result: Result, state: string) {
+  applied(
+    id: NodeId,
+    life: string,
+    revision: number,
+    command: Command,
+    result: Result,
+    state: string,
+  ): void {
     const applied = {
       command: JSON.stringify(command),
       result: JSON.stringify(result),
       state,
     }
-    if (slot > this.#choices.through) {
-      this.#report('agreement', id, `${id} applies slot ${slot}, which is not chosen.`)
+    if (this.#choices.slotOf(revision) === null) {
+      this.#report('agreement', id, `${id} applies command ${revision}, which is not chosen.`)
     }
-    if (slot <= (this.#lastApplied.get(life) ?? 0)) {
-      this.#report('applied-once', id, `${id} applies slot ${slot} out of order.`)
+    if (revision <= (this.#lastApplied.get(life) ?? 0)) {
+      this.#report('applied-once', id, `${id} applies command ${revision} out of order.`)
     }
-    this.#lastApplied.set(life, slot)
+    this.#lastApplied.set(life, revision)
     if (this.#issued.get(command.id) !== applied.command) {
       this.#report('validity', id, `${id} applies ${applied.command}, which nobody asked for.`)
     }
-    const otherSlot = this.#slotOf.get(command.id) ?? slot
-    this.#slotOf.set(command.id, otherSlot)
-    if (otherSlot !== slot) {
-      const problem = `${id} applies command ${command.id} in slot ${slot}, and in ${otherSlot}.`
+    const other = this.#revisionOf.get(command.id) ?? revision
+    this.#revisionOf.set(command.id, other)
+    if (other !== revision) {
+      const problem = `${id} applies command ${command.id} as number ${revision}, and as ${other}.`
       this.#report('applied-once', id, problem)
     }
-    const known = this.#applied.get(slot)
-    if (known === undefined) this.#applied.set(slot, applied)
+    const known = this.#applied.get(revision)
+    if (known === undefined) this.#applied.set(revision, applied)
     else if (known.command !== applied.command) {
-      const problem = `${id} applies ${applied.command} in slot ${slot}, others ${known.command}.`
+      const problem = `${id} applies ${applied.command} as number ${revision}, others ${known.command}.`
       this.#report('agreement', id, problem)
     } else if (known.result !== applied.result || known.state !== applied.state) {
-      this.#report('same-state', id, `${id} is in another state after slot ${slot} than others.`)
+      this.#report('same-state', id, `${id} is in another state after ${revision} than others.`)
     }
   }
 
   /** A client was told the result of a command. */
   acknowledged(command: number): void {
-    const slot = this.#slotOf.get(command) ?? 0
+    const slot = this.#choices.slotOf(this.#revisionOf.get(command) ?? 0) ?? 0
     const chosen = this.#choices.of(slot)
     // What was on a disk when it was lost was there when the client was told, or before.
     const disks = [...this.#disks.values(), ...this.#lost].filter(
