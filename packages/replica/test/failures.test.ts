@@ -597,7 +597,7 @@ describe('a result', () => {
     const applier = new Applier(settings, { through: 5, members: [], bytes })
     const found = applier.recall({ session: 1, sequence: 1, acknowledged: 1 }, 'command')
     expect(
-      found !== null && 'results' in found ? found.results().map((it) => it()) : found,
+      found !== null && 'results' in found ? found.results().map((read) => read()) : found,
     ).toEqual([9])
   })
 })

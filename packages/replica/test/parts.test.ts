@@ -389,16 +389,12 @@ describe('proposals', () => {
     }
     await propose()
     proposals.opened('node', new Uint8Array(16), sessionOf(7))
-    const commandsOf = (value: Uint8Array) => {
-      const entry = decodeEntry(value)
-      return entry.type === 'commands' ? entry.commands.length : 0
-    }
     for (let count = 0; count < 30; count += 1) await propose()
     // None alone while the fifth is on its way, and none with fewer than twice as many after each.
-    expect(handed.slice(1).map(commandsOf)).toEqual([1, 1, 1, 1, 2, 4, 8])
+    expect(handed.slice(1).map(commandsIn)).toEqual([1, 1, 1, 1, 2, 4, 8])
     expect(proposals.waiting).toBe(13)
     proposals.applied(sessionOf(7), 1, () => [() => 'done'])
-    expect(handed.slice(8).map(commandsOf)).toEqual([13])
+    expect(handed.slice(8).map(commandsIn)).toEqual([13])
   })
 
   it('that a leader refuses are given up: what waits for a session that is refused waits no more', async () => {
@@ -468,6 +464,12 @@ it('a snapshot of another form is refused, whatever it holds', () => {
   bytes[0] = 4
   expect(() => decodeState(bytes)).toThrow(/none of a replica of this version/)
 })
+
+/** How many commands an entry has of a node's own session. */
+function commandsIn(value: Uint8Array): number {
+  const entry = decodeEntry(value)
+  return entry.type === 'commands' ? entry.commands.length : 0
+}
 
 /** A command of that sequence, or a copy of one. */
 function commandOf(of: number | Uint8Array): Uint8Array {
