@@ -287,7 +287,7 @@ class Call {
       case 'learning':
         return (
           `${this.#behind?.message ?? ''} It is a learner` +
-          `${this.#isOut ? `.${MAY_BE_MADE}` : ', and stays one.'}`
+          (this.#isOut ? `.${MAY_BE_MADE}` : ', and stays one.')
         )
       case 'chosen':
         return (

@@ -207,7 +207,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'lease: what was held before others came to vote is kept',
-    file: `${MULTI}/leader.ts`,
+    file: `${MULTI}/reconfiguration.ts`,
     from: '    lease.forget(nowMs)\n',
     to: '    lease.hasWordOf(this.#settings.id, nowMs)\n',
     caughtBy: byStory('lease'),
@@ -375,7 +375,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'transfer: the successor does not say who has released it',
-    file: `${MULTI}/leader.ts`,
+    file: `${MULTI}/phase1.ts`,
     from: '      ...(released !== undefined && { released }),\n',
     to: '',
     caughtBy: byStory('transfer'),
