@@ -248,6 +248,20 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     caughtBy: byStory('transfer'),
   },
   {
+    name: 'lease: a node that was told to lead gives its word on and on, and never comes to it',
+    file: `${MULTI}/node.ts`,
+    from: '    if (this.#leadsWhenFree !== null) return false\n',
+    to: '',
+    caughtBy: byStory('lease'),
+  },
+  {
+    name: 'lease: a node that was told to lead gives up when it hears the leader that has its word',
+    file: `${MULTI}/node.ts`,
+    from: 'this.#leadsWhenFree?.instead ?? null',
+    to: 'this.#leadsWhenFree?.released ?? null',
+    caughtBy: [...byStory('lease'), { type: 'tests', file: 'multi/properties.test.ts' }],
+  },
+  {
     name: 'lease: one word is enough',
     file: `${MULTI}/lease.ts`,
     from: 'return electorate.isPhase2Quorum(votes)',

@@ -265,10 +265,11 @@ export class MultiPaxos {
 
   /**
    * Tries to lead, without asking anybody; a node that does not vote does not try. A second call
-   * starts afresh at a higher ballot.
+   * starts afresh at a higher ballot. With leases a node that has given its word to the leader tries when
+   * that has ended, and gives it no other; and not at all where a third one leads before.
    */
   lead(): LogEffects {
-    return this.#run((step) => this.#node.prepare(step))
+    return this.#run((step) => this.#node.lead(step))
   }
 
   /** Gives up an attempt or the leadership; others take over when they miss its heartbeats. */
