@@ -164,7 +164,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     })
     this.#proposals = new Proposals({
       handOver: this.#forwarding.wanted,
-      recall: (ticket) => this.#applier.recall(ticket),
+      recall: (ticket, type) => this.#applier.recall(ticket, type),
       openedBy: (space, nonce) => this.#applier.openedBy(space, nonce),
       nowMs: () => clock.nowMs(),
       nonce: () => settings.randomBytes(SESSION_NONCE_BYTES),
@@ -392,8 +392,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         this.#proposals.opened(applied.space, applied.nonce, applied.session)
       } else if (applied.type === 'not-opened') {
         this.#proposals.notOpened(applied.space, applied.nonce, applied.reason)
-      } else if (applied.type === 'command') {
-        this.#proposals.applied(applied.session, applied.sequence, applied.result)
+      } else if (applied.type === 'commands') {
+        this.#proposals.applied(applied.session, applied.sequence, applied.results)
       } else if (applied.type === 'refused') {
         this.#proposals.refused(applied.session, applied.sequence, applied.reason)
       }
@@ -413,11 +413,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         slot,
         error: applied.reason,
       })
-    } else if (applied.type === 'command' && applied.error instanceof CommandRefusedError) {
-      metrics.counter('paxos.commands.refused', 1)
-    } else if (applied.type === 'command' && applied.error !== null) {
-      metrics.counter('paxos.commands.failed', 1)
-      logger.error('a command failed, and was undone', { slot, error: applied.error })
+    } else if (applied.type === 'commands') {
+      for (const error of applied.errors) {
+        const isRefusal = error instanceof CommandRefusedError
+        metrics.counter(isRefusal ? 'paxos.commands.refused' : 'paxos.commands.failed', 1)
+        if (!isRefusal) logger.error('a command failed, and was undone', { slot, error })
+      }
     }
   }
 

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Durability } from '@paxos/core'
 import { decodeEntry } from '@paxos/core/multi'
+import type { Entry } from '@paxos/core/multi'
 import { memory as memoryDurability } from '@paxos/durability-memory'
 import { SessionExpiredError } from '@paxos/replica'
 import { closeAll, leaderOf, replicaCluster, within } from './replica-cluster.ts'
@@ -205,15 +206,20 @@ function copies(cluster: ReplicaCluster): Map<number, number> {
   const log = logs.toSorted((a, b) => b.length - a.length)[0] ?? []
   const counts = new Map<string, number>()
   for (const { value } of log) {
-    const entry = decodeEntry(value)
-    if (entry.type !== 'command' && entry.type !== 'open-session') continue
-    const key =
-      entry.type === 'command' ? `${entry.session} ${entry.sequence}` : Buffer.from(entry.nonce)
-    counts.set(String(key), (counts.get(String(key)) ?? 0) + 1)
+    for (const key of keysOf(decodeEntry(value))) counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   const found = new Map<number, number>()
   for (const count of counts.values()) found.set(count, (found.get(count) ?? 0) + 1)
   return found
+}
+
+function keysOf(entry: Entry): readonly string[] {
+  if (entry.type === 'open-session') return [String(entry.nonce)]
+  if (!('session' in entry)) return []
+  const count = entry.type === 'commands' ? entry.commands.length : 1
+  return Array.from({ length: count }, (_, index) => {
+    return `${entry.session} ${entry.sequence} ${index}`
+  })
 }
 
 /** Opens all on disks of which each save takes so long, one after another. */

@@ -94,9 +94,14 @@ export class MultiPaxos {
     return this.#node.members.current.configuration
   }
 
-  /** Whether this node leads, and a members entry that it has proposed is not known to be chosen. */
+  /**
+   * Whether this node leads, and may take no members entry: one that it has proposed, or found, is not
+   * known to be chosen, or those who vote behind it have not promised yet. A host that refuses one
+   * meanwhile may refuse just the one that is being made.
+   */
   get isChanging(): boolean {
-    return (this.#node.leader.phase2?.barrier ?? null) !== null
+    const { phase2, isOpen } = this.#node.leader
+    return phase2 !== null && (phase2.barrier !== null || !isOpen)
   }
 
   /** The newest version of the configuration that is known to be complete; 0 at first. */
@@ -260,10 +265,11 @@ export class MultiPaxos {
 
   /**
    * Tries to lead, without asking anybody; a node that does not vote does not try. A second call
-   * starts afresh at a higher ballot.
+   * starts afresh at a higher ballot. With leases a node that has given its word to the leader tries when
+   * that has ended, and gives it no other; and not at all where a third one leads before.
    */
   lead(): LogEffects {
-    return this.#run((step) => this.#node.prepare(step))
+    return this.#run((step) => this.#node.lead(step))
   }
 
   /** Gives up an attempt or the leadership; others take over when they miss its heartbeats. */
