@@ -81,7 +81,7 @@ describe('an option', () => {
 })
 
 /** How many servers and connections this process has. */
-function sockets(): number {
+function openSockets(): number {
   const kinds = ['TCPSocketWrap', 'TCPServerWrap', 'TLSWrap']
   return process.getActiveResourcesInfo().filter((kind) => kinds.includes(kind)).length
 }
@@ -93,10 +93,10 @@ describe('open', () => {
     ['no certificate on tcps:', 'tcps://127.0.0.1:0', {}],
     ['a certificate on tcp:', 'tcp://127.0.0.1:0', { tls: ofA }],
   ])('rejects with %s, and leaves nothing open', async (_, listen, options) => {
-    const before = sockets()
+    const before = openSockets()
     const opening = tcp(options).open({ id: 'a', listen, peers: new Map(), receive() {} })
     await expect(opening).rejects.toMatchObject({ code: 'ERR_PAXOS_CREDENTIALS' })
-    expect(sockets()).toBe(before)
+    expect(openSockets()).toBe(before)
   })
 })
 
@@ -128,14 +128,15 @@ describe('a peer', () => {
   })
 })
 
-describe('reload()', () => {
-  async function shownBy({ transport }: Opened): Promise<string> {
-    const socket = connectTls({ port: TCP.require(transport.address).port, ...ofA })
-    afterwards(() => void socket.destroy())
-    await once(socket, 'secureConnect')
-    return socket.getPeerCertificate().serialNumber
-  }
+/** The serial number of the certificate that it shows. */
+async function shownBy({ transport }: Opened): Promise<string> {
+  const socket = connectTls({ port: TCP.require(transport.address).port, ...ofA })
+  afterwards(() => void socket.destroy())
+  await once(socket, 'secureConnect')
+  return socket.getPeerCertificate().serialNumber
+}
 
+describe('reload()', () => {
   it('is that of its sockets: other certificates from then on, or an error and no change', async () => {
     const b = await open('b', { tls: ofB })
     const before = await shownBy(b)
