@@ -12,7 +12,7 @@ import type { TestNode } from './world.ts'
 
 /** Frames in a burst: of the small ones more than may be uncounted, of the large ones too many to keep. */
 const SMALL = 300
-const LARGE = 2_000
+const LARGE = 1_000
 
 export function figureScenarios(
   { describe, scenarioOfFigures }: Definer,
