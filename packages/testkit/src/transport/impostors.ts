@@ -69,39 +69,44 @@ export function impostorScenarios(
       assert.deepEqual(it.inbox, [])
     })
 
-    scenarioOfImpostors('at the address of a peer are sent nothing', async (world, impostor) => {
-      const { openNode, harness } = world
-      const [victim, peer, friend] = await world.openThree()
-      await settle(victim, peer)
-      await settle(peer, victim)
-      const it = await openNode(peer.id, harness.listen('impostor'), {
-        transport: impostor,
-        peers: new Map([[victim.id, harness.deserted]]),
-      })
-      // It would come by itself, and be reached.
-      peer.transport.setPeers(new Map())
-      const { sent = 0 } = figuresOf(victim, peer.id) ?? {}
-      const book = new Map([
-        [peer.id, it.transport.address],
-        [friend.id, friend.transport.address],
-      ])
-      victim.transport.setPeers(book)
-      const isTold = (): boolean => (figuresOf(victim, peer.id)?.problem ?? null) !== null
-      for (let turns = 0; it.inbox.length === 0 && !isTold(); turns += 1) {
-        // Where there are no figures nobody may say so.
-        if (victim.transport.figures === undefined && turns === TRIES) break
-        assert.ok(turns < MAX_TURNS, 'Nothing says that the peer cannot be reached there.')
-        victim.transport.send(peer.id, SECRET)
-        await pause(RESEND_AFTER_MS)
-        await settle(victim, friend)
-        await settle(friend, victim)
-      }
-      assert.deepEqual(it.inbox, [])
-      assert.ok((figuresOf(victim, peer.id)?.sent ?? 0) <= sent, 'Something was sent to it.')
-      introduce(victim, peer, friend)
-      await reach(victim, peer, bytes(1))
-      await reach(peer, victim, bytes(2))
-    })
+    scenarioOfImpostors(
+      'at the address of a peer are sent nothing, and not heard',
+      async (world, impostor) => {
+        const { openNode, harness } = world
+        const [victim, peer, friend] = await world.openThree()
+        await settle(victim, peer)
+        await settle(peer, victim)
+        const it = await openNode(peer.id, harness.listen('impostor'), {
+          transport: impostor,
+          peers: new Map([[victim.id, harness.deserted]]),
+        })
+        // It would come by itself, and be reached.
+        peer.transport.setPeers(new Map())
+        const { sent = 0 } = figuresOf(victim, peer.id) ?? {}
+        const book = new Map([
+          [peer.id, it.transport.address],
+          [friend.id, friend.transport.address],
+        ])
+        victim.transport.setPeers(book)
+        const isTold = (): boolean => (figuresOf(victim, peer.id)?.problem ?? null) !== null
+        for (let turns = 0; it.inbox.length === 0 && !isTold(); turns += 1) {
+          // Where there are no figures nobody may say so.
+          if (victim.transport.figures === undefined && turns === TRIES) break
+          assert.ok(turns < MAX_TURNS, 'Nothing says that the peer cannot be reached there.')
+          victim.transport.send(peer.id, SECRET)
+          it.transport.send(victim.id, FORGED)
+          await pause(RESEND_AFTER_MS)
+          await settle(victim, friend)
+          await settle(friend, victim)
+        }
+        assert.deepEqual(it.inbox, [])
+        assert.ok(!hasHeard(victim, FORGED), 'What it sent was delivered.')
+        assert.ok((figuresOf(victim, peer.id)?.sent ?? 0) <= sent, 'Something was sent to it.')
+        introduce(victim, peer, friend)
+        await reach(victim, peer, bytes(1))
+        await reach(peer, victim, bytes(2))
+      },
+    )
 
     scenarioOfImpostors(
       'are told of: that credentials were refused, to whom it warns and in its figures',
