@@ -96,6 +96,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #watch: Watch
   #ended: Error | null = null
   #cancelWarning: (() => void) | null = null
+  #cancelTelling: (() => void) | null = null
 
   constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Begun) {
     this.#settings = settings
@@ -114,6 +115,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       incarnation,
       trustEmptyState: settings.trustEmptyDisk,
       acquaintances: [...settings.members.keys()],
+      tellsChosen: 'announced',
       isValue: isEntry,
       isSnapshot: isState,
       saved,
@@ -402,6 +404,16 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#reads.applied(this.#applier.appliedThrough)
     this.#forwarding.flushSoon()
     this.#snapshots.takeIfDue()
+    this.#tellSoon()
+  }
+
+  /** When this turn is over: whoever was answered may propose in it, and that says it too. */
+  #tellSoon(): void {
+    if (this.#cancelTelling !== null || !this.#engine.isUntold) return
+    this.#cancelTelling = this.#settings.clock.schedule(0, () => {
+      this.#cancelTelling = null
+      if (this.#engine.isUntold) this.#host.input(() => this.#engine.announce())
+    })
   }
 
   /** A command that failed is no failure of this node; but somebody should hear of it. */
@@ -490,6 +502,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#maintenance.stop()
     this.#snapshots.stop()
     this.#cancelWarning?.()
+    this.#cancelTelling?.()
     this.#watch.stop()
     this.#forwarding.end()
     this.#proposals.end(error)

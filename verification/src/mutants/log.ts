@@ -20,6 +20,13 @@ const BY_RELAY = [{ type: 'tests', file: 'multi/relay.test.ts' }] as const
 
 export const LOG_MUTANTS: readonly Mutant[] = [
   {
+    name: 'log: what was chosen is taken for told before anybody was told',
+    file: `${MULTI}/leader.ts`,
+    from: 'phase2.batches.length === 0) this.#isUntold = true',
+    to: 'phase2.batches.length === 0) this.#isUntold = false',
+    caughtBy: [{ type: 'tests', file: 'multi/ticks.test.ts' }],
+  },
+  {
     name: 'log: a promise is sent before its save',
     file: `${MULTI}/acceptor.ts`,
     from: 'if (order > 0) step.sendAfterSave(from, promise)',

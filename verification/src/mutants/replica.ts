@@ -85,12 +85,17 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: what rests on a save is sent before the save is done',
     file: `${REPLICA}/host.ts`,
-    from: 'if (save !== undefined) this.#save(save.change, save.then)',
-    to: `if (save !== undefined) {
-      for (const outgoing of save.then) this.#send(outgoing)
-      this.#save(save.change, [])
-    }`,
+    from: '    const durable = this.#options.durability.save(change)',
+    to: `    for (const outgoing of then) this.#send(outgoing)
+    const durable = this.#options.durability.save(change)`,
     caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: what was chosen last is told with the next heartbeat',
+    file: `${REPLICA}/replica-node.ts`,
+    from: '    this.#snapshots.takeIfDue()\n    this.#tellSoon()\n',
+    to: '    this.#snapshots.takeIfDue()\n',
+    caughtBy: BY_TRAVELS,
   },
   {
     name: 'replica: a save that failed is taken for done',

@@ -56,6 +56,8 @@ export class Leader {
   #asked: Electorate | null = null
   #highestSeen: Ballot | null
   #heartbeatAtMs = 0
+  /** Something was chosen that neither an Accept nor a heartbeat has said. */
+  #isUntold = false
   /** Nothing new is proposed, so that another node can take over. */
   #isPaused = false
 
@@ -69,6 +71,11 @@ export class Leader {
 
   get phase(): Role['phase'] {
     return this.#role.phase
+  }
+
+  /** Whether this node leads, and nobody was told yet of the newest that was chosen. */
+  get isUntold(): boolean {
+    return this.phase === 'leading' && this.#isUntold
   }
 
   /** The ballot that this node prepares or leads with; `null` when it does neither. */
@@ -430,14 +437,16 @@ export class Leader {
     reads.finish(step)
     const isCompleted = this.#reconfiguration.complete(phase2, nowMs)
     // With nothing in flight no Accept will soon say what was chosen.
-    const isUntold = chosenThrough > before && phase2.batches.length === 0
-    if (isUntold || beginsRound || isCompleted || nowMs >= this.#heartbeatAtMs) {
+    if (chosenThrough > before && phase2.batches.length === 0) this.#isUntold = true
+    const isTold = this.#isUntold && this.#settings.tellsChosen === 'at-once'
+    if (isTold || beginsRound || isCompleted || nowMs >= this.#heartbeatAtMs) {
       this.#sendHeartbeat(step, role, nowMs)
     }
   }
 
   #sendHeartbeat(step: LogStep, role: Leading, nowMs: number): void {
     this.#heartbeatAtMs = nowMs + this.#settings.heartbeatPeriodMs
+    this.#isUntold = false
     step.send('all', this.#heartbeat(role, nowMs))
     this.#reconfiguration.bidFarewell(nowMs)
   }
@@ -471,6 +480,7 @@ export class Leader {
       const values = log.values(first, batch.last)
       const accept = { type: 'logAccept', ballot, base, first, values, chosenThrough } as const
       const isForAll = to.length === this.#told.length
+      if (isForAll) this.#isUntold = false
       for (const peer of isForAll ? (['all'] as const) : to) step.send(peer, accept)
     }
   }

@@ -152,6 +152,14 @@ export class MultiPaxos {
     return this.#node.leader.room(this.#node.nowMs)
   }
 
+  /**
+   * Whether this node leads, and has told nobody yet of the newest that was chosen: with `tellsChosen`
+   * 'announced' it is for the host to call announce().
+   */
+  get isUntold(): boolean {
+    return this.#node.leader.isUntold
+  }
+
   /** How many slots are proposed and not known to be chosen, while this node leads. */
   get slotsInFlight(): number {
     const { phase2 } = this.#node.leader
