@@ -158,3 +158,12 @@ describe('what is chosen while nothing else is in flight', () => {
     expect(a.isUntold).toBe(false)
   })
 })
+
+it('a tick before anything is due does nothing, but time goes on', () => {
+  const a = leadingA()
+  const dueAtMs = a.nextTickAtMs ?? NaN
+  expect(a.tick(dueAtMs - 1)).toEqual({ send: [], events: [] })
+  a.receive('b', heartbeatAnswer(at(1), 1, 1))
+  expect(a.peers.get('b')?.heardAtMs).toBe(dueAtMs - 1)
+  expect(a.tick(dueAtMs).send).not.toEqual([])
+})
