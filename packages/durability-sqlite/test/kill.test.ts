@@ -11,7 +11,7 @@ import { rest, start } from './processes.ts'
 import { changeNumber } from './programs/changes.ts'
 import { mixedChange } from './programs/mixed.ts'
 
-const ROUNDS = extent(2, 6)
+const ROUNDS = extent(3, 6)
 
 describe.each(DRIVERS)('P13: the shipped defaults survive kill -9, with %s', (driver) => {
   it(`killed ${ROUNDS} times in mid-writing, a node finds everything that it acknowledged`, async () => {
