@@ -128,15 +128,15 @@ describe('a node whose host stood still', () => {
   })
 })
 
-describe('what is chosen while nothing else is in flight', () => {
-  /** What leaves when a quorum holds x in slot 2. */
-  function choosing(a: MultiPaxos): readonly unknown[] {
-    instantly(a, a.propose(values('x')).effects)
-    const { sent } = instantly(a, a.receive('b', accepted(at(1), 2)))
-    expect(a.chosenThrough).toBe(2)
-    return only(sent, 'logHeartbeat')
-  }
+/** What leaves when a quorum holds x in slot 2. */
+function choosing(a: MultiPaxos): readonly unknown[] {
+  instantly(a, a.propose(values('x')).effects)
+  const { sent } = instantly(a, a.receive('b', accepted(at(1), 2)))
+  expect(a.chosenThrough).toBe(2)
+  return only(sent, 'logHeartbeat')
+}
 
+describe('what is chosen while nothing else is in flight', () => {
   it('is told at once by a heartbeat', () => {
     const a = leadingA()
     expect(choosing(a)).toMatchObject([{ to: 'all', message: { chosenThrough: 2 } }])
