@@ -10,12 +10,13 @@ import { once } from 'node:events'
 import { Server as NetServer } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Doorkeeper } from './admission.ts'
+import type { Service } from './asked.ts'
 import { Budget } from './budget.ts'
 import { Shares } from './client-address.ts'
 import { Connections } from './connections.ts'
 import { connectionsWithin } from './descriptors.ts'
 import { exchange } from './exchange.ts'
-import type { Exchanges, Fetch } from './exchange.ts'
+import type { Exchanges } from './exchange.ts'
 import { UserError } from './fail.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import type { HttpLimits } from './http-limits.ts'
@@ -72,10 +73,10 @@ export interface HttpServer {
   close(finishWithinMs: number): Promise<void>
 }
 
-/** Serves `fetch`. Rejects with a UserError when the address cannot be taken. */
+/** Serves `service`. Rejects with a UserError when the address cannot be taken. */
 export async function listen(
   { host, port }: HttpAddress,
-  fetch: Fetch,
+  service: Service,
   options: ListenOptions = {},
 ): Promise<HttpServer> {
   const limits = { ...HTTP_LIMITS, connections: connectionsWithin(), ...options.limits }
@@ -85,7 +86,7 @@ export async function listen(
   let isClosing = false
   const exchanges: Exchanges = {
     limits,
-    fetch,
+    service,
     doorkeeper: () => doorkeeper,
     received: new Budget({ bytes: limits.receivedBytes, stalledAfterMs: limits.stalledAfterMs }),
     unsent: new Budget({ bytes: limits.unsentBytes, stalledAfterMs: limits.stalledAfterMs }),
@@ -96,7 +97,7 @@ export async function listen(
     refused: new Map(),
   }
   const answer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    connections.asked(incoming.socket, () => exchange(exchanges, incoming, outgoing))
+    connections.asked(incoming.socket, (caller) => exchange(exchanges, caller, incoming, outgoing))
   }
   const server = serverOf(options.tls, limits)
   server.on('connection', (socket) => connections.opened(socket, options.tls === undefined))

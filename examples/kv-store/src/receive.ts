@@ -24,19 +24,25 @@ export async function readBody(
     const chunks: Buffer[] = []
     let bytes = 0
     const finish = (body: Buffer | Refusal | null): void => {
-      incoming.off('data', read)
-      incoming.pause()
+      incoming.off('data', read).off('end', end).off('close', gone)
       resolve(body)
+    }
+    const refuse = (refusal: Refusal): void => {
+      incoming.pause()
+      finish(refusal)
     }
     const read = (chunk: Buffer): void => {
       bytes += chunk.byteLength
-      if (bytes > most) return finish(tooLarge())
-      if (!share.take(chunk.byteLength)) return finish(noMemory())
+      if (bytes > most) return refuse(tooLarge())
+      if (!share.take(chunk.byteLength)) return refuse(noMemory())
       chunks.push(chunk)
     }
-    incoming.on('data', read)
-    incoming.once('end', () => finish(bytes === 0 ? null : Buffer.concat(chunks)))
-    incoming.once('close', () => reject(new Error('The client is gone.')))
+    const end = (): void => {
+      const [first = null] = chunks
+      finish(chunks.length > 1 ? Buffer.concat(chunks) : first)
+    }
+    const gone = (): void => reject(new Error('The client is gone.'))
+    incoming.on('data', read).on('end', end).on('close', gone)
   })
 }
 

@@ -275,7 +275,10 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   mutant(
     'kv-store: a request whose client went away in the middle of it runs for ever',
     `${STORE}/exchange.ts`,
-    ['    ran()\n    received.release()\n    unsent', '    received.release()\n    unsent'],
+    [
+      '    place.giveBack()\n    received.release()\n    unsent',
+      '    received.release()\n    unsent',
+    ],
     'exhaustion.test.ts',
   ),
 ]
