@@ -21,9 +21,11 @@ import {
   writtenBody,
 } from './api.ts'
 import type { ErrorCode, Health, Members, Readiness, Status } from './api.ts'
+import { headerOf } from './asked.ts'
+import type { Heads } from './asked.ts'
 import { OutcomeUnknownError, RequestError, TooManySessionsError } from './client-errors.ts'
-import { sender } from './client-fetch.ts'
-import type { ClientTls } from './client-fetch.ts'
+import { httpSender } from './client-http.ts'
+import type { ClientTls } from './client-http.ts'
 import { exchangeOf, isSo } from './client-members.ts'
 import { openWatch } from './client-watch.ts'
 import type { ChangeStream, WatchOptions } from './client-watch.ts'
@@ -187,7 +189,7 @@ export function connect(options: ConnectOptions): Client {
       options.attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS,
     ),
     unreachableTimeoutMs: options.unreachableTimeoutMs ?? DEFAULT_UNREACHABLE_TIMEOUT_MS,
-    send: sender(options.tls),
+    send: httpSender(options.tls),
     token: tokenOf(options.token),
     random: options.random ?? Math.random,
   })
@@ -377,8 +379,8 @@ function json<T>(schema: z.ZodType<T>): (text: string) => T {
   return (text) => schema.parse(JSON.parse(text))
 }
 
-function readValue(value: string, headers: Headers): Omit<Entry, 'key'> {
-  const revision = revisionOf(headers.get('etag') ?? '')
+function readValue(value: string, headers: Heads): Omit<Entry, 'key'> {
+  const revision = revisionOf(headerOf(headers, 'etag') ?? '')
   if (revision === null) throw new TypeError('A value came without its revision.')
   return { value, revision }
 }

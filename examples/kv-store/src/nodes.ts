@@ -6,7 +6,8 @@
 import { errorBody } from './api.ts'
 import type { ErrorBody } from './api.ts'
 import { OutcomeUnknownError, RequestError, UnavailableError } from './client-errors.ts'
-import type { Outgoing, Send } from './client-fetch.ts'
+import type { Heads } from './asked.ts'
+import type { Outgoing, Received, Send } from './client-http.ts'
 import { Deadline } from './deadline.ts'
 import {
   ANSWER_WITHIN_MS,
@@ -22,7 +23,7 @@ export interface Exchange<T> {
   readonly method: 'GET' | 'PUT' | 'DELETE' | 'POST'
   readonly path: string
   /** Reads what was answered with 2xx; throws when it is none of this service. */
-  readonly read: (text: string, headers: Headers) => T
+  readonly read: (text: string, headers: Heads) => T
   /** Whether the node answers from what it has, so that it need not be told how long to wait. */
   readonly isAnsweredAtOnce?: boolean
   /** How long one node may take, in milliseconds. Default: that of all. */
@@ -98,12 +99,12 @@ export class Nodes {
     return tries.isNobodyThere(this.#options.unreachableTimeoutMs)
   }
 
-  /** Rejects as fetch does. The body of the answer has to be read, or cancelled. */
-  send(node: number, target: string, outgoing: Outgoing): Promise<Response> {
+  /** Rejects as `Send` does. */
+  send(node: number, target: string, outgoing: Outgoing): Promise<Received> {
     const token = this.#options.token()
     const headers =
       token === null ? outgoing.headers : { ...outgoing.headers, authorization: `Bearer ${token}` }
-    return this.#options.send(`${this.url(node)}${target}`, { ...outgoing, headers })
+    return this.#options.send(this.url(node), target, { ...outgoing, headers })
   }
 
   /** The node to ask next. */
@@ -169,7 +170,7 @@ export class Nodes {
         ...(body === undefined ? {} : { body }),
       })
       const text = await textOf(response)
-      if (response.ok) return { type: 'done', value: exchange.read(text, response.headers) }
+      if (isDone(response)) return { type: 'done', value: exchange.read(text, response.headers) }
       return judge(response.status, text)
     } catch (error) {
       if (error instanceof RequestError) throw error
@@ -209,17 +210,25 @@ export function parseRefusal(text: string): Refused | null {
   }
 }
 
+/** Whether the node has done what it was asked for. */
+export function isDone({ status }: Received): boolean {
+  return status >= 200 && status < 300
+}
+
 /** The body of an answer. Rejects when it is larger than any of ours, or is no text. */
-export async function textOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
+export async function textOf({ body }: Received): Promise<string> {
+  if (typeof body === 'string') return body
+  const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of body as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength
     if (bytes > MAX_ANSWER_BYTES) throw new RangeError('the answer is too large')
     chunks.push(chunk)
   }
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
+  return UTF_8.decode(Buffer.concat(chunks))
 }
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function nobodyAnswered(
   { ifUnknown }: Exchange<unknown>,
