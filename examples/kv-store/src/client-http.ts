@@ -23,6 +23,8 @@ export interface Outgoing {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
   readonly signal: AbortSignal
+  /** Whether it may travel on a stream, with others, where there is one. Default: no. */
+  readonly mayStream?: boolean
 }
 
 /** The body has to be read, or destroyed. */

@@ -27,6 +27,7 @@ import { OutcomeUnknownError, RequestError, TooManySessionsError } from './clien
 import { httpSender } from './client-http.ts'
 import type { ClientTls } from './client-http.ts'
 import { exchangeOf, isSo } from './client-members.ts'
+import { streamSender } from './client-stream.ts'
 import { openWatch } from './client-watch.ts'
 import type { ChangeStream, WatchOptions } from './client-watch.ts'
 import type { Entry, Page, Summary } from './commands.ts'
@@ -79,6 +80,12 @@ export interface ConnectOptions {
   readonly token?: string | (() => string)
   /** For nodes on https: whose authority Node.js does not know, or that ask for a certificate. */
   readonly tls?: ClientTls
+  /**
+   * Whether reads and writes of keys travel on one connection to a node, as many at once as there are.
+   * It opens with the first of them, and closes by itself. A node that opens none is asked over HTTP.
+   * For a program that asks much. Default: false.
+   */
+  readonly stream?: boolean
   /** Numbers in [0, 1), for jitter. Default: Math.random. */
   readonly random?: () => number
 }
@@ -90,6 +97,7 @@ const OPTIONS = [
   'unreachableTimeoutMs',
   'token',
   'tls',
+  'stream',
   'random',
 ] as const satisfies readonly (keyof ConnectOptions)[]
 
@@ -182,6 +190,7 @@ export interface Client {
 export function connect(options: ConnectOptions): Client {
   checkOptions(options)
   const defaultTimeoutMs = checkTime('timeoutMs', options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS)
+  const http = httpSender(options.tls)
   const nodes = new Nodes({
     nodes: checkNodes(options.nodes),
     attemptTimeoutMs: checkTime(
@@ -189,7 +198,7 @@ export function connect(options: ConnectOptions): Client {
       options.attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS,
     ),
     unreachableTimeoutMs: options.unreachableTimeoutMs ?? DEFAULT_UNREACHABLE_TIMEOUT_MS,
-    send: httpSender(options.tls),
+    send: options.stream === true ? streamSender(http, options.tls) : http,
     token: tokenOf(options.token),
     random: options.random ?? Math.random,
   })
@@ -205,7 +214,8 @@ export function connect(options: ConnectOptions): Client {
   return {
     async get(key, { consistency, ...call } = {}) {
       const path = pathOf(key)
-      const reply = await read({ path, ...parametersOf(consistency), read: readValue }, call)
+      const exchange = { path, ...parametersOf(consistency), read: readValue, mayStream: true }
+      const reply = await read(exchange, call)
       return isRefused(reply, 'not-found') ? null : accept(reply)
     },
 
@@ -338,7 +348,7 @@ export function connect(options: ConnectOptions): Client {
         const reply = await sessions.use(deadline, async ({ id, sequence }) => {
           const place = { [SESSION_HEADER]: id, [SEQUENCE_HEADER]: String(sequence) }
           const headers = { ...exchange.headers, ...place }
-          const request = { ...exchange, headers, read: json(writtenBody), ifUnknown: READ_THE_KEY }
+          const request = { ...exchange, headers, ...WRITE }
           const answer = await nodes.request(request, deadline)
           return { answer, isExpired: isRefused(answer, 'session-expired') }
         })
@@ -443,7 +453,12 @@ function checkNodes(nodes: readonly string[]): readonly string[] {
   throw new RequestError('invalid-argument', 'No node is named. Give at least one.')
 }
 
-const READ_THE_KEY = 'The write may have happened, or may still happen. Read the key to find out.'
+/** What all writes of keys share. */
+const WRITE = {
+  read: json(writtenBody),
+  mayStream: true,
+  ifUnknown: 'The write may have happened, or may still happen. Read the key to find out.',
+} as const
 
 function changedSince(): OutcomeUnknownError {
   return new OutcomeUnknownError(

@@ -40,6 +40,8 @@ interface Connection extends Caller {
   isGone: boolean
   /** Whether its last answer is written: what is asked after it has been answered already. */
   isDismissed: boolean
+  /** Tells a client that nothing more is to be asked. */
+  dismiss: () => void
 }
 
 /**
@@ -83,6 +85,8 @@ export class Connections {
 
   /** A client has connected. `isReady`: it can be answered, for there is no TLS to come. */
   opened(socket: Socket, isReady: boolean): void {
+    // One that had asked for another protocol in vain begins anew.
+    if (this.#bySocket.has(socket)) return
     const [name, client] = [nameOf(socket), clientOf(socket.remoteAddress)]
     if (!this.#isRoomFor(client)) {
       this.#cut += 1
@@ -101,6 +105,7 @@ export class Connections {
       isBusy: false,
       isGone: false,
       isDismissed: false,
+      dismiss: () => connection.socket.end(LAST_ANSWER),
     }
     this.#all.set(name, connection)
     this.#bySocket.set(socket, connection)
@@ -115,6 +120,12 @@ export class Connections {
     connection.socket = socket
     connection.isReady = true
     this.#bySocket.set(socket, connection)
+  }
+
+  /** A connection speaks another protocol than HTTP from now on, in which it is dismissed otherwise. */
+  upgraded(socket: Socket, dismiss: () => void): void {
+    const connection = this.#bySocket.get(socket)
+    if (connection !== undefined) connection.dismiss = dismiss
   }
 
   /** A request has come on a connection: it is answered when those before it are. */
@@ -144,7 +155,7 @@ export class Connections {
   closeIdle(): void {
     for (const connection of [...this.#silent, ...this.#idle]) {
       connection.isDismissed = true
-      if (connection.isReady) connection.socket.end(LAST_ANSWER)
+      if (connection.isReady) connection.dismiss()
       else connection.socket.destroy()
     }
   }

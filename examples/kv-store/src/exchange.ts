@@ -116,7 +116,7 @@ async function send(
   const bytes = Buffer.byteLength(text)
   // Results of writes are small: what has happened is never called refused.
   if (bytes > all.limits.smallAnswerBytes && !unsent.take(bytes)) {
-    return await send(all, refused(all, noMemory()), incoming, outgoing, unsent, client)
+    return await send(all, refused(all, noRoomForAnswer()), incoming, outgoing, unsent, client)
   }
   if (mayHaveBody(status)) headers['content-length'] = bytes
   outgoing.writeHead(status, headers)
@@ -182,7 +182,7 @@ export function refused(
   return json(body, status, status === 401 ? { 'www-authenticate': 'Bearer realm="kv-store"' } : {})
 }
 
-function noMemory(): Refusal {
+export function noRoomForAnswer(): Refusal {
   const message = 'Too many answers wait for clients that do not read. Ask later, or another node.'
   return new Refusal(503, 'unavailable', message)
 }

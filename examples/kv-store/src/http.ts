@@ -16,6 +16,7 @@ import type { HttpFigures } from './listen.ts'
 import { METRICS_TEXT } from './metrics.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import { Refusal, refusalOf } from './refusal.ts'
+import { STREAM_PATH } from './stream-frames.ts'
 import type { KeyValueReplica } from './replica.ts'
 import { Turns } from './turns.ts'
 import { watchStream } from './watch-stream.ts'
@@ -76,6 +77,15 @@ export function service(options: ServiceOptions): Service {
           }
           const body = watchStream(watch, watchHeartbeatMs, turns)
           return { status: 200, headers: WATCH_HEADERS, body }
+        },
+      ],
+      [
+        `GET ${STREAM_PATH}`,
+        () => {
+          const message =
+            'A stream is a WebSocket, and none was opened: it was not asked for as one, or there are ' +
+            'too many. Ask over HTTP, or another node.'
+          throw new Refusal(426, 'unavailable', message)
         },
       ],
       [

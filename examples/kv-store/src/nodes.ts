@@ -26,6 +26,8 @@ export interface Exchange<T> {
   readonly read: (text: string, headers: Heads) => T
   /** Whether the node answers from what it has, so that it need not be told how long to wait. */
   readonly isAnsweredAtOnce?: boolean
+  /** Whether it may travel on a stream. Default: no. */
+  readonly mayStream?: boolean
   /** How long one node may take, in milliseconds. Default: that of all. */
   readonly attemptTimeoutMs?: number
   /** For what changes something: what to do when nobody says whether it did. */
@@ -167,6 +169,7 @@ export class Nodes {
         method,
         headers,
         signal: deadline.signal,
+        mayStream: exchange.mayStream === true,
         ...(body === undefined ? {} : { body }),
       })
       const text = await textOf(response)

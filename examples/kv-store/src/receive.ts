@@ -34,7 +34,7 @@ export async function readBody(
     const read = (chunk: Buffer): void => {
       bytes += chunk.byteLength
       if (bytes > most) return refuse(tooLarge())
-      if (!share.take(chunk.byteLength)) return refuse(noMemory())
+      if (!share.take(chunk.byteLength)) return refuse(noRoomForBody())
       chunks.push(chunk)
     }
     const end = (): void => {
@@ -71,7 +71,7 @@ export async function discard(
   })
 }
 
-function noMemory(): Refusal {
+export function noRoomForBody(): Refusal {
   const message = 'Too many bodies are being received. Send it later, or to another node.'
   return new Refusal(503, 'unavailable', message)
 }

@@ -6,7 +6,8 @@ import { PaxosError } from '@paxos/core'
 import { MembersConflictError, MembersTimeoutError } from '@paxos/replica'
 import type { ErrorBody, ErrorCode } from './api.ts'
 
-export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503 | 507
+export type RefusalStatus =
+  400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 426 | 429 | 500 | 503 | 507
 
 /** A request that is answered with an error. */
 export class Refusal extends Error {
