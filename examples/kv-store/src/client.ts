@@ -23,9 +23,17 @@ import {
 import type { ErrorCode, Health, Members, Readiness, Status } from './api.ts'
 import { headerOf } from './asked.ts'
 import type { Heads } from './asked.ts'
-import { OutcomeUnknownError, RequestError, TooManySessionsError } from './client-errors.ts'
+import { checkBatch, sendBatch } from './client-batch.ts'
+import type { BatchItem, BatchResult } from './client-batch.ts'
+import {
+  forgotten,
+  OutcomeUnknownError,
+  RequestError,
+  TooManySessionsError,
+} from './client-errors.ts'
 import { httpSender } from './client-http.ts'
 import type { ClientTls } from './client-http.ts'
+import { checkValue, pathOf } from './client-keys.ts'
 import { exchangeOf, isSo } from './client-members.ts'
 import { streamSender } from './client-stream.ts'
 import { openWatch } from './client-watch.ts'
@@ -39,7 +47,6 @@ import {
   DEFAULT_UNREACHABLE_TIMEOUT_MS,
   MAX_MEMBERS_TIMEOUT_MS,
   MAX_PAGE_ENTRIES,
-  MAX_VALUE_BYTES,
   MEMBERS_PROGRESS_EVERY_MS,
   OPEN_SESSION_AGAIN_S,
 } from './limits.ts'
@@ -57,6 +64,8 @@ export {
   UnavailableError,
   WatchLaggedError,
 } from './client-errors.ts'
+
+export type { BatchItem, BatchResult } from './client-batch.ts'
 
 export interface ConnectOptions {
   /** Base URLs of the nodes, at least one: 'http://127.0.0.1:8001'. */
@@ -145,6 +154,12 @@ export interface Client {
     value: string,
     options?: CallOptions,
   ): Promise<Swap>
+  /**
+   * Reads and writes several keys, 64 at most, in one request. Resolves with what became of each, in
+   * the order of the items. It is not atomic: each is made as it would be alone, in no order among
+   * them. Rejects when nothing was begun.
+   */
+  batch(items: readonly BatchItem[], options?: ReadOptions): Promise<readonly BatchResult[]>
   /** All entries in the order of their keys. Each page is a read of its own. */
   list(options?: ListOptions): AsyncIterable<Entry>
   /**
@@ -240,6 +255,13 @@ export function connect(options: ConnectOptions): Client {
         return { isDone: false, revision: reply.error.revision ?? 0 }
       }
       return { isDone: true, revision: accept(reply).revision }
+    },
+
+    async batch(items, { consistency, ...call } = {}) {
+      checkBatch(items)
+      return await within(call, (deadline) =>
+        sendBatch(items, { nodes, sessions, consistency, deadline }),
+      )
     },
 
     async *list({ prefix = '', consistency, ...call } = {}) {
@@ -401,22 +423,6 @@ function parametersOf(consistency: Consistency | undefined): {
   return { parameters: consistency === undefined ? {} : { consistency } }
 }
 
-function pathOf(key: string): string {
-  // URLs lose these on the way, and something else would be read or written.
-  if (key === '' || key === '.' || key === '..' || /\p{Surrogate}/u.test(key)) {
-    const message = "A key is text of at least one character, and neither '.' nor '..'."
-    throw new RequestError('invalid-argument', message)
-  }
-  return `/keys/${encodeURIComponent(key)}`
-}
-
-/** Larger ones are refused by every node: the whole of it would be sent for nothing. */
-function checkValue(value: string): void {
-  if (Buffer.byteLength(value) <= MAX_VALUE_BYTES) return
-  const message = `A value has at most ${MAX_VALUE_BYTES} bytes. Store it elsewhere, and its place here.`
-  throw new RequestError('too-large', message)
-}
-
 function checkTime(name: string, ms: number): number {
   if (ms > 0) return ms
   throw new RequestError('invalid-argument', `${name} is ${ms}. Give milliseconds above 0.`)
@@ -464,11 +470,5 @@ function changedSince(): OutcomeUnknownError {
   return new OutcomeUnknownError(
     'The members have changed since the change was sent first, perhaps by it. Look at the members, ' +
       'and make again what is missing.',
-  )
-}
-
-function forgotten(): OutcomeUnknownError {
-  return new OutcomeUnknownError(
-    'The session expired before anybody said what came of the write. Read the key to find out.',
   )
 }

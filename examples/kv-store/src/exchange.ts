@@ -5,15 +5,18 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { targetOf } from './admission.ts'
+import { BATCH_PATH } from './api.ts'
 import { json } from './asked.ts'
 import type { Answered, Service } from './asked.ts'
 import type { Budget, Share } from './budget.ts'
 import type { Shares } from './client-address.ts'
 import type { Caller } from './connections.ts'
+import { tooLarge } from './input.ts'
 import { greedy, Place } from './place.ts'
 import type { Places } from './place.ts'
 import { discard, readBody } from './receive.ts'
-import { Refusal } from './refusal.ts'
+import type { BodyLimit } from './receive.ts'
+import { batchTooLarge, Refusal } from './refusal.ts'
 import { gone, sendBytes, sendStream, sendText } from './send.ts'
 import type { SendLimits } from './send.ts'
 
@@ -23,6 +26,7 @@ export interface ExchangeLimits extends SendLimits {
   readonly watches: number
   readonly smallAnswerBytes: number
   readonly bodyBytes: number
+  readonly batchBytes: number
   readonly discardWithinMs: number
   readonly discardedBytes: number
 }
@@ -87,11 +91,17 @@ async function answer(
 ): Promise<Answered> {
   const refusal = place.refusalOf(incoming)
   if (refusal !== null) return refused(all, refusal)
-  const body = await readBody(incoming, outgoing, received, all.limits.bodyBytes)
+  const { method = 'GET', url = '/', headers } = incoming
+  const target = targetOf(url)
+  const body = await readBody(incoming, outgoing, received, bodyLimitOf(target.path, all.limits))
   if (body instanceof Refusal) return refused(all, body)
   received.keep()
-  const { method = 'GET', url = '/', headers } = incoming
-  return await all.service({ ...targetOf(url), method, headers, body, signal })
+  return await all.service({ ...target, method, headers, body, signal })
+}
+
+function bodyLimitOf(path: string, { bodyBytes, batchBytes }: ExchangeLimits): BodyLimit {
+  if (path === BATCH_PATH) return { bytes: batchBytes, refuse: batchTooLarge }
+  return { bytes: bodyBytes, refuse: tooLarge }
 }
 
 async function send(

@@ -8,6 +8,7 @@ import { json } from './asked.ts'
 import type { Answered, Asked, Route, Routes, Service } from './asked.ts'
 import type { Feed } from './feed.ts'
 import { parameters, parseLastEvent, parseParameters } from './input.ts'
+import { batchRoutes } from './http-batch.ts'
 import { healthRoutes } from './http-health.ts'
 import { keyRoutes } from './http-keys.ts'
 import { isChangeOfMembers, membersRoutes } from './http-members.ts'
@@ -16,6 +17,7 @@ import type { HttpFigures } from './listen.ts'
 import { METRICS_TEXT } from './metrics.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import { Refusal, refusalOf } from './refusal.ts'
+import type { Attempt } from './refusal.ts'
 import { STREAM_PATH } from './stream-frames.ts'
 import type { KeyValueReplica } from './replica.ts'
 import { Turns } from './turns.ts'
@@ -42,6 +44,7 @@ export function service(options: ServiceOptions): Service {
 
   const routes: ReadonlyMap<string, Route> = new Map([
     ...keyRoutes(replica, turns),
+    ...batchRoutes(replica, turns, refusalTo),
     ...membersRoutes(replica),
     ...healthRoutes(replica),
     ...ownRoutes(),
@@ -111,11 +114,17 @@ export function service(options: ServiceOptions): Service {
     ]
   }
 
-  function refuse(error: unknown, { method, path, signal }: Asked): Answered {
-    const isWrite = method === 'PUT' || method === 'DELETE' || isChangeOfMembers(method, path)
-    const refusal = refusalOf(error, isWrite ? 'write' : 'read')
+  function refusalTo(error: unknown, attempt: Attempt, { signal }: Asked): Refusal {
+    const refusal = refusalOf(error, attempt)
     // A client that has gone away is nothing unexpected, and reads no answer.
     if (refusal.status === 500 && !signal.aborted) onFailure(error)
+    return refusal
+  }
+
+  function refuse(error: unknown, asked: Asked): Answered {
+    const { method, path } = asked
+    const isWrite = method === 'PUT' || method === 'DELETE' || isChangeOfMembers(method, path)
+    const refusal = refusalTo(error, isWrite ? 'write' : 'read', asked)
     const { code, revision = 0, version } = refusal.body.error
     return json(refusal.body, refusal.status, {
       ...(revision > 0 ? { etag: entityTag(revision) } : {}),

@@ -18,6 +18,8 @@ import {
 import { Refusal } from './refusal.ts'
 import type { SessionPlace } from './replica.ts'
 
+const HALF_A_PLACE = 'session and sequence go together. Give both, or neither.'
+
 /** Text that UTF-8 can carry: half of a surrogate pair would come back as something else. */
 const text = z.string().regex(/^\P{Surrogate}*$/u, 'Give text without half characters.')
 
@@ -29,6 +31,35 @@ const shortText = text.refine((value) => bytesOf(value) <= MAX_KEY_BYTES, {
 const keyText = shortText
   .min(1, 'Give a key of at least one character.')
   .refine((value) => value !== '.' && value !== '..', { error: "'.' and '..' are no keys." })
+
+const sessionName = z.string().min(1).max(MAX_KEY_BYTES)
+const sequenceNumber = z.int().min(1)
+
+/** What a write in a batch has, of either kind. */
+const batchWrite = {
+  key: keyText,
+  ifRevision: z.int().nonnegative().optional(),
+  session: sessionName.optional(),
+  sequence: sequenceNumber.optional(),
+}
+
+/** A part of a batch. */
+export const batchItem = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('get'), key: keyText }),
+  z
+    .strictObject({
+      type: z.literal('put'),
+      ...batchWrite,
+      value: text.refine((value) => bytesOf(value) <= MAX_VALUE_BYTES, {
+        error: `Give at most ${MAX_VALUE_BYTES} bytes of UTF-8.`,
+      }),
+    })
+    .refine(hasPlaceOrNone, { error: HALF_A_PLACE }),
+  z
+    .strictObject({ type: z.literal('delete'), ...batchWrite })
+    .refine(hasPlaceOrNone, { error: HALF_A_PLACE }),
+])
+export type BatchItem = z.infer<typeof batchItem>
 
 const wholeNumber = z
   .string()
@@ -141,8 +172,8 @@ export function refuseParts(headers: Heads): void {
 }
 
 const sessionHeaders = z.strictObject({
-  session: z.string().min(1).max(MAX_KEY_BYTES),
-  sequence: wholeNumber.pipe(z.int().min(1)),
+  session: sessionName,
+  sequence: wholeNumber.pipe(sequenceNumber),
 })
 
 /** Whose write this is, for a client that may have to repeat it. */
@@ -204,6 +235,14 @@ export function parseJson(body: string, example: string): unknown {
     const message = `The body is no JSON. Write it as in ${example}.`
     throw new Refusal(400, 'invalid-argument', message)
   }
+}
+
+/** Half of a place in a session names no write. */
+function hasPlaceOrNone(item: {
+  readonly session?: unknown
+  readonly sequence?: unknown
+}): boolean {
+  return (item.session === undefined) === (item.sequence === undefined)
 }
 
 /** A body that no value can be. */

@@ -12,6 +12,15 @@ export const MAX_KEY_BYTES = 512
  */
 export const MAX_VALUE_BYTES = 128 * 1024
 
+/** Reads and writes in a batch. */
+export const MAX_BATCH_ITEMS = 64
+
+/** A batch as JSON, in bytes: 64 values of 16 KB, or some of the largest. */
+export const MAX_BATCH_BYTES = 1 << 20
+
+/** Characters of values in the answer to a batch, as on a page; who reads more reads the rest again. */
+export const MAX_BATCH_ANSWER_CHARACTERS = 1 << 20
+
 /** Entries on a page of a list: enough to read thousands of records in a few requests. */
 export const MAX_PAGE_ENTRIES = 1000
 
@@ -247,8 +256,11 @@ export const MAX_BACKOFF_MS = 1000
 /** An answer that the client takes, in bytes: a page of control characters, escaped, fits. */
 export const MAX_ANSWER_BYTES = 16 << 20
 
-/** Writes of one client at once: each needs a session of its own, which all nodes remember. */
-export const MAX_SESSIONS = 64
+/**
+ * Writes of one client at once: each needs a session of its own, which all nodes remember. As many as
+ * a stream has under way; 39 clients that write so much at once find room in what the nodes remember.
+ */
+export const MAX_SESSIONS = 256
 
 /** Writes of one client that wait for a session. More of them are a mistake in the caller's loop. */
 export const MAX_WAITING_WRITES = 10_000

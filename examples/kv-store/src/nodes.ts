@@ -38,14 +38,13 @@ export interface Exchange<T> {
 }
 
 /** What a node answered, for good. */
-export type Reply<T> =
+export type Reply<T> = (
   | { readonly type: 'done'; readonly value: T }
-  | {
-      readonly type: 'refused'
-      readonly error: Refused
-      /** Whether an attempt before this one may have reached a node that acted on it. */
-      readonly mayHaveHappenedBefore: boolean
-    }
+  | { readonly type: 'refused'; readonly error: Refused }
+) & {
+  /** Whether an attempt before this one may have reached a node that acted on it. */
+  readonly mayHaveHappenedBefore: boolean
+}
 
 /** Why. */
 export type Refused = ErrorBody['error']
@@ -146,8 +145,7 @@ export class Nodes {
       }
       const node = this.#preferred
       const attempt = await this.#attempt(node, exchange, deadline)
-      if (attempt.type === 'done') return attempt
-      if (attempt.type === 'refused') return { ...attempt, mayHaveHappenedBefore }
+      if (attempt.type !== 'failed') return { ...attempt, mayHaveHappenedBefore }
       mayHaveHappenedBefore ||= attempt.mayHaveHappened
       tries.note(this.url(node), attempt)
       this.moveOn(node)

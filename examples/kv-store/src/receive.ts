@@ -3,22 +3,28 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Share } from './budget.ts'
-import { tooLarge } from './input.ts'
 import { Refusal } from './refusal.ts'
 
+/** How large a body may be. */
+export interface BodyLimit {
+  readonly bytes: number
+  /** What a larger one is answered with. */
+  readonly refuse: () => Refusal
+}
+
 /**
- * The body; `null` for none. A refusal when it is larger than `most`, or memory is short. Rejects
+ * The body; `null` for none. A refusal when it is larger than it may be, or memory is short. Rejects
  * when the client is gone.
  */
 export async function readBody(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   share: Share,
-  most: number,
+  limit: BodyLimit,
 ): Promise<Buffer | Refusal | null> {
   const { method, headers } = incoming
   if (method === 'GET' || method === 'HEAD') return null
-  if (Number(headers['content-length'] ?? 0) > most) return tooLarge()
+  if (Number(headers['content-length'] ?? 0) > limit.bytes) return limit.refuse()
   if (headers.expect !== undefined) outgoing.writeContinue()
   return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -33,7 +39,7 @@ export async function readBody(
     }
     const read = (chunk: Buffer): void => {
       bytes += chunk.byteLength
-      if (bytes > most) return refuse(tooLarge())
+      if (bytes > limit.bytes) return refuse(limit.refuse())
       if (!share.take(chunk.byteLength)) return refuse(noRoomForBody())
       chunks.push(chunk)
     }

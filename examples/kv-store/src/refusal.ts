@@ -5,6 +5,7 @@
 import { PaxosError } from '@paxos/core'
 import { MembersConflictError, MembersTimeoutError } from '@paxos/replica'
 import type { ErrorBody, ErrorCode } from './api.ts'
+import { MAX_BATCH_BYTES } from './limits.ts'
 
 export type RefusalStatus =
   400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 426 | 429 | 500 | 503 | 507
@@ -25,6 +26,12 @@ export class Refusal extends Error {
     this.status = status
     this.body = { error: { code, message, ...more } }
   }
+}
+
+/** A body that no batch can be. */
+export function batchTooLarge(): Refusal {
+  const message = `A batch has at most ${MAX_BATCH_BYTES} bytes. Make several of it.`
+  return new Refusal(413, 'too-large', message)
 }
 
 /** Whether the request was about to change something when it failed. */
