@@ -153,10 +153,11 @@ describe.each([false, true])('a batch of the client, with a stream: %s', (stream
   it('rejects when nobody was there, as nothing was begun', async () => {
     const { url, server, feed } = await serving()
     const client = connect({ nodes: [url], unreachableTimeoutMs: 1, stream })
-    await client.put('k', 'v')
     feed.close()
     await server.close(0)
     await expect(client.batch([put('k', 'w')])).rejects.toBeInstanceOf(UnavailableError)
+    const read = client.batch([{ type: 'get', key: 'k' }])
+    await expect(read).rejects.toBeInstanceOf(UnavailableError)
   })
 
   it('begins anew under other sessions, when theirs are forgotten before anything happened', async () => {
