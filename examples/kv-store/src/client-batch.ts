@@ -44,7 +44,7 @@ export type BatchResult =
   | { readonly type: 'failed'; readonly error: ClientError }
 
 export interface BatchContext {
-  readonly nodes: Nodes
+  readonly nodes: Pick<Nodes, 'request' | 'preferred' | 'moveOn' | 'pauseMs'>
   readonly sessions: Sessions
   readonly consistency: Consistency | undefined
   readonly deadline: Deadline

@@ -3,10 +3,12 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TimeoutError } from '@paxos/replica'
 import { batchBody } from '../src/api.ts'
-import { connect, OutcomeUnknownError, UnavailableError } from '../src/client.ts'
+import { sendBatch } from '../src/client-batch.ts'
+import { connect, UnavailableError } from '../src/client.ts'
 import type { BatchItem } from '../src/client.ts'
 import { Deadline } from '../src/deadline.ts'
 import { MAX_BATCH_BYTES, MAX_BATCH_ITEMS, MAX_VALUE_BYTES } from '../src/limits.ts'
+import { Nodes } from '../src/nodes.ts'
 import { Sessions } from '../src/sessions.ts'
 import { badNetwork, MISHAPS } from './bad-network.ts'
 import { gate } from './gate.ts'
@@ -137,19 +139,6 @@ describe.each([false, true])('a batch of the client, with a stream: %s', (stream
     expect(watch?.more(1000)).toHaveLength(2)
   })
 
-  it('tells each outcome when the time is up: what is done, and what nobody knows', async () => {
-    const { url, solo } = await serving()
-    const client = connect({ nodes: [url], timeoutMs: 60_000, stream })
-    let asked = 0
-    solo.after = () => {
-      asked += 1
-      return asked === 1 ? Promise.resolve() : Promise.reject(new TimeoutError('Late. Ask again.'))
-    }
-    const [first, second] = await client.batch([put('a', '1'), put('b', '2')], { timeoutMs: 100 })
-    expect(first).toMatchObject({ type: 'done' })
-    expect(second).toMatchObject({ type: 'failed', error: expect.any(OutcomeUnknownError) })
-  })
-
   it('rejects when nobody was there, as nothing was begun', async () => {
     const { url, server, feed } = await serving()
     const client = connect({ nodes: [url], unreachableTimeoutMs: 1, stream })
@@ -169,6 +158,38 @@ describe.each([false, true])('a batch of the client, with a stream: %s', (stream
     expect(results.map(({ type }) => type)).toEqual(['done', 'entry', 'done'])
     expect(await client.get('b')).toMatchObject({ value: '4' })
   })
+})
+
+it('a batch whose time is up tells each outcome: what is done, and what nobody knows', async () => {
+  const whole = new Deadline(60_000)
+  let rounds = 0
+  const nodes = new Nodes({
+    nodes: ['http://one'],
+    attemptTimeoutMs: 1000,
+    unreachableTimeoutMs: 0,
+    token: () => null,
+    random,
+    // The first round leaves two open; then nobody is there any more.
+    send: () => {
+      rounds += 1
+      if (rounds > 1) throw Object.assign(new Error('gone'), { code: 'ECONNREFUSED' })
+      const unknown = { code: 'outcome-unknown', message: 'Late.', outcome: 'unknown' }
+      const results = [
+        { status: 200, revision: 7 },
+        { status: 503, error: unknown },
+        { status: 503, error: { code: 'unavailable', message: 'Busy.' } },
+      ]
+      return Promise.resolve({ status: 200, headers: {}, body: JSON.stringify({ results }) })
+    },
+  })
+  const sessions = new Sessions(() => Promise.resolve('s'))
+  const items = [put('a', '1'), put('b', '2'), { type: 'get', key: 'c' } as const]
+  const context = { nodes, sessions, consistency: undefined, deadline: whole }
+  const [done, unknown, unread] = await sendBatch(items, context)
+  whole.clear()
+  expect(done).toEqual({ type: 'done', revision: 7 })
+  expect(unknown).toMatchObject({ type: 'failed', error: { name: 'OutcomeUnknownError' } })
+  expect(unread).toMatchObject({ type: 'failed', error: { name: 'UnavailableError' } })
 })
 
 it('P24: a batch is made once, in any sequence of mishaps', async () => {
