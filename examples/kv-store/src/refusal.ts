@@ -22,7 +22,11 @@ export class Refusal extends Error {
     message: string,
     more: Omit<ErrorBody['error'], 'code' | 'message'> = {},
   ) {
+    // An answer, and no fault: where it was made is nobody's business, and costs more than the rest of it.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(message)
+    Error.stackTraceLimit = stackTraceLimit
     this.status = status
     this.body = { error: { code, message, ...more } }
   }

@@ -110,6 +110,7 @@ class Stream {
   /** What the client has called this server: each request goes by the door with it. */
   readonly #host: string | undefined
   readonly #running = new Map<number, AbortController>()
+  /** Given back when their answers are sent, or never will be. */
   readonly #unsent = new Set<Share>()
   readonly #outbox: Outbox
   /** By their numbers, in the order in which they came. */
@@ -273,7 +274,6 @@ class Stream {
   #end(): void {
     this.#waiting.clear()
     for (const over of this.#running.values()) over.abort()
-    for (const share of this.#unsent) share.release()
     this.#becomeIdle?.()
     this.#becomeIdle = null
   }

@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { connect, RequestError } from '../src/client.ts'
-import { MAX_STREAM_MESSAGE_BYTES, MAX_VALUE_BYTES } from '../src/limits.ts'
+import { MAX_STREAM_MESSAGE_BYTES, MAX_STREAM_REQUESTS, MAX_VALUE_BYTES } from '../src/limits.ts'
 import { fromNode } from '../src/stream-frames.ts'
 import { Tokens } from '../src/tokens.ts'
 import { gate } from './gate.ts'
@@ -95,6 +95,23 @@ describe('a client with a stream', () => {
     expect(await client.get('other')).toBeNull()
     await until(() => service.solo.waits[0]?.signal?.aborted === true)
     expect(service.failures).toEqual([])
+  })
+
+  it('gives back the places of what was given up, however many', async () => {
+    const { url, solo } = await serving()
+    const isHeld = () => solo.waits.length <= MAX_STREAM_REQUESTS
+    solo.before = (wait) => (isHeld() ? forEver(wait) : Promise.resolve())
+    const client = streaming({ url })
+    const caller = new AbortController()
+    const { signal } = caller
+    const all = Array.from({ length: MAX_STREAM_REQUESTS }, (_, index) =>
+      client.get(`k${index}`, { signal }),
+    )
+    await until(() => !isHeld() || solo.waits.length === MAX_STREAM_REQUESTS)
+    caller.abort(new Error('enough'))
+    const ends = await Promise.allSettled(all)
+    expect(ends.filter(({ status }) => status === 'rejected')).toHaveLength(all.length)
+    expect(await client.get('k')).toBeNull()
   })
 
   it('asks over HTTP where no stream is opened, or where the value is too long for one', async () => {
