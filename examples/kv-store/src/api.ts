@@ -31,11 +31,14 @@ export const ERROR_CODES = [
   'too-many-sessions',
   /** A later write of the session came first: this one was answered before, or was given up. */
   'already-answered',
-  /** The change of members would be unsafe, or means nothing. Nothing was changed. */
+  /**
+   * The change of members would be unsafe, or means nothing. Nothing was changed; with an `outcome`, a
+   * copy of it may be made yet.
+   */
   'members-refused',
   /** The members are of another version than the one that was expected. */
   'members-differ',
-  /** A new voter has not caught up, or was not heard: it is a learner, and stays one. */
+  /** A new voter has not caught up, or was not heard: it is a learner until it is promoted. */
   'not-promoted',
   /** The other node did not take over: the same one leads on. */
   'not-transferred',

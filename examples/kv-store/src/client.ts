@@ -174,7 +174,8 @@ export interface Client {
    * often it was sent: the nodes make it only in place of the members that it was meant for, those of
    * `expected` or those that there are when it begins. Takes up to four minutes, and within them as
    * long as `timeoutMs` says. When it rejects with 'not-promoted', or nobody says what came of it, a
-   * new voter is a learner: look at members(), and promote it.
+   * new voter is a learner: look at members(), and promote it. A refusal that is not for good rejects
+   * with OutcomeUnknownError.
    */
   changeMembers(
     request: MembersRequest,
@@ -305,6 +306,11 @@ export function connect(options: ConnectOptions): Client {
           read: json(membersBody),
         }
         const reply = await nodes.request(exchange, deadline)
+        if (isRefused(reply, 'members-refused')) {
+          // What was sent before may be made yet, whoever refuses it now.
+          const isOpen = reply.error.outcome === 'unknown' || reply.mayHaveHappenedBefore
+          if (isOpen) throw notForGood(reply.error.message)
+        }
         if (!isRefused(reply, 'members-differ') || !reply.mayHaveHappenedBefore)
           return accept(reply)
         // The node that was asked is gone, perhaps because of this change: the log says what came of it.
@@ -470,5 +476,11 @@ function changedSince(): OutcomeUnknownError {
   return new OutcomeUnknownError(
     'The members have changed since the change was sent first, perhaps by it. Look at the members, ' +
       'and make again what is missing.',
+  )
+}
+
+function notForGood(refusal: string): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    `The change was refused, and may be made yet. ${refusal} Look at the members again later.`,
   )
 }

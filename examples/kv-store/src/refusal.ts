@@ -3,7 +3,7 @@
  * client that a write has not happened when it may have.
  */
 import { PaxosError } from '@paxos/core'
-import { MembersConflictError, MembersTimeoutError } from '@paxos/replica'
+import { MembersConflictError, MembersRefusedError, MembersTimeoutError } from '@paxos/replica'
 import type { ErrorBody, ErrorCode } from './api.ts'
 import { MAX_BATCH_BYTES } from './limits.ts'
 
@@ -64,8 +64,10 @@ export function refusalOf(error: unknown, attempt: Attempt): Refusal {
       return new Refusal(429, 'too-many-sessions', message)
     case 'ERR_PAXOS_ALREADY_ANSWERED':
       return new Refusal(409, 'already-answered', message)
-    case 'ERR_PAXOS_MEMBERS_REFUSED':
-      return new Refusal(409, 'members-refused', message)
+    case 'ERR_PAXOS_MEMBERS_REFUSED': {
+      const isOpen = error instanceof MembersRefusedError && error.outcome === 'unknown'
+      return new Refusal(409, 'members-refused', message, isOpen ? { outcome: 'unknown' } : {})
+    }
     case 'ERR_PAXOS_MEMBERS_CONFLICT': {
       const more = error instanceof MembersConflictError ? { version: error.actual } : {}
       return new Refusal(412, 'members-differ', message, more)

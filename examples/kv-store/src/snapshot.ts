@@ -9,7 +9,7 @@ import type { Entry } from './commands.ts'
 
 /** Everything that a store holds. */
 export interface State {
-  /** The slot of the last command that led to it. */
+  /** The revision of the last command that led to it. */
   readonly through: number
   /** Ascending by key, each key once. */
   readonly entries: readonly Entry[]

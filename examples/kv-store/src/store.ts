@@ -30,28 +30,28 @@ export class Store {
     this.#listener = listener
   }
 
-  /** The slot of the last command that was applied; 0 before the first. */
+  /** The revision of the last command that was applied; 0 before the first. */
   get through(): number {
     return this.#through
   }
 
-  apply(command: Command, slot: number): Result {
+  apply(command: Command, revision: number): Result {
     requireKnown(command)
-    this.#through = slot
+    this.#through = revision
     const { key, ifRevision } = command
     const present = this.#entries.get(key)
-    const revision = present?.revision ?? 0
-    if (ifRevision !== undefined && ifRevision !== revision) {
-      return { type: 'revision-differs', revision }
+    const found = present?.revision ?? 0
+    if (ifRevision !== undefined && ifRevision !== found) {
+      return { type: 'revision-differs', revision: found }
     }
     switch (command.type) {
       case 'put':
-        this.#put({ key, value: command.value, revision: slot }, present)
-        return { type: 'done', revision: slot }
+        this.#put({ key, value: command.value, revision }, present)
+        return { type: 'done', revision }
       case 'delete':
         if (present === undefined) return { type: 'absent' }
-        this.#delete(present, slot)
-        return { type: 'done', revision: slot }
+        this.#delete(present, revision)
+        return { type: 'done', revision }
     }
   }
 

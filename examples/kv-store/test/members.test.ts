@@ -148,6 +148,12 @@ describe('the members over HTTP', () => {
   const details = { progress: 'proposed', version: 3 } as const
   it.each([
     [new MembersRefusedError('no-voter', 'Nobody. Add one.'), 409, 'members-refused', undefined],
+    [
+      new MembersRefusedError('no-live-quorum', 'Few. Look.', { outcome: 'unknown' }),
+      409,
+      'members-refused',
+      'unknown',
+    ],
     [new NotPromotedError('Slow. Wait.', ['d']), 409, 'not-promoted', undefined],
     [
       new MembersConflictError('No. Look.', { expected: 1, actual: 2 }),
@@ -246,6 +252,27 @@ describe('the client changes members', () => {
     await expect(refused).rejects.toThrow(RequestError)
     await expect(refused).rejects.toMatchObject({ code: 'not-promoted' })
   })
+
+  it.each(['which says so', 'after an answer that was lost'])(
+    'that is refused and may be made yet is not called refused: %s',
+    async (how) => {
+      const { url, solo } = await serving()
+      const isSaid = how === 'which says so'
+      const options = isSaid ? ({ outcome: 'unknown' } as const) : {}
+      const refusal = new MembersRefusedError('no-live-quorum', 'Few are there.', options)
+      let asked = 0
+      solo.before = () => {
+        // The first call is for the members that there are.
+        asked += 1
+        const isLost = !isSaid && asked === 2
+        if (isLost) return Promise.reject(new RemovedError('Gone. Ask another.'))
+        return asked > 1 ? Promise.reject(refusal) : Promise.resolve()
+      }
+      const changed = connect({ nodes: [url] }).changeMembers(ADD)
+      await expect(changed).rejects.toThrow(OutcomeUnknownError)
+      await expect(changed).rejects.toThrow(/may be made yet.*Few are there/)
+    },
+  )
 
   it('leaves the node that is asked time to say how far it came', async () => {
     const { url, solo } = await serving()

@@ -12,9 +12,12 @@ import {
   MAX_RESULTS,
   MAX_SESSIONS,
   MAX_SNAPSHOT_BYTES,
+  resultsIn,
   SessionTable,
 } from '@paxos/core/multi'
 import type {
+  CommandEntry,
+  CommandsEntry,
   Entry,
   MembersEntry,
   Outcome as SessionOutcome,
@@ -50,23 +53,28 @@ export type Applied<Result> =
       readonly nonce: Uint8Array
       readonly reason: Error
     }
-  /** The command has an outcome, from now or before. */
+  /** The commands of the entry have outcomes, from now or before. */
   | {
-      readonly type: 'command'
+      readonly type: 'commands'
       readonly session: SessionId
       readonly sequence: number
-      /** The result, a new copy at each call; or throws the error that stands in its place. */
-      readonly result: () => Result
-      /** That error, if it came now. */
-      readonly error: Error | null
+      readonly results: Results<Result>
+      /** The errors that came now in the place of results. */
+      readonly errors: readonly Error[]
     }
-  /** The command was not applied now. */
+  /** The commands were not applied now. */
   | {
       readonly type: 'refused'
       readonly session: SessionId
       readonly sequence: number
       readonly reason: Error
     }
+
+/**
+ * The results of the commands of one entry, in their order, each a new copy at each call; or it
+ * throws the error that stands in its place. Throws DecodeError for what is stored of another entry.
+ */
+export type Results<Result> = () => readonly (() => Result)[]
 
 /** A snapshot, or why there can be none. */
 export type TakenSnapshot =
@@ -83,6 +91,8 @@ export class Applier<Command, Result, Query, Answer> {
   /** When each session was used last, on this node's clock. */
   #usedAtMs = new Map<SessionId, number>()
   #appliedThrough: Slot = 0
+  /** How many commands the log has had; where it is older than batches of them, how many slots. */
+  #revision = 0
   #snapshotThrough: Slot = 0
   #snapshotBytes = 0
   #bytesSinceSnapshot = 0
@@ -98,7 +108,7 @@ export class Applier<Command, Result, Query, Answer> {
     snapshot: Snapshot | null,
   ) {
     this.#settings = settings
-    this.#machine = new Machine(settings, commandIn)
+    this.#machine = new Machine(settings, commandsIn)
     if (snapshot !== null && snapshot.through > 0) this.install(snapshot, settings.clock.nowMs())
     else this.#begin()
   }
@@ -153,17 +163,21 @@ export class Applier<Command, Result, Query, Answer> {
   apply(slot: Slot, value: Uint8Array, nowMs: number): Applied<Result> {
     invariant(slot === this.#appliedThrough + 1, 'the log is applied out of order')
     const entry = entryIn(value)
-    let error: Error | null = null
+    const failed = new Map<number, Error>()
+    let index = 0
     const outcome = this.#table.apply(
       slot,
       entry instanceof DecodeError ? NO_OP : entry,
       (bytes) => {
-        const execution = this.#machine.execute(slot, value, bytes)
-        error = execution.error
+        const revision = this.#revision + 1 + index
+        const execution = this.#machine.execute({ slot, revision, value, index }, bytes)
+        if (execution.error !== null) failed.set(index, execution.error)
+        index += 1
         return execution.stored
       },
     )
     this.#appliedThrough = slot
+    if ('type' in entry) this.#revision += commandsOf(entry).length
     this.#bytesSinceSnapshot += value.byteLength
     if (entry instanceof DecodeError) return { type: 'malformed', reason: entry }
     if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)
@@ -176,12 +190,12 @@ export class Applier<Command, Result, Query, Answer> {
       return { type: 'opened', space, nonce, session: outcome.session }
     }
     if (entry.type === 'members') return { type: 'members', entry }
-    if (entry.type !== 'command') return NOTHING
+    if (!('session' in entry)) return NOTHING
     const { session, sequence } = entry
     if (outcome.type !== 'unknown-session') this.#usedAtMs.set(session, nowMs)
     if (outcome.type === 'applied' || outcome.type === 'duplicate') {
-      const result = this.#resultOf(outcome.result, error)
-      return { type: 'command', session, sequence, result, error }
+      const results = this.#resultsOf(outcome.result, entry.type, failed)
+      return { type: 'commands', session, sequence, results, errors: [...failed.values()] }
     }
     return { type: 'refused', session, sequence, reason: reasonOf(outcome, sequence) }
   }
@@ -195,7 +209,7 @@ export class Applier<Command, Result, Query, Answer> {
     try {
       const entry = decodeEntry(value)
       if (this.#isApplied(entry)) return 'nothing'
-      if (entry.type === 'command') this.#settings.commandCodec.decode(entry.bytes)
+      for (const bytes of commandsOf(entry)) this.#settings.commandCodec.decode(bytes)
       return 'something'
     } catch {
       return 'unreadable'
@@ -228,21 +242,28 @@ export class Applier<Command, Result, Query, Answer> {
    * machine throws.
    */
   install({ through, bytes }: Pick<Snapshot, 'through' | 'bytes'>, nowMs: number): void {
-    const { sessions, machine, hasPlainResults } = decodeState(bytes)
+    const { sessions, machine, revision, hasPlainResults } = decodeState(bytes)
     const table = hasPlainResults ? withStoredResults(sessions) : SessionTable.decode(sessions)
     this.#machine.restore(machine)
     this.#table = table
     this.#usedAtMs = new Map([...this.#table.sessions].map((id) => [id, nowMs]))
     this.#appliedThrough = through
+    this.#revision = revision ?? through
     this.#noteSnapshot(through, bytes.byteLength)
   }
 
-  /** What is known of a command: its result, that it was not applied, or why nobody can tell. */
-  recall({ session, sequence }: Ticket): { readonly result: () => Result } | Error | null {
+  /**
+   * What is known of an entry with one command, or with several: their results, that they were not
+   * applied, or why nobody can tell.
+   */
+  recall(
+    { session, sequence }: Ticket,
+    type: (CommandEntry | CommandsEntry)['type'],
+  ): { readonly results: Results<Result> } | Error | null {
     const found = this.#table.recall(session, sequence)
     if (found === null) return null
     if (found.type !== 'duplicate') return reasonOf(found, sequence)
-    return { result: this.#resultOf(found.result, null) }
+    return { results: this.#resultsOf(found.result, type, new Map()) }
   }
 
   /** The open session that was opened with `nonce`; `null` when there is none. */
@@ -254,7 +275,7 @@ export class Applier<Command, Result, Query, Answer> {
     if (entry.type === 'open-session') {
       return this.openedBy(entry.space ?? 'slot', entry.nonce) !== null
     }
-    if (entry.type !== 'command') return false
+    if (!('session' in entry)) return false
     return this.#table.recall(entry.session, entry.sequence)?.type === 'duplicate'
   }
 
@@ -274,7 +295,7 @@ export class Applier<Command, Result, Query, Answer> {
     const bytes = STATE_OVERHEAD_BYTES + sessions.byteLength + machine.byteLength
     // Before it is copied: there may be no memory for that.
     if (bytes > MAX_SNAPSHOT_BYTES) throw snapshotTooLarge(bytes)
-    return encodeState({ sessions, machine })
+    return encodeState({ sessions, machine, revision: this.#revision })
   }
 
   #noteSnapshot(through: Slot, bytes: number): void {
@@ -284,8 +305,17 @@ export class Applier<Command, Result, Query, Answer> {
     this.#failures = 0
   }
 
-  #resultOf(stored: Uint8Array, error: Error | null): () => Result {
-    return () => this.#machine.resultOf(decodeStored(stored), error)
+  #resultsOf(
+    stored: Uint8Array,
+    type: (CommandEntry | CommandsEntry)['type'],
+    failed: ReadonlyMap<number, Error>,
+  ): Results<Result> {
+    return () => {
+      const each = type === 'command' ? [stored] : resultsIn(stored)
+      return each.map((bytes, index) => () => {
+        return this.#machine.resultOf(decodeStored(bytes), failed.get(index) ?? null)
+      })
+    }
   }
 
   /** Sessions that nobody has used since, as this node saw it; at most as many as fit an entry. */
@@ -312,11 +342,14 @@ function entryIn(value: Uint8Array): Entry | DecodeError {
   }
 }
 
-/** The command in a value of the log that was applied as one. */
-function commandIn(value: Uint8Array): Uint8Array {
-  const entry = decodeEntry(value)
-  invariant(entry.type === 'command', 'what was applied as a command is none')
-  return entry.bytes
+/** The commands in a value of the log that was applied. */
+function commandsIn(value: Uint8Array): readonly Uint8Array[] {
+  return commandsOf(decodeEntry(value))
+}
+
+function commandsOf(entry: Entry): readonly Uint8Array[] {
+  if (entry.type === 'command') return [entry.bytes]
+  return entry.type === 'commands' ? entry.commands : []
 }
 
 function snapshotTooLarge(bytes: number): StateTooLargeError {

@@ -14,15 +14,22 @@ export interface Clock {
    * that. Default: there is none, and nowMs() has to go on while the machine is suspended.
    */
   wallMs?(): number
-  /** Calls `callback` once, `delayMs` from now or later. Returns what cancels it. */
+  /**
+   * Calls `callback` once, `delayMs` from now or later; with 0 when this turn of the event loop is over.
+   * Returns what cancels it.
+   */
   schedule(delayMs: number, callback: () => void): () => void
 }
 
-/** The clock of this machine. A delay that setTimeout cannot take is waited for in parts. */
+/** The clock of this machine. Where there is no setImmediate, a turn ends with a timer. A delay that setTimeout cannot take is waited for in parts. */
 export const platformClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   schedule(delayMs, callback) {
+    if (delayMs === 0 && typeof setImmediate === 'function') {
+      const immediate = setImmediate(callback)
+      return () => clearImmediate(immediate)
+    }
     let timer: ReturnType<typeof setTimeout>
     const wait = (restMs: number): void => {
       const partMs = Math.min(restMs, MAX_TIMEOUT_MS)

@@ -158,10 +158,25 @@ function readOf(value: Uint8Array): Pick<SlotReport, 'kind' | 'content'> {
       const { sequence, bytes } = entry
       return { kind: `command ${sequence}`, content: bytes }
     }
+    if (entry.type === 'commands') {
+      const { sequence, commands } = entry
+      return { kind: `${commands.length} commands, ${sequence}`, content: inLines(commands) }
+    }
     const isExpiry = entry.type === 'expire-sessions' || entry.type === 'expire-unused'
     const kind = isExpiry ? `expiry of ${entry.sessions.length} sessions` : entry.type
     return { kind, content: value }
   } catch {
     return { kind: 'malformed', content: value }
   }
+}
+
+function inLines(commands: readonly Uint8Array[]): Uint8Array {
+  const lines = new Uint8Array(commands.reduce((sum, { length }) => sum + length + 1, 0))
+  let end = 0
+  for (const command of commands) {
+    lines.set(command, end)
+    end += command.length + 1
+    lines[end - 1] = 0x0a
+  }
+  return lines
 }

@@ -143,15 +143,34 @@ export type MembersRefusal =
   /** The leader says why in words alone. */
   | 'other'
 
-/** A change of members that would be unsafe, or means nothing. Nothing was changed by it. */
+/**
+ * A change of members that would be unsafe, or means nothing. Nothing was changed by it so far;
+ * `outcome` says whether that is for good.
+ */
 export class MembersRefusedError extends PaxosError {
   readonly code = 'ERR_PAXOS_MEMBERS_REFUSED'
   readonly reason: MembersRefusal
+  /**
+   * 'not-made': it is not made, and never will be. 'unknown': it had left this node before it was
+   * refused. A copy that is on its way, or what an earlier leader had begun, may be made yet, as long as
+   * no other change is made.
+   */
+  readonly outcome: 'not-made' | 'unknown'
 
-  constructor(reason: MembersRefusal, message: string, options?: ErrorOptions) {
+  constructor(
+    reason: MembersRefusal,
+    message: string,
+    { outcome = 'not-made', ...options }: MembersRefusedOptions = {},
+  ) {
     super(message, options)
     this.reason = reason
+    this.outcome = outcome
   }
+}
+
+/** What more is known of a refusal. */
+export interface MembersRefusedOptions extends ErrorOptions {
+  readonly outcome?: MembersRefusedError['outcome'] | undefined
 }
 
 /**
@@ -172,8 +191,9 @@ export class MembersConflictError extends PaxosError {
 
 /**
  * A new voter could not be promoted: it has not caught up, nobody hears it, or what was to go with its
- * promotion is refused by now, for a reason that `cause` says. It is a learner, and
- * stays one; who was to be removed with its promotion is still a member; the cluster goes on.
+ * promotion is refused by now, for a reason that `cause` says. It is a learner; who was to be removed
+ * with its promotion is still a member; the cluster goes on. Where the promotion had left this node,
+ * which the message says, a copy of it may be made yet, as long as no other change is.
  */
 export class NotPromotedError extends PaxosError {
   readonly code = 'ERR_PAXOS_NOT_PROMOTED'
@@ -250,7 +270,7 @@ export type MembersProgress =
   /** The new members count; a quorum of them has not said yet that it holds all before. */
   | 'chosen'
 
-/** A change of members did not complete in time; it may yet, unless it waits for a new voter. */
+/** A change of members did not complete in time; it may yet. */
 export class MembersTimeoutError extends TimeoutError {
   readonly progress: MembersProgress
   /** The newest version of the members that this node knows. */

@@ -148,7 +148,8 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
   #runningBytes = 0
   /** Resolves, never rejects, when every save so far is done with. */
   #lastSave: Promise<void> = Promise.resolve()
-  #cancelTimer: (() => void) | null = null
+  /** Of the next tick: when, and what cancels it. */
+  #timer: { readonly atMs: number; readonly cancel: () => void } | null = null
   #cancelGreeting: (() => void) | null = null
   readonly #release: Release
 
@@ -344,13 +345,21 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     this.#give(peer, this.#frame({ type: 'hello' }))
   }
 
+  /**
+   * What leaves at once leaves before anything is saved. Only where events are to be told the save begins
+   * before them: what they lead to takes longer than to hand it over. But a snapshot is saved when the
+   * state has been made of it, for one that cannot be restored must not be what the next start finds.
+   */
   #perform({ send, save, events }: Effects<Uint8Array, M, E>): void {
+    const isSavedFirst =
+      events.length > 0 && save !== undefined && save.change.snapshot === undefined
+    if (isSavedFirst) this.#save(save.change, save.then)
     for (const event of events) {
       this.#options.observe({ type: 'event', event })
       if (event.type === 'disbelieved') this.#drop('unbelievable', event.from ?? null)
     }
     for (const outgoing of send) this.#send(outgoing)
-    if (save !== undefined) this.#save(save.change, save.then)
+    if (save !== undefined && !isSavedFirst) this.#save(save.change, save.then)
   }
 
   #save(change: Change, then: readonly Outgoing<Uint8Array, M>[]): void {
@@ -400,16 +409,24 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
     this.#options.transport.send(peer, frame)
   }
 
+  /** A timer that would fire too early stays: most inputs put off what it is for. */
   #scheduleTick(): void {
-    this.#cancelTimer?.()
-    this.#cancelTimer = null
     const { engine, clock } = this.#options
     const atMs = this.#attention.nextLookAtMs(engine.nextTickAtMs)
+    if (atMs !== null && this.#timer !== null && this.#timer.atMs <= atMs) return
+    this.#cancelTimer()
     if (atMs === null) return
-    const delayMs = Math.max(0, atMs - clock.nowMs())
-    this.#cancelTimer = clock.schedule(Math.min(delayMs, MAX_TIMEOUT_MS), () => {
+    const delayMs = Math.min(Math.max(0, atMs - clock.nowMs()), MAX_TIMEOUT_MS)
+    const cancel = clock.schedule(delayMs, () => {
+      this.#timer = null
       this.input(() => NOTHING)
     })
+    this.#timer = { atMs, cancel }
+  }
+
+  #cancelTimer(): void {
+    this.#timer?.cancel()
+    this.#timer = null
   }
 
   #stop(cause: unknown): void {
@@ -427,8 +444,7 @@ export class Host<M extends AnyMessage, E extends AnyEvent> {
 
   #halt(): void {
     this.#running = false
-    this.#cancelTimer?.()
-    this.#cancelTimer = null
+    this.#cancelTimer()
     this.#cancelGreeting?.()
     this.#cancelGreeting = null
   }

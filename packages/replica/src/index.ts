@@ -34,7 +34,12 @@ export {
   TransferTimeoutError,
   ValueTooLargeError,
 } from './errors.ts'
-export type { MembersProgress, MembersRefusal, Releasable } from './errors.ts'
+export type {
+  MembersProgress,
+  MembersRefusal,
+  MembersRefusedOptions,
+  Releasable,
+} from './errors.ts'
 export type { EventsLost } from './event-stream.ts'
 export type { DropReason, SavingStatus } from './host.ts'
 export type { MembersChange, NewMember } from './member-changes.ts'

@@ -31,6 +31,18 @@ export const MAX_TIMEOUT_MS = 2 ** 31 - 1
  */
 export const MAX_PENDING_BYTES = 64 << 20
 
+/**
+ * What the commands of one entry take together, in bytes; a single one may exceed it. What is the same
+ * for each entry is little beside it, and a slow link carries it in half a second.
+ */
+export const MAX_TOGETHER_BYTES = 32 << 10
+
+/**
+ * So many entries with commands of its own a node has on their way before a further one has to carry
+ * several: one for the disk, one for the network, and as many behind them.
+ */
+export const FREE_ENTRIES = 4
+
 /** What commands that wait their turn may take besides, in bytes; more are refused. */
 export const MAX_WAITING_BYTES = 256 << 20
 

@@ -13,11 +13,23 @@ import { decodeStored, encodeStored, errorOf } from './stored-result.ts'
 import type { StoredResult } from './stored-result.ts'
 import { orNull, wordsOf } from './words.ts'
 
-/** A command that was applied, or refused by the state machine: the state follows from all of them. */
-interface AppliedCommand {
+/** Where a command stands. */
+export interface Place {
   readonly slot: Slot
-  /** As the log holds it. */
+  /** Which one of all that stands in the log this is. */
+  readonly revision: number
+  /** As the log holds it, with the commands beside it. */
   readonly value: Uint8Array
+  /** Which one it is of the commands in `value`, from 0 on. */
+  readonly index: number
+}
+
+/**
+ * Commands that were applied, or refused by the state machine, one behind the other: the state follows
+ * from all of them.
+ */
+interface AppliedCommands extends Place {
+  count: number
 }
 
 /** What became of a command. */
@@ -30,40 +42,40 @@ export interface Execution {
 /** The state machine of one node. */
 export class Machine<Command, Result, Query, Answer> {
   readonly #settings: ReplicaSettings<Command, Result, Query, Answer>
-  /** The command in a value of the log. */
-  readonly #commandIn: (value: Uint8Array) => Uint8Array
+  /** The commands in a value of the log. */
+  readonly #commandsIn: (value: Uint8Array) => readonly Uint8Array[]
   /** A snapshot of before what is in `#since`; `null` when the machine could not give one. */
   #base: Uint8Array | null = null
   /** What was applied since: the values are those that the engine keeps in memory anyway. */
-  #since: AppliedCommand[] = []
+  #since: AppliedCommands[] = []
 
   constructor(
     settings: ReplicaSettings<Command, Result, Query, Answer>,
-    commandIn: (value: Uint8Array) => Uint8Array,
+    commandsIn: (value: Uint8Array) => readonly Uint8Array[],
   ) {
     this.#settings = settings
-    this.#commandIn = commandIn
+    this.#commandsIn = commandsIn
   }
 
   /**
-   * Applies a command, which is `bytes` and stands in `value`. Throws only what makes the state
+   * Applies a command, which is `bytes` and stands at `place`. Throws only what makes the state
    * unknown: the node has to stop.
    */
-  execute(slot: Slot, value: Uint8Array, bytes: Uint8Array): Execution {
+  execute(place: Place, bytes: Uint8Array): Execution {
     const decoded = attempt(() => this.#settings.commandCodec.decode(bytes))
     if ('thrown' in decoded) return failed('The codec cannot read the command', decoded.thrown)
-    const made = attempt(() => this.#resultOf(decoded.value, slot))
+    const made = attempt(() => this.#resultOf(decoded.value, place.revision))
     if ('value' in made) {
-      this.#since.push({ slot, value })
+      this.#note(place)
       return { stored: encodeStored({ type: 'result', bytes: made.value }), error: null }
     }
     const { thrown } = made
     if (isRefusal(thrown)) {
       // It should have changed nothing. If it has, then every state that follows from here holds that.
-      this.#since.push({ slot, value })
+      this.#note(place)
       return outcome({ type: 'refused', message: shortened(thrown) }, thrown)
     }
-    this.#undo(slot, thrown)
+    this.#undo(place.slot, thrown)
     return failed('The state machine could not apply the command', thrown)
   }
 
@@ -111,10 +123,10 @@ export class Machine<Command, Result, Query, Answer> {
   }
 
   /** Applies, checks and encodes; what any of the three throws is of one kind. */
-  #resultOf(command: Command, slot: Slot): Uint8Array {
+  #resultOf(command: Command, revision: number): Uint8Array {
     const { stateMachine, resultCodec } = this.#settings
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked to be no promise, which is all that the type leaves out
-    const result = atOnce('apply', stateMachine.apply(command, slot)) as Result
+    const result = atOnce('apply', stateMachine.apply(command, revision)) as Result
     const bytes: unknown = resultCodec.encode(result)
     if (!isBytes(bytes)) {
       throw new InvalidArgumentError('The codec made no bytes of the result. Correct the codec.')
@@ -139,10 +151,7 @@ export class Machine<Command, Result, Query, Answer> {
     const since = this.#since
     const undone = attempt(() => {
       this.restore(base)
-      for (const { slot: earlier, value } of since) {
-        const command = this.#settings.commandCodec.decode(this.#commandIn(value))
-        this.#applyAgain(command, earlier)
-      }
+      for (const each of since) this.#applyAgain(each)
     })
     if ('thrown' in undone) {
       throw new InvariantError(
@@ -153,16 +162,29 @@ export class Machine<Command, Result, Query, Answer> {
       )
     }
     this.#since = since
-    if (since.length >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()
+    const commands = since.reduce((sum, { count }) => sum + count, 0)
+    if (commands >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()
   }
 
-  /** As it was applied before: what was refused then is refused again. */
-  #applyAgain(command: Command, slot: Slot): void {
-    try {
-      atOnce('apply', this.#settings.stateMachine.apply(command, slot))
-    } catch (thrown) {
-      if (!isRefusal(thrown)) throw thrown
+  /** As they were applied before: what was refused then is refused again. */
+  #applyAgain({ value, index: first, count, revision }: AppliedCommands): void {
+    const { commandCodec, stateMachine } = this.#settings
+    const commands = this.#commandsIn(value).slice(first, first + count)
+    for (const [index, bytes] of commands.entries()) {
+      const command = commandCodec.decode(bytes)
+      try {
+        atOnce('apply', stateMachine.apply(command, revision + index))
+      } catch (thrown) {
+        if (!isRefusal(thrown)) throw thrown
+      }
     }
+  }
+
+  #note(place: Place): void {
+    const last = this.#since.at(-1)
+    const isNext = last?.value === place.value && last.index + last.count === place.index
+    if (last !== undefined && isNext) last.count += 1
+    else this.#since.push({ ...place, count: 1 })
   }
 
   /** The next failure need not apply all that again. Without a snapshot it has to. */

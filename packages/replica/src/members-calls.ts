@@ -30,14 +30,22 @@ export interface MembersCallsOptions {
   readonly clock: Clock
   /** Asks until when the log has to be applied here; then this node knows the newest members. */
   readonly read: (read: PendingRead) => void
-  /** Gives an entry to the leader, or takes it where this node leads. Throws MembersRefusedError. */
-  readonly give: (entry: MembersEntry, bytes: Uint8Array) => void
+  /**
+   * Gives an entry to the leader, or takes it where this node leads. Says whether it may be made by
+   * that. Throws MembersRefusedError.
+   */
+  readonly give: (entry: MembersEntry, bytes: Uint8Array) => boolean
 }
 
 /** An entry that may be on its way. */
 interface Given {
   readonly entry: MembersEntry
   readonly bytes: Uint8Array
+  /**
+   * Whether somebody has it. From then on no refusal is for good: a former leader may have it accepted
+   * where the one that refuses did not ask, and the network may hold a copy.
+   */
+  isOut: boolean
 }
 
 /** The calls of one node. */
@@ -179,7 +187,7 @@ class Call {
     if (given === null || !this.isWanted) return
     this.#orReject(() => {
       try {
-        this.#options.give(given.entry, given.bytes)
+        if (this.#options.give(given.entry, given.bytes)) given.isOut = true
       } catch (error) {
         if (!(error instanceof MembersRefusedError)) throw error
         this.#bear(error)
@@ -206,7 +214,7 @@ class Call {
       return this.completed()
     }
     const entry = entryOf(view.configuration, step)
-    this.#given = { entry, bytes: encodeEntry(entry) }
+    this.#given = { entry, bytes: encodeEntry(entry), isOut: false }
     this.give()
   }
 
@@ -230,17 +238,22 @@ class Call {
     this.#next()
   }
 
-  /** A refusal is final, but of a voter that is still learning: as long as it gets on. */
+  /** A refusal ends the call, but of a voter that is still learning: as long as it gets on. */
   #bear(refusal: MembersRefusedError): void {
-    if (refusal.reason !== 'not-caught-up') throw refusal
+    if (refusal.reason !== 'not-caught-up') throw this.#isOut ? notForGood(refusal) : refusal
     const nowMs = this.#options.clock.nowMs()
     const { message } = refusal
     if (this.#behind?.message !== message) this.#behind = { message, sinceMs: nowMs }
     if (nowMs - this.#behind.sinceMs < NEW_VOTER_PATIENCE_MS) return
     throw new NotPromotedError(
-      `${message} It is a learner until then, and nobody was removed.`,
+      `${message} It is a learner until then, and nobody was removed.${this.#isOut ? MAY_BE_MADE : ''}`,
       this.#learners,
     )
+  }
+
+  /** Whether the present entry may be with somebody. */
+  get #isOut(): boolean {
+    return this.#given?.isOut === true
   }
 
   get #learners(): readonly string[] {
@@ -272,7 +285,10 @@ class Call {
       case 'proposed':
         return `version ${version} is the newest that is known here, and the next may yet be chosen.`
       case 'learning':
-        return `${this.#behind?.message ?? ''} It is a learner, and stays one.`
+        return (
+          `${this.#behind?.message ?? ''} It is a learner` +
+          (this.#isOut ? `.${MAY_BE_MADE}` : ', and stays one.')
+        )
       case 'chosen':
         return (
           `version ${version} counts, but no quorum of its voters is known to hold everything that ` +
@@ -302,6 +318,15 @@ class Call {
       { cause: refusal },
     )
   }
+}
+
+/** What is to be said of a change that somebody may have. */
+const MAY_BE_MADE =
+  ' A copy of the change that is on its way, or what an earlier leader had begun, may be made yet: ' +
+  'look at members(), or make another change, which rules that out.'
+
+function notForGood({ reason, message, cause }: MembersRefusedError): MembersRefusedError {
+  return new MembersRefusedError(reason, `${message}${MAY_BE_MADE}`, { cause, outcome: 'unknown' })
 }
 
 function conflict(expected: Slot | null, actual: Slot): MembersConflictError {

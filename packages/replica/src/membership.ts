@@ -253,19 +253,25 @@ export class Membership {
     this.#options.setPeers(peers)
   }
 
-  /** To the leader. */
-  #give(entry: MembersEntry, bytes: Uint8Array): void {
+  /** To the leader. Says whether it may be made by that. */
+  #give(entry: MembersEntry, bytes: Uint8Array): boolean {
     const { engine, input } = this.#options
-    if (engine.phase === 'leading') this.#propose(entry)
-    else if (engine.forwardsTo.length > 0) input(() => engine.forward([bytes]))
+    if (engine.phase === 'leading') return this.#propose(entry)
+    if (engine.forwardsTo.length === 0) return false
+    input(() => engine.forward([bytes]))
+    return true
   }
 
-  /** Where the engine has no room for it, it comes again from whoever wants it. */
-  #propose(entry: MembersEntry): void {
-    // It may be the very one that is under way: to refuse it would say that it is never made.
-    if (this.#options.engine.isChanging) return
+  /**
+   * Where the engine has no room for it, it comes again from whoever wants it. Says whether it may be
+   * made by that.
+   */
+  #propose(entry: MembersEntry): boolean {
+    // It may be the very one that is under way: to refuse it would say that it is not made.
+    if (this.#options.engine.isChanging) return false
     const named = this.#leader.consider(entry)
     if (named !== null) this.#input(named)
+    return named !== null
   }
 
   #input(entry: MembersEntry): void {

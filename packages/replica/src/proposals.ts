@@ -1,16 +1,21 @@
 /**
- * What this node wants in the log and has not seen applied: commands, and sessions to be opened.
- * Each is handed over as often as it takes (see `hand-over.ts`), and answered once; the sessions see to
+ * What this node wants in the log and has not seen applied: commands, and sessions to be opened. The
+ * commands that nobody numbers go into the log in this node's own session, those of one turn of the
+ * event loop, and those that had to wait, together in one entry. Each is handed over as often as it takes (see `hand-over.ts`), and answered once; the sessions see to
  * it that it is applied once. Must never say that a command was not applied when it may have been, nor bring in
  * again what may have been.
  */
-import { callerName, encodeEntry, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
+import { invariant } from '@paxos/core'
+import { callerName, COMMAND_LENGTH_BYTES, encodeEntry } from '@paxos/core/multi'
+import { MAX_COMMANDS, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
 import type { SessionId, SessionSpace } from '@paxos/core/multi'
 import { ClientSession } from './client-session.ts'
+import type { Results } from './applier.ts'
 import type { Ticket } from './client-session.ts'
 import { OverloadedError, SessionExpiredError } from './errors.ts'
 import type { HandOver } from './hand-over.ts'
-import { CALL_OVERHEAD_BYTES, MAX_PENDING_BYTES, MAX_WAITING_BYTES } from './limits.ts'
+import { CALL_OVERHEAD_BYTES, MAX_PENDING_BYTES, MAX_TOGETHER_BYTES } from './limits.ts'
+import { FREE_ENTRIES, MAX_WAITING_BYTES } from './limits.ts'
 import type { Outcome } from './outcome.ts'
 import { asError } from './words.ts'
 
@@ -22,13 +27,19 @@ interface Call<R> {
   readonly outcome: Outcome<R>
 }
 
+/** Of a session that a caller holds. */
 interface PendingCommand<R> {
   readonly type: 'command'
   readonly ticket: Ticket
-  readonly isOwn: boolean
-  readonly bytes: Uint8Array
   /** Of everybody who asked for this very command. */
   readonly outcomes: Outcome<R>[]
+}
+
+/** Of this node's own session: all that waited, in one entry. */
+interface PendingCommands<R> {
+  readonly type: 'commands'
+  readonly ticket: Ticket
+  readonly calls: readonly Call<R>[]
 }
 
 interface PendingOpening {
@@ -40,16 +51,20 @@ interface PendingOpening {
 }
 
 /** An entry that is on its way until it is seen applied. */
-type Pending<R> = (PendingCommand<R> | PendingOpening) & { readonly value: Uint8Array }
+type Pending<R> = (PendingCommand<R> | PendingCommands<R> | PendingOpening) & {
+  readonly value: Uint8Array
+}
 
-/** What is known of a command: its result, that it was not applied (`null`), or why nobody can tell. */
-type Recalled<R> = { readonly result: () => R } | Error | null
+type PendingAnswers<R> = PendingCommand<R> | PendingCommands<R>
+
+/** What is known of an entry: its results, that it was not applied (`null`), or why nobody can tell. */
+type Recalled<R> = { readonly results: Results<R> } | Error | null
 
 export interface ProposalsOptions<R> {
   /** Brings values into the log. */
   readonly handOver: Pick<HandOver, 'add' | 'settled' | 'forget'>
-  /** What this node's state knows of a command. */
-  readonly recall: (ticket: Ticket) => Recalled<R>
+  /** What this node's state knows of an entry with one command, or with several. */
+  readonly recall: (ticket: Ticket, type: 'command' | 'commands') => Recalled<R>
   /** The open session that was opened with `nonce`; `null` when there is none. */
   readonly openedBy: (space: SessionSpace, nonce: Uint8Array) => SessionId | null
   readonly nowMs: () => number
@@ -68,6 +83,9 @@ export class Proposals<R> {
   #waitingBytes = 0
   #own: ClientSession | null = null
   #isOpeningOwn = false
+  /** How many entries of this node's own session are on their way. */
+  #ownEntries = 0
+  #isAdmitting = false
 
   constructor(options: ProposalsOptions<R>) {
     this.#options = options
@@ -75,7 +93,11 @@ export class Proposals<R> {
 
   /** How many commands and openings are handed over and not seen applied. */
   get pending(): number {
-    return this.#pending.size
+    let count = 0
+    for (const pending of this.#pending.values()) {
+      count += pending.type === 'commands' ? pending.calls.length : 1
+    }
+    return count
   }
 
   /** What is handed over and what waits, in bytes. */
@@ -98,7 +120,8 @@ export class Proposals<R> {
     const call = { ticket, bytes, outcome }
     this.#calls.push(call)
     this.#waitingBytes += callBytes(call)
-    this.#admit()
+    if (ticket === null) this.#admitSoon()
+    else this.#admit()
   }
 
   /** Wants a session for a caller. Rejected as propose() is. */
@@ -126,25 +149,25 @@ export class Proposals<R> {
     this.#admit()
   }
 
-  /** A command was applied; now, or earlier and this is its result. */
-  applied(session: SessionId, sequence: number, result: () => R): void {
-    const pending = this.#removeCommand(session, sequence)
+  /** The commands of an entry were applied; now, or earlier and these are their results. */
+  applied(session: SessionId, sequence: number, results: Results<R>): void {
+    const pending = this.#removeCommands(session, sequence)
     if (pending === null) return
-    for (const outcome of pending.outcomes) settle(outcome, result)
+    settle(pending, results)
     this.#admit()
   }
 
   /**
-   * A command was met and not applied, for `reason`. One of this node's own session, which is not
+   * An entry was met and not applied, for `reason`. One of this node's own session, which is not
    * known any more, is tried again in a new one: no slot was missed in which it was applied.
    */
   refused(session: SessionId, sequence: number, reason: Error): void {
-    const pending = this.#removeCommand(session, sequence)
+    const pending = this.#removeCommands(session, sequence)
     if (pending === null) return
     const isForgotten = reason instanceof SessionExpiredError
     if (isForgotten) this.#abandonOwn(session)
-    if (isForgotten && pending.isOwn) this.#waitAgain(pending)
-    else for (const outcome of pending.outcomes) outcome.reject(reason)
+    if (isForgotten && pending.type === 'commands') this.#waitAgain(pending)
+    else reject(pending, reason)
     this.#admit()
   }
 
@@ -157,9 +180,9 @@ export class Proposals<R> {
     const refused = new Set(heads.map((head) => head.join()))
     for (const [key, pending] of this.#pending) {
       if (!refused.has(pending.value.subarray(0, REFUSED_HEAD_BYTES).join())) continue
-      if (pending.type === 'command') {
-        this.#removeCommand(pending.ticket.session, pending.ticket.sequence)
-        for (const outcome of pending.outcomes) outcome.reject(reason)
+      if (pending.type !== 'opening') {
+        this.#removeCommands(pending.ticket.session, pending.ticket.sequence)
+        reject(pending, reason)
       } else {
         this.#remove(key)
         if (pending.outcome === null) this.#endWithoutSession(reason)
@@ -173,18 +196,18 @@ export class Proposals<R> {
   skipped(): void {
     const { recall, openedBy } = this.#options
     for (const pending of this.#pending.values()) {
-      if (pending.type !== 'command') {
+      if (pending.type === 'opening') {
         const session = openedBy(pending.space, pending.nonce)
         if (session !== null) this.opened(pending.space, pending.nonce, session)
         continue
       }
       const { session, sequence } = pending.ticket
-      const found = recall(pending.ticket)
+      const found = recall(pending.ticket, pending.type)
       if (found instanceof Error) {
-        this.#removeCommand(session, sequence)
+        this.#removeCommands(session, sequence)
         this.#abandonOwn(session)
-        for (const outcome of pending.outcomes) outcome.reject(found)
-      } else if (found !== null) this.applied(session, sequence, found.result)
+        reject(pending, found)
+      } else if (found !== null) this.applied(session, sequence, found.results)
     }
     this.#admit()
   }
@@ -205,10 +228,11 @@ export class Proposals<R> {
   end(error: Error): void {
     for (const pending of this.#pending.values()) {
       if (pending.type === 'opening') pending.outcome?.reject(error)
-      else for (const outcome of pending.outcomes) outcome.reject(error)
+      else reject(pending, error)
     }
     for (const { outcome } of this.#calls) outcome.reject(error)
     this.#pending.clear()
+    this.#ownEntries = 0
     this.#calls = []
   }
 
@@ -216,46 +240,92 @@ export class Proposals<R> {
     return this.#waitingBytes + this.#pendingBytes + bytes <= MAX_WAITING_BYTES
   }
 
-  /** Hands over as many of the waiting commands as may be on their way. */
+  /** When this turn is over: what is asked for in one goes into one entry. */
+  #admitSoon(): void {
+    if (this.#isAdmitting) return
+    this.#isAdmitting = true
+    queueMicrotask(() => {
+      this.#isAdmitting = false
+      this.#admit()
+    })
+  }
+
+  /** Hands over as many of the waiting commands as may be on their way, in the order of the calls. */
   #admit(): void {
-    for (let call = this.#calls[0]; call !== undefined; call = this.#calls[0]) {
-      if (call.outcome.isAwaited && !this.#begin(call)) return
-      this.#calls.shift()
-      this.#waitingBytes -= callBytes(call)
+    const calls = this.#calls
+    if (calls.length === 0) return
+    let count = 0
+    while (count < calls.length) {
+      const begun = this.#beginFrom(count)
+      if (begun === 0) break
+      count += begun
     }
+    this.#calls = calls.slice(count)
+    for (const call of calls.slice(0, count)) this.#waitingBytes -= callBytes(call)
+  }
+
+  /** Begins the call there, with those behind it that go into the same entry. How many have begun. */
+  #beginFrom(first: number): number {
+    const call = this.#calls[first]
+    if (call === undefined) return 0
+    if (!call.outcome.isAwaited) return 1
+    if (call.ticket !== null) return this.#begin(call.ticket, call) ? 1 : 0
+    const together = this.#togetherFrom(first)
+    const isAll = first + together.length === this.#calls.length
+    if (isAll && together.length < this.#fewest) return 0
+    const calls = together.filter(({ outcome }) => outcome.isAwaited)
+    const ticket = this.#hasRoomFor(sizeOf(calls)) ? this.#ownTicket() : null
+    if (ticket === null) return 0
+    const commands = calls.map(({ bytes }) => bytes)
+    const value = encodeEntry({ type: 'commands', ...ticket, commands })
+    this.#add(commandKey(ticket), { type: 'commands', ticket, calls, value })
+    return together.length
+  }
+
+  /**
+   * How many commands are worth another entry: one, while few entries are on their way, and twice as
+   * many for each further one. When one of those is answered it takes what has gathered.
+   */
+  get #fewest(): number {
+    return 2 ** Math.max(0, this.#ownEntries - FREE_ENTRIES + 1)
+  }
+
+  /** What waits for this node's own session, as far as it fits into one entry; at least one. */
+  #togetherFrom(first: number): readonly Call<R>[] {
+    let [end, bytes] = [first, 0]
+    for (; end < this.#calls.length && end - first < MAX_COMMANDS; end += 1) {
+      const call = this.#calls[end]
+      if (call === undefined || call.ticket !== null) break
+      bytes += call.bytes.byteLength + COMMAND_LENGTH_BYTES
+      if (end > first && bytes > MAX_TOGETHER_BYTES) break
+    }
+    return this.#calls.slice(first, end)
   }
 
   /** Whether its turn has come. */
-  #begin({ ticket, bytes, outcome }: Call<R>): boolean {
-    if (ticket !== null) {
-      const same = this.#pending.get(commandKey(ticket.session, ticket.sequence))
-      if (same?.type === 'command') return same.outcomes.push(outcome) > 0
-      if (this.#answer(ticket, outcome)) return true
-    }
-    // A single command is never too large.
-    const isFull =
-      this.#pendingBytes > 0 && this.#pendingBytes + bytes.byteLength > MAX_PENDING_BYTES
-    const taken = isFull ? null : (ticket ?? this.#ownTicket())
-    if (taken === null) return false
-    const value = encodeEntry({ type: 'command', ...taken, bytes })
-    this.#add(commandKey(taken.session, taken.sequence), {
-      type: 'command',
-      ticket: taken,
-      isOwn: ticket === null,
-      bytes,
-      outcomes: [outcome],
-      value,
-    })
+  #begin(ticket: Ticket, { bytes, outcome }: Call<R>): boolean {
+    const key = commandKey(ticket)
+    const same = this.#pending.get(key)
+    if (same?.type === 'command') return same.outcomes.push(outcome) > 0
+    if (this.#answer(ticket, outcome)) return true
+    if (!this.#hasRoomFor(bytes.byteLength)) return false
+    const value = encodeEntry({ type: 'command', ...ticket, bytes })
+    this.#add(key, { type: 'command', ticket, outcomes: [outcome], value })
     return true
+  }
+
+  /** A single entry is never too large. */
+  #hasRoomFor(bytes: number): boolean {
+    return this.#pendingBytes === 0 || this.#pendingBytes + bytes <= MAX_PENDING_BYTES
   }
 
   /** Answers what was applied here before: its slot will not come again. Says whether it was. */
   #answer(ticket: Ticket, outcome: Outcome<R>): boolean {
-    const found = this.#options.recall(ticket)
+    const found = this.#options.recall(ticket, 'command')
     // A session that is not known here may have been opened elsewhere.
     if (found === null || found instanceof SessionExpiredError) return false
     if (found instanceof Error) outcome.reject(found)
-    else settle(outcome, found.result)
+    else for (const result of found.results()) settleOne(outcome, result)
     return true
   }
 
@@ -280,12 +350,9 @@ export class Proposals<R> {
   }
 
   /** Back to the beginning of the queue. */
-  #waitAgain({ bytes, outcomes }: PendingCommand<R>): void {
-    for (const outcome of outcomes) {
-      const call = { ticket: null, bytes, outcome }
-      this.#calls.unshift(call)
-      this.#waitingBytes += callBytes(call)
-    }
+  #waitAgain({ calls }: PendingCommands<R>): void {
+    this.#calls = [...calls, ...this.#calls]
+    for (const call of calls) this.#waitingBytes += callBytes(call)
   }
 
   /** This node gets no session of its own: what waits for one would wait for ever. */
@@ -303,14 +370,15 @@ export class Proposals<R> {
 
   #add(key: string, pending: Pending<R>): void {
     this.#pending.set(key, pending)
+    if (pending.type === 'commands') this.#ownEntries += 1
     this.#pendingBytes += pendingBytes(pending)
     this.#options.handOver.add(pending.value)
   }
 
-  #removeCommand(session: SessionId, sequence: number): PendingCommand<R> | null {
-    const pending = this.#remove(commandKey(session, sequence))
-    if (pending?.type !== 'command') return null
-    if (pending.isOwn && this.#own?.id === session) this.#own.answered(sequence)
+  #removeCommands(session: SessionId, sequence: number): PendingAnswers<R> | null {
+    const pending = this.#remove(commandKey({ session, sequence }))
+    if (pending === null || pending.type === 'opening') return null
+    if (pending.type === 'commands' && this.#own?.id === session) this.#own.answered(sequence)
     return pending
   }
 
@@ -325,23 +393,46 @@ export class Proposals<R> {
     const pending = this.#pending.get(key)
     if (pending === undefined) return null
     this.#pending.delete(key)
+    if (pending.type === 'commands') this.#ownEntries -= 1
     this.#pendingBytes -= pendingBytes(pending)
     return pending
   }
 }
 
-/** A command of this node's own session must come in: a later one says that it is answered. */
+/** Commands of this node's own session must come in: a later entry says that they are answered. */
 function isAbandoned<R>(pending: Pending<R>): boolean {
   if (pending.type === 'opening') return pending.outcome !== null && !pending.outcome.isAwaited
-  return !pending.isOwn && !pending.outcomes.some(({ isAwaited }) => isAwaited)
+  return pending.type === 'command' && !pending.outcomes.some(({ isAwaited }) => isAwaited)
 }
 
-function settle<R>(outcome: Outcome<R>, result: () => R): void {
+function settle<R>(pending: PendingAnswers<R>, results: Results<R>): void {
+  let found: ReturnType<Results<R>>
   try {
+    found = results()
+  } catch (error) {
+    return reject(pending, asError(error))
+  }
+  if (pending.type === 'commands') {
+    for (const [index, { outcome }] of pending.calls.entries()) settleOne(outcome, found[index])
+  } else for (const outcome of pending.outcomes) settleOne(outcome, found[0])
+}
+
+function settleOne<R>(outcome: Outcome<R>, result: (() => R) | undefined): void {
+  try {
+    invariant(result !== undefined, 'a command was applied without a result')
     outcome.resolve(result())
   } catch (error) {
     outcome.reject(asError(error))
   }
+}
+
+function reject<R>(pending: PendingAnswers<R>, error: Error): void {
+  if (pending.type === 'commands') for (const { outcome } of pending.calls) outcome.reject(error)
+  else for (const outcome of pending.outcomes) outcome.reject(error)
+}
+
+function sizeOf<R>(calls: readonly Call<R>[]): number {
+  return calls.reduce((sum, { bytes }) => sum + bytes.byteLength + COMMAND_LENGTH_BYTES, 0)
 }
 
 function overloaded(): OverloadedError {
@@ -354,11 +445,12 @@ function callBytes<R>({ bytes }: Call<R>): number {
   return bytes.byteLength + CALL_OVERHEAD_BYTES
 }
 
-function pendingBytes<R>({ value }: Pending<R>): number {
-  return value.byteLength + CALL_OVERHEAD_BYTES
+function pendingBytes<R>(pending: Pending<R>): number {
+  const calls = pending.type === 'commands' ? pending.calls.length : 1
+  return pending.value.byteLength + calls * CALL_OVERHEAD_BYTES
 }
 
-function commandKey(session: SessionId, sequence: number): string {
+function commandKey({ session, sequence }: Omit<Ticket, 'acknowledged'>): string {
   return `${session} ${sequence}`
 }
 

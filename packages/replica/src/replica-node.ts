@@ -96,6 +96,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #watch: Watch
   #ended: Error | null = null
   #cancelWarning: (() => void) | null = null
+  #cancelTelling: (() => void) | null = null
 
   constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Begun) {
     this.#settings = settings
@@ -114,6 +115,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       incarnation,
       trustEmptyState: settings.trustEmptyDisk,
       acquaintances: [...settings.members.keys()],
+      tellsChosen: 'announced',
       isValue: isEntry,
       isSnapshot: isState,
       saved,
@@ -164,7 +166,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     })
     this.#proposals = new Proposals({
       handOver: this.#forwarding.wanted,
-      recall: (ticket) => this.#applier.recall(ticket),
+      recall: (ticket, type) => this.#applier.recall(ticket, type),
       openedBy: (space, nonce) => this.#applier.openedBy(space, nonce),
       nowMs: () => clock.nowMs(),
       nonce: () => settings.randomBytes(SESSION_NONCE_BYTES),
@@ -392,8 +394,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         this.#proposals.opened(applied.space, applied.nonce, applied.session)
       } else if (applied.type === 'not-opened') {
         this.#proposals.notOpened(applied.space, applied.nonce, applied.reason)
-      } else if (applied.type === 'command') {
-        this.#proposals.applied(applied.session, applied.sequence, applied.result)
+      } else if (applied.type === 'commands') {
+        this.#proposals.applied(applied.session, applied.sequence, applied.results)
       } else if (applied.type === 'refused') {
         this.#proposals.refused(applied.session, applied.sequence, applied.reason)
       }
@@ -402,6 +404,16 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#reads.applied(this.#applier.appliedThrough)
     this.#forwarding.flushSoon()
     this.#snapshots.takeIfDue()
+    this.#tellSoon()
+  }
+
+  /** When this turn is over: whoever was answered may propose in it, and that says it too. */
+  #tellSoon(): void {
+    if (this.#cancelTelling !== null || !this.#engine.isUntold) return
+    this.#cancelTelling = this.#settings.clock.schedule(0, () => {
+      this.#cancelTelling = null
+      if (this.#engine.isUntold) this.#host.input(() => this.#engine.announce())
+    })
   }
 
   /** A command that failed is no failure of this node; but somebody should hear of it. */
@@ -413,11 +425,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
         slot,
         error: applied.reason,
       })
-    } else if (applied.type === 'command' && applied.error instanceof CommandRefusedError) {
-      metrics.counter('paxos.commands.refused', 1)
-    } else if (applied.type === 'command' && applied.error !== null) {
-      metrics.counter('paxos.commands.failed', 1)
-      logger.error('a command failed, and was undone', { slot, error: applied.error })
+    } else if (applied.type === 'commands') {
+      for (const error of applied.errors) {
+        const isRefusal = error instanceof CommandRefusedError
+        metrics.counter(isRefusal ? 'paxos.commands.refused' : 'paxos.commands.failed', 1)
+        if (!isRefusal) logger.error('a command failed, and was undone', { slot, error })
+      }
     }
   }
 
@@ -489,6 +502,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#maintenance.stop()
     this.#snapshots.stop()
     this.#cancelWarning?.()
+    this.#cancelTelling?.()
     this.#watch.stop()
     this.#forwarding.end()
     this.#proposals.end(error)

@@ -142,11 +142,10 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
    * often it travelled, and undoes nothing that somebody else has changed.
    *
    * Rejects with InvalidArgumentError before anything is asked; with MembersRefusedError for what would
-   * be unsafe or means nothing; with MembersConflictError when the members are not of the version
+   * be unsafe or means nothing, whose `outcome` says whether it may be made yet; with MembersConflictError when the members are not of the version
    * `expected`; with NotPromotedError as addMember() does; with OverloadedError when 16 calls wait on
    * this node; with MembersTimeoutError, which says how far it came, or the signal's reason: then it
-   * may yet be made, but for the promotion of new voters, which are learners until somebody promotes
-   * them; with ClosedError, StoppedError, RemovedError or LostDiskError when this node is over.
+   * may yet be made, and new voters are learners until they are promoted; with ClosedError, StoppedError, RemovedError or LostDiskError when this node is over.
    */
   changeMembers(
     change: MembersChange,

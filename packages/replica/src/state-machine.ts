@@ -1,8 +1,6 @@
 /**
  * What a Replica replicates: the application's side. Nothing here may depend on which node runs it.
  */
-import type { Slot } from '@paxos/core'
-
 /**
  * State that changes by commands alone. Every method is synchronous, and the first three are
  * deterministic: the same commands in the same order give the same state and the same results on
@@ -11,8 +9,9 @@ import type { Slot } from '@paxos/core'
  */
 export interface StateMachine<Command, Result, Query = never, Answer = never> {
   /**
-   * Applies a command. `slot` grows from each command to the next, and may serve as a revision. The
-   * result is encoded, and callers get a copy of it.
+   * Applies a command. `revision` grows from each command to the next, and is the same on every node;
+   * it is no slot, for a slot may hold several commands. The result is encoded, and callers get a
+   * copy of it.
    *
    * To refuse a command, return a result that says so, or throw CommandRefusedError before anything
    * is changed. Whatever else is thrown becomes the outcome of the command too, CommandFailedError,
@@ -21,7 +20,7 @@ export interface StateMachine<Command, Result, Query = never, Answer = never> {
    * come on one node alone: InvariantError, a stack or a memory that is used up, and a state that
    * cannot be restored.
    */
-  apply(command: Command, slot: Slot): AtOnce<Result>
+  apply(command: Command, revision: number): AtOnce<Result>
   /**
    * The whole state, from which \`restore\` makes it again. Equal states give equal bytes. Also called
    * before the first command: when it throws then, the node does not start, for nothing could be

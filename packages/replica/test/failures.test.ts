@@ -433,6 +433,51 @@ describe('what no node can read', () => {
     expect(session).toBe(1)
   })
 
+  it('that fails beside others in its entry is undone alone, and each has its own revision', () => {
+    const revisions: [string, number][] = []
+    const machine = new Words({
+      no: () => {
+        throw new TypeError('no such word')
+      },
+    })
+    const { put } = applying({
+      apply: (word, revision) => {
+        revisions.push([word, revision])
+        return machine.apply(word)
+      },
+      snapshot: () => machine.snapshot(),
+      restore: (bytes) => machine.restore(bytes),
+    })
+    const opened = put(
+      encodeEntry({ type: 'open-session', space: 'node', nonce: new Uint8Array(16) }),
+    )
+    if (opened.type !== 'opened') throw new Error(opened.type)
+    const { session } = opened
+    const together = (sequence: number, ...words: readonly string[]): unknown => {
+      const commands = words.map((word) => new TextEncoder().encode(JSON.stringify(word)))
+      const applied = put(
+        encodeEntry({ type: 'commands', session, sequence, acknowledged: 1, commands }),
+      )
+      if (applied.type !== 'commands') throw new Error(applied.type)
+      expect(applied.errors).toHaveLength(words.filter((word) => word === 'no').length)
+      return applied.results().map((result) => {
+        try {
+          return result()
+        } catch (error) {
+          return error instanceof CommandFailedError ? 'failed' : error
+        }
+      })
+    }
+    expect(together(1, 'one', 'no', 'two')).toEqual([1, 'failed', 2])
+    expect(together(2, 'three', 'no')).toEqual([3, 'failed'])
+    expect(machine.words).toEqual(['one', 'two', 'three'])
+    // What was applied again has the revision that it had.
+    expect(new Set(revisions.map((each) => each.join(' ')))).toEqual(
+      new Set(['one 1', 'no 2', 'two 3', 'three 4', 'no 5']),
+    )
+    expect(machine.restored).toBe(2)
+  })
+
   it('but another version may stops the node, which must not go on without it', () => {
     const { put } = applying(new Words())
     expect(() => put(Uint8Array.of(200, 1, 2))).toThrow(/kind 200 is unknown\. Upgrade this node\./)
@@ -550,8 +595,10 @@ describe('a result', () => {
     const machine = { apply: () => 0, snapshot: () => new Uint8Array(), restore: () => undefined }
     const settings = settingsFor(machine, nine)
     const applier = new Applier(settings, { through: 5, members: [], bytes })
-    const found = applier.recall({ session: 1, sequence: 1, acknowledged: 1 })
-    expect(found !== null && 'result' in found ? found.result() : found).toBe(9)
+    const found = applier.recall({ session: 1, sequence: 1, acknowledged: 1 }, 'command')
+    expect(
+      found !== null && 'results' in found ? found.results().map((read) => read()) : found,
+    ).toEqual([9])
   })
 })
 
@@ -573,9 +620,9 @@ function settingsFor<R>(stateMachine: StateMachine<string, R>, resultCodec?: Cod
 }
 
 /** An applier with an open session, in which commands are applied one after the other. */
-function applying(machine: Pick<Words, 'apply' | 'snapshot' | 'restore'>) {
+function applying(machine: Pick<StateMachine<string, unknown>, 'apply' | 'snapshot' | 'restore'>) {
   const stateMachine: StateMachine<string, unknown> = {
-    apply: (word) => machine.apply(word),
+    apply: (word, revision) => machine.apply(word, revision),
     snapshot: () => machine.snapshot(),
     restore: (bytes) => machine.restore(bytes),
   }
@@ -590,8 +637,8 @@ function applying(machine: Pick<Words, 'apply' | 'snapshot' | 'restore'>) {
     const acknowledged = sequence
     const command = { type: 'command', session, sequence, acknowledged, bytes } as const
     const applied = put(encodeEntry(command))
-    if (applied.type !== 'command') throw new Error(applied.type)
-    return applied.error?.message ?? 'fine'
+    if (applied.type !== 'commands') throw new Error(applied.type)
+    return applied.errors[0]?.message ?? 'fine'
   }
   const say = (word: string) => sayBytes(new TextEncoder().encode(JSON.stringify(word)))
   const takeSnapshot = () => applier.takeSnapshot()

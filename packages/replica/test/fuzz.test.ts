@@ -14,8 +14,9 @@ const sameBytes = (bytes: Uint8Array, input: Uint8Array) =>
 
 function readSnapshot(input: Uint8Array): null {
   const state = decodeState(input)
-  // It has one form, so what is read is what was there; but for the form of release 0.0.0.
-  if (!state.hasPlainResults) sameBytes(encodeState(state), input)
+  // It has one form, so what is read is what was there; but for the forms that said no revision.
+  const { revision } = state
+  if (revision !== null) sameBytes(encodeState({ ...state, revision }), input)
   const sessions = SessionTable.decode(state.sessions).encode()
   // The sessions of release 0.0.0 are written in the form of today, and that is the one from then on.
   const isOfToday = state.sessions[0] === sessions[0]
@@ -28,6 +29,14 @@ const FORMATS: readonly (readonly [string, Format])[] = [
     'a snapshot',
     {
       corpus: new URL('corpus/snapshot/', import.meta.url),
+      read: readSnapshot,
+      isRefusal,
+    },
+  ],
+  [
+    'a snapshot in which a slot held one command',
+    {
+      corpus: new URL('corpus/snapshot-of-slots/', import.meta.url),
       read: readSnapshot,
       isRefusal,
     },

@@ -245,7 +245,10 @@ function calls() {
   const clock = new VirtualClock()
   const given: MembersEntry[] = []
   const reads: PendingRead[] = []
-  const state: { refusal: MembersRefusedError | null } = { refusal: null }
+  const state: { refusal: MembersRefusedError | null; isThere: boolean } = {
+    refusal: null,
+    isThere: true,
+  }
   const made = new MembersCalls({
     view,
     clock,
@@ -253,6 +256,7 @@ function calls() {
     give: (entry) => {
       given.push(entry)
       if (state.refusal !== null) throw state.refusal
+      return state.isThere
     },
   })
   const answer = () => {
@@ -384,6 +388,65 @@ describe('the calls', () => {
     expect(await stateOf(added)).toBe('waits')
     made.refused([other, own], refusalFromWords(refusalInWords(refusal)))
     expect(await stateOf(added)).toMatchObject({ reason: 'no-live-quorum' })
+  })
+
+  it('whose change was with nobody before it is refused say that it is not made', async () => {
+    const { calls: made, state, answer, add } = calls()
+    // At first nobody was there to whom to give it.
+    state.isThere = false
+    const added = add('d')
+    answer()
+    const refusal = new MembersRefusedError('no-live-quorum', 'Nobody is there.')
+    state.refusal = refusal
+    made.retry()
+    expect(await stateOf(added)).toBe(refusal)
+    expect(refusal.outcome).toBe('not-made')
+  })
+
+  it.each(['this node, which leads by now', 'the leader'])(
+    'whose change was with somebody when %s refuses it say that it may be made yet',
+    async (by) => {
+      const { calls: made, given, state, answer, add } = calls()
+      const added = add('d')
+      answer()
+      const refusal = new MembersRefusedError('no-live-quorum', 'Nobody is there.')
+      state.refusal = refusal
+      if (by === 'the leader') made.refused([encodeEntry(last(given))], refusal)
+      else made.retry()
+      const error = await stateOf(added)
+      expect(error).toMatchObject({ reason: 'no-live-quorum', outcome: 'unknown' })
+      expect(String(error)).toMatch(/Nobody is there\. .* may be made yet: look at members\(\)/)
+    },
+  )
+
+  it('whose change is another by now are refused for good', async () => {
+    const { given, state, answer, apply, add } = calls()
+    const added = add('d')
+    answer()
+    state.refusal = new MembersRefusedError('no-live-quorum', 'Nobody is there.')
+    // What was given takes the place of a version that is past.
+    apply(5, entryOf(first, { put: [], remove: ['c'] }))
+    expect(given).toHaveLength(2)
+    expect(await stateOf(added)).toBe(state.refusal)
+    expect(state.refusal.outcome).toBe('not-made')
+  })
+
+  it.each([
+    [true, /may be made yet/],
+    [false, /nobody was removed\.$/],
+  ])('that give up on a new voter say whether its promotion was out: %s', async (isOut, said) => {
+    const { calls: made, clock, state, answer, apply, given } = calls()
+    const added = made.change(() => ({ add: { d: { address: 'memory://d' } } }), null, {})
+    answer()
+    if (!isOut) state.refusal = new MembersRefusedError('not-caught-up', 'It is not there.')
+    apply(5, last(given))
+    state.refusal = new MembersRefusedError('not-caught-up', 'It is not there.')
+    made.retry()
+    await clock.advance(NEW_VOTER_PATIENCE_MS)
+    made.retry()
+    const error = await stateOf(added)
+    expect(error).toBeInstanceOf(NotPromotedError)
+    expect(String(error)).toMatch(said)
   })
 
   it('are made one after the other, and one that nobody awaits holds up no other', async () => {

@@ -14,6 +14,7 @@ import { Forwarding } from '../src/forwarding.ts'
 import { Outbox } from '../src/outbox.ts'
 import { Outcome } from '../src/outcome.ts'
 import { Proposals } from '../src/proposals.ts'
+import type { Results } from '../src/applier.ts'
 import { Reads } from '../src/reads.ts'
 import { settingsOf } from '../src/replica-settings.ts'
 import { decodeState, encodeState } from '../src/replica-snapshot.ts'
@@ -265,7 +266,7 @@ describe('proposals', () => {
     proposals.propose(ticket, Uint8Array.of(1), first.outcome)
     proposals.propose(ticket, Uint8Array.of(1), second.outcome)
     expect(handed.map((value) => decodeEntry(value).type)).toEqual(['command'])
-    proposals.applied(sessionOf(3), 1, () => 'once')
+    proposals.applied(sessionOf(3), 1, () => [() => 'once'])
     expect(await Promise.all([first.result, second.result])).toEqual(['once', 'once'])
   })
 
@@ -277,13 +278,13 @@ describe('proposals', () => {
     proposals.propose({ ...ticket, session: sessionOf(2) }, bytes, open.outcome)
     proposals.propose({ ...ticket, session: sessionOf(3) }, bytes, forgotten.outcome)
     const unknown = expect(forgotten.result).rejects.toThrow(SessionExpiredError)
-    known.set(sessionOf(1), { result: () => 'remembered' })
+    known.set(sessionOf(1), { results: () => [() => 'remembered'] })
     known.set(sessionOf(3), new SessionExpiredError('Unknown. Read the state.'))
     proposals.skipped()
     expect(await applied.result).toBe('remembered')
     await unknown
     expect(proposals.pending).toBe(1)
-    proposals.applied(sessionOf(2), 1, () => 'later')
+    proposals.applied(sessionOf(2), 1, () => [() => 'later'])
     expect(await open.result).toBe('later')
   })
 
@@ -304,7 +305,7 @@ describe('proposals', () => {
     const { proposals, handed, wanted, known } = world()
     const [applied, over, elsewhere] = [wanted(), wanted(), wanted()]
     const bytes = Uint8Array.of(1)
-    known.set(sessionOf(1), { result: () => 'remembered' })
+    known.set(sessionOf(1), { results: () => [() => 'remembered'] })
     known.set(sessionOf(2), new AlreadyAnsweredError('It is over. Read the state.'))
     known.set(sessionOf(3), new SessionExpiredError('Unknown. Read the state.'))
     proposals.propose({ ...ticket, session: sessionOf(1) }, bytes, applied.outcome)
@@ -323,6 +324,7 @@ describe('proposals', () => {
     const gaveUp = expect(result).rejects.toThrow('1000')
     proposals.propose(ticket, Uint8Array.of(1), outcome)
     proposals.propose(null, Uint8Array.of(1), wanted().outcome)
+    await Promise.resolve()
     proposals.tidy()
     expect(forgotten).toEqual([])
     await clock.advance(1000)
@@ -336,6 +338,7 @@ describe('proposals', () => {
     const { proposals, handed, wanted } = world()
     const { outcome, result } = wanted()
     proposals.propose(null, Uint8Array.of(1), outcome)
+    await Promise.resolve()
     proposals.opened('node', new Uint8Array(16), sessionOf(7))
     proposals.refused(sessionOf(7), 1, new AlreadyAnsweredError('It is over. Read the state.'))
     await expect(result).rejects.toThrow(AlreadyAnsweredError)
@@ -343,11 +346,63 @@ describe('proposals', () => {
     expect(proposals.pending).toBe(0)
   })
 
+  it('of one turn go into one entry: each has its own result, in the order of the calls', async () => {
+    const { proposals, handed, wanted } = world()
+    const all = [wanted(), wanted(), wanted()]
+    for (const [index, { outcome }] of all.entries()) {
+      proposals.propose(null, Uint8Array.of(index), outcome)
+    }
+    await Promise.resolve()
+    proposals.opened('node', new Uint8Array(16), sessionOf(7))
+    expect(handed.slice(1).map((value) => decodeEntry(value))).toEqual([
+      {
+        type: 'commands',
+        session: sessionOf(7),
+        sequence: 1,
+        acknowledged: 1,
+        commands: [Uint8Array.of(0), Uint8Array.of(1), Uint8Array.of(2)],
+      },
+    ])
+    expect(proposals.pending).toBe(3)
+    const no = new AlreadyAnsweredError('It is over. Read the state.')
+    proposals.applied(sessionOf(7), 1, () => [
+      () => 'first',
+      () => {
+        throw no
+      },
+      () => 'third',
+    ])
+    const results = await Promise.allSettled(all.map(({ result }) => result))
+    expect(results).toEqual([
+      { status: 'fulfilled', value: 'first' },
+      { status: 'rejected', reason: no },
+      { status: 'fulfilled', value: 'third' },
+    ])
+    expect([proposals.pending, proposals.bytes]).toEqual([0, 0])
+  })
+
+  it('alone go on their way at once while few are, and gather while many are', async () => {
+    const { proposals, handed, wanted } = world()
+    const propose = async () => {
+      proposals.propose(null, Uint8Array.of(1), wanted().outcome)
+      await Promise.resolve()
+    }
+    await propose()
+    proposals.opened('node', new Uint8Array(16), sessionOf(7))
+    for (let count = 0; count < 30; count += 1) await propose()
+    // None alone while the fifth is on its way, and none with fewer than twice as many after each.
+    expect(handed.slice(1).map(commandsIn)).toEqual([1, 1, 1, 1, 2, 4, 8])
+    expect(proposals.waiting).toBe(13)
+    proposals.applied(sessionOf(7), 1, () => [() => 'done'])
+    expect(handed.slice(8).map(commandsIn)).toEqual([13])
+  })
+
   it('that a leader refuses are given up: what waits for a session that is refused waits no more', async () => {
     const { proposals, handed, wanted } = world()
     const [own, held, other] = [wanted(), wanted(), wanted()]
     const reason = new RefusedByLeaderError('It is too new. Upgrade the leader.')
     proposals.propose(null, Uint8Array.of(1), own.outcome)
+    await Promise.resolve()
     proposals.propose(ticket, Uint8Array.of(1), held.outcome)
     proposals.propose({ ...ticket, sequence: 2 }, new Uint8Array(1000), other.outcome)
     const refuse = (at: number) => {
@@ -365,6 +420,7 @@ describe('proposals', () => {
     await expect(other.result).rejects.toBe(reason)
     // The next one tries again to open one.
     proposals.propose(null, Uint8Array.of(1), wanted().outcome)
+    await Promise.resolve()
     expect([proposals.pending, handed.length]).toEqual([1, 4])
   })
 
@@ -402,12 +458,18 @@ it('a message of a single decree is none of a replica’s: it is counted and dro
 })
 
 it('a snapshot of another form is refused, whatever it holds', () => {
-  const state = { sessions: Uint8Array.of(1), machine: Uint8Array.of(2, 3) }
+  const state = { sessions: Uint8Array.of(1), machine: Uint8Array.of(2, 3), revision: 300 }
   const bytes = encodeState(state)
   expect(decodeState(bytes)).toEqual({ ...state, hasPlainResults: false })
-  bytes[0] = 3
+  bytes[0] = 4
   expect(() => decodeState(bytes)).toThrow(/none of a replica of this version/)
 })
+
+/** How many commands an entry has of a node's own session. */
+function commandsIn(value: Uint8Array): number {
+  const entry = decodeEntry(value)
+  return entry.type === 'commands' ? entry.commands.length : 0
+}
 
 /** A command of that sequence, or a copy of one. */
 function commandOf(of: number | Uint8Array): Uint8Array {
@@ -448,7 +510,7 @@ function world() {
   const clock = new VirtualClock()
   const handed: Uint8Array[] = []
   const forgotten: Uint8Array[] = []
-  const known = new Map<SessionId | 'opening', { result: () => string } | Error | SessionId>()
+  const known = new Map<SessionId | 'opening', { results: Results<string> } | Error | SessionId>()
   const proposals = new Proposals<string>({
     handOver: {
       add: (value) => handed.push(value),

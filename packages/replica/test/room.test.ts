@@ -16,6 +16,7 @@ import { MAX_OUTBOX_BYTES, MAX_RUNNING_SAVE_BYTES, MAX_RUNNING_SAVES } from '../
 import { Outbox } from '../src/outbox.ts'
 import { Outcome } from '../src/outcome.ts'
 import { Proposals } from '../src/proposals.ts'
+import type { Results } from '../src/applier.ts'
 import { Reads } from '../src/reads.ts'
 import { settingsOf } from '../src/replica-settings.ts'
 import { settled, VirtualClock } from './virtual-clock.ts'
@@ -99,7 +100,7 @@ describe('proposals count nothing when nothing waits', () => {
     })
     expect(proposals.waiting).toBeGreaterThan(0)
     for (let sequence = 1; sequence <= 70; sequence += 1) {
-      proposals.applied(sessionOf(3), sequence, () => 'done')
+      proposals.applied(sessionOf(3), sequence, () => [() => 'done'])
     }
     expect([proposals.pending, proposals.waiting, proposals.bytes]).toEqual([0, 0, 0])
     expect(new Set(await Promise.all(all))).toEqual(new Set(['done']))
@@ -113,7 +114,7 @@ describe('proposals count nothing when nothing waits', () => {
     await expect(refused.result).rejects.toBe(gone)
     proposals.propose(ticket(2), MEGABYTE, remembered.outcome)
     proposals.propose(ticket(3), MEGABYTE, unknown.outcome)
-    known.set(2, { result: () => 'it' }).set(3, gone)
+    known.set(2, { results: () => [() => 'it'] }).set(3, gone)
     proposals.skipped()
     expect(await remembered.result).toBe('it')
     await expect(unknown.result).rejects.toBe(gone)
@@ -157,18 +158,19 @@ it('a command of this node’s own session that is gone is made in a new one, on
   const { proposals, handed, wanted } = world()
   const { outcome, result } = wanted()
   proposals.propose(null, Uint8Array.of(1), outcome)
+  await settled()
   proposals.opened('node', nonceIn(handed[0]), sessionOf(7))
   expect(handed.map((value) => decodeEntry(value))).toMatchObject([
     { type: 'open-session', space: 'node' },
-    { type: 'command', session: sessionOf(7), sequence: 1 },
+    { type: 'commands', session: sessionOf(7), sequence: 1 },
   ])
   proposals.refused(sessionOf(7), 1, new SessionExpiredError('It is gone. Open another.'))
   proposals.opened('node', nonceIn(handed[2]), sessionOf(8))
   expect(handed.slice(2).map((value) => decodeEntry(value))).toMatchObject([
     { type: 'open-session', space: 'node' },
-    { type: 'command', session: sessionOf(8), sequence: 1, bytes: Uint8Array.of(1) },
+    { type: 'commands', session: sessionOf(8), sequence: 1, commands: [Uint8Array.of(1)] },
   ])
-  proposals.applied(sessionOf(8), 1, () => 'made')
+  proposals.applied(sessionOf(8), 1, () => [() => 'made'])
   expect(await result).toBe('made')
   expect([proposals.pending, proposals.bytes]).toEqual([0, 0])
 })
@@ -298,7 +300,7 @@ function world() {
   const handed: Uint8Array[] = []
   let drawn = 0
   /** By sequence: what the state knows of a command. */
-  const known = new Map<number, { result: () => string } | Error>()
+  const known = new Map<number, { results: Results<string> } | Error>()
   const proposals = new Proposals<string>({
     handOver: {
       add: (value) => handed.push(value),

@@ -143,7 +143,7 @@ it('what release 0.0.0 wrote opens: its commands are applied once, and its sessi
   // Session 1 with the result of its sequence 1.
   const sessions = ofHex('01 01 01 01 01 02 01 01 01 01 31')
   await write(cluster.disks.get('a'), {
-    bytes: encodeState({ sessions, machine: bytesOf([['x', 1]]) }),
+    bytes: encodeState({ sessions, machine: bytesOf([['x', 1]]), revision: 2 }),
     through: 2,
     values: values.map(ofHex),
   })
@@ -198,6 +198,7 @@ async function write(disk: MemoryDisk = memoryDisk(), written: Written): Promise
       : encodeState({
           sessions: written.table.encode(),
           machine: bytesOf([['x', written.applied]]),
+          revision: through,
         })
   const ballot = { round: 1, node: 'a' }
   await durability.save({

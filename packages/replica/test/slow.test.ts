@@ -177,7 +177,7 @@ describe('what watches a node that knows no leader', () => {
 
 describe('a snapshot that a state machine is slow to write', () => {
   it('costs no leadership, however long it takes: all nodes take it at once, and at the same slots', async () => {
-    const { cluster, nodes, slow, told } = await pausable({ snapshotEveryEntries: 20 })
+    const { cluster, nodes, slow, told } = await pausable({ snapshotEveryEntries: 10 })
     const [, leader] = leaderOf(nodes)
     cluster.hub.setFaults({ delayMs: { min: 15, max: 15 } })
     slow.ms = 1700
@@ -186,7 +186,7 @@ describe('a snapshot that a state machine is slow to write', () => {
       for (let each = 0; each < count; each += 1) proposals.push(leader.propose(one))
       await cluster.clock.advance(ms)
     }
-    for (let round = 0; round < 8; round += 1) {
+    for (let round = 0; round < 10; round += 1) {
       // One after the other, so that something is on its way when a snapshot is due.
       for (let count = 0; count < 13; count += 1) await burst(1, 2)
       await burst(12, 5)
@@ -196,7 +196,7 @@ describe('a snapshot that a state machine is slow to write', () => {
     expect(told('leadership-lost')).toEqual([])
     const multiples = ABC.map((each) =>
       told('snapshot-taken').flatMap(({ id, event }) =>
-        id === each && event.type === 'snapshot-taken' ? Math.floor(event.through / 20) : [],
+        id === each && event.type === 'snapshot-taken' ? Math.floor(event.through / 10) : [],
       ),
     )
     expect(multiples[0]?.length).toBeGreaterThan(6)

@@ -2,10 +2,13 @@
  * How commands get to the leader: each as seldom as it can be, and by whatever way there is.
  */
 import { describe, expect, it } from 'vitest'
-import type { Durability } from '@paxos/core'
+import type { Durability, Transport } from '@paxos/core'
 import { decodeEntry } from '@paxos/core/multi'
+import type { Entry } from '@paxos/core/multi'
+import { decode } from '@paxos/core/wire'
 import { memory as memoryDurability } from '@paxos/durability-memory'
 import { SessionExpiredError } from '@paxos/replica'
+import { memory as memoryTransport } from '@paxos/transport-memory'
 import { closeAll, leaderOf, replicaCluster, within } from './replica-cluster.ts'
 import type { ReplicaCluster, SumsReplica } from './replica-cluster.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -79,6 +82,36 @@ it('a command that was applied comes into the log again when nobody knows of it 
     await expect(within(cluster, again())).rejects.toThrow(SessionExpiredError)
   }
   await closeAll(nodes)
+})
+
+describe('what is chosen', () => {
+  it('is said by the command that follows; of the last one others hear in the same turn', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    let heartbeats = 0
+    const nodes = new Map<string, SumsReplica>()
+    for (const id of ['a', 'b', 'c']) {
+      const transport = listening(memoryTransport({ hub: cluster.hub }), (frame) => {
+        if (decode(frame).message.type === 'logHeartbeat') heartbeats += 1
+      })
+      // None is due while this lasts.
+      const timing = { heartbeatPeriodMs: 20_000, livenessWindowMs: 60_000 }
+      nodes.set(id, await cluster.open(id, { transport, ...timing }))
+    }
+    await cluster.clock.advance(120_000)
+    const [, leader] = leaderOf(nodes)
+    await within(cluster, leader.propose(one))
+    await cluster.clock.advance(20_001)
+    heartbeats = 0
+    const work = async (): Promise<void> => {
+      for (let count = 0; count < 20; count += 1) await leader.propose(one)
+    }
+    await within(cluster, work())
+    await cluster.clock.advance(1)
+    for (const machine of cluster.machines.values()) expect(machine.content['x']).toBe(21)
+    // For the last command, to each of the two others.
+    expect(heartbeats).toBe(2)
+    await closeAll(nodes)
+  })
 })
 
 describe('a command gets to the leader', () => {
@@ -205,15 +238,20 @@ function copies(cluster: ReplicaCluster): Map<number, number> {
   const log = logs.toSorted((a, b) => b.length - a.length)[0] ?? []
   const counts = new Map<string, number>()
   for (const { value } of log) {
-    const entry = decodeEntry(value)
-    if (entry.type !== 'command' && entry.type !== 'open-session') continue
-    const key =
-      entry.type === 'command' ? `${entry.session} ${entry.sequence}` : Buffer.from(entry.nonce)
-    counts.set(String(key), (counts.get(String(key)) ?? 0) + 1)
+    for (const key of keysOf(decodeEntry(value))) counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   const found = new Map<number, number>()
   for (const count of counts.values()) found.set(count, (found.get(count) ?? 0) + 1)
   return found
+}
+
+function keysOf(entry: Entry): readonly string[] {
+  if (entry.type === 'open-session') return [String(entry.nonce)]
+  if (!('session' in entry)) return []
+  const count = entry.type === 'commands' ? entry.commands.length : 1
+  return Array.from({ length: count }, (_, index) => {
+    return `${entry.session} ${entry.sequence} ${index}`
+  })
 }
 
 /** Opens all on disks of which each save takes so long, one after another. */
@@ -228,6 +266,21 @@ async function openOnDisks(
   }
   await cluster.clock.advance(5000)
   return nodes
+}
+
+function listening(inner: Transport, heard: (frame: Uint8Array) => void): Transport {
+  return {
+    open: (options) => inner.open(options),
+    get address() {
+      return inner.address
+    },
+    setPeers: (peers) => inner.setPeers(peers),
+    send(to, frame) {
+      heard(frame)
+      inner.send(to, frame)
+    },
+    close: () => inner.close(),
+  }
 }
 
 function slowed(disk: Durability, clock: VirtualClock, saveMs: () => number): Durability {

@@ -21,6 +21,14 @@ export function extent(quick: number, thorough: number): number {
   return process.env['THOROUGH'] === undefined ? quick : thorough
 }
 
+/**
+ * Whether a run takes the one with that index of many that are tried in the same way: one in `every`,
+ * or with THOROUGH=1 all others, so that both runs together take each of them once.
+ */
+export function isInThisRun(index: number, every: number): boolean {
+  return (index % every === 0) === (process.env['THOROUGH'] === undefined)
+}
+
 /** What a parser may take from memory: this for each byte of its input, and this besides. */
 const MAX_BYTES_FOR_EACH = 64
 const MAX_BYTES_BESIDES = 1 << 20

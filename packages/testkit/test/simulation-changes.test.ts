@@ -22,11 +22,10 @@ const three = configuration(0, 'abc')
 const four = configuration(1, 'abcd')
 
 /** An operator wants d at its address, in the place of version 0. */
-function wanted(attempts = 1) {
+function wanted() {
   const broken: Invariant[] = []
   const changes = new Changes((invariant) => broken.push(invariant))
   const intention = changes.begin({ add: { d: { address: 'memory://d.1' } } }, 0)
-  intention.attempts = attempts
   return { broken, changes, intention }
 }
 
@@ -48,7 +47,7 @@ describe('what operators are told', () => {
   })
 
   it('changed-as-told: a change is made once, however often it is asked for', () => {
-    const { broken, changes } = wanted(3)
+    const { broken, changes } = wanted()
     changes.made(three, four)
     changes.made(four, configuration(2, 'abc'))
     expect(broken).toEqual([])
@@ -57,7 +56,7 @@ describe('what operators are told', () => {
   })
 
   it.each(['before it is told', 'after it was told'])(
-    'changed-as-told: a change that is refused is not made %s',
+    'changed-as-told: a change that is refused for good is not made %s',
     (when) => {
       const { broken, changes, intention } = wanted()
       if (when === 'before it is told') changes.made(three, four)
@@ -67,9 +66,10 @@ describe('what operators are told', () => {
     },
   )
 
-  it('may be a refusal of a change that is made, where it was asked for before', () => {
-    const { broken, changes, intention } = wanted(2)
-    changes.end(intention, 'refused', 0)
+  it('may be a refusal of a change that is made, where it says that it may be', () => {
+    const { broken, changes, intention } = wanted()
+    changes.end(intention, 'refused', 0, true)
+    expect(changes.possible(60_000, 0)).toEqual([intention])
     changes.made(three, four)
     expect(broken).toEqual([])
   })

@@ -7,14 +7,25 @@ import { Watcher } from '../src/simulation/watcher.ts'
 
 const one: Ballot = { round: 1, node: 'a' }
 const two: Ballot = { round: 2, node: 'b' }
-const x = Uint8Array.of(1)
-const y = Uint8Array.of(2)
+const x = commandWith(1)
+const y = commandWith(2)
 const entry = (slot: number, ballot: Ballot, value: Uint8Array): AcceptedEntry => ({
   slot,
   ballot,
   value,
 })
 const empty: Saved = { promised: null, accepted: [], snapshot: null, chosenThrough: 0 }
+
+/** What a slot may hold: a command. */
+function commandWith(sequence: number): Uint8Array {
+  return encodeEntry({
+    type: 'command',
+    session: `node:${'0'.repeat(32)}`,
+    sequence,
+    acknowledged: 1,
+    bytes: new Uint8Array(),
+  })
+}
 
 /** What `play` breaks, in order. */
 function brokenBy(play: (watcher: Watcher) => void): Invariant[] {
@@ -221,7 +232,7 @@ const CASES: readonly (readonly [string, Invariant, (watcher: Watcher) => void])
     },
   ],
   [
-    'a command is applied in two slots',
+    'a command is applied twice',
     'applied-once',
     (w) => {
       choose(w)
@@ -232,7 +243,7 @@ const CASES: readonly (readonly [string, Invariant, (watcher: Watcher) => void])
     },
   ],
   [
-    'two nodes differ after the same slot',
+    'two nodes differ after the same command',
     'same-state',
     (w) => {
       choose(w)

@@ -207,7 +207,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'lease: what was held before others came to vote is kept',
-    file: `${MULTI}/leader.ts`,
+    file: `${MULTI}/reconfiguration.ts`,
     from: '    lease.forget(nowMs)\n',
     to: '    lease.hasWordOf(this.#settings.id, nowMs)\n',
     caughtBy: byStory('lease'),
@@ -246,6 +246,20 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     from: '    this.#role.lease.giveUp()\n',
     to: '',
     caughtBy: byStory('transfer'),
+  },
+  {
+    name: 'lease: a node that was told to lead gives its word on and on, and never comes to it',
+    file: `${MULTI}/node.ts`,
+    from: '    if (this.#leadsWhenFree !== null) return false\n',
+    to: '',
+    caughtBy: byStory('lease'),
+  },
+  {
+    name: 'lease: a node that was told to lead gives up when it hears the leader that has its word',
+    file: `${MULTI}/node.ts`,
+    from: 'this.#leadsWhenFree?.instead ?? null',
+    to: 'this.#leadsWhenFree?.released ?? null',
+    caughtBy: [...byStory('lease'), { type: 'tests', file: 'multi/properties.test.ts' }],
   },
   {
     name: 'lease: one word is enough',
@@ -375,7 +389,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'transfer: the successor does not say who has released it',
-    file: `${MULTI}/leader.ts`,
+    file: `${MULTI}/phase1.ts`,
     from: '      ...(released !== undefined && { released }),\n',
     to: '',
     caughtBy: byStory('transfer'),

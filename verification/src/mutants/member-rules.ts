@@ -18,7 +18,7 @@ export const MEMBER_RULE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'members: a change is proposed before anything is chosen under the ballot of its leader',
-    file: `${MULTI}/leader.ts`,
+    file: `${MULTI}/reconfiguration.ts`,
     from: 'if (!isSettled || ',
     to: 'if (',
     caughtBy: byStory('members-change'),
@@ -32,9 +32,9 @@ export const MEMBER_RULE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'members: a change is proposed before a quorum of who is to vote has promised',
-    file: `${MULTI}/leader.ts`,
-    from: '    if (!phase1.isComplete(next)) return null\n',
-    to: '',
+    file: `${MULTI}/reconfiguration.ts`,
+    from: '    return phase1.isComplete(next)\n',
+    to: '    return true\n',
     caughtBy: byStory('members-change'),
   },
   {
@@ -46,9 +46,9 @@ export const MEMBER_RULE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'members: a leader leads on where another state of its id votes',
-    file: `${MULTI}/leader.ts`,
-    from: "incarnation === '' ? electorate.isVoter(id) : electorate.counts(id, incarnation)",
-    to: 'electorate.isVoter(id)',
+    file: `${MULTI}/reconfiguration.ts`,
+    from: "!(incarnation === '' ? electorate.isVoter(id) : electorate.counts(id, incarnation))",
+    to: '!electorate.isVoter(id)',
     caughtBy: byStory('members-change'),
   },
   {

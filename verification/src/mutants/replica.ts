@@ -85,12 +85,17 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: what rests on a save is sent before the save is done',
     file: `${REPLICA}/host.ts`,
-    from: 'if (save !== undefined) this.#save(save.change, save.then)',
-    to: `if (save !== undefined) {
-      for (const outgoing of save.then) this.#send(outgoing)
-      this.#save(save.change, [])
-    }`,
+    from: '    const durable = this.#options.durability.save(change)',
+    to: `    for (const outgoing of then) this.#send(outgoing)
+    const durable = this.#options.durability.save(change)`,
     caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: what was chosen last is told with the next heartbeat',
+    file: `${REPLICA}/replica-node.ts`,
+    from: '    this.#snapshots.takeIfDue()\n    this.#tellSoon()\n',
+    to: '    this.#snapshots.takeIfDue()\n',
+    caughtBy: BY_TRAVELS,
   },
   {
     name: 'replica: a save that failed is taken for done',
@@ -236,18 +241,61 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a snapshot is taken without the table of sessions',
     file: `${REPLICA}/applier.ts`,
-    from: 'return encodeState({ sessions, machine })',
-    to: 'return encodeState({ sessions: new SessionTable().encode(), machine })',
+    from: 'return encodeState({ sessions, machine, revision: this.#revision })',
+    to: `const none = new SessionTable().encode()
+    return encodeState({ sessions: none, machine, revision: this.#revision })`,
     caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: a snapshot is taken with the number of its slot for a revision',
+    file: `${REPLICA}/applier.ts`,
+    from: 'machine, revision: this.#revision })',
+    to: 'machine, revision: this.#appliedThrough })',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: the commands of one entry have one revision',
+    file: `${REPLICA}/applier.ts`,
+    from: 'this.#revision + 1 + index',
+    to: 'this.#revision + 1',
+    caughtBy: BY_SIMULATION,
+  },
+  {
+    name: 'replica: the results of one entry are answered in another order',
+    file: `${REPLICA}/proposals.ts`,
+    from: 'settleOne(outcome, found[index])',
+    to: 'settleOne(outcome, found.toReversed()[index])',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: a lone command waits for others, though few are on their way',
+    file: `${REPLICA}/proposals.ts`,
+    from: '2 ** Math.max(0, this.#ownEntries - FREE_ENTRIES + 1)',
+    to: '2 ** Math.max(1, this.#ownEntries - FREE_ENTRIES + 1)',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: commands do not gather while many entries are on their way',
+    file: `${REPLICA}/proposals.ts`,
+    from: '    if (isAll && together.length < this.#fewest) return 0\n',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: a command that failed beside others undoes those before it in its entry',
+    file: `${REPLICA}/machine.ts`,
+    from: '.slice(first, first + count)',
+    to: '.slice(first, first)',
+    caughtBy: BY_FAILURES,
   },
   {
     name: 'replica: each node ends idle sessions by its own clock',
     file: `${REPLICA}/applier.ts`,
-    from: '    const entry = entryIn(value)\n    let error',
+    from: '    const entry = entryIn(value)\n    const failed',
     to: `    const entry = entryIn(value)
     const sessions = this.sessionsIdleSince(nowMs - this.#settings.sessionTimeoutMs)
     this.#table.apply(slot, { type: 'expire-unused', sessions }, (bytes) => bytes)
-    let error`,
+    const failed`,
     caughtBy: [
       SIMULATE,
       { type: 'tests', file: 'parts.test.ts' },
@@ -258,7 +306,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'replica: a retry gets a sequence of its own, and is applied twice',
     file: `${REPLICA}/proposals.ts`,
     from: '      if (!isAbandoned(pending)) continue\n',
-    to: `      if (pending.type === 'command' && pending.isOwn) {
+    to: `      if (pending.type === 'commands') {
         this.#remove(key)
         this.#waitAgain(pending)
       }
@@ -269,8 +317,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a command whose fate a snapshot hides is proposed afresh',
     file: `${REPLICA}/proposals.ts`,
-    from: 'for (const outcome of pending.outcomes) outcome.reject(found)',
-    to: 'this.#waitAgain(pending)',
+    from: '        reject(pending, found)\n',
+    to: "        if (pending.type === 'commands') this.#waitAgain(pending)\n",
     caughtBy: BY_SIMULATION,
     isSlow: true,
   },
@@ -368,7 +416,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a command that was applied here before is waited for',
     file: `${REPLICA}/proposals.ts`,
-    from: '      if (this.#answer(ticket, outcome)) return true\n',
+    from: '    if (this.#answer(ticket, outcome)) return true\n',
     to: '',
     caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
   },
@@ -414,7 +462,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a command that failed half-way is not undone',
     file: `${REPLICA}/machine.ts`,
-    from: '    this.#undo(slot, thrown)\n',
+    from: '    this.#undo(place.slot, thrown)\n',
     to: '',
     caughtBy: BY_FAILURES,
   },
@@ -422,22 +470,22 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'replica: a command that was undone is applied again with the next one',
     file: `${REPLICA}/machine.ts`,
     from: `    if ('value' in made) {
-      this.#since.push({ slot, value })`,
-    to: `    this.#since.push({ slot, value })
+      this.#note(place)`,
+    to: `    this.#note(place)
     if ('value' in made) {`,
     caughtBy: BY_FAILURES,
   },
   {
     name: 'replica: every failure applies the whole log again',
     file: `${REPLICA}/machine.ts`,
-    from: '    if (since.length >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()\n',
+    from: '    if (commands >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()\n',
     to: '',
     caughtBy: BY_FAILURES,
   },
   {
     name: 'replica: what a refused command has changed is lost when a later one is undone',
     file: `${REPLICA}/machine.ts`,
-    from: `      this.#since.push({ slot, value })
+    from: `      this.#note(place)
       return outcome(`,
     to: `      return outcome(`,
     caughtBy: BY_FAILURES,
@@ -494,8 +542,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a command that the leader refused keeps its place in the session',
     file: `${REPLICA}/proposals.ts`,
-    from: '        this.#removeCommand(pending.ticket.session, pending.ticket.sequence)\n        for (const outcome of pending.outcomes) outcome.reject(reason)\n      } else {',
-    to: '        for (const outcome of pending.outcomes) outcome.reject(reason)\n      } else {',
+    from: '        this.#removeCommands(pending.ticket.session, pending.ticket.sequence)\n        reject(pending, reason)\n      } else {',
+    to: '        reject(pending, reason)\n      } else {',
     caughtBy: BY_FAILURES,
   },
   {

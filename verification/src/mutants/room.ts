@@ -178,7 +178,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   mutant(
     'replica: a command that was handed over counts for what may wait',
     `${REPLICA}/proposals.ts`,
-    ['      this.#waitingBytes -= callBytes(call)\n', ''],
+    ['    for (const call of calls.slice(0, count)) this.#waitingBytes -= callBytes(call)\n', ''],
     'room.test.ts',
   ),
   mutant(
@@ -224,8 +224,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'replica: a command of a session of this node that is gone is refused, and not tried in a new one',
     `${REPLICA}/proposals.ts`,
     [
-      'if (isForgotten && pending.isOwn) this.#waitAgain(pending)',
-      'if (false) this.#waitAgain(pending)',
+      "if (isForgotten && pending.type === 'commands') this.#waitAgain(pending)",
+      "if (false && pending.type === 'commands') this.#waitAgain(pending)",
     ],
     'room.test.ts',
   ),

@@ -68,16 +68,22 @@ export function integerBytes(value: number): number {
   return bytes
 }
 
-/** Reads what a ByteWriter wrote, or raises DecodeError. What it returns is copied. */
+/** Reads what a ByteWriter wrote, or raises DecodeError. What it returns is copied, unless asked. */
 export class ByteReader {
   readonly #bytes: Uint8Array
   readonly #what: string
+  readonly #returns: 'copies' | 'views'
   #position = 0
 
   /** `what` is for errors: "an entry". */
-  constructor(bytes: Uint8Array, what: string) {
+  constructor(bytes: Uint8Array, what: string, returns: 'copies' | 'views' = 'copies') {
     this.#bytes = bytes
     this.#what = what
+    this.#returns = returns
+  }
+
+  get isAtEnd(): boolean {
+    return this.#position === this.#bytes.length
   }
 
   malformed(reason: string): DecodeError {
@@ -141,6 +147,7 @@ export class ByteReader {
     if (length > this.#bytes.length - this.#position) throw this.malformed('it is cut off')
     const start = this.#position
     this.#position += length
-    return new Uint8Array(this.#bytes.subarray(start, this.#position))
+    const view = this.#bytes.subarray(start, this.#position)
+    return this.#returns === 'views' ? view : new Uint8Array(view)
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What a value of the log says, by its first byte: nothing, a command of a session, the opening and
+ * What a value of the log says, by its first byte: nothing, commands of a session, the opening and
  * the expiry of sessions, or who is in the cluster. The engine makes only NO_OP, reads what says who
  * is in the cluster, and treats the rest as opaque: a host encodes and decodes it. Entries are stored
  * for years: a number that was once released must never change its meaning. Kinds 1 to 3 are of
@@ -11,8 +11,8 @@ import { DecodeError, InvalidArgumentError } from '../errors.ts'
 import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
 import { formOf, readMembers, requireVersion, writeMembers } from './configuration.ts'
 import type { MembersEntry } from './configuration.ts'
-import { MAX_NONCE_BYTES, MAX_SESSIONS, PAGE_BYTES, REFUSED_HEAD_BYTES } from './limits.ts'
-import { SESSION_NONCE_BYTES } from './limits.ts'
+import { MAX_COMMANDS, MAX_NONCE_BYTES, MAX_SESSIONS, PAGE_BYTES } from './limits.ts'
+import { REFUSED_HEAD_BYTES, SESSION_NONCE_BYTES } from './limits.ts'
 import { readSessionId, readSpace, writeSessionId, writeSpace } from './session-id.ts'
 import type { SessionId, SessionSpace } from './session-id.ts'
 
@@ -21,6 +21,7 @@ export type Entry =
   /** Fills a slot; changes nothing. */
   | { readonly type: 'no-op' }
   | CommandEntry
+  | CommandsEntry
   /** Begins a session: see sessionIdOf() for its name. */
   | {
       readonly type: 'open-session'
@@ -49,6 +50,22 @@ export interface CommandEntry {
   readonly bytes: Uint8Array
 }
 
+/**
+ * Commands of the application in one slot, to be applied one after the other, and all of them once
+ * however often the entry is chosen. A command is known by its slot and its place in here.
+ */
+export interface CommandsEntry {
+  readonly type: 'commands'
+  /** None that is named by a slot. */
+  readonly session: SessionId
+  /** Of all of them together: counts the entries of the session from 1. */
+  readonly sequence: number
+  /** The client has the answers to all lower sequences. From 1 to `sequence`. */
+  readonly acknowledged: number
+  /** From 1 to MAX_COMMANDS. */
+  readonly commands: readonly Uint8Array[]
+}
+
 /** A session, and the slot of the newest entry that used it. */
 export interface SessionUse {
   readonly session: SessionId
@@ -66,6 +83,7 @@ const KIND = {
   openSession: 6,
   expireUnused: 7,
   fullMembers: 8,
+  commands: 9,
 } as const
 
 /** The value with which a leader fills a slot. */
@@ -74,12 +92,18 @@ export const NO_OP: Uint8Array = Uint8Array.of(KIND.noOp)
 /** Its space, and its 128 bits. */
 const SESSION_ID_BYTES = 1 + SESSION_NONCE_BYTES
 
-/** What a command takes besides its bytes, at most. */
-export const COMMAND_OVERHEAD_BYTES = 1 + SESSION_ID_BYTES + 16
+/** What an entry takes besides its commands, at most. */
+const COMMANDS_HEAD_BYTES = 1 + SESSION_ID_BYTES + 16
+
+/** What one of several commands takes besides its bytes, at most: its length. */
+export const COMMAND_LENGTH_BYTES = 4
+
+/** What a command takes besides its bytes, at most, where it is alone in its entry. */
+export const COMMAND_OVERHEAD_BYTES = COMMANDS_HEAD_BYTES + COMMAND_LENGTH_BYTES
 
 /** The value that says `entry`. Throws InvalidArgumentError for numbers that are out of range. */
 export function encodeEntry(entry: Entry): Uint8Array {
-  if (entry.type === 'command') return encodeCommand(entry)
+  if (entry.type === 'command' || entry.type === 'commands') return encodeCommands(entry)
   const writer = new ByteWriter()
   switch (entry.type) {
     case 'no-op':
@@ -130,10 +154,12 @@ export function encodeEntry(entry: Entry): Uint8Array {
  * when not, for others may know it and go on differently.
  */
 export function decodeEntry(value: Uint8Array): Entry {
-  const reader = new ByteReader(value, 'an entry')
-  const entry = readEntry(reader)
-  reader.end()
-  return entry
+  return readWhole(new ByteReader(value, 'an entry'))
+}
+
+/** As decodeEntry(), for who only looks: what it returns are views of `value`. */
+export function viewEntry(value: Uint8Array): Entry {
+  return readWhole(new ByteReader(value, 'an entry', 'views'))
 }
 
 /**
@@ -143,7 +169,7 @@ export function decodeEntry(value: Uint8Array): Entry {
  */
 export function isForwardable(value: Uint8Array): boolean {
   const [kind] = value
-  return kind === KIND.command || kind === KIND.openSession || isMembersKind(kind)
+  return isCommandsKind(kind) || kind === KIND.openSession || isMembersKind(kind)
 }
 
 /**
@@ -176,6 +202,11 @@ export function headOf(value: Uint8Array): Uint8Array {
   return isWhole ? value : value.slice(0, REFUSED_HEAD_BYTES)
 }
 
+/** Of those that are written today. */
+function isCommandsKind(kind: number | undefined): boolean {
+  return kind === KIND.command || kind === KIND.commands
+}
+
 function isMembersKind(kind: number | undefined): boolean {
   return kind === KIND.members || kind === KIND.fullMembers
 }
@@ -195,7 +226,7 @@ export function entryKey(value: Uint8Array): string | null {
 function keyEnd(value: Uint8Array): number | null {
   const [kind] = value
   if (kind === KIND.openSession || kind === KIND.openSlotSession) return value.length
-  if (kind === KIND.command) return integerEnd(value, 1 + SESSION_ID_BYTES)
+  if (isCommandsKind(kind)) return integerEnd(value, 1 + SESSION_ID_BYTES)
   return kind === KIND.slotCommand ? integerEnd(value, integerEnd(value, 1)) : null
 }
 
@@ -206,7 +237,8 @@ function integerEnd(value: Uint8Array, start: number): number {
 }
 
 /** By far the most frequent: its size is known before, and it is written once. */
-function encodeCommand({ session, sequence, acknowledged, bytes }: CommandEntry): Uint8Array {
+function encodeCommands(entry: CommandEntry | CommandsEntry): Uint8Array {
+  const { session, sequence, acknowledged } = entry
   requirePositive(sequence)
   requirePositive(acknowledged)
   if (acknowledged > sequence) {
@@ -217,16 +249,42 @@ function encodeCommand({ session, sequence, acknowledged, bytes }: CommandEntry)
   }
   const slot = typeof session === 'number' ? session : null
   if (slot !== null) requirePositive(slot)
+  if (entry.type === 'commands') requireCommands(entry)
   const sessionBytes = slot === null ? SESSION_ID_BYTES : integerBytes(slot)
   const integersBytes = integerBytes(sequence) + integerBytes(acknowledged)
-  const writer = new ByteWriter(1 + sessionBytes + integersBytes + bytes.length)
-  writer.byte(slot === null ? KIND.command : KIND.slotCommand)
+  const writer = new ByteWriter(1 + sessionBytes + integersBytes + contentBytes(entry))
+  if (slot !== null) writer.byte(KIND.slotCommand)
+  else writer.byte(entry.type === 'command' ? KIND.command : KIND.commands)
   if (slot === null) writeSessionId(writer, session)
   else writer.integer(slot)
   writer.integer(sequence)
   writer.integer(acknowledged)
-  writer.bytes(bytes)
+  if (entry.type === 'command') writer.bytes(entry.bytes)
+  else for (const command of entry.commands) writer.sizedBytes(command)
   return writer.finish()
+}
+
+function contentBytes(entry: CommandEntry | CommandsEntry): number {
+  if (entry.type === 'command') return entry.bytes.length
+  return entry.commands.reduce((sum, { length }) => sum + integerBytes(length) + length, 0)
+}
+
+function requireCommands({ session, commands: { length } }: CommandsEntry): void {
+  if (typeof session === 'number') {
+    throw new InvalidArgumentError(
+      'Several commands cannot be of a session that is named by a slot. Open one of today.',
+    )
+  }
+  if (length > 0 && length <= MAX_COMMANDS) return
+  throw new InvalidArgumentError(
+    `An entry has from 1 to ${MAX_COMMANDS} commands, not ${length}. Use several entries.`,
+  )
+}
+
+function readWhole(reader: ByteReader): Entry {
+  const entry = readEntry(reader)
+  reader.end()
+  return entry
 }
 
 function readEntry(reader: ByteReader): Entry {
@@ -241,6 +299,8 @@ function readEntry(reader: ByteReader): Entry {
       if (typeof session === 'number') throw reader.malformed('its session is named by a slot')
       return readCommand(reader, session)
     }
+    case KIND.commands:
+      return readCommands(reader)
     case KIND.openSlotSession:
       return readOpening(reader, 'slot')
     case KIND.openSession: {
@@ -267,10 +327,24 @@ function readEntry(reader: ByteReader): Entry {
 }
 
 function readCommand(reader: ByteReader, session: SessionId): CommandEntry {
+  return { type: 'command', session, ...readNumbers(reader), bytes: reader.rest() }
+}
+
+function readCommands(reader: ByteReader): CommandsEntry {
+  const session = readSessionId(reader)
+  if (typeof session === 'number') throw reader.malformed('its session is named by a slot')
+  const numbers = readNumbers(reader)
+  const commands: Uint8Array[] = []
+  do commands.push(reader.sizedBytes())
+  while (!reader.isAtEnd && commands.length < MAX_COMMANDS)
+  return { type: 'commands', session, ...numbers, commands }
+}
+
+function readNumbers(reader: ByteReader): Pick<CommandEntry, 'sequence' | 'acknowledged'> {
   const sequence = reader.positive()
   const acknowledged = reader.positive()
   if (acknowledged > sequence) throw reader.malformed('it acknowledges itself')
-  return { type: 'command', session, sequence, acknowledged, bytes: reader.rest() }
+  return { sequence, acknowledged }
 }
 
 function readOpening(reader: ByteReader, space: SessionSpace): Entry {

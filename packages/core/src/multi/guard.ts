@@ -10,7 +10,7 @@ import type { Envelope } from '../message.ts'
 import { Ceiling, highestRound, isFromOwner } from '../rounds.ts'
 import type { LogAcceptor } from './acceptor.ts'
 import type { MultiPaxosMessage } from './effects.ts'
-import { decodeEntry } from './entry.ts'
+import { viewEntry } from './entry.ts'
 import { SLOTS_STEP } from './limits.ts'
 import type { IsValue } from './options.ts'
 
@@ -46,7 +46,7 @@ export function isMultiPaxosMessage(message: Envelope['message']): message is Mu
 /** Whether `value` is an entry that this version knows. For MultiPaxosOptions.isValue. */
 export function isEntry(value: Uint8Array): boolean {
   try {
-    decodeEntry(value)
+    viewEntry(value)
     return true
   } catch (error) {
     if (error instanceof DecodeError) return false

@@ -21,6 +21,7 @@ export type {
 } from './configuration.ts'
 export type { LogEffects, LogEvent, MultiPaxosMessage, TransferFailure } from './effects.ts'
 export {
+  COMMAND_LENGTH_BYTES,
   COMMAND_OVERHEAD_BYTES,
   decodeEntry,
   encodeEntry,
@@ -30,7 +31,7 @@ export {
   membersEntryIn,
   NO_OP,
 } from './entry.ts'
-export type { CommandEntry, Entry, SessionUse } from './entry.ts'
+export type { CommandEntry, CommandsEntry, Entry, SessionUse } from './entry.ts'
 export { isEntry, isMultiPaxosMessage } from './guard.ts'
 export * from './limits.ts'
 export type * from './messages.ts'
@@ -40,5 +41,5 @@ export type { IsValue, MultiPaxosOptions } from './options.ts'
 export type { Room } from './phase2.ts'
 export { callerName, callerSession } from './session-id.ts'
 export type { SessionId, SessionSpace } from './session-id.ts'
-export { SessionTable } from './sessions.ts'
+export { resultsIn, SessionTable } from './sessions.ts'
 export type { Outcome, SessionLimits } from './sessions.ts'

@@ -1,8 +1,8 @@
 /**
  * What a node does about leading: an attempt (phase 1), a leadership (phase 2, heartbeats, the
- * confirmation of reads), or neither. When to try is not decided here. It must never act with a
- * ballot after this node's own acceptor has promised another one, and never count what this node
- * has promised or accepted before that is durable.
+ * confirmation of reads), or neither. When to try is not decided here, and `reconfiguration.ts` says how
+ * others come to vote. It must never act with a ballot after this node's own acceptor has promised
+ * another one, and never count what this node has promised or accepted before that is durable.
  */
 import { highestBallot, nextBallot, sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
@@ -14,13 +14,12 @@ import type { LogStep } from './effects.ts'
 import type { Electorate } from './electorate.ts'
 import { NO_OP } from './entry.ts'
 import { Lease } from './lease.ts'
-import { FAREWELL_HEARTBEATS, LEAST_PACE_BYTES } from './limits.ts'
+import { LEAST_PACE_BYTES } from './limits.ts'
 import type { Members } from './members.ts'
 import type {
   LogAcceptedMessage,
   LogHeartbeatAnswerMessage,
   LogHeartbeatMessage,
-  LogPrepareMessage,
   LogPromiseMessage,
   ReadIndexMessage,
 } from './messages.ts'
@@ -30,19 +29,14 @@ import type { PageResult } from './phase1.ts'
 import { batchBytes, NO_ROOM, Phase2 } from './phase2.ts'
 import type { Room } from './phase2.ts'
 import { ReadRounds } from './reads.ts'
+import { Reconfiguration } from './reconfiguration.ts'
+import type { Leadership } from './reconfiguration.ts'
 
 /** What this node is doing about leading. */
 type Role =
   | { readonly phase: 'idle' }
   | { readonly phase: 'preparing'; readonly phase1: Phase1 }
-  | {
-      readonly phase: 'leading'
-      /** Goes on for those who come to vote later. */
-      readonly phase1: Phase1
-      readonly phase2: Phase2
-      readonly reads: ReadRounds
-      readonly lease: Lease
-    }
+  | (Leadership & { readonly phase: 'leading'; readonly reads: ReadRounds })
 
 type Leading = Role & { readonly phase: 'leading' }
 
@@ -56,21 +50,14 @@ export class Leader {
   readonly #settings: Settings
   readonly #acceptor: LogAcceptor
   readonly #members: Members
+  readonly #reconfiguration: Reconfiguration
   #role: Role = IDLE
-  /** The version whose phase 1 quorum has promised the ballot: only behind it anything is proposed. */
-  #openVersion: Slot = 0
-  /** Who is to vote, while their promises are asked for. */
-  #next: Electorate | null = null
-  /** When the host has asked for those last. */
-  #nextAtMs = 0
   /** Who was asked for the promises of an attempt. */
   #asked: Electorate | null = null
-  /** Until when who has left is told that the change is complete. */
-  #farewellUntilMs: number | null = null
   #highestSeen: Ballot | null
   #heartbeatAtMs = 0
-  /** Whose leader has asked this node to prepare. */
-  #released: Ballot | undefined
+  /** Something was chosen that neither an Accept nor a heartbeat has said. */
+  #isUntold = false
   /** Nothing new is proposed, so that another node can take over. */
   #isPaused = false
 
@@ -78,11 +65,17 @@ export class Leader {
     this.#settings = settings
     this.#acceptor = acceptor
     this.#members = members
+    this.#reconfiguration = new Reconfiguration(settings, acceptor, members)
     this.#highestSeen = acceptor.promised
   }
 
   get phase(): Role['phase'] {
     return this.#role.phase
+  }
+
+  /** Whether this node leads, and nobody was told yet of the newest that was chosen. */
+  get isUntold(): boolean {
+    return this.phase === 'leading' && this.#isUntold
   }
 
   /** The ballot that this node prepares or leads with; `null` when it does neither. */
@@ -120,7 +113,7 @@ export class Leader {
     const { askAgainAtMs } = role.phase1
     if (role.phase === 'preparing') return askAgainAtMs
     const dueAtMs = earliest(this.#heartbeatAtMs, role.phase2.overdueAtMs)
-    return this.#isAsking ? earliest(dueAtMs, askAgainAtMs) : dueAtMs
+    return this.#reconfiguration.isAsking ? earliest(dueAtMs, askAgainAtMs) : dueAtMs
   }
 
   /** The next attempt goes above `ballot`. */
@@ -135,16 +128,16 @@ export class Leader {
    */
   prepare(step: LogStep, nowMs: number, released?: Ballot): void {
     this.stepDown(step)
-    this.#released = released
     const ballot = nextBallot(this.highestSeen, this.#settings.id)
     this.#highestSeen = ballot
     this.#acceptor.promise(step, ballot)
     const { retransmitIntervalMs } = this.#settings
-    const phase1 = new Phase1(ballot, this.#acceptor.chosenThrough + 1, retransmitIntervalMs)
+    const from = this.#acceptor.chosenThrough + 1
+    const phase1 = new Phase1(ballot, from, retransmitIntervalMs, released)
     this.#role = { phase: 'preparing', phase1 }
     this.#asked = this.#electorate
     for (const peer of this.#voters) {
-      const prepare = this.#prepareFor(phase1, peer, nowMs)
+      const prepare = this.#reconfiguration.question(phase1, peer, nowMs)
       if (prepare !== null) step.sendAfterSave(peer, prepare)
     }
   }
@@ -153,7 +146,7 @@ export class Leader {
   stepDown(step: LogStep): void {
     const role = this.#role
     this.#role = IDLE
-    this.#next = null
+    this.#reconfiguration.end()
     this.#isPaused = false
     if (role.phase !== 'leading') return
     step.tell({ type: 'leadership-lost', ballot: role.phase2.ballot })
@@ -163,33 +156,20 @@ export class Leader {
   /** A page of a promise. 'behind' ends the attempt: this node must catch up first. */
   receivePromise(step: LogStep, from: NodeId, page: LogPromiseMessage, nowMs: number): PageResult {
     const role = this.#role
-    if (role.phase === 'idle' || (role.phase === 'leading' && !this.#isAsking)) return 'ignored'
-    const named = this.#namedBy(this.#next ?? this.#electorate, from)
+    const reconfiguration = this.#reconfiguration
+    const isAsking = role.phase === 'preparing' || reconfiguration.isAsking
+    if (role.phase === 'idle' || !isAsking) return 'ignored'
+    const named = reconfiguration.named(from)
     if (named !== null && named !== (page.incarnation ?? '')) return 'ignored'
     const result = role.phase1.receivePromise(from, page)
     if (result === 'behind' && role.phase === 'preparing') this.stepDown(step)
-    else if (result === 'behind') return this.#inviteAgain(step, role.phase1, from, page, nowMs)
-    const question = result === 'more' ? this.#prepareFor(role.phase1, from, nowMs) : null
+    else if (result === 'behind') {
+      reconfiguration.inviteAgain(step, role.phase1, from, page, nowMs)
+      return 'ignored'
+    }
+    const question = result === 'more' ? reconfiguration.question(role.phase1, from, nowMs) : null
     if (question !== null) step.send(from, question)
     return result
-  }
-
-  /**
-   * While who is to vote was asked, more was chosen, and it has no more of the entries: it is asked
-   * for what is behind. If it knows more than this node does, in a while.
-   */
-  #inviteAgain(
-    step: LogStep,
-    phase1: Phase1,
-    to: NodeId,
-    { from }: LogPromiseMessage,
-    nowMs: number,
-  ): PageResult {
-    const first = this.#acceptor.chosenThrough + 1
-    phase1.invite(to, this.#next ?? this.#electorate, first)
-    const question = this.#prepareFor(phase1, to, nowMs)
-    if (question !== null && first > from) step.send(to, question)
-    return 'ignored'
   }
 
   /**
@@ -202,7 +182,8 @@ export class Leader {
     if (!sameBallot(ballot, this.ballot)) return 'ignored'
     const role = this.#role
     if (!this.#electorate.isVoter(from)) {
-      return role.phase === 'leading' && this.#next?.isVoter(from) === true ? 'outbid' : 'ignored'
+      const isInvited = role.phase === 'leading' && this.#reconfiguration.isInvited(from)
+      return isInvited ? 'outbid' : 'ignored'
     }
     if (role.phase === 'preparing') step.tell({ type: 'preempted', ballot, promised })
     if (role.phase === 'leading' && !role.phase2.receiveNack(from, ballot, nowMs)) return 'ignored'
@@ -236,7 +217,7 @@ export class Leader {
 
   /** Whether a phase 1 quorum of those who vote now has promised the ballot, while this node leads. */
   get isOpen(): boolean {
-    return this.#role.phase === 'leading' && this.#openVersion === this.#electorate.version
+    return this.#role.phase === 'leading' && this.#reconfiguration.isOpen
   }
 
   /** Nothing new is proposed, until resume() or the end of the leadership. */
@@ -275,9 +256,13 @@ export class Leader {
     const room = this.room(nowMs)
     const fits = batchBytes(values) <= room.bytes || values.length === 1
     if (this.#role.phase !== 'leading' || values.length > room.values || !fits) return null
-    const next = this.#nextWith(this.#role.phase2, values)
-    if (next === null) return this.#propose(step, this.#role.phase2, values)
-    return this.#proposeMembers(step, this.#role, next, values, nowMs)
+    const { phase2 } = this.#role
+    const next = this.#reconfiguration.nextWith(phase2, values)
+    if (next === null) return this.#propose(step, phase2, values)
+    if (!this.#reconfiguration.mayPropose(step, this.#role, next, nowMs)) return null
+    const slot = this.#propose(step, phase2, values)
+    phase2.stopAt(slot)
+    return slot
   }
 
   /** A read of this node; says whether it leads. By its lease, where that is enough, at once. */
@@ -325,8 +310,9 @@ export class Leader {
   retransmit(step: LogStep, nowMs: number): void {
     const role = this.#role
     if (role.phase === 'idle') return
-    if (role.phase === 'leading') this.#abandon(role, nowMs)
-    if (role.phase === 'preparing' || this.#isAsking) this.#askAgain(step, role.phase1, nowMs)
+    if (role.phase === 'leading') this.#reconfiguration.abandon(role, nowMs)
+    const isAsking = role.phase === 'preparing' || this.#reconfiguration.isAsking
+    if (isAsking) this.#askAgain(step, role.phase1, nowMs)
     if (role.phase === 'leading') role.phase2.expire(this.#acceptor.chosenThrough, nowMs)
   }
 
@@ -358,9 +344,8 @@ export class Leader {
     const { heartbeatPeriodMs, retransmitIntervalMs } = this.#settings
     const { ballot } = phase1
     const base = this.#acceptor.chosenThrough + 1
-    this.#openVersion = this.#electorate.version
     // Something has to be chosen at this ballot before anything is known of what was before.
-    const found = this.#throughBarrier(base, phase1.recovered(base))
+    const found = this.#reconfiguration.begin(phase1, base)
     const recovered = found.barrier === null ? [...found.values, NO_OP] : found.values
     const phase2 = new Phase2({
       id,
@@ -385,100 +370,6 @@ export class Leader {
   }
 
   /**
-   * What of `values`, for the slots from `first` on, may be proposed before something is chosen: no
-   * more than the first members entry that says something, which is the barrier.
-   */
-  #throughBarrier(
-    first: Slot,
-    values: readonly Uint8Array[],
-  ): { readonly values: readonly Uint8Array[]; readonly barrier: Slot | null } {
-    const at = values.findIndex(
-      (value, index) => this.#members.after(first + index, value) !== null,
-    )
-    if (at < 0) return { values, barrier: null }
-    return { values: values.slice(0, at + 1), barrier: first + at }
-  }
-
-  /** Who votes behind `values`, if they are proposed next and change that. */
-  #nextWith(phase2: Phase2, values: readonly Uint8Array[]): Electorate | null {
-    const first = phase2.lastSlot + 1
-    const { values: before, barrier } = this.#throughBarrier(first, values)
-    return barrier === null ? null : this.#members.after(barrier, before.at(-1))
-  }
-
-  /**
-   * Proposes that others vote, alone, once all that was found is chosen, and a phase 1 quorum of them
-   * has promised this ballot: behind the barrier, it goes on at once.
-   */
-  #proposeMembers(
-    step: LogStep,
-    { phase1, phase2 }: Leading,
-    next: Electorate,
-    values: readonly Uint8Array[],
-    nowMs: number,
-  ): Slot | null {
-    const isSettled = this.#acceptor.chosenThrough >= phase2.recoveredThrough
-    if (!isSettled || !this.isOpen) return null
-    this.#nextAtMs = nowMs
-    if (this.#next?.isLike(next) !== true) {
-      this.#next = next
-      this.#invite(step, phase1, next, nowMs)
-    }
-    if (!phase1.isComplete(next)) return null
-    const slot = this.#propose(step, phase2, values)
-    phase2.stopAt(slot)
-    return slot
-  }
-
-  /** A change for which the host does not ask any more is not prepared any more. */
-  #abandon({ phase1, phase2 }: Leading, nowMs: number): void {
-    const isWanted = nowMs < this.#nextAtMs + this.#settings.livenessWindowMs
-    if (this.#next === null || isWanted || phase2.barrier !== null) return
-    this.#next = null
-    phase1.askOnly(this.#electorate.quorums.acceptors)
-  }
-
-  /** Asks those for their promises whose votes will count and who have not promised as they will. */
-  #invite(step: LogStep, phase1: Phase1, next: Electorate, nowMs: number): void {
-    for (const peer of this.#membersBut(next.quorums.acceptors)) {
-      if (phase1.counts(peer, next)) continue
-      phase1.invite(peer, next, this.#acceptor.chosenThrough + 1)
-      const prepare = this.#prepareFor(phase1, peer, nowMs)
-      if (prepare !== null) step.send(peer, prepare)
-    }
-  }
-
-  /** Others vote behind what was chosen now. They may have to be asked yet. */
-  #change(step: LogStep, { phase1, phase2, lease }: Leading, nowMs: number): void {
-    lease.forget(nowMs)
-    const wasInvited = this.#next?.isLike(this.#electorate) === true
-    this.#next = null
-    this.#farewellUntilMs = null
-    phase2.setElectorate(this.#electorate, nowMs)
-    phase1.askOnly(this.#electorate.quorums.acceptors)
-    // Who leaves lets others begin.
-    if (!wasInvited && !this.hasLeft) this.#invite(step, phase1, this.#electorate, nowMs)
-  }
-
-  /** Goes on behind a barrier, as soon as a phase 1 quorum of who votes there has promised. */
-  #open({ phase1, phase2 }: Leading): void {
-    const { version } = this.#electorate
-    if (this.#openVersion === version || this.hasLeft) return
-    if (!phase1.isComplete(this.#electorate)) return
-    this.#openVersion = version
-    const first = phase2.lastSlot + 1
-    const { values, barrier } = this.#throughBarrier(first, phase1.recovered(first))
-    phase2.recover(values)
-    if (barrier !== null) phase2.stopAt(barrier)
-    phase1.forget(barrier ?? Infinity)
-  }
-
-  /** Whether promises are awaited while this node leads. */
-  get #isAsking(): boolean {
-    return this.#next !== null || this.#openVersion !== this.#electorate.version
-  }
-
-  /**
    * Whether no read could miss anything: before that slot is chosen, earlier leaders may have more
    * chosen than this one knows of.
    */
@@ -493,17 +384,7 @@ export class Leader {
 
   /** Whether this node leads where it does not vote, nor this state of it: then another should. */
   get hasLeft(): boolean {
-    const { id, incarnation } = this.#settings
-    const electorate = this.#electorate
-    const votes = incarnation === '' ? electorate.isVoter(id) : electorate.counts(id, incarnation)
-    return this.#role.phase === 'leading' && !votes
-  }
-
-  /** Whether the newest change is complete: then nobody needs those any more who have left. */
-  #isComplete(phase2: Phase2): boolean {
-    return (
-      this.#openVersion === this.#electorate.version && phase2.isStored(this.#electorate.version)
-    )
+    return this.#role.phase === 'leading' && this.#reconfiguration.hasLeft
   }
 
   get #electorate(): Electorate {
@@ -524,25 +405,6 @@ export class Leader {
     return [...ids].filter((id) => id !== this.#settings.id)
   }
 
-  /** Which incarnation of `id` will count. */
-  #namedBy(electorate: Electorate, id: NodeId): string | null {
-    return electorate.isVoter(id) ? electorate.named(id) : this.#electorate.named(id)
-  }
-
-  #prepareFor(phase1: Phase1, peer: NodeId, nowMs: number): LogPrepareMessage | null {
-    const prepare = phase1.ask(peer, nowMs)
-    if (prepare === null) return null
-    const { version } = this.#electorate
-    const names = this.#namedBy(this.#next ?? this.#electorate, peer) ?? undefined
-    const released = this.#released
-    return {
-      ...prepare,
-      ...(version > 0 && { version }),
-      ...(names !== undefined && { names }),
-      ...(released !== undefined && { released }),
-    }
-  }
-
   #propose(step: LogStep, phase2: Phase2, values: readonly Uint8Array[]): Slot {
     const first = phase2.assign(values)
     this.#acceptor.accept(step, phase2.ballot, first, values)
@@ -560,8 +422,9 @@ export class Leader {
     const { chosenThrough, storedThrough } = this.#acceptor
     phase2.hear(id, incarnation, nowMs, { chosenThrough, storedThrough })
     phase2.settle(chosenThrough)
-    if (this.#members.update(this.#acceptor.log, chosenThrough)) this.#change(step, role, nowMs)
-    this.#open(role)
+    const isChanged = this.#members.update(this.#acceptor.log, chosenThrough)
+    if (isChanged) this.#reconfiguration.change(step, role, nowMs)
+    this.#reconfiguration.open(role)
     this.#deliver(step, phase2, nowMs)
     for (let more = phase2.nextRecovered(nowMs); more.length > 0;) {
       this.#propose(step, phase2, more)
@@ -572,28 +435,20 @@ export class Leader {
     const ownWord = { from: id, incarnation }
     const beginsRound = this.#mayRead(role) && reads.begin(ownWord, chosenThrough, this.#electorate)
     reads.finish(step)
-    const isCompleted =
-      this.#members.complete < this.#electorate.version && this.#isComplete(phase2)
-    if (isCompleted) this.#finishChange(nowMs)
+    const isCompleted = this.#reconfiguration.complete(phase2, nowMs)
     // With nothing in flight no Accept will soon say what was chosen.
-    const isUntold = chosenThrough > before && phase2.batches.length === 0
-    if (isUntold || beginsRound || isCompleted || nowMs >= this.#heartbeatAtMs) {
+    if (chosenThrough > before && phase2.batches.length === 0) this.#isUntold = true
+    const isTold = this.#isUntold && this.#settings.tellsChosen === 'at-once'
+    if (isTold || beginsRound || isCompleted || nowMs >= this.#heartbeatAtMs) {
       this.#sendHeartbeat(step, role, nowMs)
     }
   }
 
-  /** The change is complete. Who has left is told of it, for a while. */
-  #finishChange(nowMs: number): void {
-    this.#members.noteComplete(this.#electorate.version)
-    this.#farewellUntilMs = nowMs + FAREWELL_HEARTBEATS * this.#settings.heartbeatPeriodMs
-  }
-
   #sendHeartbeat(step: LogStep, role: Leading, nowMs: number): void {
     this.#heartbeatAtMs = nowMs + this.#settings.heartbeatPeriodMs
+    this.#isUntold = false
     step.send('all', this.#heartbeat(role, nowMs))
-    if (this.#farewellUntilMs === null || nowMs < this.#farewellUntilMs) return
-    this.#farewellUntilMs = null
-    this.#members.bidFarewell(this.#members.complete)
+    this.#reconfiguration.bidFarewell(nowMs)
   }
 
   #heartbeat(role: Leading, nowMs: number): LogHeartbeatMessage {
@@ -611,7 +466,7 @@ export class Leader {
     const isDurable = this.#acceptor.hasDurablyPromised(phase1.ballot)
     for (const peer of phase1.owing) {
       const isDue = phase1.isOverdue(peer, nowMs)
-      const prepare = isDue ? this.#prepareFor(phase1, peer, nowMs) : null
+      const prepare = isDue ? this.#reconfiguration.question(phase1, peer, nowMs) : null
       if (prepare !== null && isDurable) step.send(peer, prepare)
     }
   }
@@ -625,6 +480,7 @@ export class Leader {
       const values = log.values(first, batch.last)
       const accept = { type: 'logAccept', ballot, base, first, values, chosenThrough } as const
       const isForAll = to.length === this.#told.length
+      if (isForAll) this.#isUntold = false
       for (const peer of isForAll ? (['all'] as const) : to) step.send(peer, accept)
     }
   }

@@ -166,8 +166,14 @@ export const MAX_SESSIONS = 10_000
  */
 export const MAX_NODE_SESSIONS = 1000
 
-/** Results of one session that wait to be acknowledged: commands that one client has in flight. */
+/** Results of one session that wait to be acknowledged: entries that one client has in flight. */
 export const MAX_RESULTS = 256
+
+/**
+ * Commands of one entry: what is the same for each of them, a slot and its bookkeeping, is then too
+ * little to be seen. A value of them is bounded by its bytes besides.
+ */
+export const MAX_COMMANDS = 1024
 
 /** What is drawn at random for a session: nobody guesses 128 bits. */
 export const SESSION_NONCE_BYTES = 16

@@ -39,6 +39,8 @@ export interface Proposed {
   readonly effects: LogEffects
 }
 
+const NOTHING: LogEffects = { send: [], events: [] }
+
 /** One node of a replicated log. Its values are bytes. */
 export class MultiPaxos {
   readonly #settings: Settings
@@ -94,9 +96,14 @@ export class MultiPaxos {
     return this.#node.members.current.configuration
   }
 
-  /** Whether this node leads, and a members entry that it has proposed is not known to be chosen. */
+  /**
+   * Whether this node leads, and may take no members entry: one that it has proposed, or found, is not
+   * known to be chosen, or those who vote behind it have not promised yet. A host that refuses one
+   * meanwhile may refuse just the one that is being made.
+   */
   get isChanging(): boolean {
-    return (this.#node.leader.phase2?.barrier ?? null) !== null
+    const { phase2, isOpen } = this.#node.leader
+    return phase2 !== null && (phase2.barrier !== null || !isOpen)
   }
 
   /** The newest version of the configuration that is known to be complete; 0 at first. */
@@ -145,6 +152,14 @@ export class MultiPaxos {
   /** What the next propose() may take; nothing when this node does not lead or the window is full. */
   get room(): Room {
     return this.#node.leader.room(this.#node.nowMs)
+  }
+
+  /**
+   * Whether this node leads, and has told nobody yet of the newest that was chosen: with `tellsChosen`
+   * 'announced' it is for the host to call announce().
+   */
+  get isUntold(): boolean {
+    return this.#node.leader.isUntold
   }
 
   /** How many slots are proposed and not known to be chosen, while this node leads. */
@@ -260,10 +275,11 @@ export class MultiPaxos {
 
   /**
    * Tries to lead, without asking anybody; a node that does not vote does not try. A second call
-   * starts afresh at a higher ballot.
+   * starts afresh at a higher ballot. With leases a node that has given its word to the leader tries when
+   * that has ended, and gives it no other; and not at all where a third one leads before.
    */
   lead(): LogEffects {
-    return this.#run((step) => this.#node.prepare(step))
+    return this.#run((step) => this.#node.lead(step))
   }
 
   /** Gives up an attempt or the leadership; others take over when they miss its heartbeats. */
@@ -327,6 +343,7 @@ export class MultiPaxos {
    * meanwhile may yet come in for a quarter of the liveness window.
    */
   tick(nowMs: number, awayMs = 0): LogEffects {
+    if (awayMs === 0 && this.#node.passesTo(nowMs)) return NOTHING
     return this.#run((step) => this.#node.tick(step, nowMs, awayMs))
   }
 

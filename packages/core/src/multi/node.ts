@@ -58,12 +58,17 @@ export class LogNode {
   /** This node prepares, but has heard nothing for a window that helps it. */
   #isStalled = false
   #nowMs: number | null = null
+  /** What nextTickAtMs is, as long as no step changes it. */
+  #dueAtMs: { readonly ms: number | null } | null = null
   #askAgainAtMs = 0
   /**
    * This node is to lead, as soon as its word to another leader has ended: the host wants it, or the
    * leader with `released` does.
    */
-  #leadsWhenFree: { readonly released: Ballot | undefined } | null = null
+  #leadsWhenFree: {
+    readonly released: Ballot | undefined
+    readonly instead: Ballot | null
+  } | null = null
   /** When a leader makes itself known to learners that it does not hear. */
   #seekAtMs = 0
   /** What the host was told last. */
@@ -121,6 +126,20 @@ export class LogNode {
 
   /** When tick() is next wanted; 0 before the first, `null` when nothing waits for time. */
   get nextTickAtMs(): number | null {
+    this.#dueAtMs ??= { ms: this.#nextDueAtMs }
+    return this.#dueAtMs.ms
+  }
+
+  /** Only the time goes on: nothing is due by then. Says whether it is so; else a tick is wanted. */
+  passesTo(nowMs: number): boolean {
+    if (this.#nowMs === null) return false
+    const { nextTickAtMs } = this
+    if (nextTickAtMs !== null && nowMs >= nextTickAtMs) return false
+    this.#nowMs = nowMs
+    return true
+  }
+
+  get #nextDueAtMs(): number | null {
     if (this.#nowMs === null) return 0
     const { phase } = this.leader
     const times = [
@@ -171,17 +190,24 @@ export class LogNode {
   /**
    * Raises a ballot: phase 1 begins. A node that does not vote never does; one that has given its word
    * to another leader, when that has ended, or at once when the one that leads with `released` has
-   * asked for it.
+   * asked for it. Until then it gives no more, and whoever leads meanwhile makes it give up, but the one
+   * with `instead`.
    */
-  prepare(step: LogStep, released?: Ballot): void {
+  prepare(step: LogStep, released?: Ballot, instead = released ?? null): void {
     if (this.standing !== 'voter') return
-    this.#leadsWhenFree = this.#words.allowOwn(released, this.nowMs) ? null : { released }
+    const isFree = this.#words.allowOwn(released, this.nowMs)
+    this.#leadsWhenFree = isFree ? null : { released, instead }
     if (this.#leadsWhenFree !== null) return
     this.#leadsAfterCatchUp = false
     this.#isStalled = false
     this.#election.standBack(this.nowMs)
     this.#setLeader(step, null)
     this.leader.prepare(step, this.nowMs, released)
+  }
+
+  /** The host wants this node to lead, whoever leads now. */
+  lead(step: LogStep): void {
+    this.prepare(step, undefined, this.acceptor.promised)
   }
 
   resign(step: LogStep): void {
@@ -212,6 +238,7 @@ export class LogNode {
     this.#noteMembers(step)
     if (this.leader.phase !== 'leading') this.#askOthers(step)
     this.acceptor.finish(step, this.nowMs)
+    this.#dueAtMs = null
   }
 
   #receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {
@@ -320,7 +347,7 @@ export class LogNode {
     }
     this.leader.stepDown(step)
     this.#leadsAfterCatchUp = false
-    if (!sameBallot(ballot, this.#leadsWhenFree?.released ?? null)) this.#leadsWhenFree = null
+    if (!sameBallot(ballot, this.#leadsWhenFree?.instead ?? null)) this.#leadsWhenFree = null
     this.#election.heard(this.nowMs)
     this.#election.led(ballot, this.nowMs)
     this.#setLeader(step, from)
@@ -365,6 +392,8 @@ export class LogNode {
     const isDurable =
       this.acceptor.hasDurablyPromised(ballot) && this.acceptor.storedThrough >= version
     if (leaseMs === undefined || lease === undefined || !isDurable) return false
+    // It waits for its word to end: with each that it gives it would wait on, for ever.
+    if (this.#leadsWhenFree !== null) return false
     // By an older one a restart might wait for less: newer ones may come between, with other leases.
     if (askedBy !== version) return false
     return this.#words.give(ballot, leaseMs, lease, this.nowMs)

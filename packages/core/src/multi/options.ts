@@ -87,6 +87,13 @@ export interface MultiPaxosOptions {
    * place of anything. Default: all bytes are one.
    */
   readonly isSnapshot?: IsValue | undefined
+  /**
+   * When a leader that has nothing in flight says what was chosen. 'at-once': with a heartbeat, in the
+   * effects that tell the host. 'announced': when the host calls announce(), or with the next Accept or
+   * heartbeat; for a host that calls it in the same turn, if `isUntold`, when it has nothing more to
+   * propose, and saves a message to each node for each command that another follows. Default: 'at-once'.
+   */
+  readonly tellsChosen?: 'at-once' | 'announced' | undefined
   /** Accepts in flight at once, 1 to MAX_WINDOW_ACCEPTS. Default: 8. */
   readonly maxAcceptsInFlight?: number | undefined
   /**
@@ -128,6 +135,7 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
     heartbeatPeriodMs: options.heartbeatPeriodMs ?? 200,
     livenessWindowMs: options.livenessWindowMs ?? 1000,
     retransmitIntervalMs: options.retransmitIntervalMs ?? 200,
+    tellsChosen: options.tellsChosen ?? 'at-once',
     maxAcceptsInFlight: options.maxAcceptsInFlight ?? 8,
     maxBytesInFlight: options.maxBytesInFlight ?? 4 << 20,
   }

@@ -34,6 +34,7 @@ interface Question {
 export class Phase1 {
   readonly ballot: Ballot
   readonly #intervalMs: number
+  readonly #released: Ballot | undefined
   /** The first slot that this node does not know to be chosen. */
   readonly from: Slot
   /** By slot: what was accepted there at the highest ballot. */
@@ -51,11 +52,15 @@ export class Phase1 {
   /** By acceptor that owes an answer: what it was asked last. One page at a time is on its way. */
   readonly #asked = new Map<NodeId, Question>()
 
-  /** An answer is awaited for `intervalMs`, and for longer each time that it does not come. */
-  constructor(ballot: Ballot, from: Slot, intervalMs: number) {
+  /**
+   * An answer is awaited for `intervalMs`, and for longer each time that it does not come. `released`:
+   * that of the leader that has asked for the attempt.
+   */
+  constructor(ballot: Ballot, from: Slot, intervalMs: number, released?: Ballot) {
     this.ballot = ballot
     this.from = from
     this.#intervalMs = intervalMs
+    this.#released = released
   }
 
   /** When a question is due again; `null` when all are answered. */
@@ -180,7 +185,13 @@ export class Phase1 {
   #prepareFor(acceptor: NodeId): LogPrepareMessage | null {
     if (this.#promisedBy.has(acceptor)) return null
     const from = this.#nextPage.get(acceptor) ?? this.#begin(acceptor)
-    return { type: 'logPrepare', ballot: this.ballot, from }
+    const released = this.#released
+    return {
+      type: 'logPrepare',
+      ballot: this.ballot,
+      from,
+      ...(released !== undefined && { released }),
+    }
   }
 
   #dueAtMs({ askedAtMs, repeats }: Question): number {

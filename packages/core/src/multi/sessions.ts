@@ -14,7 +14,7 @@
  */
 import type { Slot } from '../durability.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
-import type { CommandEntry, Entry, SessionUse } from './entry.ts'
+import type { CommandEntry, CommandsEntry, Entry, SessionUse } from './entry.ts'
 import {
   MAX_NODE_SESSIONS,
   MAX_NONCE_BYTES,
@@ -29,7 +29,7 @@ import type { SessionId, SessionSpace } from './session-id.ts'
 export type Outcome =
   /** The entry is none of the sessions'. */
   | { readonly type: 'none' }
-  /** The command was applied now. */
+  /** The command was applied now. Of several, `result` is what joinedResults() makes of theirs. */
   | { readonly type: 'applied'; readonly result: Uint8Array }
   /** It was applied before, with this result. */
   | { readonly type: 'duplicate'; readonly result: Uint8Array }
@@ -129,7 +129,7 @@ export class SessionTable {
   }
 
   /**
-   * Applies what `slot` says; slots must come in ascending order. `applyCommand` is called for a
+   * Applies what `slot` says; slots must come in ascending order. `applyCommand` is called for each
    * command that is to be applied now, at most once, with the command's bytes; what it returns is
    * the result. When it throws, the table is as before.
    */
@@ -139,7 +139,9 @@ export class SessionTable {
       case 'members':
         return { type: 'none' }
       case 'command':
-        return this.#apply(slot, entry, applyCommand)
+        return this.#apply(slot, entry, () => applyCommand(entry.bytes))
+      case 'commands':
+        return this.#apply(slot, entry, () => joinedResults(entry, applyCommand))
       case 'open-session':
         return this.#open(slot, entry.space ?? 'slot', entry.nonce)
       case 'expire-unused':
@@ -202,13 +204,13 @@ export class SessionTable {
 
   #apply(
     slot: Slot,
-    { session: id, sequence, acknowledged, bytes }: CommandEntry,
-    applyCommand: (command: Uint8Array) => Uint8Array,
+    { session: id, sequence, acknowledged }: CommandEntry | CommandsEntry,
+    applyNow: () => Uint8Array,
   ): Outcome {
     const session = this.#sessions.get(id)
     if (session === undefined) return { type: 'unknown-session' }
     const known = this.#outcomeOf(session, sequence, acknowledged)
-    const outcome = known ?? { type: 'applied', result: new Uint8Array(applyCommand(bytes)) }
+    const outcome = known ?? { type: 'applied', result: applyNow() }
     session.usedAt = slot
     if (isUnused(session)) this.#unused.delete(id)
     if (acknowledged > session.acknowledged) acknowledge(session, acknowledged)
@@ -293,6 +295,26 @@ export class SessionTable {
     this.#sizes[session.space] -= 1
     return this.#byNonce.delete(nonceKey(session.space, session.nonce))
   }
+}
+
+/**
+ * The results of the commands of one entry, which is what a table keeps of them. Throws DecodeError
+ * for anything else than the 'applied' or 'duplicate' result of such an entry.
+ */
+export function resultsIn(result: Uint8Array): readonly Uint8Array[] {
+  const reader = new ByteReader(result, 'the results of several commands')
+  const results: Uint8Array[] = []
+  while (!reader.isAtEnd) results.push(reader.sizedBytes())
+  return results
+}
+
+function joinedResults(
+  { commands }: CommandsEntry,
+  applyCommand: (command: Uint8Array) => Uint8Array,
+): Uint8Array {
+  const writer = new ByteWriter()
+  for (const command of commands) writer.sizedBytes(applyCommand(command))
+  return writer.finish()
 }
 
 /** Whether none of its commands was applied: each leaves its result or an acknowledgement. */

@@ -8,7 +8,7 @@
 import { majority } from '@paxos/core'
 import type { NodeId, Outgoing, QuorumSystem, Saved, Slot } from '@paxos/core'
 import { isMultiPaxosMessage, MultiPaxos, type LogEffects, type LogEvent } from '@paxos/core/multi'
-import type { MultiPaxosMessage, MultiPaxosOptions } from '@paxos/core/multi'
+import type { LeaseRule, MultiPaxosMessage, MultiPaxosOptions } from '@paxos/core/multi'
 import { decode, encode } from '@paxos/core/wire'
 import { seededRandom } from '../cluster.ts'
 import { Disk } from '../disk.ts'
@@ -27,6 +27,10 @@ export interface LogClusterOptions {
   readonly saveMs?: readonly [number, number]
   /** A host takes a snapshot after so many slots; never by default. */
   readonly snapshotEvery?: number
+  /** Leaders may have one: then who votes is a configuration, which never changes. Default: none. */
+  readonly lease?: LeaseRule | null
+  /** How fast clocks run, by id: so many of their milliseconds are one. Default: 1. */
+  readonly rates?: Readonly<Record<NodeId, number>>
   readonly options?: Partial<MultiPaxosOptions>
   /** Somebody lies, and what must hold between honest nodes is not checked. Default: false. */
   readonly hasLiars?: boolean
@@ -62,6 +66,9 @@ interface Host {
 
 const SHOWN_LINES = 60
 
+/** What a clock that runs wrong is read later than it is wanted, in ms. */
+const CLOCK_MS = 1e-6
+
 export class LogCluster {
   readonly ids: readonly NodeId[]
   readonly trace = new Trace()
@@ -73,6 +80,8 @@ export class LogCluster {
   filter: (from: NodeId, to: NodeId, message: MultiPaxosMessage) => boolean = () => true
   /** Asked before a save is finished: whether its node crashes instead, and what the disk holds then. */
   crashAtSave: (id: NodeId, count: number) => 'lost' | 'reached' | null = () => null
+  /** Reads that were answered at once, and no message left for them. */
+  leaseReads = 0
   readonly #saves = new Map<NodeId, number>()
   readonly #options: LogClusterOptions
   readonly #random: () => number
@@ -211,10 +220,15 @@ export class LogCluster {
     return text
   }
 
-  /** Asks for a linearizable read at `id`. */
-  read(id: NodeId, read: number): void {
+  /** Asks for a linearizable read at `id`; by the lease of the leader, where that is enough. */
+  read(id: NodeId, read: number, byLease = false): void {
     this.safety.readAsked(id, read)
-    this.input(id, `wants to read, ${read}`, (engine) => engine.read(read))
+    this.input(id, `wants to read, ${read}`, (engine) => {
+      const effects = engine.read(read, byLease)
+      const isReady = effects.events.some(({ type }) => type === 'read-ready')
+      if (byLease && isReady && effects.send.length === 0) this.leaseReads += 1
+      return effects
+    })
   }
 
   /** Gives the engine the time and then an input, and carries out the effects of both. */
@@ -289,6 +303,26 @@ export class LogCluster {
     return this.#options.quorums ?? majority(this.ids)
   }
 
+  /** A lease is part of a configuration. */
+  get #voters(): Pick<MultiPaxosOptions, 'quorums' | 'configuration'> {
+    const { lease } = this.#options
+    if (lease === undefined || lease === null) return { quorums: this.#quorums }
+    const members = this.ids.map((id) => {
+      return { id, address: `memory://${id}`, role: 'voter', incarnation: null } as const
+    })
+    const quorums = { type: 'majority' } as const
+    return { configuration: { version: 0, members, quorums, former: [], lease } }
+  }
+
+  /** What the clock of `id` shows. */
+  #clock(id: NodeId): number {
+    return this.#nowMs * this.#rate(id)
+  }
+
+  #rate(id: NodeId): number {
+    return this.#options.rates?.[id] ?? 1
+  }
+
   #host(id: NodeId): Host {
     const host = this.#hosts.get(id)
     if (host === undefined) throw new Error(`there is no node ${id}`)
@@ -307,8 +341,8 @@ export class LogCluster {
     const saved: Saved = structuredClone(host.disk.saved)
     this.safety.started(id, saved)
     const random = seededRandom(this.ids.indexOf(id) * 1000 + host.life + (this.#options.seed ?? 1))
-    const quorums = this.#quorums
-    const engine = new MultiPaxos({ id, quorums, saved, random, ...this.#options.options })
+    const voters = this.#voters
+    const engine = new MultiPaxos({ id, ...voters, saved, random, ...this.#options.options })
     const machine = new StateMachine()
     if (saved.snapshot !== null) machine.restore(saved.snapshot)
     host.running = {
@@ -353,9 +387,12 @@ export class LogCluster {
     const next = running?.engine.nextTickAtMs ?? null
     if (running === null || next === null) return
     const { engine } = running
-    this.#at(Math.max(next, this.#nowMs), () => {
+    // What is lost in the last digit of another clock must not leave it one short.
+    const rate = this.#rate(id)
+    const atMs = rate === 1 ? next : next / rate + CLOCK_MS
+    this.#at(Math.max(atMs, this.#nowMs), () => {
       // Only if it still wants to be woken now: each input schedules anew.
-      if (engine.nextTickAtMs !== null && engine.nextTickAtMs <= this.#nowMs) {
+      if (engine.nextTickAtMs !== null && engine.nextTickAtMs <= this.#clock(id)) {
         this.#wakeUp(id, engine)
       }
     })
@@ -367,9 +404,9 @@ export class LogCluster {
 
   #tick(id: NodeId): void {
     const engine = this.engine(id)
-    this.#carryOut(id, engine.tick(this.#nowMs))
+    this.#carryOut(id, engine.tick(this.#clock(id)))
     const next = engine.nextTickAtMs
-    if (next !== null && next <= this.#nowMs) throw new Error(`${id} wants a tick without end`)
+    if (next !== null && next <= this.#clock(id)) throw new Error(`${id} wants a tick without end`)
   }
 
   #carryOut(id: NodeId, effects: LogEffects): void {

@@ -1,5 +1,6 @@
 import { DecodeError, InvalidArgumentError, MAX_VALUE_BYTES } from '@paxos/core'
 import {
+  COMMAND_LENGTH_BYTES,
   COMMAND_OVERHEAD_BYTES,
   configurationAfter,
   decodeEntry,
@@ -7,6 +8,7 @@ import {
   entryKey,
   isForwardable,
   isKnownKind,
+  MAX_COMMANDS,
   MAX_NONCE_BYTES,
   MAX_SESSIONS,
   NO_OP,
@@ -17,6 +19,7 @@ import {
   type SessionId,
 } from '@paxos/core/multi'
 import * as fc from 'fast-check'
+import { viewEntry } from '../../src/multi/entry.ts'
 import { extent } from '../../../testkit/src/fuzz.ts'
 import { describe, expect, it } from 'vitest'
 import { anyMembersEntry, FIVE_MEMBERS, FIVE_MEMBERS_HEX } from './configurations.ts'
@@ -31,11 +34,12 @@ const number = fc.oneof(
 
 const nonce = fc.uint8Array({ minLength: SESSION_NONCE_BYTES, maxLength: SESSION_NONCE_BYTES })
 
-const anySession: fc.Arbitrary<SessionId> = fc.oneof(
+const anyNamed: fc.Arbitrary<SessionId> = fc.oneof(
   nonce.map((bytes): SessionId => `caller:${Buffer.from(bytes).toString('hex')}`),
   nonce.map((bytes): SessionId => `node:${Buffer.from(bytes).toString('hex')}`),
-  number,
 )
+
+const anySession: fc.Arbitrary<SessionId> = fc.oneof(anyNamed, number)
 
 const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
   fc.constant<Entry>({ type: 'no-op' }),
@@ -47,6 +51,19 @@ const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
       sequence: Math.max(a, b),
       acknowledged: Math.min(a, b),
       bytes,
+    })),
+  fc
+    .record({
+      session: anyNamed,
+      numbers: fc.tuple(number, number),
+      commands: fc.array(fc.uint8Array(), { minLength: 1, maxLength: 20 }),
+    })
+    .map(({ session, numbers: [a, b], commands }) => ({
+      type: 'commands' as const,
+      session,
+      sequence: Math.max(a, b),
+      acknowledged: Math.min(a, b),
+      commands,
     })),
   fc.record({
     type: fc.constant('open-session' as const),
@@ -77,10 +94,25 @@ const command = (change: object = {}): Entry => ({
   ...change,
 })
 
-/** What names a command or an opening; false for other entries. */
+const commands = (change: object = {}): Entry => ({
+  type: 'commands',
+  session: `node:${NAME}`,
+  sequence: 1,
+  acknowledged: 1,
+  commands: [new Uint8Array()],
+  ...change,
+})
+
+/** What names commands or an opening; false for other entries. */
 function keyed(entry: Entry): unknown {
-  if (entry.type === 'command') return [entry.session, entry.sequence]
+  if ('session' in entry) return [entry.type, entry.session, entry.sequence]
   return entry.type === 'open-session' && [entry.space, Buffer.from(entry.nonce).toString('hex')]
+}
+
+/** What else the entry may say under the same name. */
+function copyOf(entry: Entry, bytes: Uint8Array): Entry {
+  if (entry.type === 'command') return { ...entry, acknowledged: 1, bytes }
+  return entry.type === 'commands' ? { ...entry, acknowledged: 1, commands: [bytes] } : entry
 }
 
 describe('an entry of the log', () => {
@@ -100,7 +132,7 @@ describe('an entry of the log', () => {
       fc.property(anyEntry, anyEntry, fc.uint8Array(), (entry, other, bytes) => {
         const key = entryKey(encodeEntry(entry))
         expect(key === null).toBe(keyed(entry) === false)
-        const copy = entry.type === 'command' ? { ...entry, acknowledged: 1, bytes } : entry
+        const copy = copyOf(entry, bytes)
         expect(entryKey(encodeEntry(copy))).toBe(key)
         const isSame = JSON.stringify(keyed(other)) === JSON.stringify(keyed(entry))
         if (!isSame) expect(entryKey(encodeEntry(other))).not.toBe(key)
@@ -145,7 +177,24 @@ describe('an entry of the log', () => {
     expect(hexOf({ type: 'expire-unused', sessions })).toBe(
       `070301${NAME}ac0202${NAME}0100ac02ad02`,
     )
+    const several = [Uint8Array.of(9), new Uint8Array(), Uint8Array.of(8, 7)]
+    expect(hexOf(commands({ sequence: 5, acknowledged: 2, commands: several }))).toBe(
+      `0902${NAME}0502010900020807`,
+    )
     expect(NO_OP).toEqual(Uint8Array.of(0))
+  })
+
+  it('can be looked at without a copy, and says the same', () => {
+    fc.assert(
+      fc.property(anyEntry, (entry) => {
+        expect(viewEntry(encodeEntry(entry))).toEqual(entry)
+      }),
+      { numRuns: 300 },
+    )
+    const value = encodeEntry(commands({ commands: [Uint8Array.of(1, 2)] }))
+    const seen = viewEntry(value)
+    value.fill(9, value.length - 2)
+    expect(seen).toMatchObject({ commands: [Uint8Array.of(9, 9)] })
   })
 
   it('takes no more than COMMAND_OVERHEAD_BYTES besides the command', () => {
@@ -153,9 +202,9 @@ describe('an entry of the log', () => {
     const bytes = new Uint8Array(MAX_VALUE_BYTES - COMMAND_OVERHEAD_BYTES)
     const largest = command({ sequence: most, acknowledged: most, bytes })
     expect(encodeEntry(largest).length).toBeLessThanOrEqual(MAX_VALUE_BYTES)
-    expect(encodeEntry(command({ ...largest, bytes: new Uint8Array() }))).toHaveLength(
-      COMMAND_OVERHEAD_BYTES,
-    )
+    const alone = commands({ sequence: most, acknowledged: most, commands: [bytes] })
+    expect(encodeEntry(alone).length).toBeLessThanOrEqual(MAX_VALUE_BYTES)
+    expect(encodeEntry(alone).length + COMMAND_LENGTH_BYTES).toBeGreaterThan(MAX_VALUE_BYTES)
   })
 
   it('whatever the bytes: an entry, or DecodeError', () => {
@@ -185,7 +234,12 @@ describe('an entry of the log', () => {
     ['a no-op with more behind it', '0000', 'too long'],
     ['members that replace nothing', '04', 'cut off'],
     ['a cluster of nobody', '0400000000', 'needs acceptors'],
-    ['a kind of a later version', '09', 'unknown'],
+    ['a kind of a later version', '0a', 'unknown'],
+    ['several commands of a session that is named by a slot', '09000101010109', 'named by a slot'],
+    ['several commands, of which there are none', `0902${NAME}0101`, 'cut off'],
+    ['several commands that acknowledge themselves', `0902${NAME}01020109`, 'acknowledges itself'],
+    ['several commands of which the last is cut off', `0902${NAME}010101090209`, 'cut off'],
+    ['more commands than there may be', `0902${NAME}0101${'00'.repeat(MAX_COMMANDS + 1)}`, 'long'],
     ['members with a lease that is cut off', '0800010161', 'cut off'],
     ['members in the full form that say nothing of it', `0800${PLAIN_IN_FULL_HEX}`, 'plainest'],
     ['a session 0', '01000101', 'a number is 0'],
@@ -227,7 +281,8 @@ describe('an entry of the log', () => {
       fc.property(anyEntry, (entry) => {
         const isOfOld = 'session' in entry && typeof entry.session === 'number'
         const isOpeningOfOld = entry.type === 'open-session' && entry.space === 'slot'
-        const mayCome = ['command', 'open-session', 'members'].includes(entry.type)
+        const kinds = ['command', 'commands', 'open-session', 'members']
+        const mayCome = kinds.includes(entry.type)
         expect(isForwardable(encodeEntry(entry))).toBe(mayCome && !isOfOld && !isOpeningOfOld)
       }),
       { numRuns: 300 },
@@ -263,6 +318,12 @@ describe('an entry of the log', () => {
     ['half a sequence', command({ sequence: 1.5 })],
     ['an acknowledgement of itself', command({ acknowledged: 2 })],
     ['nothing acknowledged', command({ acknowledged: 0 })],
+    ['no commands', commands({ commands: [] })],
+    [
+      'more commands than there may be',
+      commands({ commands: Array.from({ length: MAX_COMMANDS + 1 }, () => new Uint8Array()) }),
+    ],
+    ['several commands of a session that is named by a slot', commands({ session: 7 })],
     ['a version -1', { type: 'members', replaces: -1, ...FIVE_MEMBERS }],
     ['half a version', { type: 'members', replaces: 1.5, ...FIVE_MEMBERS }],
     ['no members', { type: 'members', replaces: 1, ...FIVE_MEMBERS, members: [] }],

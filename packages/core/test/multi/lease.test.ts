@@ -311,6 +311,24 @@ describe('an acceptor that has given its word', () => {
     expect(node.phase).toBe('preparing')
   })
 
+  it('gives none any more when it was told to lead: else it would never come to that', () => {
+    const node = followingA()
+    node.tick(10)
+    expect(gives(node)).toBe(true)
+    instantly(node, node.lead())
+    node.tick(60)
+    expect(gives(node)).toBe(false)
+    expect(instantly(node, node.tick(110)).sent).toContainEqual(
+      expect.objectContaining({ message: expect.objectContaining({ type: 'logPrepare' }) }),
+    )
+  })
+
+  it('is led by who was told to lead, within the duration of a lease that is renewed all the time', () => {
+    const world = leasedWorld({ lease: LEASE })
+    world.lead('c')
+    world.settle(() => world.leader?.id === 'c', 2 * LEASE.durationMs)
+  })
+
   it('supports no campaign meanwhile, however silent the leader is', () => {
     const node = followingA({ durationMs: 60_000, maxDriftPpm: 1000 }, { livenessWindowMs: 1000 })
     expect(gives(node, L1, { leaseMs: 60_000 })).toBe(true)

@@ -67,6 +67,39 @@ describe('a change of members', () => {
     expect(asked).toBe(0)
   })
 
+  it('is said to be under way from when it is proposed until it is chosen', () => {
+    const world = ledByA(['d'])
+    const leader = world.engine('a')
+    expect(leader.isChanging).toBe(false)
+    world.passes = ({ message }) => message.type !== 'logAccepted'
+    // Who is to vote is asked first: nothing is proposed yet.
+    expect(world.change({ voters: ['a', 'd'], learners: [] })).toBe(false)
+    expect(leader.isChanging).toBe(false)
+    world.settle(() => world.change({ voters: ['a', 'd'], learners: [] }))
+    expect([leader.isChanging, world.engine('b').isChanging]).toEqual([true, false])
+    world.passes = () => true
+    world.settle(() => leader.room.values > 0)
+    expect(leader.isChanging).toBe(false)
+  })
+
+  it('is said to be under way by a leader that has found it, until those have promised who vote behind it', () => {
+    const world = ledByA(['d', 'e'])
+    world.settle(() => world.change({ voters: ['b', 'd', 'e'], learners: [] }))
+    world.passes = ({ to }) => to === 'b'
+    world.exhaust()
+    world.crash('a')
+    // What a had proposed behind it, b may have found too, and proposes only then.
+    world.passes = ({ to, message }) => message.type !== 'logPrepare' || to === 'c'
+    world.lead('b')
+    world.exhaust()
+    const leader = world.engine('b')
+    expect(leader.configuration.members.map(({ id }) => id)).toEqual(['b', 'd', 'e'])
+    expect([leader.isChanging, leader.room.values]).toEqual([true, 0])
+    world.passes = () => true
+    world.settle(() => leader.room.values > 0)
+    expect(leader.isChanging).toBe(false)
+  })
+
   it('P33: that was made already says nothing when it comes again', () => {
     const world = ledByA(['d'])
     const entry = world.entry(world.configuration, { voters: ['a', 'b', 'd'], learners: [] })

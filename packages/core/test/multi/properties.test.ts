@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { extent } from '../../../testkit/src/fuzz.ts'
 import { describe, expect, it } from 'vitest'
 import { LogCluster } from './cluster.ts'
-import { calm, play, schedules } from './schedule.ts'
+import { calm, play, ratesWithin, schedules } from './schedule.ts'
 
 /** Enough for a campaign that fails, a snapshot, and another campaign. */
 const CALM_MS = 15_000
@@ -21,8 +21,9 @@ describe('for every schedule of crashes, cuts, losses, slow disks and commands: 
     ['three nodes that lead when told', ['a', 'b', 'c'], 'external', 200],
   ] as const)('%s', (_, ids, election, numRuns) => {
     fc.assert(
-      fc.property(schedules, ({ seed, happenings }) => {
-        const cluster = new LogCluster({ ...SLOW, ids, seed, options: { election } })
+      fc.property(schedules, ({ seed, happenings, lease }) => {
+        const rates = ratesWithin(lease, ids, seed)
+        const cluster = new LogCluster({ ...SLOW, ids, seed, lease, rates, options: { election } })
         play(cluster, happenings)
         calm(cluster)
         expectProgress(cluster, election)
@@ -32,10 +33,14 @@ describe('for every schedule of crashes, cuts, losses, slow disks and commands: 
   })
 })
 
-it('the schedules get there: rivals, refusals, recoveries, lost saves, snapshots, reads', () => {
-  const stories = fc.sample(schedules, { numRuns: 150, seed: 1 }).map(({ seed, happenings }) => {
-    const cluster = new LogCluster({ ...SLOW, seed })
+it('the schedules get there: rivals, refusals, recoveries, lost saves, snapshots, reads, leases', () => {
+  let leaseReads = 0
+  const samples = fc.sample(schedules, { numRuns: 150, seed: 1 })
+  const stories = samples.map(({ seed, happenings, lease }) => {
+    const rates = ratesWithin(lease, ['a', 'b', 'c'], seed)
+    const cluster = new LogCluster({ ...SLOW, seed, lease, rates })
     play(cluster, happenings)
+    leaseReads += cluster.leaseReads
     return cluster.trace.lines
   })
   const howMany = (pattern: RegExp): number =>
@@ -51,6 +56,7 @@ it('the schedules get there: rivals, refusals, recoveries, lost saves, snapshots
   expect(howMany(/takes over/)).toBeGreaterThan(40)
   expect(howMany(/may answer read/)).toBeGreaterThan(10)
   expect(howMany(/cannot answer read/)).toBeGreaterThan(60)
+  expect(leaseReads).toBeGreaterThan(10)
 })
 
 function expectProgress(cluster: LogCluster, election: 'heartbeat' | 'external'): void {

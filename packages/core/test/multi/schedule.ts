@@ -4,6 +4,7 @@
  * and must work for every schedule on every cluster.
  */
 import type { NodeId } from '@paxos/core'
+import type { LeaseRule } from '@paxos/core/multi'
 import * as fc from 'fast-check'
 import type { LogCluster } from './cluster.ts'
 
@@ -21,9 +22,12 @@ export type Happening =
   | { readonly type: 'cut' | 'cut one way'; readonly node: number; readonly other: number }
   | { readonly type: 'isolate' | 'hold saves' | 'release saves'; readonly node: number }
   | { readonly type: 'restart'; readonly node: number }
-  | { readonly type: 'snapshot' | 'lead' | 'resign' | 'read'; readonly node: number }
+  | { readonly type: 'snapshot' | 'lead' | 'resign'; readonly node: number }
+  | { readonly type: 'read'; readonly node: number; readonly byLease: boolean }
   | { readonly type: 'hand over'; readonly node: number; readonly other: number }
   | { readonly type: 'heal' }
+  /** Whoever leads is heard no more, and believes that it leads, while another one is told to. */
+  | { readonly type: 'overtake'; readonly node: number; readonly ms: number }
   | { readonly type: 'weather'; readonly loss: number; readonly duplication: number }
   | Crash
   | { readonly type: 'propose'; readonly node: number; readonly count: number }
@@ -45,21 +49,51 @@ const MIXED: Weights = {
   lead: 6,
   resign: 1,
   'hand over': 2,
+  overtake: 2,
   read: 8,
   weather: 4,
   propose: 20,
 }
 
 /** Leaders that come and go, whatever the others hear. */
-const RIVALS: Weights = { ...MIXED, lead: 20, 'long time': 4, isolate: 10, heal: 10, crash: 0 }
+const RIVALS: Weights = {
+  ...MIXED,
+  lead: 20,
+  'long time': 4,
+  isolate: 10,
+  heal: 10,
+  crash: 0,
+  overtake: 6,
+}
 
 /** Nodes that hardly stay up, with saves that are seldom finished. */
 const CRASHES: Weights = { ...MIXED, crash: 20, restart: 25, 'hold saves': 10, 'release saves': 10 }
 
+/** Leases of a heartbeat or two, and of a liveness window. Every second log has none. */
+const LEASES: readonly (LeaseRule | null)[] = [
+  null,
+  { durationMs: 300, maxDriftPpm: 100_000 },
+  null,
+  { durationMs: 1000, maxDriftPpm: 250_000 },
+]
+
 export const schedules = fc.record({
   seed: fc.nat(1_000_000),
   happenings: fc.oneof(...[MIXED, RIVALS, CRASHES].map(happeningsWith)),
+  lease: fc.constantFrom(...LEASES),
 })
+
+/** Clocks that run as wrong as a lease allows, and right. */
+export function ratesWithin(
+  lease: LeaseRule | null,
+  ids: readonly NodeId[],
+  seed: number,
+): Readonly<Record<NodeId, number>> {
+  const drift = (lease?.maxDriftPpm ?? 0) / 1_000_000
+  return Object.fromEntries(
+    ids.map((id, index) => [id, 1 + drift * (((seed + index * (1 + (seed % 2))) % 3) - 1)]),
+  )
+}
 
 function happeningsWith(weights: Weights): fc.Arbitrary<Happening[]> {
   const node = fc.nat(1000)
@@ -68,7 +102,7 @@ function happeningsWith(weights: Weights): fc.Arbitrary<Happening[]> {
     weight: weights[type],
     arbitrary: fc.record({ type: fc.constant(type), node }),
   })
-  const asked = (type: 'snapshot' | 'lead' | 'resign' | 'read') => ({
+  const asked = (type: 'snapshot' | 'lead' | 'resign') => ({
     weight: weights[type],
     arbitrary: fc.record({ type: fc.constant(type), node }),
   })
@@ -80,7 +114,10 @@ function happeningsWith(weights: Weights): fc.Arbitrary<Happening[]> {
     asked('snapshot'),
     asked('lead'),
     asked('resign'),
-    asked('read'),
+    {
+      weight: weights.read,
+      arbitrary: fc.record({ type: fc.constant('read'), node, byLease: fc.boolean() }),
+    },
     { weight: weights.time, arbitrary: fc.record({ type: fc.constant('time'), ms: fc.nat(30) }) },
     {
       weight: weights['long time'],
@@ -94,6 +131,14 @@ function happeningsWith(weights: Weights): fc.Arbitrary<Happening[]> {
     {
       weight: weights['hand over'],
       arbitrary: fc.record({ type: fc.constant('hand over'), node, other }),
+    },
+    {
+      weight: weights.overtake,
+      arbitrary: fc.record({
+        type: fc.constant('overtake'),
+        node,
+        ms: fc.integer({ min: 20, max: 300 }),
+      }),
     },
     { weight: weights.heal, arbitrary: fc.record({ type: fc.constant('heal') }) },
     {
@@ -145,6 +190,7 @@ function playOne(cluster: LogCluster, happening: Happening, index: number): void
   const { running, ids } = cluster
   if (happening.type === 'time') cluster.run(happening.ms)
   else if (happening.type === 'heal') cluster.heal()
+  else if (happening.type === 'overtake') overtake(cluster, happening, index)
   else if (happening.type === 'weather') {
     cluster.loss = happening.loss
     cluster.duplication = happening.duplication
@@ -160,10 +206,35 @@ function playOne(cluster: LogCluster, happening: Happening, index: number): void
   }
 }
 
+/** So often the former leader is asked what it knows, while the other one writes. */
+const OVERTAKING_READS = 5
+
+function overtake(
+  cluster: LogCluster,
+  { node, ms }: Extract<Happening, { readonly type: 'overtake' }>,
+  index: number,
+): void {
+  const [leader] = cluster.leaders
+  const rivals = cluster.running.filter((id) => id !== leader)
+  const rival = choose(rivals, node)
+  if (leader === undefined || rival === null) return
+  cluster.isolate(leader)
+  cluster.input(rival, 'is told to lead', (engine) => engine.lead())
+  cluster.propose(rival)
+  for (let read = 0; read < OVERTAKING_READS; read += 1) {
+    cluster.run(ms)
+    // A node that crashed at a save has no engine.
+    if (cluster.running.includes(leader)) cluster.read(leader, index + read / 10, true)
+  }
+}
+
 function playAt(
   cluster: LogCluster,
   id: NodeId,
-  happening: Exclude<Happening, { readonly type: 'time' | 'heal' | 'weather' | 'restart' }>,
+  happening: Exclude<
+    Happening,
+    { readonly type: 'time' | 'heal' | 'overtake' | 'weather' | 'restart' }
+  >,
   index: number,
 ): void {
   const others = cluster.ids.filter((other) => other !== id)
@@ -197,7 +268,7 @@ function playAt(
         engine.transfer(other, 1000),
       )
     case 'read':
-      return cluster.read(id, index)
+      return cluster.read(id, index, happening.byLease)
     case 'propose':
       for (let count = 0; count < happening.count; count += 1) cluster.propose(id)
   }

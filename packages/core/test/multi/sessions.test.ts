@@ -3,6 +3,7 @@ import {
   callerName,
   callerSession,
   decodeEntry,
+  resultsIn,
   MAX_NODE_SESSIONS,
   MAX_RESULTS,
   MAX_SESSIONS,
@@ -125,6 +126,28 @@ describe('P24: a command that is chosen twice is applied once', () => {
       type: 'duplicate',
       result: bytes('result 1'),
     })
+  })
+
+  it('also when it is one of several in a slot: all of them, each with its own result', () => {
+    const { table, open, apply, applied } = world()
+    const session = open('mine', 'node')
+    const together = {
+      type: 'commands',
+      session,
+      sequence: 1,
+      acknowledged: 1,
+      commands: [bytes('one'), bytes('two'), bytes('three')],
+    } as const
+    const outcomes = [apply(together), apply(together)]
+    expect(applied).toEqual(['one', 'two', 'three'])
+    expect(outcomes.map(({ type }) => type)).toEqual(['applied', 'duplicate'])
+    const restored = SessionTable.decode(table.encode(), SMALL)
+    outcomes.push(restored.apply(9, together, appliedAgain))
+    const results = [bytes('result 1'), bytes('result 2'), bytes('result 3')]
+    for (const outcome of outcomes) {
+      expect('result' in outcome && resultsIn(outcome.result)).toEqual(results)
+    }
+    expect(() => resultsIn(bytes('result 1'))).toThrow(DecodeError)
   })
 
   it('what is known of a command can be asked without applying anything', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { MultiPaxos } from '@paxos/core/multi'
 import { at } from '../messages.ts'
-import { accept, heartbeat, heartbeatAnswer, instantly, leadingA } from './one-node.ts'
-import { nodeA, only } from './one-node.ts'
+import { accept, accepted, heartbeat, heartbeatAnswer, instantly, leadingA } from './one-node.ts'
+import { nodeA, only, values } from './one-node.ts'
 
 /** Of these numbers (t + 200) - t is below 200, because sums are rounded. */
 const ROUNDED_DOWN_MS = [56.239_999_999_999_86, 58.829_999_999_999_84, 59.199_999_999_999_84]
@@ -126,4 +126,44 @@ describe('a node whose host stood still', () => {
     expect(only(leadingA().announce().send, 'logHeartbeat')).toMatchObject([{ to: 'all' }])
     expect(nodeA().announce().send).toEqual([])
   })
+})
+
+describe('what is chosen while nothing else is in flight', () => {
+  /** What leaves when a quorum holds x in slot 2. */
+  function choosing(a: MultiPaxos): readonly unknown[] {
+    instantly(a, a.propose(values('x')).effects)
+    const { sent } = instantly(a, a.receive('b', accepted(at(1), 2)))
+    expect(a.chosenThrough).toBe(2)
+    return only(sent, 'logHeartbeat')
+  }
+
+  it('is told at once by a heartbeat', () => {
+    const a = leadingA()
+    expect(choosing(a)).toMatchObject([{ to: 'all', message: { chosenThrough: 2 } }])
+    expect(a.isUntold).toBe(false)
+  })
+
+  it('or waits for the host to announce it, or for the next Accept', () => {
+    const a = leadingA({ tellsChosen: 'announced' })
+    expect(choosing(a)).toEqual([])
+    expect(a.isUntold).toBe(true)
+    const { sent } = instantly(a, a.propose(values('y')).effects)
+    expect(only(sent, 'logAccept')).toMatchObject([{ to: 'all', message: { chosenThrough: 2 } }])
+    expect(a.isUntold).toBe(false)
+    instantly(a, a.receive('b', accepted(at(1), 3)))
+    expect(a.isUntold).toBe(true)
+    expect(only(a.announce().send, 'logHeartbeat')).toMatchObject([
+      { to: 'all', message: { chosenThrough: 3 } },
+    ])
+    expect(a.isUntold).toBe(false)
+  })
+})
+
+it('a tick before anything is due does nothing, but time goes on', () => {
+  const a = leadingA()
+  const dueAtMs = a.nextTickAtMs ?? NaN
+  expect(a.tick(dueAtMs - 1)).toEqual({ send: [], events: [] })
+  a.receive('b', heartbeatAnswer(at(1), 1, 1))
+  expect(a.peers.get('b')?.heardAtMs).toBe(dueAtMs - 1)
+  expect(a.tick(dueAtMs).send).not.toEqual([])
 })

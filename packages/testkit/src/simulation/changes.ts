@@ -1,6 +1,6 @@
 /**
  * What operators asked for, what they were told, and what came of it in the log: a change that resolved
- * was made once, and one that was refused is never made. Each change that somebody joins or moves by has
+ * was made once, and one that was refused for good is never made. Each change that somebody joins or moves by has
  * an address of its own, by which it is known. Must never count a change as made that only a node says
  * is made.
  */
@@ -14,7 +14,7 @@ import type { Report } from './violation.ts'
 export interface ChangeCounts {
   readonly asked: number
   readonly completed: number
-  /** With a reason, before anything was changed. */
+  /** With a reason, for good or not, before anything was changed. */
   readonly refused: number
   /** Somebody else had changed the members meanwhile. */
   readonly conflicts: number
@@ -42,6 +42,8 @@ export interface Intention {
   readonly addresses: readonly string[]
   attempts: number
   ending: Ending | null
+  /** Whether it may be made though it has ended. */
+  mayBeMade: boolean
   endedAtMs: number
 }
 
@@ -78,9 +80,9 @@ export class Changes {
 
   /** What may yet come about: all that did not end by saying that it never will. */
   possible(nowMs: number, version: Slot): readonly Intention[] {
-    return this.#intentions.filter(({ ending, endedAtMs, expected }) => {
+    return this.#intentions.filter(({ ending, endedAtMs, expected, mayBeMade }) => {
       if (ending === null) return true
-      return ending === 'timedOut' && (nowMs < endedAtMs + LINGERS_MS || expected >= version)
+      return mayBeMade && (nowMs < endedAtMs + LINGERS_MS || expected >= version)
     })
   }
 
@@ -88,7 +90,7 @@ export class Changes {
     const addresses = addressesIn(change).filter((address) => !this.#used.has(address))
     for (const address of addresses) this.#used.add(address)
     const asked = { change, expected, addresses }
-    const intention = { ...asked, attempts: 0, ending: null, endedAtMs: 0 }
+    const intention = { ...asked, attempts: 0, ending: null, mayBeMade: true, endedAtMs: 0 }
     this.#intentions.push(intention)
     this.#counts.asked += 1
     return intention
@@ -99,9 +101,10 @@ export class Changes {
     this.#counts.cut += 1
   }
 
-  /** The operator knows what came of it, or gives up. */
-  end(intention: Intention, ending: Ending, nowMs: number): void {
+  /** The operator knows what came of it, or gives up: then, or where it is told so, it may be made yet. */
+  end(intention: Intention, ending: Ending, nowMs: number, mayBeMade = false): void {
     intention.ending = ending
+    intention.mayBeMade = mayBeMade || ending === 'timedOut'
     intention.endedAtMs = nowMs
     this.#counts[ending] += 1
     this.#judge(intention)
@@ -123,7 +126,7 @@ export class Changes {
     for (const intention of this.#intentions) this.#judge(intention)
   }
 
-  #judge({ addresses, expected, attempts, ending }: Intention): void {
+  #judge({ addresses, expected, ending, mayBeMade }: Intention): void {
     for (const address of addresses) {
       const times = this.#appeared.get(address) ?? 0
       if (times > 1) {
@@ -132,9 +135,8 @@ export class Changes {
       if (ending === 'completed' && times === 0) {
         this.#report('changed-as-told', null, `A change to ${address} resolved, and was not made.`)
       }
-      // A former attempt may still be on its way when a later one is refused.
-      if (ending === 'refused' && attempts === 1 && times > 0) {
-        const problem = `A change to ${address} of version ${expected} was refused, and is made.`
+      if (ending === 'refused' && !mayBeMade && times > 0) {
+        const problem = `A change to ${address} of version ${expected} was refused for good, and is made.`
         this.#report('changed-as-told', null, problem)
       }
     }

@@ -5,7 +5,8 @@
  */
 import { compareBallots, formatBallot } from '@paxos/core'
 import type { Ballot, NodeId, QuorumSystem, Slot } from '@paxos/core'
-import { configurationAfter, membersEntryIn, quorumsOf } from '@paxos/core/multi'
+import { configurationAfter, decodeEntry, isEntry } from '@paxos/core/multi'
+import { membersEntryIn, quorumsOf } from '@paxos/core/multi'
 import type { Configuration } from '@paxos/core/multi'
 import { bytesOf } from './durable.ts'
 import type { Report } from './violation.ts'
@@ -42,11 +43,18 @@ export class Choices {
   readonly #chosen = new Map<Slot, Chosen>()
   readonly #held = new Map<Slot, Map<string, Held>>()
   #through: Slot = 0
+  /** By revision, from 1 on: in which slot that command is chosen. */
+  readonly #slots: Slot[] = []
 
   constructor(initial: Configuration, report: Report, onConfiguration: OnConfiguration) {
     this.#chain = [initial]
     this.#report = report
     this.#onConfiguration = onConfiguration
+  }
+
+  /** The slot of the command with that revision; `null` while it is not known to be chosen. */
+  slotOf(revision: number): Slot | null {
+    return this.#slots[revision - 1] ?? null
   }
 
   /** In every slot through this one something is chosen. */
@@ -114,7 +122,9 @@ export class Choices {
       if (chosen === undefined) return
       this.#through += 1
       const before = this.newest
-      const entry = membersEntryIn(bytesOf(chosen.value))
+      const value = bytesOf(chosen.value)
+      this.#noteCommands(value)
+      const entry = membersEntryIn(value)
       if (entry === null) continue
       const after = configurationAfter(before, this.#through, entry)
       if (after === before) continue
@@ -122,6 +132,14 @@ export class Choices {
       this.#onConfiguration(before, after)
       this.#judgeAnew()
     }
+  }
+
+  /** Those that are no entries, for a test has made them up, hold none. */
+  #noteCommands(value: Uint8Array): void {
+    if (!isEntry(value)) return
+    const entry = decodeEntry(value)
+    const count = entry.type === 'commands' ? entry.commands.length : 1
+    if ('session' in entry) for (let n = 0; n < count; n += 1) this.#slots.push(this.#through)
   }
 
   /** What is behind a members entry is governed by another configuration than it seemed. */

@@ -93,10 +93,10 @@ export class Faults {
         return node.drift(fault.rate)
       case 'slow-disk':
         count(this.#world, fault.type)
-        return node.slowDown(fault.syncMs)
+        return node.disk.slowDown(fault.syncMs)
       case 'disk-stall':
         count(this.#world, fault.type)
-        return node.stall()
+        return node.disk.stall()
       // These are counted when they strike.
       case 'burst':
         propose(this.#world, node, fault, this.#nextBurstId)
@@ -109,9 +109,9 @@ export class Faults {
       case 'crash':
         return node.crash(fault.point, fault.fates)
       case 'disk-failure':
-        return node.failDisk()
+        return node.disk.fail()
       case 'disk-full':
-        return node.fillDisk()
+        return node.disk.fill()
       case 'bit-flip':
         if (!this.#world.changesMembers || this.#site.mayLose(fault.node)) node.flipBit()
         return
@@ -131,10 +131,10 @@ export class Faults {
     const node = this.#nodeOf(fault.node)
     if (fault.type === 'pause') node.resume(false)
     else if (fault.type === 'long-pause') node.resume(fault.timersFirst)
-    else if (fault.type === 'disk-stall') node.unstall()
-    else if (fault.type === 'slow-disk') node.speedUp(fault.syncMs)
-    else if (fault.type === 'disk-failure') node.repairDisk()
-    else if (fault.type === 'disk-full') node.emptyDisk()
+    else if (fault.type === 'disk-stall') node.disk.unstall()
+    else if (fault.type === 'slow-disk') node.disk.speedUp(fault.syncMs)
+    else if (fault.type === 'disk-failure') node.disk.repair()
+    else if (fault.type === 'disk-full') node.disk.empty()
     else if (fault.type === 'crash') node.spare()
     if (!GOES_ON.has(fault.type)) node.start()
   }

@@ -3,22 +3,21 @@
  * everything that had been answered so long before. Must never take for answered what only a node
  * knows.
  */
-import type { Slot } from '@paxos/core'
 import type { Command, Result } from './registers.ts'
 import type { Report } from './violation.ts'
 
-/** What a register held from a slot on. */
+/** What a register held from a revision on. */
 interface State {
-  readonly slot: Slot
+  readonly revision: number
   readonly value: string
 }
 
-/** What was answered, and what each register held behind each slot. */
+/** What was answered, and what each register held behind each command. */
 export class Freshness {
   readonly #report: Report
-  readonly #slotOf = new Map<number, Slot>()
-  /** By time: through which slot everything was answered that was answered by then, at least. */
-  readonly #answered: { readonly atMs: number; readonly slot: Slot }[] = []
+  readonly #revisionOf = new Map<number, number>()
+  /** By time: through which command everything was answered that was answered by then, at least. */
+  readonly #answered: { readonly atMs: number; readonly revision: number }[] = []
   readonly #states = new Map<string, State[]>()
 
   constructor(report: Report) {
@@ -26,31 +25,31 @@ export class Freshness {
   }
 
   /** A node has applied a command: the first that does is enough. */
-  applied({ id, key }: Command, slot: Slot, { value }: Result): void {
-    if (this.#slotOf.has(id)) return
-    this.#slotOf.set(id, slot)
+  applied({ id, key }: Command, revision: number, { value }: Result): void {
+    if (this.#revisionOf.has(id)) return
+    this.#revisionOf.set(id, revision)
     const states = this.#states.get(key) ?? []
     this.#states.set(key, states)
-    if (slot > (states.at(-1)?.slot ?? 0)) states.push({ slot, value })
+    if (revision > (states.at(-1)?.revision ?? 0)) states.push({ revision, value })
   }
 
   /** A client was told what came of it. */
   acknowledged(command: number, atMs: number): void {
-    const slot = this.#slotOf.get(command) ?? 0
-    if (slot > (this.#answered.at(-1)?.slot ?? 0)) this.#answered.push({ atMs, slot })
+    const revision = this.#revisionOf.get(command) ?? 0
+    if (revision > (this.#answered.at(-1)?.revision ?? 0)) this.#answered.push({ atMs, revision })
   }
 
   /** A client that asked at `askedMs` was shown that. It may be `maxStalenessMs` old. */
   shown(key: string, value: string, askedMs: number, maxStalenessMs: number): void {
     const before = this.#answered.findLast(({ atMs }) => atMs < askedMs - maxStalenessMs)
-    const least = before?.slot ?? 0
-    const states = [{ slot: 0, value: '' }, ...(this.#states.get(key) ?? [])]
-    const first = states.findLastIndex(({ slot }) => slot <= least)
+    const least = before?.revision ?? 0
+    const states = [{ revision: 0, value: '' }, ...(this.#states.get(key) ?? [])]
+    const first = states.findLastIndex(({ revision }) => revision <= least)
     if (states.slice(first).some((state) => state.value === value)) return
     this.#report(
       'as-fresh-as-asked',
       null,
-      `A read of ${key} shows ${JSON.stringify(value)}, which is from before slot ${least}, ` +
+      `A read of ${key} shows ${JSON.stringify(value)}, which is from before command ${least}, ` +
         `of which it had to show everything ${maxStalenessMs} ms later.`,
     )
   }

@@ -27,6 +27,14 @@ import type { World } from './world.ts'
 /** A change, or something to mend. */
 type Task = ChangeCall | (Trouble & Pick<ChangeCall, 'through' | 'attemptMs' | 'patienceMs'>)
 
+/** What an operator knows of a change in the end. */
+interface Told {
+  readonly ending: Ending
+  readonly mayBeMade: boolean
+}
+
+const TIMED_OUT: Told = { ending: 'timedOut', mayBeMade: true }
+
 /** How long to wait when nobody was there, or between two attempts, in milliseconds. */
 const PAUSE_MS = 200
 
@@ -93,9 +101,9 @@ export class Operator {
       `an operator wants ${JSON.stringify(change)} of version ${seen.version}`,
     )
     const intention = changes.begin(change, seen.version)
-    const ending = await this.#carryOut(intention, task, untilMs)
+    const { ending, mayBeMade } = await this.#carryOut(intention, task, untilMs)
     note(this.#world, null, `an operator ends with ${ending}: ${JSON.stringify(change)}`)
-    changes.end(intention, ending, time.nowMs)
+    changes.end(intention, ending, time.nowMs, mayBeMade)
   }
 
   /** Whoever answers says who the members are: it may be behind. */
@@ -116,7 +124,7 @@ export class Operator {
   }
 
   /** Asks until somebody says what came of it. */
-  async #carryOut(intention: Intention, task: Task, untilMs: number): Promise<Ending> {
+  async #carryOut(intention: Intention, task: Task, untilMs: number): Promise<Told> {
     const { time, changes } = this.#world
     const { change, expected } = intention
     for (let attempt = task.through; time.nowMs < untilMs; attempt += 1) {
@@ -133,23 +141,29 @@ export class Operator {
       if (ending !== null) return ending
       await this.#pause()
     }
-    return 'timedOut'
+    return TIMED_OUT
   }
 
-  #endingOf(reply: Reply<ReplicaMembers>, { attempts }: Intention): Ending | null {
-    if (reply.type === 'answer') return 'completed'
+  #endingOf(reply: Reply<ReplicaMembers>, { attempts }: Intention): Told | null {
+    if (reply.type === 'answer') return { ending: 'completed', mayBeMade: false }
     if (reply.type !== 'error') return null
     const { error } = reply
-    if (error instanceof MembersRefusedError) return 'refused'
+    // A former attempt may still be on its way when a later one is refused.
+    const wasAsked = attempts > 1
+    if (error instanceof MembersRefusedError) {
+      return { ending: 'refused', mayBeMade: wasAsked || error.outcome === 'unknown' }
+    }
     // Where it was asked before, it may be this change that was made.
-    if (error instanceof MembersConflictError) return attempts > 1 ? 'timedOut' : 'conflicts'
-    if (error instanceof NotPromotedError) return 'notPromoted'
-    if (error instanceof InvalidArgumentError) return 'refused'
+    if (error instanceof MembersConflictError) {
+      return wasAsked ? TIMED_OUT : { ending: 'conflicts', mayBeMade: false }
+    }
+    if (error instanceof NotPromotedError) return { ending: 'notPromoted', mayBeMade: true }
+    if (error instanceof InvalidArgumentError) return { ending: 'refused', mayBeMade: wasAsked }
     const isPromised =
       error instanceof TimeoutError || error instanceof OverloadedError || isEndOfNode(error)
     if (isPromised) return null
     this.#world.report('calls-end-as-promised', null, `A change ends with ${String(error)}`)
-    return 'timedOut'
+    return TIMED_OUT
   }
 
   #ask<T>(

@@ -6,11 +6,11 @@
 import { CorruptionError, DurabilityError } from '@paxos/core'
 import type { Durability, NodeId, Transport } from '@paxos/core'
 import { decode } from '@paxos/core/wire'
-import { memoryDisk } from '@paxos/durability-memory'
-import type { Fate, MemoryDisk } from '@paxos/durability-memory'
+import type { Fate } from '@paxos/durability-memory'
 import { LostDiskError, RemovedError, Replica } from '@paxos/replica'
 import type { ReplicaOptions } from '@paxos/replica'
 import { memory } from '@paxos/transport-memory'
+import { SimulatedDisk } from './simulated-disk.ts'
 import { NodeClock } from './node-clock.ts'
 import type { DeathPoint } from './plan.ts'
 import { randomOf } from './random.ts'
@@ -50,17 +50,12 @@ interface Doom {
   framesLeft: number
 }
 
-const KIND_OF_FATE = {
-  lost: 'lost-save',
-  torn: 'torn-save',
-  whole: 'unacknowledged-save',
-} as const
-
 /** A node, its disk, and what is done to both. */
 export class SimulatedNode {
   readonly id: NodeId
   readonly #world: World
-  #disk: MemoryDisk = memoryDisk()
+  /** What is done to it is its own affair. */
+  readonly disk: SimulatedDisk
   /** Where it listens, and whom it is told of; `null` while there is no machine for it. */
   #place: Place | null = null
   /** Why the cluster has shut it out. */
@@ -69,19 +64,12 @@ export class SimulatedNode {
   #lives = 0
   #rate = 1
   #pauses = 0
-  #failures = 0
-  #full = 0
-  #stalls = 0
-  readonly #stalled: (() => void)[] = []
-  /** The slowest of the orders that are in force, in milliseconds. */
-  readonly #slow: number[] = []
   readonly #deferred: (() => void)[] = []
-  #isDamaged = false
 
   constructor(id: NodeId, world: World) {
     this.id = id
     this.#world = world
-    this.#disk.hold()
+    this.disk = new SimulatedDisk(world)
   }
 
   /** What answers here; `null` when nobody does. */
@@ -111,7 +99,7 @@ export class SimulatedNode {
 
   /** Whether its disk is lost, so that it can never come back. */
   get isDamaged(): boolean {
-    return this.#isDamaged
+    return this.disk.isDamaged
   }
 
   /** Does something in the node's own time: when it is paused, later; when it dies before, never. */
@@ -135,8 +123,8 @@ export class SimulatedNode {
   start(): void {
     const life = this.#life
     // An empty disk that fails cannot be opened: it is started when that is mended.
-    if (this.#failures > 0 && this.#disk.identity === null) return
-    if (this.#place === null || this.#isDamaged || (life?.isAlive === true && !life.hasStopped))
+    if (this.disk.isFailing && this.disk.identity === null) return
+    if (this.#place === null || this.isDamaged || (life?.isAlive === true && !life.hasStopped))
       return
     if (life?.isAlive === true) this.#end(life, [])
     this.#begin()
@@ -144,7 +132,7 @@ export class SimulatedNode {
 
   /** Starts it where its disk works; else it is started when that is mended. */
   startIfWell(): void {
-    if (this.#failures === 0 && this.#full === 0) this.start()
+    if (!this.disk.isFailing && !this.disk.isFull) this.start()
   }
 
   /** Closes it in good order. */
@@ -199,53 +187,13 @@ export class SimulatedNode {
     this.#life?.clock.drift(rate)
   }
 
-  slowDown(syncMs: number): void {
-    this.#slow.push(syncMs)
-  }
-
-  speedUp(syncMs: number): void {
-    const index = this.#slow.indexOf(syncMs)
-    if (index >= 0) this.#slow.splice(index, 1)
-  }
-
-  /** Syncs hang from now on. */
-  stall(): void {
-    this.#stalls += 1
-  }
-
-  /** Those that hung go on. */
-  unstall(): void {
-    this.#stalls -= 1
-    if (this.#stalls > 0) return
-    for (const sync of this.#stalled.splice(0)) this.#world.time.schedule(0, sync)
-  }
-
-  failDisk(): void {
-    this.#failures += 1
-    this.#disk.fail()
-  }
-
-  repairDisk(): void {
-    this.#failures -= 1
-    if (this.#failures === 0) this.#disk.repair()
-  }
-
-  fillDisk(): void {
-    this.#full += 1
-  }
-
-  emptyDisk(): void {
-    this.#full -= 1
-  }
-
   /** A stored bit flips, which shows at the next start. */
   flipBit(): void {
-    if (this.#isDamaged) return
+    if (this.isDamaged) return
     count(this.#world, 'bit-flip')
     if (this.#life?.isAlive === true) this.#end(this.#life, [])
     note(this.#world, this.id, 'loses power; a bit of its disk has flipped')
-    this.#disk.damage()
-    this.#isDamaged = true
+    this.disk.flipBit()
     this.#begin()
   }
 
@@ -253,10 +201,7 @@ export class SimulatedNode {
   wipe(): void {
     if (this.#life?.isAlive === true) this.#end(this.#life, [])
     note(this.#world, this.id, 'loses power, and its disk')
-    this.#disk = memoryDisk()
-    this.#disk.hold()
-    if (this.#failures > 0) this.#disk.fail()
-    this.#isDamaged = false
+    this.disk.replace()
     this.#leftBecause = null
     this.#world.watcher.lost(this.id)
   }
@@ -326,7 +271,7 @@ export class SimulatedNode {
       if (!life.isAlive) return void replica.close({ transfer: false }).catch(() => undefined)
       if (life.hasStopped) return
       life.replica = replica
-      if (!this.#isDamaged) return
+      if (!this.isDamaged) return
       const problem = `${this.id} runs on a disk that cannot be read whole.`
       this.#world.report('corruption-surfaces', this.id, problem)
     } catch (error) {
@@ -339,9 +284,9 @@ export class SimulatedNode {
     life.hasStopped = true
     note(this.#world, this.id, `does not start: ${String(error)}`)
     if (this.#hasLeft(error)) return
-    const isAsItShould = this.#isDamaged ? error instanceof CorruptionError : life.mayStop
+    const isAsItShould = this.isDamaged ? error instanceof CorruptionError : life.mayStop
     if (isAsItShould) return
-    const invariant = this.#isDamaged ? 'corruption-surfaces' : 'node-runs'
+    const invariant = this.isDamaged ? 'corruption-surfaces' : 'node-runs'
     this.#world.report(invariant, this.id, `${this.id} does not start: ${String(error)}`)
   }
 
@@ -390,10 +335,8 @@ export class SimulatedNode {
 
   #crashNow(life: Life, fates: readonly Fate[]): void {
     count(this.#world, 'crash')
-    for (let index = 0; index < this.#disk.waiting; index += 1) {
-      count(this.#world, KIND_OF_FATE[fates[index] ?? 'lost'])
-    }
-    note(this.#world, this.id, `loses power, with ${this.#disk.waiting} saves not synced`)
+    this.disk.countFates(fates)
+    note(this.#world, this.id, `loses power, with ${this.disk.waiting} saves not synced`)
     this.#end(life, fates)
   }
 
@@ -401,10 +344,7 @@ export class SimulatedNode {
     life.isAlive = false
     life.doom = null
     life.clock.stop()
-    this.#disk.crash(fates)
-    this.#disk.hold()
-    // A crash repairs a memory disk; the plan does not.
-    if (this.#failures > 0) this.#disk.fail()
+    this.disk.crash(fates)
     for (const release of life.releases) release()
     void life.replica?.close({ transfer: false }).catch(() => undefined)
   }
@@ -446,12 +386,12 @@ export class SimulatedNode {
   #durability(life: Life): Durability {
     const { watcher, parts, plan } = this.#world
     const { tail, nodes } = plan
-    const made = this.#disk.durability()
+    const made = this.disk.durability()
     const inner = parts.durability?.(made, this.id) ?? made
     return {
       open: async (owner) => {
         if (life.number === 1 && tail !== undefined) {
-          await leaveTail(this.#disk, owner, tailOf(this.id, nodes.indexOf(this.id), tail))
+          await leaveTail(this.disk.medium, owner, tailOf(this.id, nodes.indexOf(this.id), tail))
         }
         const opened = await inner.open(owner)
         if (life.isAlive) watcher.opened(this.id, opened)
@@ -459,7 +399,7 @@ export class SimulatedNode {
       },
       save: async (change) => {
         if (!life.isAlive) throw refused('The power is lost. Start the node again.')
-        if (this.#full > 0 || (life.mayStop && !life.hasStopped)) {
+        if (this.disk.isFull || (life.mayStop && !life.hasStopped)) {
           if (!life.mayStop) count(this.#world, 'disk-full')
           life.mayStop = true
           throw refused('The disk is full. Make room, and start the node again.')
@@ -477,26 +417,19 @@ export class SimulatedNode {
 
   /** Has what waits now synced together, and then what has come meanwhile. */
   #syncSoon(life: Life): void {
-    const waiting = this.#disk.waiting
-    if (life.isSyncing || waiting === 0) return
+    if (life.isSyncing || this.disk.waiting === 0) return
     life.isSyncing = true
-    const { time, diskRandom, plan } = this.#world
-    const usualMs = diskRandom.integer(plan.syncMs.min, plan.syncMs.max)
-    const sync = (): void => {
-      if (this.#stalls > 0) this.#stalled.push(sync)
-      else this.#runIn(life, () => this.#synced(life, waiting))
-    }
-    time.schedule(Math.max(usualMs, ...this.#slow), sync)
+    this.disk.sync((saves) => this.#runIn(life, () => this.#synced(life, saves)))
   }
 
   /** The sync of the oldest `count` saves is over. */
   #synced(life: Life, saves: number): void {
     life.isSyncing = false
-    if (this.#failures > 0) {
+    if (this.disk.isFailing) {
       if (!life.mayStop) count(this.#world, 'disk-failure')
       life.mayStop = true
     }
-    this.#disk.release(saves)
+    this.disk.release(saves)
     this.#syncSoon(life)
   }
 
@@ -505,13 +438,13 @@ export class SimulatedNode {
     const made = registers()
     const inner = parts.stateMachine?.(made, this.id) ?? made
     return {
-      apply: (command, slot) => {
-        const result = inner.apply(command, slot)
+      apply: (command, revision) => {
+        const result = inner.apply(command, revision)
         if (life.isAlive) {
           const state = new TextDecoder().decode(inner.snapshot())
-          watcher.applied(this.id, `${this.id} ${life.number}`, slot, command, result, state)
+          watcher.applied(this.id, `${this.id} ${life.number}`, revision, command, result, state)
           history.applied(command, result)
-          freshness.applied(command, slot, result)
+          freshness.applied(command, revision, result)
         }
         return result
       },

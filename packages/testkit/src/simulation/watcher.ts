@@ -1,6 +1,6 @@
 /**
- * Watches a cluster from outside: what its disks acknowledged, what it sends, what it applies and
- * what its clients are told. It must never believe what an engine says about itself.
+ * Watches a cluster from outside: what its disks acknowledged, what it sends, and what its clients are
+ * told; what it applies is in `commands.ts`. It must never believe what an engine says about itself.
  */
 import { compareBallots, formatBallot } from '@paxos/core'
 import type { Ballot, Change, Envelope, Identity, NodeId, Saved, Slot } from '@paxos/core'
@@ -8,8 +8,9 @@ import { decodeConfiguration, membersEntryIn } from '@paxos/core/multi'
 import type { Configuration } from '@paxos/core/multi'
 import { Choices, isQuorum } from './choices.ts'
 import type { OnConfiguration } from './choices.ts'
+import { Commands } from './commands.ts'
 import { Durable, keyOf } from './durable.ts'
-import type { Command, Result } from './registers.ts'
+import type { Command } from './registers.ts'
 import type { Report } from './violation.ts'
 
 type Message = Envelope['message']
@@ -27,13 +28,6 @@ interface Disk {
   hasVoted: boolean
   /** By ballot: the acceptances through this slot were looked at. */
   readonly heldThrough: Map<string, Slot>
-}
-
-interface AppliedSlot {
-  readonly command: string
-  readonly result: string
-  /** The registers afterwards. */
-  readonly state: string
 }
 
 /** A node leads, with a ballot with which it did not before. */
@@ -60,10 +54,7 @@ export class Watcher {
   /** The incarnations that a candidate has said it will count. */
   readonly #named = new Set<string>()
   readonly #snapshots = new Map<Slot, string>()
-  readonly #issued = new Map<number, string>()
-  readonly #applied = new Map<Slot, AppliedSlot>()
-  readonly #slotOf = new Map<number, Slot>()
-  readonly #lastApplied = new Map<string, Slot>()
+  readonly #commands: Commands
 
   /**
    * `nodes` vote at first. `onConfiguration` is told of each configuration that is chosen, `onLeader`
@@ -78,6 +69,7 @@ export class Watcher {
     this.#report = report
     this.#onLeader = onLeader
     this.#choices = new Choices(firstConfiguration(nodes), report, onConfiguration)
+    this.#commands = new Commands(report, this.#choices)
     for (const id of nodes) this.#diskOf(id)
   }
 
@@ -115,7 +107,7 @@ export class Watcher {
 
   /** A client is about to ask for a command. */
   issued(command: Command): void {
-    this.#issued.set(command.id, JSON.stringify(command))
+    this.#commands.issued(command)
   }
 
   /** A disk was opened. */
@@ -171,41 +163,13 @@ export class Watcher {
   }
 
   /** A node has applied a command. `life` names its life. */
-  applied(id: NodeId, life: string, slot: Slot, command: Command, result: Result, state: string) {
-    const applied = {
-      command: JSON.stringify(command),
-      result: JSON.stringify(result),
-      state,
-    }
-    if (slot > this.#choices.through) {
-      this.#report('agreement', id, `${id} applies slot ${slot}, which is not chosen.`)
-    }
-    if (slot <= (this.#lastApplied.get(life) ?? 0)) {
-      this.#report('applied-once', id, `${id} applies slot ${slot} out of order.`)
-    }
-    this.#lastApplied.set(life, slot)
-    if (this.#issued.get(command.id) !== applied.command) {
-      this.#report('validity', id, `${id} applies ${applied.command}, which nobody asked for.`)
-    }
-    const otherSlot = this.#slotOf.get(command.id) ?? slot
-    this.#slotOf.set(command.id, otherSlot)
-    if (otherSlot !== slot) {
-      const problem = `${id} applies command ${command.id} in slot ${slot}, and in ${otherSlot}.`
-      this.#report('applied-once', id, problem)
-    }
-    const known = this.#applied.get(slot)
-    if (known === undefined) this.#applied.set(slot, applied)
-    else if (known.command !== applied.command) {
-      const problem = `${id} applies ${applied.command} in slot ${slot}, others ${known.command}.`
-      this.#report('agreement', id, problem)
-    } else if (known.result !== applied.result || known.state !== applied.state) {
-      this.#report('same-state', id, `${id} is in another state after slot ${slot} than others.`)
-    }
+  applied(...what: Parameters<Commands['applied']>): void {
+    this.#commands.applied(...what)
   }
 
   /** A client was told the result of a command. */
   acknowledged(command: number): void {
-    const slot = this.#slotOf.get(command) ?? 0
+    const slot = this.#commands.slotOf(command)
     const chosen = this.#choices.of(slot)
     // What was on a disk when it was lost was there when the client was told, or before.
     const disks = [...this.#disks.values(), ...this.#lost].filter(
