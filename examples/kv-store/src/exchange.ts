@@ -59,10 +59,12 @@ export async function exchange(
   const received = all.received.share(cut)
   const unsent = all.unsent.share(cut)
   try {
-    const answered = await answer(all, place, incoming, outgoing, received, signal)
-    place.giveBack()
-    received.release()
-    await send(all, answered, incoming, outgoing, unsent, client)
+    // No variable holds the answer while it is sent: its text would be kept beside its bytes.
+    await answer(all, place, incoming, outgoing, received, signal).then((answered) => {
+      place.giveBack()
+      received.release()
+      return send(all, answered, incoming, outgoing, unsent, client)
+    })
   } catch {
     // The client is gone, or was cut off.
     outgoing.destroy()
@@ -104,7 +106,8 @@ function bodyLimitOf(path: string, { bodyBytes, batchBytes }: ExchangeLimits): B
   return { bytes: bodyBytes, refuse: tooLarge }
 }
 
-async function send(
+/** Throws when the client is gone. Not async, so that nothing of it is kept until the end. */
+function send(
   all: Exchanges,
   answered: Answered,
   incoming: IncomingMessage,
@@ -114,26 +117,34 @@ async function send(
 ): Promise<void> {
   const { status, body } = answered
   if (body instanceof ReadableStream) {
-    return await sendWatch(all, { ...answered, body }, incoming, outgoing, unsent, client)
+    return sendWatch(all, { ...answered, body }, incoming, outgoing, unsent, client)
   }
   const headers = headersOf(all, answered, incoming)
   if (outgoing.destroyed || outgoing.closed) throw gone()
   if (incoming.method === 'HEAD') {
     outgoing.writeHead(status, headers)
-    return await sendText('', outgoing, all.limits)
+    return sendText('', outgoing, all.limits)
   }
   const text = body ?? ''
   const bytes = Buffer.byteLength(text)
   // Results of writes are small: what has happened is never called refused.
   if (bytes > all.limits.smallAnswerBytes && !unsent.take(bytes)) {
-    return await send(all, refused(all, noRoomForAnswer()), incoming, outgoing, unsent, client)
+    return send(all, refused(all, noRoomForAnswer()), incoming, outgoing, unsent, client)
   }
   if (mayHaveBody(status)) headers['content-length'] = bytes
   outgoing.writeHead(status, headers)
-  if (incoming.complete) {
-    if (bytes <= all.limits.sendStepBytes) return await sendText(text, outgoing, all.limits)
-    return await sendBytes(Buffer.from(text), outgoing, unsent, all.limits)
-  }
+  if (!incoming.complete) return sendUnread(all, text, incoming, outgoing)
+  if (bytes <= all.limits.sendStepBytes) return sendText(text, outgoing, all.limits)
+  return sendBytes(Buffer.from(text), outgoing, unsent, all.limits)
+}
+
+/** Answers a request whose body is not wanted: its client may read the answer once it has sent it. */
+async function sendUnread(
+  all: Exchanges,
+  text: string,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
   outgoing.write(text)
   await discard(incoming, all.limits)
   await sendText('', outgoing, all.limits)
