@@ -269,7 +269,7 @@ describe('what a stream may take of a node', () => {
     await raw(url, '/keys/k', { method: 'PUT', body: 'x'.repeat(MAX_VALUE_BYTES) })
     const { ws, send } = await stream(url)
     ws.pause()
-    for (let id = 0; id < 200; id += 1) send(ask(id, '/keys/k?consistency=local'))
+    for (let id = 0; id < 100; id += 1) send(ask(id, '/keys/k?consistency=local'))
     while (server.figures().streams > 0) await raw(url, '/status')
     while (server.figures().unsentBytes > 0) await raw(url, '/status')
     expect((await raw(url, '/keys/k')).status).toBe(200)
