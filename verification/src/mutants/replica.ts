@@ -254,6 +254,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_SIMULATION,
   },
   {
+    name: 'replica: a revision counts commands alone, and is another behind an older snapshot',
+    file: `${REPLICA}/applier.ts`,
+    from: 'Math.max(1, commandsOf(entry).length)',
+    to: 'commandsOf(entry).length',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
     name: 'replica: the commands of one entry have one revision',
     file: `${REPLICA}/applier.ts`,
     from: 'this.#revision + 1 + index',
