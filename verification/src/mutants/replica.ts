@@ -315,7 +315,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: '      if (!isAbandoned(pending)) continue\n',
     to: `      if (pending.type === 'commands') {
         this.#remove(key)
-        this.#waitAgain(pending)
+        this.#calls.putBack(pending.calls)
       }
       if (!isAbandoned(pending)) continue
 `,
@@ -325,7 +325,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'replica: a command whose fate a snapshot hides is proposed afresh',
     file: `${REPLICA}/proposals.ts`,
     from: '        reject(pending, found)\n',
-    to: "        if (pending.type === 'commands') this.#waitAgain(pending)\n",
+    to: "        if (pending.type === 'commands') this.#calls.putBack(pending.calls)\n",
     caughtBy: BY_SIMULATION,
     isSlow: true,
   },
