@@ -8,6 +8,7 @@ import { memory as memoryDurability } from '@paxos/durability-memory'
 import { memory as memoryTransport } from '@paxos/transport-memory'
 import { Applier } from '../src/applier.ts'
 import { CHECKPOINT_AFTER_COMMANDS } from '../src/limits.ts'
+import { Machine } from '../src/machine.ts'
 import { settingsOf } from '../src/replica-settings.ts'
 import { leaderOf, replicaCluster } from './replica-cluster.ts'
 import type { ReplicaCluster } from './replica-cluster.ts'
@@ -298,6 +299,23 @@ describe('a command that the state machine cannot apply', () => {
     // The log once, each bad one once, and the log once more for the first of them.
     expect(applied.count).toBeLessThanOrEqual(5000 + 200 + 5000 + CHECKPOINT_AFTER_COMMANDS)
     expect(machine.words).toHaveLength(5000)
+  })
+
+  it('is undone by reading an entry once, however many have failed beside others in it', () => {
+    const words = new Words({ bad: throws(new Error('bad')) })
+    const value = new Uint8Array()
+    const said = ['one', 'bad', 'two', 'bad', 'three', 'bad', 'four', 'bad']
+    const commands = said.map((word) => new TextEncoder().encode(JSON.stringify(word)))
+    let read = 0
+    const machine = new Machine(settingsFor(words), () => {
+      read += 1
+      return commands
+    })
+    machine.rebase(machine.snapshot())
+    for (const [index, bytes] of commands.entries()) {
+      machine.execute({ slot: 1, revision: 1 + index, value, index }, bytes)
+    }
+    expect([words.words, words.restored, read]).toEqual([['one', 'two', 'three', 'four'], 4, 4])
   })
 
   it.each([

@@ -261,6 +261,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
   },
   {
+    name: 'replica: an entry is read anew for each of its commands that is applied again',
+    file: `${REPLICA}/machine.ts`,
+    from: 'if (value !== read) [read',
+    to: 'if (value.length >= 0) [read',
+    caughtBy: [{ type: 'tests', file: 'failures.test.ts' }],
+  },
+  {
     name: 'replica: the commands of one entry have one revision',
     file: `${REPLICA}/applier.ts`,
     from: 'this.#revision + 1 + index',
