@@ -319,11 +319,18 @@ export class Proposals<R> {
     const own = this.#own
     const isOld = own !== null && own.isIdle && nowMs() - own.usedAtMs >= renewSessionAfterMs
     if (own !== null && !isOld) return own.hasRoom ? own.take(nowMs()) : null
-    if (!this.#isOpeningOwn) {
-      this.#isOpeningOwn = true
-      this.#open(null)
-    }
+    if (!this.#isOpeningOwn) this.#openOwn()
     return null
+  }
+
+  /** What the application's source of random bytes throws is told to its callers: nobody else is there. */
+  #openOwn(): void {
+    try {
+      this.#open(null)
+      this.#isOpeningOwn = true
+    } catch (error) {
+      this.#endWithoutSession(asError(error))
+    }
   }
 
   #open(outcome: Outcome<string> | null): void {

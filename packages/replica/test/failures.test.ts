@@ -303,11 +303,16 @@ describe('a command that the state machine cannot apply', () => {
 
   it('is undone by reading an entry once, however many have failed beside others in it', () => {
     const words = new Words({ bad: throws(new Error('bad')) })
+    const stateMachine: StateMachine<string, unknown> = {
+      apply: (word) => words.apply(word),
+      snapshot: () => words.snapshot(),
+      restore: (bytes) => words.restore(bytes),
+    }
     const value = new Uint8Array()
     const said = ['one', 'bad', 'two', 'bad', 'three', 'bad', 'four', 'bad']
     const commands = said.map((word) => new TextEncoder().encode(JSON.stringify(word)))
     let read = 0
-    const machine = new Machine(settingsFor(words), () => {
+    const machine = new Machine(settingsFor(stateMachine), () => {
       read += 1
       return commands
     })

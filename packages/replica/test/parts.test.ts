@@ -97,33 +97,6 @@ describe('a revision', () => {
     const commands = [Uint8Array.of(0x31), Uint8Array.of(0x32), Uint8Array.of(0x33)]
     return encodeEntry({ type: 'commands', session, sequence, acknowledged: 1, commands })
   }
-  /** Applies `log` from the beginning, or behind a snapshot. The revisions, and a snapshot of the end. */
-  const applying = (log: readonly Uint8Array[], snapshot: Snapshot | null) => {
-    const revisions: number[] = []
-    const settings = settingsOf({
-      id: 'a',
-      members: { a: 'memory://a' },
-      transport: memoryTransport({ hub: memoryHub() }),
-      durability: memory(),
-      stateMachine: {
-        apply(_: unknown, revision) {
-          revisions.push(revision)
-          return revision
-        },
-        snapshot: () => new Uint8Array(),
-        restore: () => undefined,
-      },
-    })
-    const applier = new Applier(settings, snapshot)
-    const first = (snapshot?.through ?? 0) + 1
-    for (const [index, value] of log.slice(first - 1).entries()) {
-      applier.apply(first + index, value, 0)
-    }
-    const taken = applier.takeSnapshot()
-    if ('error' in taken) throw taken.error
-    return { revisions, snapshot: { ...taken, members: [] } }
-  }
-
   it('is the same on every node, whether it began with the log or with an older snapshot of it', () => {
     // As an earlier version wrote it: commands alone, and what a leader fills a slot with.
     const old = [open, one(1), nothing, one(2), Uint8Array.of(5), one(3)]
@@ -143,11 +116,6 @@ describe('a revision', () => {
       expect(later.snapshot).toEqual(fromTheLog.snapshot)
     }
   })
-
-  /** A snapshot in the form of before slots held several commands: see replica-snapshot.ts. */
-  function asOfSlots(bytes: Uint8Array): Uint8Array {
-    return Uint8Array.of(2, ...bytes.subarray(1, 5), ...bytes.subarray(5 + 8))
-  }
 })
 
 describe('a members entry', () => {
@@ -167,7 +135,8 @@ describe('a members entry', () => {
     const applier = new Applier(settings, null)
     const stateOf = () => {
       const taken = applier.takeSnapshot()
-      return 'error' in taken ? taken.error : decodeState(taken.bytes)
+      if ('error' in taken) throw taken.error
+      return decodeState(taken.bytes)
     }
     const before = stateOf()
     const entry = encodeEntry({
@@ -451,6 +420,20 @@ describe('proposals', () => {
     expect([proposals.pending, proposals.bytes]).toEqual([0, 0])
   })
 
+  it('fail with what the source of random bytes throws, and the next are made when it is well', async () => {
+    const { proposals, handed, wanted, entropy } = world()
+    const [none, held, later] = [wanted(), wanted(), wanted()]
+    entropy.error = new Error('no entropy')
+    proposals.propose(null, Uint8Array.of(1), none.outcome)
+    await expect(none.result).rejects.toBe(entropy.error)
+    proposals.propose(ticket, Uint8Array.of(1), held.outcome)
+    entropy.error = null
+    proposals.propose(null, Uint8Array.of(1), later.outcome)
+    await Promise.resolve()
+    expect(handed.map((value) => decodeEntry(value).type)).toEqual(['command', 'open-session'])
+    expect(proposals.waiting).toBe(1)
+  })
+
   it('alone go on their way at once while few are, and gather while many are', async () => {
     const { proposals, handed, wanted } = world()
     const propose = async () => {
@@ -554,6 +537,38 @@ function commandOf(of: number | Uint8Array): Uint8Array {
   })
 }
 
+/** Applies `log` from the beginning, or behind a snapshot. The revisions, and a snapshot of the end. */
+function applying(log: readonly Uint8Array[], snapshot: Snapshot | null) {
+  const revisions: number[] = []
+  const settings = settingsOf({
+    id: 'a',
+    members: { a: 'memory://a' },
+    transport: memoryTransport({ hub: memoryHub() }),
+    durability: memory(),
+    stateMachine: {
+      apply(_: unknown, revision) {
+        revisions.push(revision)
+        return revision
+      },
+      snapshot: () => new Uint8Array(),
+      restore: () => undefined,
+    },
+  })
+  const applier = new Applier(settings, snapshot)
+  const first = (snapshot?.through ?? 0) + 1
+  for (const [index, value] of log.slice(first - 1).entries()) {
+    applier.apply(first + index, value, 0)
+  }
+  const taken = applier.takeSnapshot()
+  if ('error' in taken) throw taken.error
+  return { revisions, snapshot: { ...taken, members: [] } }
+}
+
+/** A snapshot in the form of before slots held several commands: see replica-snapshot.ts. */
+function asOfSlots(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.of(2, ...bytes.subarray(1, 5), ...bytes.subarray(5 + 8))
+}
+
 function sessionOf(number: number): SessionId {
   return `caller:${String(number).padStart(32, '0')}`
 }
@@ -581,6 +596,7 @@ function world() {
   const handed: Uint8Array[] = []
   const forgotten: Uint8Array[] = []
   const known = new Map<SessionId | 'opening', { results: Results<string> } | Error | SessionId>()
+  const entropy: { error: Error | null } = { error: null }
   const proposals = new Proposals<string>({
     handOver: {
       add: (value) => handed.push(value),
@@ -596,12 +612,15 @@ function world() {
       return typeof found === 'string' ? found : null
     },
     nowMs: () => clock.nowMs(),
-    nonce: () => new Uint8Array(16),
+    nonce: () => {
+      if (entropy.error !== null) throw entropy.error
+      return new Uint8Array(16)
+    },
     renewSessionAfterMs: 1000,
   })
   const wanted = (timeoutMs?: number): { outcome: Outcome<string>; result: Promise<string> } => {
     const outcome = new Outcome<string>(clock)
     return { outcome, result: outcome.wait({ timeoutMs }) }
   }
-  return { proposals, handed, forgotten, known, wanted, clock }
+  return { proposals, handed, forgotten, known, wanted, clock, entropy }
 }

@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { platformClock } from '@paxos/replica'
 import { CallQueue } from '../src/call-queue.ts'
+import type { Call } from '../src/call-queue.ts'
 import { EventStream } from '../src/event-stream.ts'
 import { CALL_OVERHEAD_BYTES, MAX_BUFFERED_EVENTS } from '../src/limits.ts'
 import { Outcome } from '../src/outcome.ts'
@@ -194,13 +195,6 @@ function controllable(): { readonly signal: AbortSignal; readonly abort: (reason
 }
 
 describe('commands that wait for their turn', () => {
-  const call = (byte: number) => ({
-    bytes: Uint8Array.of(byte),
-    ticket: null,
-    outcome: new Outcome<number>(platformClock),
-  })
-  const bytesIn = (calls: readonly ReturnType<typeof call>[]) => calls.map(({ bytes: [it] }) => it)
-
   it('come in the order of the calls, each once, whatever goes and comes back meanwhile', () => {
     const queue = new CallQueue<number>()
     const [lost, ...others] = [1, 2, 3, 4, 5].map(call)
@@ -211,7 +205,7 @@ describe('commands that wait for their turn', () => {
     expect(bytesIn(queue.take(2))).toEqual([2, 3])
     queue.add(call(6))
     queue.putBack([call(2), call(3)])
-    expect(bytesIn(queue.keep(({ bytes: [it] }) => it !== 4))).toEqual([4])
+    expect(bytesIn(queue.keep(({ bytes }) => bytes[0] !== 4))).toEqual([4])
     expect(queue.bytes).toBe(4 * (1 + CALL_OVERHEAD_BYTES))
     expect(bytesIn(queue.take(9))).toEqual([2, 3, 5, 6])
     expect([queue.length, queue.bytes, queue.at(0)]).toEqual([0, 0, undefined])
@@ -227,3 +221,11 @@ describe('commands that wait for their turn', () => {
     expect([taken, queue.bytes]).toEqual([60_000, 0])
   })
 })
+
+function call(byte: number): Call<number> {
+  return { bytes: Uint8Array.of(byte), ticket: null, outcome: new Outcome<number>(platformClock) }
+}
+
+function bytesIn(calls: readonly Call<number>[]): readonly (number | undefined)[] {
+  return calls.map(({ bytes }) => bytes[0])
+}

@@ -182,6 +182,12 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'room.test.ts',
   ),
   mutant(
+    'replica: commands wait for ever where no session could be asked for',
+    `${REPLICA}/proposals.ts`,
+    ['      this.#endWithoutSession(asError(error))\n', '      void error\n'],
+    'parts.test.ts',
+  ),
+  mutant(
     'replica: commands that were taken from the queue come again when it lets go of them',
     `${REPLICA}/call-queue.ts`,
     [
