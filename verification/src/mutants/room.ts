@@ -188,6 +188,15 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'parts.test.ts',
   ),
   mutant(
+    'replica: that the members differ is told before anybody can listen',
+    `${REPLICA}/replica-node.ts`,
+    [
+      '    this.#difference = difference\n',
+      '    this.#difference = difference\n    this.#tellDifference()\n    this.#difference = null\n',
+    ],
+    'replica.test.ts',
+  ),
+  mutant(
     'replica: commands that were taken from the queue come again when it lets go of them',
     `${REPLICA}/call-queue.ts`,
     [
