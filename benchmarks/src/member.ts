@@ -6,6 +6,7 @@
 import type { Consistency } from '@paxos/replica'
 import { bare } from './bare.ts'
 import { nowMs } from './clock.ts'
+import { lifetime } from './lifetime.ts'
 import { measure } from './measure.ts'
 import type { Measured } from './measure.ts'
 import type { Pipeline, PipelineOptions } from './pipeline.ts'
@@ -48,6 +49,7 @@ const MEMORY_EVERY_MS = 250
 const WROTE_EVERY = 50
 
 const syncs = await countSyncs()
+const life = lifetime<Pipeline>()
 let pipeline: Pipeline | null = null
 let writer: Writer | null = null
 
@@ -61,11 +63,14 @@ const memoryTimer = setInterval(
 
 async function obey(order: Order): Promise<void> {
   if (order.type === 'open') {
-    pipeline = await (order.kind === 'bare' ? bare : replicated)(order.options, {
-      leads: () => report({ type: 'leads', atMs: nowMs() }),
-      installed: (bytes) => report({ type: 'installed', bytes }),
-    })
-    report({ type: 'opened', atMs: nowMs() })
+    const open = order.kind === 'bare' ? bare : replicated
+    pipeline = await life.open(() =>
+      open(order.options, {
+        leads: () => report({ type: 'leads', atMs: nowMs() }),
+        installed: (bytes) => report({ type: 'installed', bytes }),
+      }),
+    )
+    if (pipeline !== null) report({ type: 'opened', atMs: nowMs() })
   } else if (pipeline !== null && order.type === 'write') {
     writer = new Writer(pipeline.commit, (count) => {
       if (count === 1 || count % WROTE_EVERY === 0) report({ type: 'wrote', count, atMs: nowMs() })
@@ -109,7 +114,7 @@ async function leave(): Promise<void> {
   process.off('disconnect', orphaned)
   clearInterval(memoryTimer)
   writer?.stop()
-  await pipeline?.close()
+  await life.end()
   if (process.connected) process.disconnect()
 }
 
