@@ -91,7 +91,11 @@ export class Applier<Command, Result, Query, Answer> {
   /** When each session was used last, on this node's clock. */
   #usedAtMs = new Map<SessionId, number>()
   #appliedThrough: Slot = 0
-  /** How many commands the log has had; where it is older than batches of them, how many slots. */
+  /**
+   * Of the newest command: as many as the log has slots, and one more for each command beside another
+   * in its slot. So it is the slot while each holds one, which is what logs and snapshots say that are
+   * older than entries of several, and equal wherever a node began to read.
+   */
   #revision = 0
   #snapshotThrough: Slot = 0
   #snapshotBytes = 0
@@ -177,7 +181,7 @@ export class Applier<Command, Result, Query, Answer> {
       },
     )
     this.#appliedThrough = slot
-    if ('type' in entry) this.#revision += commandsOf(entry).length
+    this.#revision += 'type' in entry ? Math.max(1, commandsOf(entry).length) : 1
     this.#bytesSinceSnapshot += value.byteLength
     if (entry instanceof DecodeError) return { type: 'malformed', reason: entry }
     if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)

@@ -13,14 +13,14 @@ export interface SlotReport {
   readonly slot: Slot
   /** A value is chosen once a majority holds it with one ballot. */
   readonly ballot: Ballot
-  /** What the value is, in words: 'no-op', 'command 3', 'unknown kind 9', … */
+  /** What the value is, in words: 'no-op', 'command 3', '2 commands, 3', 'unknown kind 99', … */
   readonly kind: string
   readonly bytes: number
   /** SHA-256 of the value, in hexadecimal: equal on all nodes that hold the same. */
   readonly digest: string
   /** Whether this node knows that it is chosen. It may be without. */
   readonly isKnownChosen: boolean
-  /** The bytes of the command, where it is one; otherwise the whole value. */
+  /** The bytes of the command, or of several, each with a line feed behind it; otherwise the whole value. */
   readonly content: Uint8Array
 }
 

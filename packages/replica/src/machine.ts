@@ -151,7 +151,7 @@ export class Machine<Command, Result, Query, Answer> {
     const since = this.#since
     const undone = attempt(() => {
       this.restore(base)
-      for (const each of since) this.#applyAgain(each)
+      this.#applyAgain(since)
     })
     if ('thrown' in undone) {
       throw new InvariantError(
@@ -167,15 +167,19 @@ export class Machine<Command, Result, Query, Answer> {
   }
 
   /** As they were applied before: what was refused then is refused again. */
-  #applyAgain({ value, index: first, count, revision }: AppliedCommands): void {
+  #applyAgain(since: readonly AppliedCommands[]): void {
     const { commandCodec, stateMachine } = this.#settings
-    const commands = this.#commandsIn(value).slice(first, first + count)
-    for (const [index, bytes] of commands.entries()) {
-      const command = commandCodec.decode(bytes)
-      try {
-        atOnce('apply', stateMachine.apply(command, revision + index))
-      } catch (thrown) {
-        if (!isRefusal(thrown)) throw thrown
+    let [read, commands]: [Uint8Array | null, readonly Uint8Array[]] = [null, []]
+    for (const { value, index: first, count, revision } of since) {
+      // Where many fail beside others, most of these stand in one value.
+      if (value !== read) [read, commands] = [value, this.#commandsIn(value)]
+      for (const [index, bytes] of commands.slice(first, first + count).entries()) {
+        const command = commandCodec.decode(bytes)
+        try {
+          atOnce('apply', stateMachine.apply(command, revision + index))
+        } catch (thrown) {
+          if (!isRefusal(thrown)) throw thrown
+        }
       }
     }
   }

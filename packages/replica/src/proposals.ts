@@ -1,16 +1,18 @@
 /**
  * What this node wants in the log and has not seen applied: commands, and sessions to be opened. The
  * commands that nobody numbers go into the log in this node's own session, those of one turn of the
- * event loop, and those that had to wait, together in one entry. Each is handed over as often as it takes (see `hand-over.ts`), and answered once; the sessions see to
- * it that it is applied once. Must never say that a command was not applied when it may have been, nor bring in
- * again what may have been.
+ * event loop, and those that had to wait, together in one entry. Each is handed over as often as it
+ * takes (see `hand-over.ts`), and answered once; the sessions see to it that it is applied once. Must
+ * never say that a command was not applied when it may have been, nor bring in again what may have been.
  */
 import { invariant } from '@paxos/core'
 import { callerName, COMMAND_LENGTH_BYTES, encodeEntry } from '@paxos/core/multi'
 import { MAX_COMMANDS, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
 import type { SessionId, SessionSpace } from '@paxos/core/multi'
-import { ClientSession } from './client-session.ts'
 import type { Results } from './applier.ts'
+import { CallQueue } from './call-queue.ts'
+import type { Call } from './call-queue.ts'
+import { ClientSession } from './client-session.ts'
 import type { Ticket } from './client-session.ts'
 import { OverloadedError, SessionExpiredError } from './errors.ts'
 import type { HandOver } from './hand-over.ts'
@@ -18,14 +20,6 @@ import { CALL_OVERHEAD_BYTES, MAX_PENDING_BYTES, MAX_TOGETHER_BYTES } from './li
 import { FREE_ENTRIES, MAX_WAITING_BYTES } from './limits.ts'
 import type { Outcome } from './outcome.ts'
 import { asError } from './words.ts'
-
-/** A command that waits for its turn. */
-interface Call<R> {
-  readonly bytes: Uint8Array
-  /** Of a session that the caller holds; `null` for this node's own. */
-  readonly ticket: Ticket | null
-  readonly outcome: Outcome<R>
-}
 
 /** Of a session that a caller holds. */
 interface PendingCommand<R> {
@@ -78,9 +72,8 @@ export interface ProposalsOptions<R> {
 export class Proposals<R> {
   readonly #options: ProposalsOptions<R>
   readonly #pending = new Map<string, Pending<R>>()
-  #calls: Call<R>[] = []
+  readonly #calls = new CallQueue<R>()
   #pendingBytes = 0
-  #waitingBytes = 0
   #own: ClientSession | null = null
   #isOpeningOwn = false
   /** How many entries of this node's own session are on their way. */
@@ -102,7 +95,7 @@ export class Proposals<R> {
 
   /** What is handed over and what waits, in bytes. */
   get bytes(): number {
-    return this.#pendingBytes + this.#waitingBytes
+    return this.#pendingBytes + this.#calls.bytes
   }
 
   /** How many commands wait to be handed over. */
@@ -117,9 +110,7 @@ export class Proposals<R> {
    */
   propose(ticket: Ticket | null, bytes: Uint8Array, outcome: Outcome<R>): void {
     if (!this.#hasSpace(bytes.byteLength)) return outcome.reject(overloaded())
-    const call = { ticket, bytes, outcome }
-    this.#calls.push(call)
-    this.#waitingBytes += callBytes(call)
+    this.#calls.add({ ticket, bytes, outcome })
     if (ticket === null) this.#admitSoon()
     else this.#admit()
   }
@@ -166,7 +157,7 @@ export class Proposals<R> {
     if (pending === null) return
     const isForgotten = reason instanceof SessionExpiredError
     if (isForgotten) this.#abandonOwn(session)
-    if (isForgotten && pending.type === 'commands') this.#waitAgain(pending)
+    if (isForgotten && pending.type === 'commands') this.#calls.putBack(pending.calls)
     else reject(pending, reason)
     this.#admit()
   }
@@ -219,8 +210,7 @@ export class Proposals<R> {
       this.#forget(key)
       this.#options.handOver.forget(pending.value)
     }
-    this.#calls = this.#calls.filter(({ outcome }) => outcome.isAwaited)
-    this.#waitingBytes = this.#calls.reduce((sum, call) => sum + callBytes(call), 0)
+    this.#calls.keep(({ outcome }) => outcome.isAwaited)
     this.#admit()
   }
 
@@ -230,14 +220,13 @@ export class Proposals<R> {
       if (pending.type === 'opening') pending.outcome?.reject(error)
       else reject(pending, error)
     }
-    for (const { outcome } of this.#calls) outcome.reject(error)
+    for (const { outcome } of this.#calls.keep(() => false)) outcome.reject(error)
     this.#pending.clear()
     this.#ownEntries = 0
-    this.#calls = []
   }
 
   #hasSpace(bytes: number): boolean {
-    return this.#waitingBytes + this.#pendingBytes + bytes <= MAX_WAITING_BYTES
+    return this.bytes + bytes <= MAX_WAITING_BYTES
   }
 
   /** When this turn is over: what is asked for in one goes into one entry. */
@@ -252,26 +241,19 @@ export class Proposals<R> {
 
   /** Hands over as many of the waiting commands as may be on their way, in the order of the calls. */
   #admit(): void {
-    const calls = this.#calls
-    if (calls.length === 0) return
-    let count = 0
-    while (count < calls.length) {
-      const begun = this.#beginFrom(count)
-      if (begun === 0) break
-      count += begun
+    for (let begun = this.#beginFirst(); begun > 0; begun = this.#beginFirst()) {
+      this.#calls.take(begun)
     }
-    this.#calls = calls.slice(count)
-    for (const call of calls.slice(0, count)) this.#waitingBytes -= callBytes(call)
   }
 
-  /** Begins the call there, with those behind it that go into the same entry. How many have begun. */
-  #beginFrom(first: number): number {
-    const call = this.#calls[first]
+  /** Begins the first call, with those behind it that go into the same entry. How many have begun. */
+  #beginFirst(): number {
+    const call = this.#calls.at(0)
     if (call === undefined) return 0
     if (!call.outcome.isAwaited) return 1
     if (call.ticket !== null) return this.#begin(call.ticket, call) ? 1 : 0
-    const together = this.#togetherFrom(first)
-    const isAll = first + together.length === this.#calls.length
+    const together = this.#together()
+    const isAll = together.length === this.#calls.length
     if (isAll && together.length < this.#fewest) return 0
     const calls = together.filter(({ outcome }) => outcome.isAwaited)
     const ticket = this.#hasRoomFor(sizeOf(calls)) ? this.#ownTicket() : null
@@ -290,16 +272,18 @@ export class Proposals<R> {
     return 2 ** Math.max(0, this.#ownEntries - FREE_ENTRIES + 1)
   }
 
-  /** What waits for this node's own session, as far as it fits into one entry; at least one. */
-  #togetherFrom(first: number): readonly Call<R>[] {
-    let [end, bytes] = [first, 0]
-    for (; end < this.#calls.length && end - first < MAX_COMMANDS; end += 1) {
-      const call = this.#calls[end]
+  /** What waits first for this node's own session, as far as it fits into one entry; at least one. */
+  #together(): readonly Call<R>[] {
+    const together: Call<R>[] = []
+    let bytes = 0
+    while (together.length < MAX_COMMANDS) {
+      const call = this.#calls.at(together.length)
       if (call === undefined || call.ticket !== null) break
       bytes += call.bytes.byteLength + COMMAND_LENGTH_BYTES
-      if (end > first && bytes > MAX_TOGETHER_BYTES) break
+      if (together.length > 0 && bytes > MAX_TOGETHER_BYTES) break
+      together.push(call)
     }
-    return this.#calls.slice(first, end)
+    return together
   }
 
   /** Whether its turn has come. */
@@ -335,11 +319,18 @@ export class Proposals<R> {
     const own = this.#own
     const isOld = own !== null && own.isIdle && nowMs() - own.usedAtMs >= renewSessionAfterMs
     if (own !== null && !isOld) return own.hasRoom ? own.take(nowMs()) : null
-    if (!this.#isOpeningOwn) {
-      this.#isOpeningOwn = true
-      this.#open(null)
-    }
+    if (!this.#isOpeningOwn) this.#openOwn()
     return null
+  }
+
+  /** What the application's source of random bytes throws is told to its callers: nobody else is there. */
+  #openOwn(): void {
+    try {
+      this.#open(null)
+      this.#isOpeningOwn = true
+    } catch (error) {
+      this.#endWithoutSession(asError(error))
+    }
   }
 
   #open(outcome: Outcome<string> | null): void {
@@ -349,19 +340,12 @@ export class Proposals<R> {
     this.#add(openingKey(space, nonce), { type: 'opening', space, nonce, outcome, value })
   }
 
-  /** Back to the beginning of the queue. */
-  #waitAgain({ calls }: PendingCommands<R>): void {
-    this.#calls = [...calls, ...this.#calls]
-    for (const call of calls) this.#waitingBytes += callBytes(call)
-  }
-
   /** This node gets no session of its own: what waits for one would wait for ever. */
   #endWithoutSession(reason: Error): void {
     this.#isOpeningOwn = false
-    const calls = this.#calls
-    this.#calls = calls.filter(({ ticket }) => ticket !== null)
-    this.#waitingBytes = this.#calls.reduce((sum, call) => sum + callBytes(call), 0)
-    for (const { ticket, outcome } of calls) if (ticket === null) outcome.reject(reason)
+    for (const { outcome } of this.#calls.keep(({ ticket }) => ticket !== null)) {
+      outcome.reject(reason)
+    }
   }
 
   #abandonOwn(session: SessionId): void {
@@ -439,10 +423,6 @@ function overloaded(): OverloadedError {
   return new OverloadedError(
     `More than ${MAX_WAITING_BYTES} bytes of commands wait already. Await some of them first.`,
   )
-}
-
-function callBytes<R>({ bytes }: Call<R>): number {
-  return bytes.byteLength + CALL_OVERHEAD_BYTES
 }
 
 function pendingBytes<R>(pending: Pending<R>): number {

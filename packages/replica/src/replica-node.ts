@@ -95,6 +95,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly calls: Calls<Command, Result, Query, Answer>
   readonly #watch: Watch
   #ended: Error | null = null
+  /** What the members on the disk are not. It is told when somebody can listen. */
+  #difference: ReturnType<typeof differingMembers> = null
   #cancelWarning: (() => void) | null = null
   #cancelTelling: (() => void) | null = null
 
@@ -249,7 +251,9 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       throw error
     }
     this.#maintenance.start()
-    if (this.#ended === null) this.#watch.start()
+    if (this.#ended !== null) return
+    this.#watch.start()
+    this.#tellDifference()
   }
 
   status(): ReplicaStatus {
@@ -468,7 +472,13 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       'the members on the disk are not those given; the disk counts',
       difference,
     )
-    // After open() has resolved, when somebody can listen.
+    this.#difference = difference
+  }
+
+  /** When this turn is over, in which open() resolves: before that nobody can listen. */
+  #tellDifference(): void {
+    const difference = this.#difference
+    if (difference === null) return
     this.#cancelWarning = this.#settings.clock.schedule(0, () =>
       this.events.push({ type: 'members-differ', ...difference }),
     )

@@ -8,6 +8,7 @@ import { memory as memoryDurability } from '@paxos/durability-memory'
 import { memory as memoryTransport } from '@paxos/transport-memory'
 import { Applier } from '../src/applier.ts'
 import { CHECKPOINT_AFTER_COMMANDS } from '../src/limits.ts'
+import { Machine } from '../src/machine.ts'
 import { settingsOf } from '../src/replica-settings.ts'
 import { leaderOf, replicaCluster } from './replica-cluster.ts'
 import type { ReplicaCluster } from './replica-cluster.ts'
@@ -300,6 +301,28 @@ describe('a command that the state machine cannot apply', () => {
     expect(machine.words).toHaveLength(5000)
   })
 
+  it('is undone by reading an entry once, however many have failed beside others in it', () => {
+    const words = new Words({ bad: throws(new Error('bad')) })
+    const stateMachine: StateMachine<string, unknown> = {
+      apply: (word) => words.apply(word),
+      snapshot: () => words.snapshot(),
+      restore: (bytes) => words.restore(bytes),
+    }
+    const value = new Uint8Array()
+    const said = ['one', 'bad', 'two', 'bad', 'three', 'bad', 'four', 'bad']
+    const commands = said.map((word) => new TextEncoder().encode(JSON.stringify(word)))
+    let read = 0
+    const machine = new Machine(settingsFor(stateMachine), () => {
+      read += 1
+      return commands
+    })
+    machine.rebase(machine.snapshot())
+    for (const [index, bytes] of commands.entries()) {
+      machine.execute({ slot: 1, revision: 1 + index, value, index }, bytes)
+    }
+    expect([words.words, words.restored, read]).toEqual([['one', 'two', 'three', 'four'], 4, 4])
+  })
+
   it.each([
     ['the stack is used up', new RangeError('Maximum call stack size exceeded')],
     ['the memory is used up', new RangeError('Array buffer allocation failed')],
@@ -473,7 +496,8 @@ describe('what no node can read', () => {
     expect(machine.words).toEqual(['one', 'two', 'three'])
     // What was applied again has the revision that it had.
     expect(new Set(revisions.map((each) => each.join(' ')))).toEqual(
-      new Set(['one 1', 'no 2', 'two 3', 'three 4', 'no 5']),
+      // Two sessions were opened before.
+      new Set(['one 3', 'no 4', 'two 5', 'three 6', 'no 7']),
     )
     expect(machine.restored).toBe(2)
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { majority } from '@paxos/core'
-import type { NodeId, Slot } from '@paxos/core'
+import type { NodeId, Slot, Snapshot } from '@paxos/core'
 import { decodeEntry, encodeEntry, MultiPaxos, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
 import type { LogEffects, SessionId } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
@@ -84,6 +84,40 @@ describe('what a node applies', () => {
   })
 })
 
+describe('a revision', () => {
+  const open = encodeEntry({ type: 'open-session', space: 'node', nonce: new Uint8Array(16) })
+  // Its nonce, and the slot in which it is opened.
+  const session: SessionId = `node:${'0'.repeat(31)}1`
+  const nothing = encodeEntry({ type: 'no-op' })
+  const one = (sequence: number) => {
+    const bytes = Uint8Array.of(0x31)
+    return encodeEntry({ type: 'command', session, sequence, acknowledged: 1, bytes })
+  }
+  const several = (sequence: number) => {
+    const commands = [Uint8Array.of(0x31), Uint8Array.of(0x32), Uint8Array.of(0x33)]
+    return encodeEntry({ type: 'commands', session, sequence, acknowledged: 1, commands })
+  }
+  it('is the same on every node, whether it began with the log or with an older snapshot of it', () => {
+    // As an earlier version wrote it: commands alone, and what a leader fills a slot with.
+    const old = [open, one(1), nothing, one(2), Uint8Array.of(5), one(3)]
+    const log = [...old, several(4), nothing, one(5), several(5), several(6)]
+    const fromTheLog = applying(log, null)
+    // To the machine of that version a command was known by its slot.
+    expect(fromTheLog.revisions).toEqual([2, 4, 6, 7, 8, 9, 11, 15, 16, 17])
+    for (let through = 1; through <= old.length; through += 1) {
+      const { snapshot } = applying(old.slice(0, through), null)
+      const of = { ...snapshot, bytes: asOfSlots(snapshot.bytes) }
+      const later = applying(log, of)
+      expect(later.revisions).toEqual(fromTheLog.revisions.slice(-later.revisions.length))
+      expect(later.snapshot).toEqual(fromTheLog.snapshot)
+    }
+    for (let through = 1; through < log.length; through += 1) {
+      const later = applying(log, applying(log.slice(0, through), null).snapshot)
+      expect(later.snapshot).toEqual(fromTheLog.snapshot)
+    }
+  })
+})
+
 describe('a members entry', () => {
   it('is nothing to apply: the state machine and the sessions do not see it', () => {
     const applied: unknown[] = []
@@ -99,7 +133,12 @@ describe('a members entry', () => {
       },
     })
     const applier = new Applier(settings, null)
-    const before = applier.takeSnapshot()
+    const stateOf = () => {
+      const taken = applier.takeSnapshot()
+      if ('error' in taken) throw taken.error
+      return decodeState(taken.bytes)
+    }
+    const before = stateOf()
     const entry = encodeEntry({
       type: 'members',
       replaces: 0,
@@ -111,7 +150,7 @@ describe('a members entry', () => {
     expect(applier.apply(1, entry, 0)).toMatchObject({ type: 'members' })
     expect(applied).toEqual([])
     expect(applier.appliedThrough).toBe(1)
-    expect(applier.takeSnapshot()).toEqual({ ...before, through: 1 })
+    expect(stateOf()).toEqual({ ...before, revision: 1 })
   })
 })
 
@@ -381,6 +420,20 @@ describe('proposals', () => {
     expect([proposals.pending, proposals.bytes]).toEqual([0, 0])
   })
 
+  it('fail with what the source of random bytes throws, and the next are made when it is well', async () => {
+    const { proposals, handed, wanted, entropy } = world()
+    const [none, held, later] = [wanted(), wanted(), wanted()]
+    entropy.error = new Error('no entropy')
+    proposals.propose(null, Uint8Array.of(1), none.outcome)
+    await expect(none.result).rejects.toBe(entropy.error)
+    proposals.propose(ticket, Uint8Array.of(1), held.outcome)
+    entropy.error = null
+    proposals.propose(null, Uint8Array.of(1), later.outcome)
+    await Promise.resolve()
+    expect(handed.map((value) => decodeEntry(value).type)).toEqual(['command', 'open-session'])
+    expect(proposals.waiting).toBe(1)
+  })
+
   it('alone go on their way at once while few are, and gather while many are', async () => {
     const { proposals, handed, wanted } = world()
     const propose = async () => {
@@ -484,6 +537,38 @@ function commandOf(of: number | Uint8Array): Uint8Array {
   })
 }
 
+/** Applies `log` from the beginning, or behind a snapshot. The revisions, and a snapshot of the end. */
+function applying(log: readonly Uint8Array[], snapshot: Snapshot | null) {
+  const revisions: number[] = []
+  const settings = settingsOf({
+    id: 'a',
+    members: { a: 'memory://a' },
+    transport: memoryTransport({ hub: memoryHub() }),
+    durability: memory(),
+    stateMachine: {
+      apply(_: unknown, revision) {
+        revisions.push(revision)
+        return revision
+      },
+      snapshot: () => new Uint8Array(),
+      restore: () => undefined,
+    },
+  })
+  const applier = new Applier(settings, snapshot)
+  const first = (snapshot?.through ?? 0) + 1
+  for (const [index, value] of log.slice(first - 1).entries()) {
+    applier.apply(first + index, value, 0)
+  }
+  const taken = applier.takeSnapshot()
+  if ('error' in taken) throw taken.error
+  return { revisions, snapshot: { ...taken, members: [] } }
+}
+
+/** A snapshot in the form of before slots held several commands: see replica-snapshot.ts. */
+function asOfSlots(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.of(2, ...bytes.subarray(1, 5), ...bytes.subarray(5 + 8))
+}
+
 function sessionOf(number: number): SessionId {
   return `caller:${String(number).padStart(32, '0')}`
 }
@@ -511,6 +596,7 @@ function world() {
   const handed: Uint8Array[] = []
   const forgotten: Uint8Array[] = []
   const known = new Map<SessionId | 'opening', { results: Results<string> } | Error | SessionId>()
+  const entropy: { error: Error | null } = { error: null }
   const proposals = new Proposals<string>({
     handOver: {
       add: (value) => handed.push(value),
@@ -526,12 +612,15 @@ function world() {
       return typeof found === 'string' ? found : null
     },
     nowMs: () => clock.nowMs(),
-    nonce: () => new Uint8Array(16),
+    nonce: () => {
+      if (entropy.error !== null) throw entropy.error
+      return new Uint8Array(16)
+    },
     renewSessionAfterMs: 1000,
   })
   const wanted = (timeoutMs?: number): { outcome: Outcome<string>; result: Promise<string> } => {
     const outcome = new Outcome<string>(clock)
     return { outcome, result: outcome.wait({ timeoutMs }) }
   }
-  return { proposals, handed, forgotten, known, wanted, clock }
+  return { proposals, handed, forgotten, known, wanted, clock, entropy }
 }

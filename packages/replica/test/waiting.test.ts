@@ -2,8 +2,10 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { platformClock } from '@paxos/replica'
+import { CallQueue } from '../src/call-queue.ts'
+import type { Call } from '../src/call-queue.ts'
 import { EventStream } from '../src/event-stream.ts'
-import { MAX_BUFFERED_EVENTS } from '../src/limits.ts'
+import { CALL_OVERHEAD_BYTES, MAX_BUFFERED_EVENTS } from '../src/limits.ts'
 import { Outcome } from '../src/outcome.ts'
 import { replicaCluster } from './replica-cluster.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -190,4 +192,40 @@ describe('the clock of this machine', () => {
 function controllable(): { readonly signal: AbortSignal; readonly abort: (reason: Error) => void } {
   const controller = new AbortController()
   return { signal: controller.signal, abort: (reason) => controller.abort(reason) }
+}
+
+describe('commands that wait for their turn', () => {
+  it('come in the order of the calls, each once, whatever goes and comes back meanwhile', () => {
+    const queue = new CallQueue<number>()
+    const [lost, ...others] = [1, 2, 3, 4, 5].map(call)
+    if (lost === undefined) throw new Error('none')
+    for (const each of [lost, ...others]) queue.add(each)
+    const [first] = queue.take(1)
+    expect([first, queue.length, queue.at(0)]).toEqual([lost, 4, others[0]])
+    expect(bytesIn(queue.take(2))).toEqual([2, 3])
+    queue.add(call(6))
+    queue.putBack([call(2), call(3)])
+    expect(bytesIn(queue.keep(({ bytes }) => bytes[0] !== 4))).toEqual([4])
+    expect(queue.bytes).toBe(4 * (1 + CALL_OVERHEAD_BYTES))
+    expect(bytesIn(queue.take(9))).toEqual([2, 3, 5, 6])
+    expect([queue.length, queue.bytes, queue.at(0)]).toEqual([0, 0, undefined])
+  })
+
+  it('are taken one by one in a time that does not grow with their square', () => {
+    const queue = new CallQueue<number>()
+    const one = call(1)
+    // Copied anew for each of them, that are 14 GB.
+    for (let count = 0; count < 60_000; count += 1) queue.add(one)
+    let taken = 0
+    for (let count = 0; count < 60_000; count += 1) taken += queue.take(1).length
+    expect([taken, queue.length, queue.bytes]).toEqual([60_000, 0, 0])
+  })
+})
+
+function call(byte: number): Call<number> {
+  return { bytes: Uint8Array.of(byte), ticket: null, outcome: new Outcome<number>(platformClock) }
+}
+
+function bytesIn(calls: readonly Call<number>[]): readonly (number | undefined)[] {
+  return calls.map(({ bytes }) => bytes[0])
 }

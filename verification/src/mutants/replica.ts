@@ -254,6 +254,20 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_SIMULATION,
   },
   {
+    name: 'replica: a revision counts commands alone, and is another behind an older snapshot',
+    file: `${REPLICA}/applier.ts`,
+    from: 'Math.max(1, commandsOf(entry).length)',
+    to: 'commandsOf(entry).length',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: an entry is read anew for each of its commands that is applied again',
+    file: `${REPLICA}/machine.ts`,
+    from: 'if (value !== read) [read',
+    to: 'if (value.length >= 0) [read',
+    caughtBy: [{ type: 'tests', file: 'failures.test.ts' }],
+  },
+  {
     name: 'replica: the commands of one entry have one revision',
     file: `${REPLICA}/applier.ts`,
     from: 'this.#revision + 1 + index',
@@ -308,7 +322,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     from: '      if (!isAbandoned(pending)) continue\n',
     to: `      if (pending.type === 'commands') {
         this.#remove(key)
-        this.#waitAgain(pending)
+        this.#calls.putBack(pending.calls)
       }
       if (!isAbandoned(pending)) continue
 `,
@@ -318,7 +332,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'replica: a command whose fate a snapshot hides is proposed afresh',
     file: `${REPLICA}/proposals.ts`,
     from: '        reject(pending, found)\n',
-    to: "        if (pending.type === 'commands') this.#waitAgain(pending)\n",
+    to: "        if (pending.type === 'commands') this.#calls.putBack(pending.calls)\n",
     caughtBy: BY_SIMULATION,
     isSlow: true,
   },

@@ -177,9 +177,33 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     'replica: a command that was handed over counts for what may wait',
-    `${REPLICA}/proposals.ts`,
-    ['    for (const call of calls.slice(0, count)) this.#waitingBytes -= callBytes(call)\n', ''],
+    `${REPLICA}/call-queue.ts`,
+    ['    for (const call of taken) this.#bytes -= bytesOf(call)\n', ''],
     'room.test.ts',
+  ),
+  mutant(
+    'replica: commands wait for ever where no session could be asked for',
+    `${REPLICA}/proposals.ts`,
+    ['      this.#endWithoutSession(asError(error))\n', '      void error\n'],
+    'parts.test.ts',
+  ),
+  mutant(
+    'replica: that the members differ is told before anybody can listen',
+    `${REPLICA}/replica-node.ts`,
+    [
+      '    this.#difference = difference\n',
+      '    this.#difference = difference\n    this.#tellDifference()\n    this.#difference = null\n',
+    ],
+    'replica.test.ts',
+  ),
+  mutant(
+    'replica: commands that were taken from the queue come again when it lets go of them',
+    `${REPLICA}/call-queue.ts`,
+    [
+      '      this.#calls = this.#calls.slice(this.#taken)\n      this.#taken = 0\n',
+      '      this.#taken = 0\n',
+    ],
+    'waiting.test.ts',
   ),
   mutant(
     'replica: a save that is done counts for what may be on its way to the disk, in bytes',
@@ -224,8 +248,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'replica: a command of a session of this node that is gone is refused, and not tried in a new one',
     `${REPLICA}/proposals.ts`,
     [
-      "if (isForgotten && pending.type === 'commands') this.#waitAgain(pending)",
-      "if (false && pending.type === 'commands') this.#waitAgain(pending)",
+      "if (isForgotten && pending.type === 'commands') this.#calls.putBack(pending.calls)",
+      "if (false && pending.type === 'commands') this.#calls.putBack(pending.calls)",
     ],
     'room.test.ts',
   ),

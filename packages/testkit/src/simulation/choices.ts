@@ -43,8 +43,8 @@ export class Choices {
   readonly #chosen = new Map<Slot, Chosen>()
   readonly #held = new Map<Slot, Map<string, Held>>()
   #through: Slot = 0
-  /** By revision, from 1 on: in which slot that command is chosen. */
-  readonly #slots: Slot[] = []
+  /** By revision, from 1 on: in which slot that command is chosen; `null` where that holds none. */
+  readonly #slots: (Slot | null)[] = []
 
   constructor(initial: Configuration, report: Report, onConfiguration: OnConfiguration) {
     this.#chain = [initial]
@@ -134,12 +134,12 @@ export class Choices {
     }
   }
 
-  /** Those that are no entries, for a test has made them up, hold none. */
+  /** A slot without a command takes a revision too. What is no entry, for a test has made it up, has none. */
   #noteCommands(value: Uint8Array): void {
-    if (!isEntry(value)) return
-    const entry = decodeEntry(value)
-    const count = entry.type === 'commands' ? entry.commands.length : 1
-    if ('session' in entry) for (let n = 0; n < count; n += 1) this.#slots.push(this.#through)
+    const entry = isEntry(value) ? decodeEntry(value) : null
+    const count = entry?.type === 'commands' ? entry.commands.length : 1
+    const slot = entry !== null && 'session' in entry ? this.#through : null
+    for (let n = 0; n < count; n += 1) this.#slots.push(slot)
   }
 
   /** What is behind a members entry is governed by another configuration than it seemed. */
