@@ -171,9 +171,9 @@ export const MAX_RESULTS = 256
 
 /**
  * Commands of one entry: what is the same for each of them, a slot and its bookkeeping, is then too
- * little to be seen. A value of them is bounded by its bytes besides.
+ * little to be seen, and their results, of 1 MiB each at most, are as much as those of a session.
  */
-export const MAX_COMMANDS = 1024
+export const MAX_COMMANDS = 256
 
 /** What is drawn at random for a session: nobody guesses 128 bits. */
 export const SESSION_NONCE_BYTES = 16

@@ -13,7 +13,7 @@
  * nodes, which lose nothing but the place, the one that was unused for longest leaves.
  */
 import type { Slot } from '../durability.ts'
-import { ByteReader, ByteWriter } from './bytes.ts'
+import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
 import type { CommandEntry, CommandsEntry, Entry, SessionUse } from './entry.ts'
 import {
   MAX_NODE_SESSIONS,
@@ -312,8 +312,10 @@ function joinedResults(
   { commands }: CommandsEntry,
   applyCommand: (command: Uint8Array) => Uint8Array,
 ): Uint8Array {
-  const writer = new ByteWriter()
-  for (const command of commands) writer.sizedBytes(applyCommand(command))
+  const results = commands.map((command) => applyCommand(command))
+  const bytes = results.reduce((sum, { length }) => sum + integerBytes(length) + length, 0)
+  const writer = new ByteWriter(bytes)
+  for (const result of results) writer.sizedBytes(result)
   return writer.finish()
 }
 
