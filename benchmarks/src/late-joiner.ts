@@ -2,6 +2,7 @@
  * A member that starts when the log no longer has what it lacks: it gets a large snapshot, in pieces,
  * while the others go on.
  */
+import { measureIn } from './measuring.ts'
 import { IDS, members } from './members.ts'
 import { printTable } from './table.ts'
 
@@ -46,8 +47,12 @@ async function run(
     all.order(leader, { type: 'commit', callers: 64, commands: COMMANDS_BEFORE })
     while ((await committed).commands < COMMANDS_BEFORE) committed = all.next('committed', leader)
 
-    const measured = all.next('measured', leader)
-    all.order(leader, { type: 'measure', callers: 8, durationMs: 10_000, what: 'commands' })
+    const measured = measureIn(all, leader, {
+      callers: 8,
+      durationMs: 10_000,
+      what: 'commands',
+    })
+    measured.catch(() => undefined)
     let peakBytes = 0
     const watched = { isOver: false }
     const watch = async (): Promise<void> => {
@@ -60,7 +65,7 @@ async function run(
     await all.start(LATE)
     const { bytes } = await installed
     const seconds = (performance.now() - startedAtMs) / 1000
-    const { commandsPerSecond, p99Ms } = (await measured).measured
+    const { commandsPerSecond, p99Ms } = await measured
     watched.isOver = true
     const size = bytes / 1e6
     return [

@@ -10,10 +10,13 @@ import { closeOnInterrupt, isInterrupted } from './interrupt.ts'
 import { leaving } from './leaving.ts'
 import { lateJoiner } from './late-joiner.ts'
 import { memory } from './memory.ts'
+import { COMMAND_BYTES } from './pipeline.ts'
 import { reads } from './reads.ts'
 import { throughput } from './throughput.ts'
 
 const DEFAULT_CALLERS: readonly number[] = [1, 64, 256]
+const THROUGHPUT_CALLERS: readonly number[] = [1, 64, 256, 1024]
+const DEFAULT_BYTES: readonly number[] = [COMMAND_BYTES]
 
 const program = new Command('bench')
   .description('Measures three processes on this machine.')
@@ -25,14 +28,39 @@ const directory = [
   tmpdir(),
 ] as const
 const transport = ['--transport <schemes...>', 'udp, ws or grpc'] as const
+const json = ['--json <file>', 'writes all that was measured, as JSON'] as const
+const svg = ['--svg <file>', 'writes a picture of it, as SVG'] as const
 
 program
   .command('throughput', { isDefault: true })
-  .description('committed commands of 256 bytes a second, beside a bare pipeline')
-  .option(...transport, ['udp', 'ws'])
-  .option('--callers <counts...>', 'how many callers at once', toNumbers, DEFAULT_CALLERS)
-  .option('--seconds <seconds>', 'how long each row is measured', toNumber, 5)
+  .description('committed commands a second and what each costs, beside a bare pipeline')
+  .option(...transport, ['udp', 'ws', 'grpc'])
+  .option('--durability <adapters...>', 'file or sqlite', ['file'])
+  .option(
+    '--callers <counts...>',
+    'how many callers at once',
+    toCounts(THROUGHPUT_CALLERS),
+    THROUGHPUT_CALLERS,
+  )
+  .option('--bytes <sizes...>', 'how large a command is', toCounts(DEFAULT_BYTES), DEFAULT_BYTES)
+  .option('--rounds <count>', 'how often each row is measured, in turn with the others', toCount, 3)
+  .option('--seconds <seconds>', 'how long each row is measured in a round', toNumber, 5)
+  .option('--beside <checkouts...>', 'other checkouts with this benchmark, built, to compare with')
   .option(...directory)
+  .option(...json)
+  .option(...svg)
+  .addHelpText(
+    'after',
+    `
+Each row shows the median of its rounds, and below it the lowest and the highest.
+  of bare      the rate beside that of the bare pipeline in the same round
+  CPU µs       of all three processes, for each command; then of the leader alone
+  wire B       all frames of the three processes, for each command
+  disk B       what the leader writes, for each command; of SQLite, in whole pages
+  syncs        of the leader, for each command; nobody can count those of SQLite
+  peak MB      the largest of the three processes, resident
+  loop p99 ms  how late the event loop of the leader is, 99 times of 100`,
+  )
   .action(throughput)
 
 program
@@ -42,7 +70,7 @@ program
   .option(
     '--callers <counts...>',
     'how many callers at once in each process',
-    toNumbers,
+    toCounts(DEFAULT_CALLERS),
     DEFAULT_CALLERS,
   )
   .option('--seconds <seconds>', 'how long each row is measured', toNumber, 3)
@@ -111,8 +139,10 @@ function toCount(text: string): number {
   throw new InvalidArgumentError('Give a whole number above 0.')
 }
 
-function toNumbers(text: string, before: readonly number[] | undefined): number[] {
-  // commander passes the default as what came before the first.
-  const isDefault = before === undefined || before === DEFAULT_CALLERS
-  return [...(isDefault ? [] : before), toNumber(text)]
+function toCounts(defaults: readonly number[]) {
+  return (text: string, before: readonly number[] | undefined): number[] => {
+    // commander passes the default as what came before the first.
+    const isDefault = before === undefined || before === defaults
+    return [...(isDefault ? [] : before), toCount(text)]
+  }
 }

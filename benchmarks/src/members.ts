@@ -12,16 +12,25 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { closedOnInterrupt } from './interrupt.ts'
 import type { Order, Report } from './member.ts'
+import { COMMAND_BYTES } from './pipeline.ts'
 import type { PipelineOptions } from './pipeline.ts'
 
 export const IDS = ['a', 'b', 'c'] as const
 
 export type Id = (typeof IDS)[number]
 
+const SCRIPT = fileURLToPath(new URL('./member.js', import.meta.url))
+
 /** What the processes run. */
 export interface MembersOptions {
   readonly kind: 'paxos' | 'bare'
   readonly transport: string
+  /** The adapter: file or sqlite. Default: file. */
+  readonly durability?: string
+  /** How large each command is. Default: COMMAND_BYTES. */
+  readonly commandBytes?: number
+  /** The built member.js of another checkout, which is run in the place of this one's. */
+  readonly script?: string
   /** Where the files are written, in a directory of their own. */
   readonly directory: string
   /** What the state machine holds from the start, in bytes. */
@@ -99,7 +108,7 @@ export async function members(options: MembersOptions): Promise<Members> {
   return {
     async start(id) {
       over.signal.throwIfAborted()
-      const child = fork(fileURLToPath(new URL('./member.js', import.meta.url)))
+      const child = fork(options.script ?? SCRIPT)
       children.set(id, child)
       child.on('message', (report: Report) => {
         for (const take of waiting) take(id, report)
@@ -109,8 +118,17 @@ export async function members(options: MembersOptions): Promise<Members> {
         over.abort(new Error(`The process of ${id} ended with ${code}. See what it said above.`))
       })
       const opened = next('opened', id)
-      const { kind, stateBytes = 0, hasLease = false } = options
-      const pipeline: PipelineOptions = { id, members: addresses, directory, stateBytes, hasLease }
+      const { kind, durability = 'file', commandBytes = COMMAND_BYTES } = options
+      const { stateBytes = 0, hasLease = false } = options
+      const pipeline: PipelineOptions = {
+        id,
+        members: addresses,
+        directory,
+        durability,
+        commandBytes,
+        stateBytes,
+        hasLease,
+      }
       child.send({ type: 'open', kind, options: pipeline } satisfies Order)
       await opened
     },
