@@ -5,6 +5,8 @@
  */
 import { tmpdir } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
+import { codec } from './codec.ts'
+import { engine } from './engine.ts'
 import { failover } from './failover.ts'
 import { closeOnInterrupt, isInterrupted } from './interrupt.ts'
 import { leaving } from './leaving.ts'
@@ -28,6 +30,12 @@ const directory = [
   tmpdir(),
 ] as const
 const transport = ['--transport <schemes...>', 'udp, ws or grpc'] as const
+const rounds = [
+  '--rounds <count>',
+  'how often each row is measured, in turn with the others',
+  toCount,
+  3,
+] as const
 const json = ['--json <file>', 'writes all that was measured, as JSON'] as const
 const svg = ['--svg <file>', 'writes a picture of it, as SVG'] as const
 
@@ -43,7 +51,7 @@ program
     THROUGHPUT_CALLERS,
   )
   .option('--bytes <sizes...>', 'how large a command is', toCounts(DEFAULT_BYTES), DEFAULT_BYTES)
-  .option('--rounds <count>', 'how often each row is measured, in turn with the others', toCount, 3)
+  .option(...rounds)
   .option('--seconds <seconds>', 'how long each row is measured in a round', toNumber, 5)
   .option('--beside <checkouts...>', 'other checkouts with this benchmark, built, to compare with')
   .option(...directory)
@@ -76,6 +84,24 @@ program
   .option('--seconds <seconds>', 'how long each row is measured', toNumber, 3)
   .option(...directory)
   .action(reads)
+
+program
+  .command('engine')
+  .description('three engines that pass messages by reference: no codec, no network, no disk')
+  .option(...rounds)
+  .option('--seconds <seconds>', 'how long each row is measured in a round', toNumber, 2)
+  .option(...json)
+  .option(...svg)
+  .action(engine)
+
+program
+  .command('codec')
+  .description('encoding and decoding an Accept of 32 values, beside protobufjs')
+  .option(...rounds)
+  .option('--seconds <seconds>', 'how long each row is measured in a round', toNumber, 2)
+  .option(...json)
+  .option(...svg)
+  .action(codec)
 
 program
   .command('failover')
