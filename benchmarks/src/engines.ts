@@ -4,15 +4,15 @@
  * a save leaves after it.
  */
 import { majority } from '@paxos/core'
-import type { Effects, NodeId, Outgoing } from '@paxos/core'
+import type { Effects, Message, NodeId, Outgoing } from '@paxos/core'
 import { Acceptor, Learner, Proposer } from '@paxos/core/essential'
 import { MultiPaxos } from '@paxos/core/multi'
-import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
+import type { MultiPaxosMessage } from '@paxos/core/multi'
 import { Node } from '@paxos/core/practical'
 
 const IDS: readonly NodeId[] = ['a', 'b', 'c']
 
-/** What a host hears less often than this of the log keeps it short, and costs little. */
+/** How often a log is cut short: seldom enough to cost little, and memory stays small. */
 const SNAPSHOT_EVERY_SLOTS = 8_192
 
 /** On the clock of the engines, for each batch: about what one takes here. */
@@ -25,36 +25,36 @@ interface Letter<M> {
 }
 
 /** What all engines of core have, as far as it is needed here. */
-interface Engine<M, E> {
-  receive(from: NodeId, message: M): Effects<Uint8Array, M, E>
-  saved(): Effects<Uint8Array, M, E>
+interface Engine<M> {
+  receive(from: NodeId, message: M): Effects<Uint8Array, M, unknown>
+  saved(): Effects<Uint8Array, M, unknown>
+  tick(nowMs: number): Effects<Uint8Array, M, unknown>
 }
 
-/** Carries out effects until nobody has anything to say. */
-class Mail<M, E> {
-  readonly #engines: ReadonlyMap<NodeId, Engine<M, E>>
-  readonly #before: (id: NodeId) => void
+/** Gives engines what they say to each other, and the time before each input. */
+class Mail<M> {
+  nowMs = 0
+  readonly #engines: ReadonlyMap<NodeId, Engine<M>>
   readonly #letters: Letter<M>[] = []
 
-  /** `before` is called before each message is delivered. */
-  constructor(engines: ReadonlyMap<NodeId, Engine<M, E>>, before: (id: NodeId) => void) {
+  constructor(engines: ReadonlyMap<NodeId, Engine<M>>) {
     this.#engines = engines
-    this.#before = before
   }
 
-  carryOut(id: NodeId, effects: Effects<Uint8Array, M, E>): void {
+  /** Carries out what came of one input of `id`, until nobody has anything more to say. */
+  carryOut(id: NodeId, effects: Effects<Uint8Array, M, unknown>): void {
     this.#perform(id, effects)
     for (let index = 0; index < this.#letters.length; index += 1) {
       const letter = this.#letters[index]
       const engine = letter && this.#engines.get(letter.to)
       if (letter === undefined || engine === undefined) continue
-      this.#before(letter.to)
+      this.#perform(letter.to, engine.tick(this.nowMs))
       this.#perform(letter.to, engine.receive(letter.from, letter.message))
     }
     this.#letters.length = 0
   }
 
-  #perform(id: NodeId, { send, save }: Effects<Uint8Array, M, E>): void {
+  #perform(id: NodeId, { send, save }: Effects<Uint8Array, M, unknown>): void {
     for (const outgoing of send) this.#post(id, outgoing)
     if (save === undefined) return
     for (const outgoing of save.then) this.#post(id, outgoing)
@@ -73,7 +73,6 @@ class Mail<M, E> {
  * has them chosen on all three, and returns how many there were.
  */
 export function logOfThree(values: number, bytes: number): () => number {
-  let nowMs = 0
   const engines = new Map(
     IDS.map((id, index) => {
       const random = (): number => (index + 1) / 4
@@ -84,10 +83,7 @@ export function logOfThree(values: number, bytes: number): () => number {
   const [leader] = engines.values()
   if (leader === undefined) throw new TypeError('There are three.')
   const snapshots = new Map(IDS.map((id) => [id, 0]))
-  const mail = new Mail<MultiPaxosMessage, LogEvent>(
-    engines,
-    (id) => void engines.get(id)?.tick(nowMs),
-  )
+  const mail = new Mail<MultiPaxosMessage>(engines)
 
   function keepShort(): void {
     for (const [id, engine] of engines) {
@@ -98,7 +94,7 @@ export function logOfThree(values: number, bytes: number): () => number {
     }
   }
 
-  for (const [id, engine] of engines) mail.carryOut(id, engine.tick(nowMs))
+  for (const [id, engine] of engines) mail.carryOut(id, engine.tick(0))
   mail.carryOut(leader.id, leader.lead())
   if (leader.phase !== 'leading')
     throw new Error('Nobody leads: the engines do not understand each other.')
@@ -106,8 +102,8 @@ export function logOfThree(values: number, bytes: number): () => number {
     Math.min(...Array.from(engines.values(), (engine) => engine.chosenThrough))
   const batch = Array.from({ length: values }, () => new Uint8Array(bytes).fill(9))
   return () => {
-    nowMs += BATCH_MS
-    mail.carryOut(leader.id, leader.tick(nowMs))
+    mail.nowMs += BATCH_MS
+    mail.carryOut(leader.id, leader.tick(mail.nowMs))
     const before = chosenThrough()
     mail.carryOut(leader.id, leader.propose(batch).effects)
     keepShort()
@@ -139,7 +135,7 @@ const VALUE = new Uint8Array(8)
 export function practicalDecree(): number {
   const quorums = majority(IDS)
   const engines = new Map(IDS.map((id) => [id, new Node<Uint8Array>({ id, quorums })]))
-  const mail = new Mail(engines, (id) => void engines.get(id)?.tick(0))
+  const mail = new Mail<Message<Uint8Array>>(engines)
   const [first] = engines.values()
   if (first === undefined) throw new TypeError('There are three.')
   for (const [id, engine] of engines) mail.carryOut(id, engine.tick(0))
