@@ -2,6 +2,7 @@
  * A member that starts when the log no longer has what it lacks: it gets a large snapshot, in pieces,
  * while the others go on.
  */
+import type { Measured } from './measure.ts'
 import { measureIn } from './measuring.ts'
 import { IDS, members } from './members.ts'
 import { printTable } from './table.ts'
@@ -12,8 +13,17 @@ export interface LateJoinerOptions {
   readonly directory: string
 }
 
-/** Far more than are between two snapshots, and than stay in memory behind one. */
+/** What one late joiner took, and what its coming cost the others. */
+export interface Joined {
+  readonly bytes: number
+  readonly seconds: number
+  readonly peakBytes: number
+  readonly meanwhile: Measured
+}
+
+/** Several times what stays in memory behind a snapshot, and what leads to one. */
 const COMMANDS_BEFORE = 40_000
+const SNAPSHOT_EVERY_BYTES = 2_500_000
 
 const [FIRST, SECOND, LATE] = IDS
 
@@ -29,16 +39,35 @@ export async function lateJoiner(options: LateJoinerOptions): Promise<void> {
       'p99 ms',
     ],
   ]
-  for (const transport of options.transport) rows.push(await run(transport, options))
+  for (const transport of options.transport) {
+    const { bytes, seconds, peakBytes, meanwhile } = await joinLate(transport, options)
+    const size = bytes / 1e6
+    rows.push([
+      transport,
+      size.toFixed(0),
+      seconds.toFixed(1),
+      (size / seconds).toFixed(1),
+      (peakBytes / 1e6).toFixed(0),
+      meanwhile.commandsPerSecond.toFixed(0),
+      meanwhile.p99Ms.toFixed(1),
+    ])
+  }
   printTable(rows)
 }
 
-async function run(
+export async function joinLate(
   transport: string,
-  { megabytes, directory }: LateJoinerOptions,
-): Promise<string[]> {
-  const stateBytes = megabytes * 1_000_000
-  const all = await members({ kind: 'paxos', transport, directory, stateBytes })
+  { megabytes, directory }: Omit<LateJoinerOptions, 'transport'>,
+): Promise<Joined> {
+  const all = await members({
+    kind: 'paxos',
+    transport,
+    directory,
+    stateBytes: megabytes * 1_000_000,
+    snapshotEveryBytes: SNAPSHOT_EVERY_BYTES,
+    // The third has not come yet.
+    trustEmptyDisk: true,
+  })
   try {
     const leads = all.next('leads')
     await Promise.all([all.start(FIRST), all.start(SECOND)])
@@ -59,24 +88,16 @@ async function run(
       while (!watched.isOver)
         peakBytes = Math.max(peakBytes, (await all.next('memory', LATE)).rssBytes)
     }
-    void watch()
+    // When a process fails, whoever waits for its answer is told.
+    watch().catch(() => undefined)
     const startedAtMs = performance.now()
     const installed = all.next('installed', LATE)
     await all.start(LATE)
     const { bytes } = await installed
     const seconds = (performance.now() - startedAtMs) / 1000
-    const { commandsPerSecond, p99Ms } = await measured
+    const meanwhile = await measured
     watched.isOver = true
-    const size = bytes / 1e6
-    return [
-      transport,
-      size.toFixed(0),
-      seconds.toFixed(1),
-      (size / seconds).toFixed(1),
-      (peakBytes / 1e6).toFixed(0),
-      commandsPerSecond.toFixed(0),
-      p99Ms.toFixed(1),
-    ]
+    return { bytes, seconds, peakBytes, meanwhile }
   } finally {
     await all.close()
   }

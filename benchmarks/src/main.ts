@@ -14,6 +14,7 @@ import { lateJoiner } from './late-joiner.ts'
 import { memory } from './memory.ts'
 import { COMMAND_BYTES } from './pipeline.ts'
 import { reads } from './reads.ts'
+import { recovery } from './recovery.ts'
 import { throughput } from './throughput.ts'
 
 const DEFAULT_CALLERS: readonly number[] = [1, 64, 256]
@@ -135,6 +136,19 @@ program
   .option('--megabytes <size>', 'the size of the snapshot', toNumber, 100)
   .option(...directory)
   .action(lateJoiner)
+
+program
+  .command('recovery')
+  .description('a node that comes back to a long log, and one that gets a snapshot from another')
+  .option('--megabytes <size>', 'the size of the log', toNumber, 256)
+  .option('--bytes <size>', 'how large a command in it is', toCount, 4096)
+  .option('--snapshot <megabytes>', 'the size of the snapshot', toNumber, 100)
+  .option(...transport, ['ws'])
+  .option('--rounds <count>', 'how often all of it is done', toCount, 1)
+  .option(...directory)
+  .option(...json)
+  .option(...svg)
+  .action(recovery)
 
 program
   .command('memory')

@@ -35,6 +35,10 @@ export interface MembersOptions {
   readonly directory: string
   /** What the state machine holds from the start, in bytes. */
   readonly stateBytes?: number
+  /** After how much of the log there is a snapshot. Default: that of Replica. */
+  readonly snapshotEveryBytes?: number
+  /** Whether nodes vote before all others have come. Default: false. */
+  readonly trustEmptyDisk?: boolean
   /** Whether leaders have a lease. Default: false. */
   readonly hasLease?: boolean
 }
@@ -119,7 +123,8 @@ export async function members(options: MembersOptions): Promise<Members> {
       })
       const opened = next('opened', id)
       const { kind, durability = 'file', commandBytes = COMMAND_BYTES } = options
-      const { stateBytes = 0, hasLease = false } = options
+      const { stateBytes = 0, snapshotEveryBytes } = options
+      const { trustEmptyDisk = false, hasLease = false } = options
       const pipeline: PipelineOptions = {
         id,
         members: addresses,
@@ -127,6 +132,8 @@ export async function members(options: MembersOptions): Promise<Members> {
         durability,
         commandBytes,
         stateBytes,
+        ...(snapshotEveryBytes !== undefined && { snapshotEveryBytes }),
+        trustEmptyDisk,
         hasLease,
       }
       child.send({ type: 'open', kind, options: pipeline } satisfies Order)

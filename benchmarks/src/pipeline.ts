@@ -21,6 +21,10 @@ export interface PipelineOptions {
   readonly commandBytes: number
   /** What the state machine holds from the start, in bytes. */
   readonly stateBytes: number
+  /** After how much of the log there is a snapshot. Default: that of Replica. */
+  readonly snapshotEveryBytes?: number
+  /** Whether nodes vote before all others have come. Default: false. */
+  readonly trustEmptyDisk?: boolean
   /** Whether leaders have a lease. */
   readonly hasLease: boolean
 }

@@ -14,10 +14,12 @@ const MAX_STALENESS_MS = 100
 const asTheyAre: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes }
 
 export async function replicated(
-  { id, members, directory, durability, commandBytes, stateBytes, hasLease }: PipelineOptions,
+  options: PipelineOptions,
   { leads, installed }: Listener,
   transport: Transport,
 ): Promise<Pipeline> {
+  const { id, members, directory, durability, commandBytes, stateBytes } = options
+  const { snapshotEveryBytes, trustEmptyDisk = false, hasLease } = options
   const state = Buffer.alloc(Math.max(8, stateBytes), 1)
   let applied = 0
   const replica = await Replica.open({
@@ -26,6 +28,8 @@ export async function replicated(
     transport,
     durability: await openDurability(`${durability}:${join(directory, id)}`),
     commandCodec: asTheyAre,
+    ...(snapshotEveryBytes !== undefined && { snapshotEveryBytes }),
+    trustEmptyDisk,
     ...(hasLease && { lease: {} }),
     stateMachine: {
       apply: () => (applied += 1),
