@@ -15,10 +15,12 @@ import { memory } from './memory.ts'
 import { COMMAND_BYTES } from './pipeline.ts'
 import { reads } from './reads.ts'
 import { recovery } from './recovery.ts'
+import { stages } from './stages.ts'
 import { throughput } from './throughput.ts'
 
 const DEFAULT_CALLERS: readonly number[] = [1, 64, 256]
 const THROUGHPUT_CALLERS: readonly number[] = [1, 64, 256, 1024]
+const STAGES_CALLERS: readonly number[] = [1, 64]
 const DEFAULT_BYTES: readonly number[] = [COMMAND_BYTES]
 
 const program = new Command('bench')
@@ -85,6 +87,34 @@ program
   .option('--seconds <seconds>', 'how long each row is measured', toNumber, 3)
   .option(...directory)
   .action(reads)
+
+program
+  .command('stages')
+  .description('where the time of a command goes, at the leader and at a follower')
+  .option(...transport, ['udp', 'ws', 'grpc'])
+  .option('--durability <adapters...>', 'file or sqlite', ['file'])
+  .option(
+    '--callers <counts...>',
+    'how many callers at once',
+    toCounts(STAGES_CALLERS),
+    STAGES_CALLERS,
+  )
+  .option('--bytes <sizes...>', 'how large a command is', toCounts(DEFAULT_BYTES), DEFAULT_BYTES)
+  .option('--rounds <count>', 'how often each is measured', toCount, 3)
+  .option('--seconds <seconds>', 'for how long in a round', toNumber, 5)
+  .option(...directory)
+  .option(...json)
+  .option(...svg)
+  .addHelpText(
+    'after',
+    `
+Each row is the processor's time and the bytes of one command. The main thread of each process is
+profiled, and what Node does is charged to the part that asked for it. What that leaves is 'host'
+(what drives the engine), 'callers' (this benchmark), 'garbage' (its collection on the main thread),
+'system calls' (and other native code) and 'event loop' (Node's own). 'other threads' write to disks,
+and compile and collect beside the main thread.`,
+  )
+  .action(stages)
 
 program
   .command('engine')

@@ -5,11 +5,13 @@
  */
 import { openTransport } from '@paxos/replica/url'
 import type { Consistency } from '@paxos/replica'
+import type { Stage } from './attribution.ts'
 import { bare } from './bare.ts'
 import { nowMs } from './clock.ts'
 import { measure } from './measure.ts'
 import type { Measured } from './measure.ts'
 import type { Pipeline, PipelineOptions } from './pipeline.ts'
+import { profile } from './profile.ts'
 import { replicated } from './replicated.ts'
 import { watchUsage } from './usage.ts'
 import type { Usage } from './usage.ts'
@@ -34,6 +36,10 @@ export type Order =
   | { readonly type: 'tell' }
   /** Says what the process has used so far. */
   | { readonly type: 'tell-usage' }
+  /** Begins a profile of the processor. */
+  | { readonly type: 'profile' }
+  /** Ends it, and says what it shows. */
+  | { readonly type: 'tell-profile' }
 
 /** From a member. */
 export type Report =
@@ -46,6 +52,8 @@ export type Report =
   | { readonly type: 'wrote'; readonly count: number; readonly atMs: number }
   | { readonly type: 'answers'; readonly atMs: readonly number[] }
   | { readonly type: 'usage'; readonly usage: Usage }
+  | { readonly type: 'profiling' }
+  | { readonly type: 'profiled'; readonly shares: Readonly<Record<Stage, number>> }
   | { readonly type: 'memory'; readonly rssBytes: number }
   /** It has taken another one's snapshot. */
   | { readonly type: 'installed'; readonly bytes: number }
@@ -56,6 +64,7 @@ const WROTE_EVERY = 50
 const carried = { sentBytes: 0, receivedBytes: 0 }
 let writesNatively = false
 const usage = await watchUsage(carried, () => writesNatively)
+let profiling: Awaited<ReturnType<typeof profile>> | null = null
 let pipeline: Pipeline | null = null
 let writer: Writer | null = null
 
@@ -86,6 +95,12 @@ async function obey(order: Order): Promise<void> {
     await writer.run()
   } else if (order.type === 'tell') {
     report({ type: 'answers', atMs: writer?.answeredAtMs ?? [] })
+  } else if (order.type === 'profile') {
+    profiling = await profile()
+    report({ type: 'profiling' })
+  } else if (order.type === 'tell-profile') {
+    const shares = await profiling?.()
+    if (shares !== undefined) report({ type: 'profiled', shares })
   } else if (order.type === 'tell-usage') {
     report({ type: 'usage', usage: usage() })
   } else if (pipeline !== null && order.type === 'measure') {

@@ -2,6 +2,7 @@
  * What this process has used so far: the processor, the wire, the disk and memory, and how late its
  * event loop was. Two of them, one before and one after, say what something has cost.
  */
+import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { countWrites, pagesWrittenBytes } from './disk.ts'
 import type { Carried } from './wire.ts'
@@ -9,6 +10,8 @@ import type { Carried } from './wire.ts'
 /** Counted from the start of the process, but for the delay. */
 export interface Usage {
   readonly cpuMicroseconds: number
+  /** Of the main thread alone; `null` where the system does not tell. */
+  readonly mainMicroseconds: number | null
   readonly sentBytes: number
   readonly receivedBytes: number
   /** Through Node's own functions; of SQLite, in whole pages, by the kernel. */
@@ -38,6 +41,7 @@ export async function watchUsage(
     loop.reset()
     return {
       cpuMicroseconds: user + system,
+      mainMicroseconds: mainMicroseconds(),
       ...carried,
       ...(writesNatively()
         ? { diskBytes: pagesWrittenBytes(), syncs: null }
@@ -53,6 +57,7 @@ export function usedBetween(before: Usage, after: Usage): Usage {
   return {
     ...after,
     cpuMicroseconds: after.cpuMicroseconds - before.cpuMicroseconds,
+    mainMicroseconds: between(after.mainMicroseconds, before.mainMicroseconds),
     sentBytes: after.sentBytes - before.sentBytes,
     receivedBytes: after.receivedBytes - before.receivedBytes,
     diskBytes: between(after.diskBytes, before.diskBytes),
@@ -62,4 +67,15 @@ export function usedBetween(before: Usage, after: Usage): Usage {
 
 function between(now: number | null, then: number | null): number | null {
   return now === null || then === null ? null : now - then
+}
+
+function mainMicroseconds(): number | null {
+  if (process.platform !== 'linux') return null
+  try {
+    const [nanoseconds] = readFileSync('/proc/self/schedstat', 'utf8').split(' ')
+    return Number(nanoseconds) / 1000
+  } catch {
+    // Some kernels are built without it.
+    return null
+  }
 }
