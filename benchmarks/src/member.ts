@@ -8,6 +8,7 @@ import type { Consistency } from '@paxos/replica'
 import type { Stage } from './attribution.ts'
 import { bare } from './bare.ts'
 import { nowMs } from './clock.ts'
+import { lifetime } from './lifetime.ts'
 import { measure } from './measure.ts'
 import type { Measured } from './measure.ts'
 import type { Pipeline, PipelineOptions } from './pipeline.ts'
@@ -65,6 +66,7 @@ const carried = { sentBytes: 0, receivedBytes: 0 }
 let writesNatively = false
 const usage = await watchUsage(carried, () => writesNatively)
 let profiling: Awaited<ReturnType<typeof profile>> | null = null
+const life = lifetime<Pipeline>()
 let pipeline: Pipeline | null = null
 let writer: Writer | null = null
 
@@ -80,14 +82,16 @@ async function obey(order: Order): Promise<void> {
   if (order.type === 'open') {
     const { kind, options } = order
     writesNatively = kind === 'paxos' && options.durability === 'sqlite'
-    const transport = await openTransport(options.members[options.id] ?? '')
+    const open = kind === 'bare' ? bare : replicated
     const listener = {
       leads: () => report({ type: 'leads', atMs: nowMs() }),
       installed: (bytes: number) => report({ type: 'installed', bytes }),
     }
-    const open = kind === 'bare' ? bare : replicated
-    pipeline = await open(options, listener, countedTransport(transport, carried))
-    report({ type: 'opened', atMs: nowMs() })
+    pipeline = await life.open(async () => {
+      const transport = await openTransport(options.members[options.id] ?? '')
+      return await open(options, listener, countedTransport(transport, carried))
+    })
+    if (pipeline !== null) report({ type: 'opened', atMs: nowMs() })
   } else if (pipeline !== null && order.type === 'write') {
     writer = new Writer(pipeline.commit, (count) => {
       if (count === 1 || count % WROTE_EVERY === 0) report({ type: 'wrote', count, atMs: nowMs() })
@@ -139,7 +143,7 @@ async function leave(): Promise<void> {
   process.off('disconnect', orphaned)
   clearInterval(memoryTimer)
   writer?.stop()
-  await pipeline?.close()
+  await life.end()
   if (process.connected) process.disconnect()
 }
 

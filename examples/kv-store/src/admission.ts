@@ -20,7 +20,7 @@ export function refusalAtTheDoor(
   { method = '', url = '', headers }: Pick<IncomingMessage, 'method' | 'url' | 'headers'>,
   { hosts, tokens }: Doorkeeper,
 ): Refusal | null {
-  const target = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(?:\?[\x21-\x7e]*)?$/i.exec(url)
+  const target = TARGET.exec(url)
   if (target === null) return malformed('a path that begins with /')
   const [, authority, path = ''] = target
   if (!isPlainPath(path)) return malformed("a path without '.', '..' and '\\' in it")
@@ -31,6 +31,16 @@ export function refusalAtTheDoor(
   if (tokens !== null && !tokens.allow(headers.authorization)) return unauthorized()
   return null
 }
+
+/** The path and the query in a target that was let in. */
+export function targetOf(url: string): { readonly path: string; readonly query: string } {
+  const [, , path = '', query = ''] = TARGET.exec(url) ?? []
+  return { path, query }
+}
+
+/** A path, a query and a fragment, which is nobody's, behind a scheme and an authority if need be. */
+const TARGET =
+  /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(?:\?([\x21\x22\x24-\x7e]*)(?:#[\x21-\x7e]*)?)?$/i
 
 /**
  * Whether every reader of the path sees the same one. A step, written '..' or '%2e%2e', would be

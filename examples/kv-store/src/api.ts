@@ -72,6 +72,22 @@ export type ErrorBody = z.infer<typeof errorBody>
 /** The answer to a write. */
 export const writtenBody = z.object({ revision })
 
+/** Where several reads and writes are asked for at once. */
+export const BATCH_PATH = '/batch'
+
+/** What became of one of them: what it would have been answered alone. */
+const batchResult = z.object({
+  status: z.int(),
+  revision: revision.optional(),
+  /** Of a key that was read. */
+  value: z.string().optional(),
+  error: errorBody.shape.error.optional(),
+})
+export type BatchResult = z.infer<typeof batchResult>
+
+/** In the order of the items. */
+export const batchBody = z.object({ results: z.array(batchResult) })
+
 /** Who leads after a transfer. */
 export const leaderBody = z.object({ leader: z.string().min(1) })
 

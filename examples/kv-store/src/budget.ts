@@ -22,13 +22,6 @@ export interface BudgetLimits {
   readonly stalledAfterMs: number
 }
 
-interface Holder {
-  bytes: number
-  movedAtMs: number
-  mayBeCut: boolean
-  readonly cut: () => void
-}
-
 export class Budget {
   readonly #limits: BudgetLimits
   readonly #nowMs: () => number
@@ -48,21 +41,32 @@ export class Budget {
 
   /** A share of nothing yet. `cut` ends its client, when others need what it has. */
   share(cut: () => void): Share {
-    const holder: Holder = { bytes: 0, movedAtMs: this.#nowMs(), mayBeCut: true, cut }
-    return {
-      take: (bytes) => {
-        if (!this.#makeRoom(bytes, holder)) return false
-        holder.bytes += bytes
-        this.#used += bytes
-        this.#moved(holder)
-        return true
-      },
-      moved: () => this.#moved(holder),
-      keep: () => {
-        holder.mayBeCut = false
-      },
-      release: () => this.#release(holder),
-    }
+    return new Holder(this, cut)
+  }
+
+  /** For shares. */
+  take(bytes: number, holder: Holder): boolean {
+    if (!this.#makeRoom(bytes, holder)) return false
+    holder.bytes += bytes
+    this.#used += bytes
+    this.moved(holder)
+    return true
+  }
+
+  /** For shares. */
+  moved(holder: Holder): void {
+    if (holder.bytes === 0) return
+    holder.movedAtMs = this.#nowMs()
+    this.#holders.delete(holder)
+    this.#holders.add(holder)
+  }
+
+  /** For shares. */
+  release(holder: Holder): void {
+    if (holder.bytes === 0) return
+    this.#used -= holder.bytes
+    holder.bytes = 0
+    this.#holders.delete(holder)
   }
 
   #makeRoom(bytes: number, forWhom: Holder): boolean {
@@ -72,21 +76,39 @@ export class Budget {
       // All that follow have moved later.
       if (this.#nowMs() - holder.movedAtMs < this.#limits.stalledAfterMs) return false
       if (holder === forWhom || !holder.mayBeCut) continue
-      this.#release(holder)
+      this.release(holder)
       holder.cut()
     }
     return isThere()
   }
+}
 
-  #moved(holder: Holder): void {
-    holder.movedAtMs = this.#nowMs()
-    this.#holders.delete(holder)
-    if (holder.bytes > 0) this.#holders.add(holder)
+/** A share. It costs next to nothing until something is taken: each request has two. */
+class Holder implements Share {
+  bytes = 0
+  movedAtMs = 0
+  mayBeCut = true
+  readonly cut: () => void
+  readonly #budget: Budget
+
+  constructor(budget: Budget, cut: () => void) {
+    this.#budget = budget
+    this.cut = cut
   }
 
-  #release(holder: Holder): void {
-    this.#used -= holder.bytes
-    holder.bytes = 0
-    this.#holders.delete(holder)
+  take(bytes: number): boolean {
+    return this.#budget.take(bytes, this)
+  }
+
+  moved(): void {
+    this.#budget.moved(this)
+  }
+
+  keep(): void {
+    this.mayBeCut = false
+  }
+
+  release(): void {
+    this.#budget.release(this)
   }
 }

@@ -77,3 +77,9 @@ export class WatchLaggedError extends ClientError {
   override readonly name = 'WatchLaggedError'
   readonly code = 'lagged'
 }
+
+export function forgotten(): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    'The session expired before anybody said what came of the write. Read the key to find out.',
+  )
+}

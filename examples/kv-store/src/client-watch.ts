@@ -8,11 +8,11 @@ import type { EventSourceMessage } from 'eventsource-parser'
 import { onAbort } from './abort.ts'
 import { EVENT_STREAM, watchEvents } from './api.ts'
 import { RequestError, UnavailableError, WatchLaggedError } from './client-errors.ts'
-import type { Outgoing } from './client-fetch.ts'
+import type { Outgoing, Received } from './client-http.ts'
 import type { Change } from './commands.ts'
 import { Deadline } from './deadline.ts'
 import { MAX_ANSWER_BYTES, WATCH_SILENCE_MS } from './limits.ts'
-import { parseRefusal, textOf } from './nodes.ts'
+import { isDone, parseRefusal, textOf } from './nodes.ts'
 import type { Nodes } from './nodes.ts'
 import { failureOf } from './tries.ts'
 import type { Failure, Tries } from './tries.ts'
@@ -203,7 +203,7 @@ class Connection {
   /** `null` when the node has begun. Throws RequestError when it refuses, and would always. */
   async open(
     withinMs: number,
-    send: (outgoing: Outgoing) => Promise<Response>,
+    send: (outgoing: Outgoing) => Promise<Received>,
   ): Promise<Failure | null> {
     let isLate = false
     const tooLate = setTimeout(() => {
@@ -214,10 +214,11 @@ class Connection {
     try {
       const { signal } = this.#controller
       const response = await send({ method: 'GET', signal, headers: { accept: EVENT_STREAM } })
-      if (!response.ok || response.body === null) {
-        return refuse(response.status, await textOf(response))
+      const { status, body } = response
+      if (!isDone(response) || typeof body === 'string') {
+        return refuse(status, await textOf(response))
       }
-      this.#chunks = response.body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
+      this.#chunks = body.setEncoding('utf8')[Symbol.asyncIterator]()
       const message = await this.next()
       if (message?.event !== 'ready') return failed(isLate, withinMs, 'began no watch')
       this.after = watchEvents.ready.parse(JSON.parse(message.data)).revision

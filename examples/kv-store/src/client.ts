@@ -21,10 +21,21 @@ import {
   writtenBody,
 } from './api.ts'
 import type { ErrorCode, Health, Members, Readiness, Status } from './api.ts'
-import { OutcomeUnknownError, RequestError, TooManySessionsError } from './client-errors.ts'
-import { sender } from './client-fetch.ts'
-import type { ClientTls } from './client-fetch.ts'
+import { headerOf } from './asked.ts'
+import type { Heads } from './asked.ts'
+import { checkBatch, sendBatch } from './client-batch.ts'
+import type { BatchItem, BatchResult } from './client-batch.ts'
+import {
+  forgotten,
+  OutcomeUnknownError,
+  RequestError,
+  TooManySessionsError,
+} from './client-errors.ts'
+import { httpSender } from './client-http.ts'
+import type { ClientTls } from './client-http.ts'
+import { checkValue, pathOf } from './client-keys.ts'
 import { exchangeOf, isSo } from './client-members.ts'
+import { streamSender } from './client-stream.ts'
 import { openWatch } from './client-watch.ts'
 import type { ChangeStream, WatchOptions } from './client-watch.ts'
 import type { Entry, Page, Summary } from './commands.ts'
@@ -36,7 +47,6 @@ import {
   DEFAULT_UNREACHABLE_TIMEOUT_MS,
   MAX_MEMBERS_TIMEOUT_MS,
   MAX_PAGE_ENTRIES,
-  MAX_VALUE_BYTES,
   MEMBERS_PROGRESS_EVERY_MS,
   OPEN_SESSION_AGAIN_S,
 } from './limits.ts'
@@ -54,6 +64,8 @@ export {
   UnavailableError,
   WatchLaggedError,
 } from './client-errors.ts'
+
+export type { BatchItem, BatchResult } from './client-batch.ts'
 
 export interface ConnectOptions {
   /** Base URLs of the nodes, at least one: 'http://127.0.0.1:8001'. */
@@ -77,6 +89,12 @@ export interface ConnectOptions {
   readonly token?: string | (() => string)
   /** For nodes on https: whose authority Node.js does not know, or that ask for a certificate. */
   readonly tls?: ClientTls
+  /**
+   * Whether reads and writes of keys travel on one connection to a node, as many at once as there are.
+   * It opens with the first of them, and closes by itself. A node that opens none is asked over HTTP.
+   * For a program that asks much. Default: false.
+   */
+  readonly stream?: boolean
   /** Numbers in [0, 1), for jitter. Default: Math.random. */
   readonly random?: () => number
 }
@@ -88,6 +106,7 @@ const OPTIONS = [
   'unreachableTimeoutMs',
   'token',
   'tls',
+  'stream',
   'random',
 ] as const satisfies readonly (keyof ConnectOptions)[]
 
@@ -135,6 +154,12 @@ export interface Client {
     value: string,
     options?: CallOptions,
   ): Promise<Swap>
+  /**
+   * Reads and writes several keys, 64 at most, in one request. Resolves with what became of each, in
+   * the order of the items. It is not atomic: each is made as it would be alone, in no order among
+   * them. Rejects when nothing was begun.
+   */
+  batch(items: readonly BatchItem[], options?: ReadOptions): Promise<readonly BatchResult[]>
   /** All entries in the order of their keys. Each page is a read of its own. */
   list(options?: ListOptions): AsyncIterable<Entry>
   /**
@@ -181,6 +206,7 @@ export interface Client {
 export function connect(options: ConnectOptions): Client {
   checkOptions(options)
   const defaultTimeoutMs = checkTime('timeoutMs', options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS)
+  const http = httpSender(options.tls)
   const nodes = new Nodes({
     nodes: checkNodes(options.nodes),
     attemptTimeoutMs: checkTime(
@@ -188,7 +214,7 @@ export function connect(options: ConnectOptions): Client {
       options.attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS,
     ),
     unreachableTimeoutMs: options.unreachableTimeoutMs ?? DEFAULT_UNREACHABLE_TIMEOUT_MS,
-    send: sender(options.tls),
+    send: options.stream === true ? streamSender(http, options.tls) : http,
     token: tokenOf(options.token),
     random: options.random ?? Math.random,
   })
@@ -204,7 +230,8 @@ export function connect(options: ConnectOptions): Client {
   return {
     async get(key, { consistency, ...call } = {}) {
       const path = pathOf(key)
-      const reply = await read({ path, ...parametersOf(consistency), read: readValue }, call)
+      const exchange = { path, ...parametersOf(consistency), read: readValue, mayStream: true }
+      const reply = await read(exchange, call)
       return isRefused(reply, 'not-found') ? null : accept(reply)
     },
 
@@ -229,6 +256,13 @@ export function connect(options: ConnectOptions): Client {
         return { isDone: false, revision: reply.error.revision ?? 0 }
       }
       return { isDone: true, revision: accept(reply).revision }
+    },
+
+    async batch(items, { consistency, ...call } = {}) {
+      checkBatch(items)
+      return await within(call, (deadline) =>
+        sendBatch(items, { nodes, sessions, consistency, deadline }),
+      )
     },
 
     async *list({ prefix = '', consistency, ...call } = {}) {
@@ -342,7 +376,7 @@ export function connect(options: ConnectOptions): Client {
         const reply = await sessions.use(deadline, async ({ id, sequence }) => {
           const place = { [SESSION_HEADER]: id, [SEQUENCE_HEADER]: String(sequence) }
           const headers = { ...exchange.headers, ...place }
-          const request = { ...exchange, headers, read: json(writtenBody), ifUnknown: READ_THE_KEY }
+          const request = { ...exchange, headers, ...WRITE }
           const answer = await nodes.request(request, deadline)
           return { answer, isExpired: isRefused(answer, 'session-expired') }
         })
@@ -383,8 +417,8 @@ function json<T>(schema: z.ZodType<T>): (text: string) => T {
   return (text) => schema.parse(JSON.parse(text))
 }
 
-function readValue(value: string, headers: Headers): Omit<Entry, 'key'> {
-  const revision = revisionOf(headers.get('etag') ?? '')
+function readValue(value: string, headers: Heads): Omit<Entry, 'key'> {
+  const revision = revisionOf(headerOf(headers, 'etag') ?? '')
   if (revision === null) throw new TypeError('A value came without its revision.')
   return { value, revision }
 }
@@ -393,22 +427,6 @@ function parametersOf(consistency: Consistency | undefined): {
   readonly parameters: Readonly<Record<string, string>>
 } {
   return { parameters: consistency === undefined ? {} : { consistency } }
-}
-
-function pathOf(key: string): string {
-  // URLs lose these on the way, and something else would be read or written.
-  if (key === '' || key === '.' || key === '..' || /\p{Surrogate}/u.test(key)) {
-    const message = "A key is text of at least one character, and neither '.' nor '..'."
-    throw new RequestError('invalid-argument', message)
-  }
-  return `/keys/${encodeURIComponent(key)}`
-}
-
-/** Larger ones are refused by every node: the whole of it would be sent for nothing. */
-function checkValue(value: string): void {
-  if (Buffer.byteLength(value) <= MAX_VALUE_BYTES) return
-  const message = `A value has at most ${MAX_VALUE_BYTES} bytes. Store it elsewhere, and its place here.`
-  throw new RequestError('too-large', message)
 }
 
 function checkTime(name: string, ms: number): number {
@@ -447,7 +465,12 @@ function checkNodes(nodes: readonly string[]): readonly string[] {
   throw new RequestError('invalid-argument', 'No node is named. Give at least one.')
 }
 
-const READ_THE_KEY = 'The write may have happened, or may still happen. Read the key to find out.'
+/** What all writes of keys share. */
+const WRITE = {
+  read: json(writtenBody),
+  mayStream: true,
+  ifUnknown: 'The write may have happened, or may still happen. Read the key to find out.',
+} as const
 
 function changedSince(): OutcomeUnknownError {
   return new OutcomeUnknownError(
@@ -459,11 +482,5 @@ function changedSince(): OutcomeUnknownError {
 function notForGood(refusal: string): OutcomeUnknownError {
   return new OutcomeUnknownError(
     `The change was refused, and may be made yet. ${refusal} Look at the members again later.`,
-  )
-}
-
-function forgotten(): OutcomeUnknownError {
-  return new OutcomeUnknownError(
-    'The session expired before anybody said what came of the write. Read the key to find out.',
   )
 }

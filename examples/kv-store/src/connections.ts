@@ -7,8 +7,16 @@
 import type { Socket } from 'node:net'
 import { clientOf, Shares } from './client-address.ts'
 
+/** Who asks. */
+export interface Caller {
+  /** As clientOf() says it. */
+  readonly address: string
+  /** Aborts when the connection is closed. */
+  readonly gone: AbortSignal
+}
+
 /** Answers one request, and resolves when that is over. Must not reject. */
-export type Exchange = () => Promise<void>
+export type Exchange = (caller: Caller) => Promise<void>
 
 export interface ConnectionLimits {
   readonly connections: number
@@ -20,9 +28,9 @@ export interface ConnectionLimits {
   readonly sentAheadInAll: number
 }
 
-interface Connection {
+interface Connection extends Caller {
   readonly name: string
-  readonly client: string
+  readonly over: AbortController
   /** With TLS it is first the one beneath. */
   socket: Socket
   readonly waiting: Exchange[]
@@ -32,6 +40,8 @@ interface Connection {
   isGone: boolean
   /** Whether its last answer is written: what is asked after it has been answered already. */
   isDismissed: boolean
+  /** Tells a client that nothing more is to be asked. */
+  dismiss: () => void
 }
 
 /**
@@ -51,6 +61,7 @@ export class Connections {
   readonly #shares: Shares
   /** By the address of the client: a TLS socket has that of the one beneath. */
   readonly #all = new Map<string, Connection>()
+  readonly #bySocket = new WeakMap<Socket, Connection>()
   /** Those that have asked for nothing yet, the oldest first. */
   readonly #silent = new Set<Connection>()
   /** Those that have been answered, the one that is idle longest first. */
@@ -74,23 +85,30 @@ export class Connections {
 
   /** A client has connected. `isReady`: it can be answered, for there is no TLS to come. */
   opened(socket: Socket, isReady: boolean): void {
+    // One that had asked for another protocol in vain begins anew.
+    if (this.#bySocket.has(socket)) return
     const [name, client] = [nameOf(socket), clientOf(socket.remoteAddress)]
     if (!this.#isRoomFor(client)) {
       this.#cut += 1
       socket.destroy()
       return
     }
+    const over = new AbortController()
     const connection: Connection = {
       name,
-      client,
+      address: client,
+      gone: over.signal,
+      over,
       socket,
       waiting: [],
       isReady,
       isBusy: false,
       isGone: false,
       isDismissed: false,
+      dismiss: () => connection.socket.end(LAST_ANSWER),
     }
     this.#all.set(name, connection)
+    this.#bySocket.set(socket, connection)
     this.#silent.add(connection)
     socket.once('close', () => this.#remove(connection))
   }
@@ -101,12 +119,23 @@ export class Connections {
     if (connection === undefined) return
     connection.socket = socket
     connection.isReady = true
+    this.#bySocket.set(socket, connection)
+  }
+
+  /** A connection speaks another protocol than HTTP from now on, in which it is dismissed otherwise. */
+  upgraded(socket: Socket, dismiss: () => void): void {
+    const connection = this.#bySocket.get(socket)
+    if (connection !== undefined) connection.dismiss = dismiss
   }
 
   /** A request has come on a connection: it is answered when those before it are. */
   asked(socket: Socket, exchange: Exchange): void {
-    const connection = this.#all.get(nameOf(socket))
-    if (connection === undefined || this.#waiting >= this.#limits.sentAheadInAll) {
+    const connection = this.#bySocket.get(socket)
+    if (
+      connection === undefined ||
+      connection.isGone ||
+      this.#waiting >= this.#limits.sentAheadInAll
+    ) {
       socket.destroy()
       return
     }
@@ -126,7 +155,7 @@ export class Connections {
   closeIdle(): void {
     for (const connection of [...this.#silent, ...this.#idle]) {
       connection.isDismissed = true
-      if (connection.isReady) connection.socket.end(LAST_ANSWER)
+      if (connection.isReady) connection.dismiss()
       else connection.socket.destroy()
     }
   }
@@ -146,7 +175,7 @@ export class Connections {
       const exchange = connection.waiting.shift()
       if (exchange === undefined) break
       this.#waiting -= 1
-      await exchange()
+      await exchange(connection)
       if (connection.waiting.length === 0 && connection.socket.isPaused()) {
         connection.socket.resume()
       }
@@ -158,7 +187,7 @@ export class Connections {
   /** Whether the client may have one more, which is taken from its share. */
   #isRoomFor(client: string): boolean {
     if (!this.#shares.take(client)) {
-      return this.#makeRoom((other) => other.client === client) && this.#shares.take(client)
+      return this.#makeRoom((other) => other.address === client) && this.#shares.take(client)
     }
     if (this.#all.size < this.#limits.connections || this.#makeRoom(() => true)) return true
     this.#shares.give(client)
@@ -179,16 +208,17 @@ export class Connections {
   }
 
   #remove(connection: Connection): void {
-    const { name, client } = connection
+    const { name, address } = connection
     if (connection.isGone) return
     connection.isGone = true
     // The same address may have come again before it was heard that this one is closed.
     if (this.#all.get(name) === connection) this.#all.delete(name)
-    this.#shares.give(client)
+    this.#shares.give(address)
     this.#silent.delete(connection)
     this.#idle.delete(connection)
     this.#waiting -= connection.waiting.length
     connection.waiting.length = 0
+    connection.over.abort()
   }
 }
 

@@ -49,15 +49,16 @@ export class Deadline {
 
   /** Resolves after that time, or when the wait is over. */
   async pause(forMs: number): Promise<void> {
-    if (this.isOver) return
+    // The shortest timer takes a millisecond: as long as a whole request.
+    if (this.isOver || forMs <= 0) return
     await new Promise<void>((resolve) => {
       const finish = (): void => {
         clearTimeout(timer)
-        this.signal.removeEventListener('abort', finish)
+        letGo()
         resolve()
       }
       const timer = setTimeout(finish, forMs)
-      this.signal.addEventListener('abort', finish)
+      const letGo = onAbort(this.signal, finish)
     })
   }
 

@@ -1,22 +1,24 @@
 /**
- * One request and its answer, between Node's sockets and the Request and Response of the web. What
- * it holds of either is counted, and what the other side does not send or take in time is given up.
- * Must never keep a body that nobody reads, nor close a connection before its client could read why.
+ * One request of HTTP and its answer, between Node's sockets and the service. What it holds of
+ * either is counted, and what the other side does not send or take in time is given up. Must never
+ * keep a body that nobody reads, nor close a connection before its client could read why.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { refusalAtTheDoor } from './admission.ts'
-import type { Doorkeeper } from './admission.ts'
-import { EVENT_STREAM } from './api.ts'
+import { targetOf } from './admission.ts'
+import { BATCH_PATH } from './api.ts'
+import { json } from './asked.ts'
+import type { Answered, Service } from './asked.ts'
 import type { Budget, Share } from './budget.ts'
-import { clientOf } from './client-address.ts'
 import type { Shares } from './client-address.ts'
+import type { Caller } from './connections.ts'
+import { tooLarge } from './input.ts'
+import { greedy, Place } from './place.ts'
+import type { Places } from './place.ts'
 import { discard, readBody } from './receive.ts'
-import { Refusal } from './refusal.ts'
-import { sendBytes, sendStream } from './send.ts'
+import type { BodyLimit } from './receive.ts'
+import { batchTooLarge, Refusal } from './refusal.ts'
+import { gone, sendBytes, sendStream, sendText } from './send.ts'
 import type { SendLimits } from './send.ts'
-
-/** Answers a request of the web. */
-export type Fetch = (request: Request) => Response | Promise<Response>
 
 export interface ExchangeLimits extends SendLimits {
   /** Requests that are answered at once. */
@@ -24,23 +26,19 @@ export interface ExchangeLimits extends SendLimits {
   readonly watches: number
   readonly smallAnswerBytes: number
   readonly bodyBytes: number
+  readonly batchBytes: number
   readonly discardWithinMs: number
   readonly discardedBytes: number
 }
 
 /** What all exchanges of a server share. */
-export interface Exchanges {
+export interface Exchanges extends Places {
   readonly limits: ExchangeLimits
-  readonly fetch: Fetch
-  readonly doorkeeper: () => Doorkeeper
+  readonly service: Service
   readonly received: Budget
   readonly unsent: Budget
   /** Whether no further request is wanted. */
   readonly isClosing: () => boolean
-  /** How many are running, streams not among them. */
-  running: number
-  /** Of both, what each address has; whoever has shown a token is not counted. */
-  readonly requests: Shares
   readonly watches: Shares
   /** Why so many were refused before the service heard of them. */
   readonly refused: Map<string, number>
@@ -49,138 +47,132 @@ export interface Exchanges {
 /** Resolves when the request is answered, or its client is gone. Never rejects. */
 export async function exchange(
   all: Exchanges,
+  { address, gone: signal }: Caller,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const gone = new AbortController()
-  outgoing.once('close', () => gone.abort())
-  for (const stream of [incoming, outgoing]) stream.on('error', () => undefined)
-  const client = clientAt(all, incoming)
-  const hasShare = client === null || all.requests.take(client)
+  incoming.on('error', ignore)
+  outgoing.on('error', ignore)
+  const client = clientOf(all, address)
+  const place = new Place(all, client)
   const cut = (): void => void outgoing.destroy()
   const received = all.received.share(cut)
   const unsent = all.unsent.share(cut)
-  all.running += 1
-  let isRunning = true
-  const ran = (): void => {
-    if (isRunning) all.running -= 1
-    if (isRunning && hasShare && client !== null) all.requests.give(client)
-    isRunning = false
-  }
   try {
-    const response = hasShare
-      ? await answer(all, incoming, outgoing, received, gone.signal)
-      : refused(all, greedy('requests'))
-    ran()
-    received.release()
-    if (isWatch(response)) await sendWatch(all, response, incoming, outgoing, unsent, client)
-    else await send(all, response, incoming, outgoing, unsent)
+    // No variable holds the answer while it is sent: its text would be kept beside its bytes.
+    await answer(all, place, incoming, outgoing, received, signal).then((answered) => {
+      place.giveBack()
+      received.release()
+      return send(all, answered, incoming, outgoing, unsent, client)
+    })
   } catch {
     // The client is gone, or was cut off.
     outgoing.destroy()
   } finally {
-    ran()
+    place.giveBack()
     received.release()
     unsent.release()
   }
 }
 
-/** Who asks; `null` for who has shown a token, or will be refused. */
-function clientAt(all: Exchanges, { socket }: IncomingMessage): string | null {
-  return all.doorkeeper().tokens === null ? clientOf(socket.remoteAddress) : null
+/** Whose share a request counts for; `null` for who has shown a token, or will be refused. */
+export function clientOf(all: Places, address: string): string | null {
+  return all.doorkeeper().tokens === null ? address : null
 }
+
+/** Its client hears of it by the end of the connection, if it is still there. */
+function ignore(): void {}
 
 async function answer(
   all: Exchanges,
+  place: Place,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   received: Share,
   signal: AbortSignal,
-): Promise<Response> {
-  const refusal = refusalAtTheDoor(incoming, all.doorkeeper())
+): Promise<Answered> {
+  const refusal = place.refusalOf(incoming)
   if (refusal !== null) return refused(all, refusal)
-  if (all.running > all.limits.requests) return refused(all, busy())
-  const body = await readBody(incoming, outgoing, received, all.limits.bodyBytes)
+  const { method = 'GET', url = '/', headers } = incoming
+  const target = targetOf(url)
+  const body = await readBody(incoming, outgoing, received, bodyLimitOf(target.path, all.limits))
   if (body instanceof Refusal) return refused(all, body)
-  const request = requestOf(incoming, body, signal)
-  if (request === null) return refused(all, notUnderstood())
   received.keep()
-  return await all.fetch(request)
+  return await all.service({ ...target, method, headers, body, signal })
 }
 
-function requestOf(
-  { method = 'GET', url = '/', headersDistinct }: IncomingMessage,
-  body: Buffer | null,
-  signal: AbortSignal,
-): Request | null {
-  const headers = Object.entries(headersDistinct).flatMap(([name, values = []]) =>
-    values.map((value): [string, string] => [name, value]),
-  )
-  try {
-    return new Request(new URL(url, 'http://node'), { method, headers, body, signal })
-  } catch {
-    return null
-  }
+function bodyLimitOf(path: string, { bodyBytes, batchBytes }: ExchangeLimits): BodyLimit {
+  if (path === BATCH_PATH) return { bytes: batchBytes, refuse: batchTooLarge }
+  return { bytes: bodyBytes, refuse: tooLarge }
 }
 
-function isWatch({ body, headers }: Response): boolean {
-  return body !== null && headers.get('content-type') === EVENT_STREAM
-}
-
-/** As send(), within the share of the client. */
-async function sendWatch(
+/** Throws when the client is gone. Not async, so that nothing of it is kept until the end. */
+function send(
   all: Exchanges,
-  response: Response,
+  answered: Answered,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   unsent: Share,
   client: string | null,
 ): Promise<void> {
-  if (client === null) return await send(all, response, incoming, outgoing, unsent)
-  if (!all.watches.take(client)) {
-    await response.body?.cancel()
-    return await send(all, refused(all, greedy('watches')), incoming, outgoing, unsent)
+  const { status, body } = answered
+  if (body instanceof ReadableStream) {
+    return sendWatch(all, { ...answered, body }, incoming, outgoing, unsent, client)
   }
-  try {
-    await send(all, response, incoming, outgoing, unsent)
-  } finally {
-    all.watches.give(client)
+  const headers = headersOf(all, answered, incoming)
+  if (outgoing.destroyed || outgoing.closed) throw gone()
+  if (incoming.method === 'HEAD') {
+    outgoing.writeHead(status, headers)
+    return sendText('', outgoing, all.limits)
   }
+  const text = body ?? ''
+  const bytes = Buffer.byteLength(text)
+  // Results of writes are small: what has happened is never called refused.
+  if (bytes > all.limits.smallAnswerBytes && !unsent.take(bytes)) {
+    return send(all, refused(all, noRoomForAnswer()), incoming, outgoing, unsent, client)
+  }
+  if (mayHaveBody(status)) headers['content-length'] = bytes
+  outgoing.writeHead(status, headers)
+  if (!incoming.complete) return sendUnread(all, text, incoming, outgoing)
+  if (bytes <= all.limits.sendStepBytes) return sendText(text, outgoing, all.limits)
+  return sendBytes(Buffer.from(text), outgoing, unsent, all.limits)
 }
 
-async function send(
+/** Answers a request whose body is not wanted: its client may read the answer once it has sent it. */
+async function sendUnread(
   all: Exchanges,
-  response: Response,
+  text: string,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  outgoing.write(text)
+  await discard(incoming, all.limits)
+  await sendText('', outgoing, all.limits)
+}
+
+/** As send(), within the share of the client. */
+async function sendWatch(
+  all: Exchanges,
+  answered: Answered & { readonly body: ReadableStream<Uint8Array> },
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   unsent: Share,
+  client: string | null,
 ): Promise<void> {
-  const { status, body } = response
-  const headers = headersOf(all, response, incoming)
-  if (outgoing.destroyed || outgoing.closed || incoming.method === 'HEAD') {
-    // Nobody reads it.
-    await body?.cancel()
-    if (!outgoing.headersSent) outgoing.writeHead(status, headers)
-    return await sendBytes(NOTHING, outgoing, unsent, all.limits)
+  const { status, body } = answered
+  if (client !== null && !all.watches.take(client)) {
+    await body.cancel()
+    const refusal = refused(all, greedy('watches'))
+    return await send(all, refusal, incoming, outgoing, unsent, client)
   }
-  if (body !== null && isWatch(response)) {
-    outgoing.writeHead(status, headers)
-    return await sendStream(body, outgoing, all.limits)
+  try {
+    if (outgoing.destroyed || outgoing.closed) return await body.cancel()
+    outgoing.writeHead(status, headersOf(all, answered, incoming))
+    await sendStream(body, outgoing, all.limits)
+  } finally {
+    if (client !== null) all.watches.give(client)
   }
-  const bytes = Buffer.from(await response.arrayBuffer())
-  // Results of writes are small: what has happened is never called refused.
-  if (bytes.byteLength > all.limits.smallAnswerBytes && !unsent.take(bytes.byteLength)) {
-    return await send(all, refused(all, noMemory()), incoming, outgoing, unsent)
-  }
-  const length = mayHaveBody(status) ? { 'content-length': bytes.byteLength } : {}
-  outgoing.writeHead(status, { ...headers, ...length })
-  if (incoming.complete) return await sendBytes(bytes, outgoing, unsent, all.limits)
-  outgoing.write(bytes)
-  await discard(incoming, all.limits)
-  await sendBytes(NOTHING, outgoing, unsent, all.limits)
 }
-
-const NOTHING = Buffer.alloc(0)
 
 function mayHaveBody(status: number): boolean {
   return status !== 204 && status !== 304
@@ -189,41 +181,29 @@ function mayHaveBody(status: number): boolean {
 /** A client whose request was not read to its end has to begin anew on another connection. */
 function headersOf(
   all: Exchanges,
-  response: Response,
+  { headers }: Answered,
   incoming: IncomingMessage,
-): Record<string, string> {
-  const headers = Object.fromEntries(response.headers)
-  return incoming.complete && !all.isClosing() ? headers : { ...headers, connection: 'close' }
+): Record<string, string | number> {
+  const isLast = !incoming.complete || all.isClosing()
+  return {
+    ...headers,
+    // What others have written must never be taken for a page.
+    'x-content-type-options': 'nosniff',
+    ...(isLast ? { connection: 'close' } : {}),
+  }
 }
 
-function refused(all: Exchanges, { status, body }: Refusal): Response {
+/** Refused before the service hears of it. */
+export function refused(
+  { refused: counts }: Pick<Exchanges, 'refused'>,
+  { status, body }: Refusal,
+): Answered {
   const { code } = body.error
-  all.refused.set(code, (all.refused.get(code) ?? 0) + 1)
-  return Response.json(body, {
-    status,
-    headers: {
-      'x-content-type-options': 'nosniff',
-      ...(status === 401 ? { 'www-authenticate': 'Bearer realm="kv-store"' } : {}),
-    },
-  })
+  counts.set(code, (counts.get(code) ?? 0) + 1)
+  return json(body, status, status === 401 ? { 'www-authenticate': 'Bearer realm="kv-store"' } : {})
 }
 
-function busy(): Refusal {
-  return new Refusal(503, 'unavailable', 'This node answers too many at once. Ask another one.')
-}
-
-function greedy(what: 'requests' | 'watches'): Refusal {
-  const message =
-    `This node has too many ${what} of your address. End some, ask another node, or have tokens ` +
-    'asked for: those who show one are not counted by their address.'
-  return new Refusal(503, 'unavailable', message)
-}
-
-function noMemory(): Refusal {
+export function noRoomForAnswer(): Refusal {
   const message = 'Too many answers wait for clients that do not read. Ask later, or another node.'
   return new Refusal(503, 'unavailable', message)
-}
-
-function notUnderstood(): Refusal {
-  return new Refusal(400, 'invalid-argument', 'The request cannot be understood. See the README.')
 }

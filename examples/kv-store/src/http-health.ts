@@ -3,25 +3,32 @@
  * requests. Answered at once, from what the node knows of itself. Must never call a node dead that
  * only waits for others or for its disk: to start it anew would mend neither.
  */
-import type { Hono } from 'hono'
 import type { Health, Readiness } from './api.ts'
+import { json } from './asked.ts'
+import type { Routes } from './asked.ts'
 import { parameters, parseParameters } from './input.ts'
 import { MAX_READY_BEHIND } from './limits.ts'
 import { Refusal } from './refusal.ts'
 import type { KeyValueReplica, ReplicaStatus } from './replica.ts'
 
-/** Adds them to a service. */
-export function healthRoutes(app: Hono, replica: Pick<KeyValueReplica, 'status'>): void {
-  app.get('/healthz', (context) => {
-    parseParameters(parameters.none, context.req.url)
-    if (replica.status().role === 'stopped') throw notReady(STOPPED)
-    return context.json({ isAlive: true } satisfies Health, 200, UNCACHED)
-  })
-
-  app.get('/readyz', (context) => {
-    parseParameters(parameters.none, context.req.url)
-    return context.json(readinessOf(replica.status()), 200, UNCACHED)
-  })
+export function healthRoutes(replica: Pick<KeyValueReplica, 'status'>): Routes {
+  return [
+    [
+      'GET /healthz',
+      ({ query }) => {
+        parseParameters(parameters.none, query)
+        if (replica.status().role === 'stopped') throw notReady(STOPPED)
+        return json({ isAlive: true } satisfies Health, 200, UNCACHED)
+      },
+    ],
+    [
+      'GET /readyz',
+      ({ query }) => {
+        parseParameters(parameters.none, query)
+        return json(readinessOf(replica.status()), 200, UNCACHED)
+      },
+    ],
+  ]
 }
 
 /** Throws a refusal that says why a node is not ready. */

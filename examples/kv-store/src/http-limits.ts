@@ -4,7 +4,6 @@
  */
 import type { BudgetLimits } from './budget.ts'
 import type { ConnectionLimits } from './connections.ts'
-import type { ExchangeLimits } from './exchange.ts'
 import {
   DEADLINES_EVERY_MS,
   DISCARD_WITHIN_MS,
@@ -12,12 +11,17 @@ import {
   HEAD_WITHIN_MS,
   IDLE_CONNECTION_MS,
   LAST_REQUEST_WITHIN_MS,
+  MAX_BATCH_BYTES,
   MAX_CONNECTIONS,
   MAX_DISCARDED_BYTES,
   MAX_RECEIVED_BYTES,
   MAX_REQUESTS,
   MAX_SENT_AHEAD,
   MAX_SENT_AHEAD_IN_ALL,
+  MAX_STREAM_MESSAGE_BYTES,
+  MAX_STREAM_REQUESTS,
+  MAX_STREAM_UNSENT_BYTES,
+  MAX_STREAMS,
   MAX_UNSENT_BYTES,
   MAX_VALUE_BYTES,
   MAX_WATCHES,
@@ -28,16 +32,15 @@ import {
   SMALL_ANSWER_BYTES,
   STALLED_AFTER_MS,
 } from './limits.ts'
+import type { StreamLimits } from './streams.ts'
 
 export interface HttpLimits
-  extends ExchangeLimits, ConnectionLimits, Pick<BudgetLimits, 'stalledAfterMs'> {
+  extends StreamLimits, ConnectionLimits, Pick<BudgetLimits, 'stalledAfterMs'> {
   readonly receivedBytes: number
   readonly unsentBytes: number
   readonly headWithinMs: number
   readonly receiveWithinMs: number
-  readonly idleConnectionMs: number
   readonly handshakeWithinMs: number
-  readonly deadlinesEveryMs: number
   readonly lastRequestWithinMs: number
 }
 
@@ -47,8 +50,13 @@ export const HTTP_LIMITS: HttpLimits = {
   sentAheadInAll: MAX_SENT_AHEAD_IN_ALL,
   requests: MAX_REQUESTS,
   watches: MAX_WATCHES,
+  streams: MAX_STREAMS,
+  streamRequests: MAX_STREAM_REQUESTS,
+  streamMessageBytes: MAX_STREAM_MESSAGE_BYTES,
+  streamUnsentBytes: MAX_STREAM_UNSENT_BYTES,
   shareOfAddress: SHARE_OF_ADDRESS,
   bodyBytes: MAX_VALUE_BYTES,
+  batchBytes: MAX_BATCH_BYTES,
   receivedBytes: MAX_RECEIVED_BYTES,
   unsentBytes: MAX_UNSENT_BYTES,
   smallAnswerBytes: SMALL_ANSWER_BYTES,

@@ -2,70 +2,83 @@
  * The members of the cluster over HTTP: who they are, and how an operator changes them. Must never
  * answer a change before it is complete, nor say that one has failed that may yet be made.
  */
-import type { Context, Hono } from 'hono'
 import type { ReplicaMembers } from '@paxos/replica'
 import { z } from 'zod'
 import { entityTag } from './api.ts'
-import { parameters, parse, parseParameters, parseVersion, readText } from './input.ts'
+import { json } from './asked.ts'
+import type { Answered, Asked, Routes } from './asked.ts'
+import { parameters, parse, parseJson, parseParameters, parseVersion, readText } from './input.ts'
 import { MAX_MEMBERS_REQUEST_BYTES } from './limits.ts'
 import type { MembersRequest } from './member-requests.ts'
 import { Refusal } from './refusal.ts'
 import type { KeyValueReplica } from './replica.ts'
 
-/** Adds them to a service. */
 export function membersRoutes(
-  app: Hono,
   replica: Pick<KeyValueReplica, 'members' | 'changeMembers' | 'transferLeadership'>,
-): void {
-  app.get('/members', async (context) => {
-    const { timeout, consistency } = parseParameters(parameters.read, context.req.url)
-    const wait = { signal: context.req.raw.signal, timeoutMs: timeout }
-    return reply(context, await replica.members({ ...wait, consistency }))
-  })
+): Routes {
+  return [
+    [
+      'GET /members',
+      async ({ query, signal }) => {
+        const { timeout, consistency } = parseParameters(parameters.read, query)
+        return reply(await replica.members({ signal, timeoutMs: timeout, consistency }))
+      },
+    ],
+    [
+      'POST /members',
+      async (asked) => {
+        const { id, address, role } = bodyOf(asked, bodies.add)
+        return await change(asked, { type: 'add', id, address, role })
+      },
+    ],
+    [
+      'DELETE /members/:id',
+      async (asked) => await change(asked, { type: 'remove', id: idIn(asked) }),
+    ],
+    [
+      'POST /members/:id/replace',
+      async (asked) => {
+        const id = idIn(asked)
+        const { id: next = id, address } = bodyOf(asked, bodies.replace)
+        return await change(asked, { type: 'replace', id, by: { id: next, address } })
+      },
+    ],
+    [
+      'POST /members/:id/move',
+      async (asked) => {
+        const { address } = bodyOf(asked, bodies.move)
+        return await change(asked, { type: 'move', id: idIn(asked), address })
+      },
+    ],
+    [
+      'POST /members/:id/prioritize',
+      async (asked) => {
+        const { priority } = bodyOf(asked, bodies.prioritize)
+        return await change(asked, { type: 'prioritize', id: idIn(asked), priority })
+      },
+    ],
+    [
+      'POST /members/:id/promote',
+      async (asked) => await change(asked, { type: 'promote', id: idIn(asked) }),
+    ],
+    [
+      // Answered by the leader alone: another node says that it is another one that is to be asked.
+      'POST /leader',
+      async (asked) => {
+        const { timeout } = parseParameters(parameters.changeMembers, asked.query)
+        const { to } = bodyOf(asked, bodies.leader)
+        const wait = { signal: asked.signal, timeoutMs: Math.ceil(timeout / 2) }
+        const leader = await replica.transferLeadership(to, wait)
+        return json({ leader }, 200, { 'cache-control': 'no-store' })
+      },
+    ],
+  ]
 
-  app.post('/members', async (context) => {
-    const { id, address, role } = await bodyOf(context, bodies.add)
-    return await change(context, { type: 'add', id, address, role })
-  })
-
-  app.delete('/members/:id', async (context) => {
-    return await change(context, { type: 'remove', id: idIn(context) })
-  })
-
-  app.post('/members/:id/replace', async (context) => {
-    const id = idIn(context)
-    const { id: next = id, address } = await bodyOf(context, bodies.replace)
-    return await change(context, { type: 'replace', id, by: { id: next, address } })
-  })
-
-  app.post('/members/:id/move', async (context) => {
-    const { address } = await bodyOf(context, bodies.move)
-    return await change(context, { type: 'move', id: idIn(context), address })
-  })
-
-  app.post('/members/:id/prioritize', async (context) => {
-    const { priority } = await bodyOf(context, bodies.prioritize)
-    return await change(context, { type: 'prioritize', id: idIn(context), priority })
-  })
-
-  // Answered by the leader alone: another node says that it is another one that is to be asked.
-  app.post('/leader', async (context) => {
-    const { timeout } = parseParameters(parameters.changeMembers, context.req.url)
-    const { to } = await bodyOf(context, bodies.leader)
-    const wait = { signal: context.req.raw.signal, timeoutMs: Math.ceil(timeout / 2) }
-    const leader = await replica.transferLeadership(to, wait)
-    return context.json({ leader }, 200, { 'cache-control': 'no-store' })
-  })
-
-  app.post('/members/:id/promote', async (context) => {
-    return await change(context, { type: 'promote', id: idIn(context) })
-  })
-
-  async function change(context: Context, request: MembersRequest): Promise<Response> {
-    const { url, raw } = context.req
-    const { timeout } = parseParameters(parameters.changeMembers, url)
-    const options = { signal: raw.signal, timeoutMs: timeout, ...parseVersion(raw.headers) }
-    return reply(context, await replica.changeMembers(request, options))
+  async function change(asked: Asked, request: MembersRequest): Promise<Answered> {
+    const { query, headers, signal } = asked
+    const { timeout } = parseParameters(parameters.changeMembers, query)
+    const options = { signal, timeoutMs: timeout, ...parseVersion(headers) }
+    return reply(await replica.changeMembers(request, options))
   }
 }
 
@@ -90,8 +103,8 @@ const bodies = {
 } as const
 
 /** Who the path is about: its second step. */
-function idIn(context: Context): string {
-  const [, , encoded = ''] = new URL(context.req.url).pathname.split('/')
+function idIn({ path }: Asked): string {
+  const [, , encoded = ''] = path.split('/')
   try {
     return decodeURIComponent(encoded)
   } catch {
@@ -100,18 +113,9 @@ function idIn(context: Context): string {
   }
 }
 
-async function bodyOf<T extends z.ZodType>(context: Context, schema: T): Promise<z.output<T>> {
-  const text = await readText(context.req.raw, MAX_MEMBERS_REQUEST_BYTES, tooLong)
-  return parse(schema, jsonIn(text))
-}
-
-function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    const message = 'The body is no JSON. Write it as in {"address":"udp://127.0.0.1:7004"}.'
-    throw new Refusal(400, 'invalid-argument', message)
-  }
+function bodyOf<T extends z.ZodType>(asked: Asked, schema: T): z.output<T> {
+  const text = readText(asked, MAX_MEMBERS_REQUEST_BYTES, tooLong)
+  return parse(schema, parseJson(text, '{"address":"udp://127.0.0.1:7004"}'))
 }
 
 function tooLong(): Refusal {
@@ -120,7 +124,6 @@ function tooLong(): Refusal {
 }
 
 /** The version as a tag: If-Match takes it. */
-function reply(context: Context, members: ReplicaMembers): Response {
-  const headers = { etag: entityTag(members.version), 'cache-control': 'no-store' }
-  return context.json(members, 200, headers)
+function reply(members: ReplicaMembers): Answered {
+  return json(members, 200, { etag: entityTag(members.version), 'cache-control': 'no-store' })
 }

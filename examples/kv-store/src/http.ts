@@ -1,32 +1,25 @@
 /**
- * The HTTP interface of one node, over web standards: a Request in, a Response out. Every node
- * answers every request; the replica finds the leader. It must never answer a write before it is
- * chosen and applied, nor say that one has failed that may yet happen.
+ * The interface of one node: what is asked in, what is answered out. Every node answers everything;
+ * the replica finds the leader. It must never answer a write before it is chosen and applied, nor
+ * say that one has failed that may yet happen.
  */
-import { Hono } from 'hono'
-import type { Context } from 'hono'
-import { entityTag, EVENT_STREAM, TEXT } from './api.ts'
-import type { Answer, Command, Query } from './commands.ts'
+import { entityTag, EVENT_STREAM } from './api.ts'
+import { json } from './asked.ts'
+import type { Answered, Asked, Route, Routes, Service } from './asked.ts'
 import type { Feed } from './feed.ts'
-import {
-  isKnown,
-  parameters,
-  parseCondition,
-  parseKey,
-  parseLastEvent,
-  parseParameters,
-  parseSession,
-  readValue,
-  refuseParts,
-} from './input.ts'
+import { parameters, parseLastEvent, parseParameters } from './input.ts'
+import { batchRoutes } from './http-batch.ts'
 import { healthRoutes } from './http-health.ts'
+import { keyRoutes } from './http-keys.ts'
 import { isChangeOfMembers, membersRoutes } from './http-members.ts'
 import { OPEN_SESSION_AGAIN_S, WATCH_HEARTBEAT_MS } from './limits.ts'
 import type { HttpFigures } from './listen.ts'
 import { METRICS_TEXT } from './metrics.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import { Refusal, refusalOf } from './refusal.ts'
-import type { Consistency, KeyValueReplica, Wait } from './replica.ts'
+import type { Attempt } from './refusal.ts'
+import { STREAM_PATH } from './stream-frames.ts'
+import type { KeyValueReplica } from './replica.ts'
 import { Turns } from './turns.ts'
 import { watchStream } from './watch-stream.ts'
 
@@ -43,167 +36,118 @@ export interface ServiceOptions {
   readonly watchHeartbeatMs?: number
 }
 
-/** The whole service: hand its `fetch` to a server. */
-export function service(options: ServiceOptions): Hono {
+/** The whole service: hand it to listen(). */
+export function service(options: ServiceOptions): Service {
   const { replica, feed, metrics, onFailure, watchHeartbeatMs = WATCH_HEARTBEAT_MS } = options
   const { httpFigures = () => null } = options
-  const app = new Hono()
   const turns = new Turns()
 
-  app.use(async (context, next) => {
-    await next()
-    // What others have written must never be taken for a page.
-    context.header('x-content-type-options', 'nosniff')
-  })
+  const routes: ReadonlyMap<string, Route> = new Map([
+    ...keyRoutes(replica, turns),
+    ...batchRoutes(replica, turns, refusalTo),
+    ...membersRoutes(replica),
+    ...healthRoutes(replica),
+    ...ownRoutes(),
+  ])
 
-  app.get(KEY_PATH, async (context) => {
-    const { timeout, consistency } = parseParameters(parameters.read, context.req.url)
-    const key = parseKey(context.req.url)
-    const answer = await ask(context, { type: 'get', key }, timeout, consistency)
-    if (answer.type !== 'entry' || answer.entry === null) throw absent()
-    const { value, revision } = answer.entry
-    const etag = entityTag(revision)
-    if (isKnown(context.req.raw.headers, revision)) return context.body(null, 304, { etag })
-    return context.body(value, 200, { 'content-type': TEXT, etag })
-  })
-
-  app.put(KEY_PATH, async (context) => {
-    const { timeout } = parseParameters(parameters.write, context.req.url)
-    const key = parseKey(context.req.url)
-    refuseParts(context.req.raw.headers)
-    const condition = parseCondition(context.req.raw.headers)
-    const value = await readValue(context.req.raw)
-    return await write(context, { type: 'put', key, value, ...condition }, timeout)
-  })
-
-  app.delete(KEY_PATH, async (context) => {
-    const { timeout } = parseParameters(parameters.write, context.req.url)
-    const key = parseKey(context.req.url)
-    const condition = parseCondition(context.req.raw.headers)
-    return await write(context, { type: 'delete', key, ...condition }, timeout)
-  })
-
-  app.get('/keys', async (context) => {
-    const { url } = context.req
-    const { timeout, consistency, ...wanted } = parseParameters(parameters.list, url)
-    const query: Query = { type: 'list', ...wanted, after: wanted.after ?? null }
-    const answer = await ask(context, query, timeout, consistency)
-    // A page takes some milliseconds to write.
-    await turns.next()
-    return context.json(answer.type === 'page' ? answer.page : null)
-  })
-
-  app.get('/digest', async (context) => {
-    const { timeout, consistency } = parseParameters(parameters.read, context.req.url)
-    const answer = await ask(context, { type: 'summary' }, timeout, consistency)
-    return context.json(answer.type === 'summary' ? answer.summary : null)
-  })
-
-  app.post('/sessions', async (context) => {
-    const { timeout } = parseParameters(parameters.write, context.req.url)
-    const session = await replica.openSession(waitOf(context, timeout))
-    // Whoever knows its name can use it: it is for nobody but who asked.
-    return context.json({ session }, 201, { 'cache-control': 'no-store' })
-  })
-
-  membersRoutes(app, replica)
-  healthRoutes(app, replica)
-
-  app.get('/watch', (context) => {
-    const { prefix, after } = parseParameters(parameters.watch, context.req.url)
-    const behind = parseLastEvent(context.req.raw.headers) ?? after
-    // Nobody would read the stream, nor end it.
-    if (context.req.method === 'HEAD') return context.body(null, 200, WATCH_HEADERS)
-    const watch = feed.watch(prefix, behind)
-    if (watch === null) {
-      throw new Refusal(503, 'unavailable', 'This node takes no more watches. Ask another one.')
+  return async (asked) => {
+    try {
+      const route = routes.get(routeOf(asked))
+      if (route !== undefined) return await route(asked)
+      const message = `There is no ${asked.method} ${asked.path}. See the README.`
+      throw new Refusal(404, 'no-such-path', message)
+    } catch (error) {
+      return refuse(error, asked)
     }
-    return context.body(watchStream(watch, watchHeartbeatMs, turns), 200, WATCH_HEADERS)
-  })
-
-  app.get('/status', (context) => {
-    parseParameters(parameters.none, context.req.url)
-    return context.json({ ...replica.status(), refused: replica.figures()?.refused ?? {} })
-  })
-
-  app.get('/metrics', (context) => {
-    parseParameters(parameters.none, context.req.url)
-    const text = metrics.render({
-      status: replica.status(),
-      watches: feed.watches,
-      transport: replica.figures(),
-      http: httpFigures(),
-    })
-    return context.body(text, 200, { 'content-type': METRICS_TEXT })
-  })
-
-  app.notFound((context) => {
-    const message = `There is no ${context.req.method} ${context.req.path}. See the README.`
-    return context.json(new Refusal(404, 'no-such-path', message).body, 404)
-  })
-
-  app.onError((error, context) => {
-    const { method, path, raw } = context.req
-    const isWrite = method === 'PUT' || method === 'DELETE' || isChangeOfMembers(method, path)
-    const refusal = refusalOf(error, isWrite ? 'write' : 'read')
-    // A client that has gone away is nothing unexpected, and reads no answer.
-    if (refusal.status === 500 && !raw.signal.aborted) onFailure(error)
-    const { code, revision = 0, version } = refusal.body.error
-    if (revision > 0) context.header('etag', entityTag(revision))
-    if (version !== undefined) context.header('etag', entityTag(version))
-    if (code === 'too-many-sessions') context.header('retry-after', String(OPEN_SESSION_AGAIN_S))
-    return context.json(refusal.body, refusal.status)
-  })
-
-  return app
-
-  async function ask(
-    context: Context,
-    query: Query,
-    timeoutMs: number,
-    consistency: Consistency,
-  ): Promise<Answer> {
-    return await replica.query(query, { ...waitOf(context, timeoutMs), consistency })
   }
 
-  async function write(context: Context, command: Command, timeoutMs: number): Promise<Response> {
-    const session = parseSession(context.req.raw.headers)
-    const wait = { ...waitOf(context, timeoutMs), ...(session === undefined ? {} : { session }) }
-    const result = await replica.propose(command, wait)
-    switch (result.type) {
-      case 'done':
-        return context.json({ revision: result.revision }, 200, {
-          etag: entityTag(result.revision),
-        })
-      case 'absent':
-        throw absent()
-      case 'revision-differs':
-        throw differs(result.revision)
-    }
+  function ownRoutes(): Routes {
+    return [
+      [
+        'GET /watch',
+        ({ method, query, headers }) => {
+          const { prefix, after } = parseParameters(parameters.watch, query)
+          const behind = parseLastEvent(headers) ?? after
+          // Nobody would read the stream, nor end it.
+          if (method === 'HEAD') return { status: 200, headers: WATCH_HEADERS, body: null }
+          const watch = feed.watch(prefix, behind)
+          if (watch === null) {
+            throw new Refusal(
+              503,
+              'unavailable',
+              'This node takes no more watches. Ask another one.',
+            )
+          }
+          const body = watchStream(watch, watchHeartbeatMs, turns)
+          return { status: 200, headers: WATCH_HEADERS, body }
+        },
+      ],
+      [
+        `GET ${STREAM_PATH}`,
+        () => {
+          const message =
+            'A stream is a WebSocket, and none was opened: it was not asked for as one, or there are ' +
+            'too many. Ask over HTTP, or another node.'
+          throw new Refusal(426, 'unavailable', message)
+        },
+      ],
+      [
+        'GET /status',
+        ({ query }) => {
+          parseParameters(parameters.none, query)
+          return json({ ...replica.status(), refused: replica.figures()?.refused ?? {} })
+        },
+      ],
+      [
+        'GET /metrics',
+        ({ query }) => {
+          parseParameters(parameters.none, query)
+          const body = metrics.render({
+            status: replica.status(),
+            watches: feed.watches,
+            transport: replica.figures(),
+            http: httpFigures(),
+          })
+          return { status: 200, headers: { 'content-type': METRICS_TEXT }, body }
+        },
+      ],
+    ]
+  }
+
+  function refusalTo(error: unknown, attempt: Attempt, { signal }: Asked): Refusal {
+    const refusal = refusalOf(error, attempt)
+    // A client that has gone away is nothing unexpected, and reads no answer.
+    if (refusal.status === 500 && !signal.aborted) onFailure(error)
+    return refusal
+  }
+
+  function refuse(error: unknown, asked: Asked): Answered {
+    const { method, path } = asked
+    const isWrite = method === 'PUT' || method === 'DELETE' || isChangeOfMembers(method, path)
+    const refusal = refusalTo(error, isWrite ? 'write' : 'read', asked)
+    const { code, revision = 0, version } = refusal.body.error
+    return json(refusal.body, refusal.status, {
+      ...(revision > 0 ? { etag: entityTag(revision) } : {}),
+      ...(version === undefined ? {} : { etag: entityTag(version) }),
+      ...(code === 'too-many-sessions' ? { 'retry-after': String(OPEN_SESSION_AGAIN_S) } : {}),
+    })
   }
 }
 
-/** Everything below /keys/, line breaks and slashes too; what the key is, is read elsewhere. */
-const KEY_PATH = '/keys/:key{[^]+}'
+/** The method and path with a placeholder for the key or id in it, as they stand in Routes. */
+function routeOf({ method, path }: Asked): string {
+  // Whoever sends the answer leaves out its body.
+  const verb = method === 'HEAD' ? 'GET' : method
+  if (!path.startsWith('/keys/')) return `${verb} ${path.replace(MEMBER, '/members/:id')}`
+  // Everything below /keys/ is a key, slashes too.
+  return path.length > '/keys/'.length ? `${verb} /keys/:key` : `${verb} ${path}`
+}
+
+const MEMBER = /^\/members\/[^/]+/
 
 /** Proxies must neither keep events back, nor compress them in blocks, nor keep any. */
 const WATCH_HEADERS = {
   'content-type': EVENT_STREAM,
   'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
-}
-
-/** A client that has gone away wants nothing any more. */
-function waitOf(context: Context, timeoutMs: number): Wait {
-  return { signal: context.req.raw.signal, timeoutMs }
-}
-
-function absent(): Refusal {
-  return new Refusal(404, 'not-found', 'There is no such key. PUT it, and there will be.')
-}
-
-function differs(revision: number): Refusal {
-  const now = revision === 0 ? 'The key is absent' : `The key has revision ${revision}`
-  const message = `${now}; nothing was changed. Read it, and decide again.`
-  return new Refusal(412, 'revision-differs', message, { revision })
 }

@@ -4,6 +4,8 @@
  */
 import { z } from 'zod'
 import { revisionOf, SEQUENCE_HEADER, SESSION_HEADER } from './api.ts'
+import { headerOf } from './asked.ts'
+import type { Asked, Heads } from './asked.ts'
 import {
   DEFAULT_PAGE_ENTRIES,
   DEFAULT_TIMEOUT_MS,
@@ -16,6 +18,8 @@ import {
 import { Refusal } from './refusal.ts'
 import type { SessionPlace } from './replica.ts'
 
+const HALF_A_PLACE = 'session and sequence go together. Give both, or neither.'
+
 /** Text that UTF-8 can carry: half of a surrogate pair would come back as something else. */
 const text = z.string().regex(/^\P{Surrogate}*$/u, 'Give text without half characters.')
 
@@ -27,6 +31,35 @@ const shortText = text.refine((value) => bytesOf(value) <= MAX_KEY_BYTES, {
 const keyText = shortText
   .min(1, 'Give a key of at least one character.')
   .refine((value) => value !== '.' && value !== '..', { error: "'.' and '..' are no keys." })
+
+const sessionName = z.string().min(1).max(MAX_KEY_BYTES)
+const sequenceNumber = z.int().min(1)
+
+/** What a write in a batch has, of either kind. */
+const batchWrite = {
+  key: keyText,
+  ifRevision: z.int().nonnegative().optional(),
+  session: sessionName.optional(),
+  sequence: sequenceNumber.optional(),
+}
+
+/** A part of a batch. */
+export const batchItem = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('get'), key: keyText }),
+  z
+    .strictObject({
+      type: z.literal('put'),
+      ...batchWrite,
+      value: text.refine((value) => bytesOf(value) <= MAX_VALUE_BYTES, {
+        error: `Give at most ${MAX_VALUE_BYTES} bytes of UTF-8.`,
+      }),
+    })
+    .refine(hasPlaceOrNone, { error: HALF_A_PLACE }),
+  z
+    .strictObject({ type: z.literal('delete'), ...batchWrite })
+    .refine(hasPlaceOrNone, { error: HALF_A_PLACE }),
+])
+export type BatchItem = z.infer<typeof batchItem>
 
 const wholeNumber = z
   .string()
@@ -77,9 +110,9 @@ export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<
   throw new Refusal(400, 'invalid-argument', `${where}${issue?.message ?? 'Not understood.'}`)
 }
 
-/** The parameters of a URL; one that is given twice is refused. */
-export function parseParameters<T extends z.ZodType>(schema: T, url: string): z.output<T> {
-  const given = [...new URL(url).searchParams]
+/** The parameters in a query; one that is given twice is refused. */
+export function parseParameters<T extends z.ZodType>(schema: T, query: string): z.output<T> {
+  const given = [...new URLSearchParams(query)]
   const byName = new Map(given)
   if (byName.size !== given.length) {
     throw new Refusal(400, 'invalid-argument', 'A parameter is given twice. Give each once.')
@@ -88,8 +121,8 @@ export function parseParameters<T extends z.ZodType>(schema: T, url: string): z.
 }
 
 /** The key in a path below /keys/. */
-export function parseKey(url: string): string {
-  const encoded = new URL(url).pathname.slice('/keys/'.length)
+export function parseKey(path: string): string {
+  const encoded = path.slice('/keys/'.length)
   try {
     return parse(keyText, decodeURIComponent(encoded))
   } catch (error) {
@@ -100,9 +133,9 @@ export function parseKey(url: string): string {
 }
 
 /** What If-Match and If-None-Match ask for: a revision, 0 for none, nothing for anything. */
-export function parseCondition(headers: Headers): { readonly ifRevision?: number } {
-  const match = headers.get('if-match')
-  const noneMatch = headers.get('if-none-match')
+export function parseCondition(headers: Heads): { readonly ifRevision?: number } {
+  const match = headerOf(headers, 'if-match')
+  const noneMatch = headerOf(headers, 'if-none-match')
   if (match !== null && noneMatch !== null) {
     throw new Refusal(400, 'invalid-argument', 'Give If-Match or If-None-Match, not both.')
   }
@@ -117,8 +150,8 @@ export function parseCondition(headers: Headers): { readonly ifRevision?: number
 }
 
 /** The version of the members that If-Match asks for; nothing for any. */
-export function parseVersion(headers: Headers): { readonly expected?: number } {
-  const match = headers.get('if-match')
+export function parseVersion(headers: Heads): { readonly expected?: number } {
+  const match = headerOf(headers, 'if-match')
   if (match === null) return {}
   const version = revisionOf(match.trim())
   if (version !== null) return { expected: version }
@@ -126,27 +159,27 @@ export function parseVersion(headers: Headers): { readonly expected?: number } {
 }
 
 /** Whether If-None-Match names this revision: the client has its value already. */
-export function isKnown(headers: Headers, revision: number): boolean {
-  const tags = headers.get('if-none-match')?.split(',') ?? []
+export function isKnown(headers: Heads, revision: number): boolean {
+  const tags = headerOf(headers, 'if-none-match')?.split(',') ?? []
   return tags.some((tag) => tag.trim() === '*' || revisionOf(tag.trim()) === revision)
 }
 
 /** Refuses a part of a value, which would take the place of the whole (RFC 9110, 14.5). */
-export function refuseParts(headers: Headers): void {
-  if (headers.get('content-range') === null) return
+export function refuseParts(headers: Heads): void {
+  if (headerOf(headers, 'content-range') === null) return
   const message = 'A value is written as a whole. Leave out Content-Range, and send all of it.'
   throw new Refusal(400, 'invalid-argument', message)
 }
 
 const sessionHeaders = z.strictObject({
-  session: z.string().min(1).max(MAX_KEY_BYTES),
-  sequence: wholeNumber.pipe(z.int().min(1)),
+  session: sessionName,
+  sequence: wholeNumber.pipe(sequenceNumber),
 })
 
 /** Whose write this is, for a client that may have to repeat it. */
-export function parseSession(headers: Headers): SessionPlace | undefined {
-  const session = headers.get(SESSION_HEADER)
-  const sequence = headers.get(SEQUENCE_HEADER)
+export function parseSession(headers: Heads): SessionPlace | undefined {
+  const session = headerOf(headers, SESSION_HEADER)
+  const sequence = headerOf(headers, SEQUENCE_HEADER)
   if (session === null && sequence === null) return undefined
   if (session === null || sequence === null) {
     const message = 'Paxos-Session and Paxos-Sequence go together. Give both, or neither.'
@@ -157,38 +190,59 @@ export function parseSession(headers: Headers): SessionPlace | undefined {
 }
 
 /** Where a browser that was cut off goes on with its watch. */
-export function parseLastEvent(headers: Headers): number | undefined {
-  const last = headers.get('last-event-id')
+export function parseLastEvent(headers: Heads): number | undefined {
+  const last = headerOf(headers, 'last-event-id')
   return last === null ? undefined : parse(wholeNumber, last)
 }
 
 /** A value: the body as text. */
-export async function readValue(request: Request): Promise<string> {
-  return await readText(request, MAX_VALUE_BYTES, tooLarge)
+export function readValue(asked: Asked): string {
+  return readText(asked, MAX_VALUE_BYTES, tooLarge)
 }
 
 /** The body as text; what `refuse` makes is thrown for one of more bytes. */
-export async function readText(
-  request: Request,
-  mostBytes: number,
-  refuse: () => Refusal,
-): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of request.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > mostBytes) throw refuse()
-    chunks.push(chunk)
-  }
+export function readText({ body }: Asked, mostBytes: number, refuse: () => Refusal): string {
+  if (body === null) return ''
+  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+  if (bytes > mostBytes) throw refuse()
+  const found = typeof body === 'string' ? wellFormed(body) : decoded(body)
+  if (found !== null) return found
+  const message =
+    'What is sent has to be text in UTF-8. Encode other bytes, for instance as base64.'
+  throw new Refusal(400, 'invalid-argument', message)
+}
+
+/** A byte order mark is part of the value: what was written is what is read. */
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function decoded(bytes: Uint8Array): string | null {
   try {
-    // A byte order mark is part of the value: what was written is what is read.
-    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-    return decoder.decode(Buffer.concat(chunks))
+    return UTF_8.decode(bytes)
   } catch {
-    const message =
-      'What is sent has to be text in UTF-8. Encode other bytes, for instance as base64.'
+    return null
+  }
+}
+
+function wellFormed(body: string): string | null {
+  return /\p{Surrogate}/u.test(body) ? null : body
+}
+
+/** What a body of JSON says. `example` is what it could be. */
+export function parseJson(body: string, example: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    const message = `The body is no JSON. Write it as in ${example}.`
     throw new Refusal(400, 'invalid-argument', message)
   }
+}
+
+/** Half of a place in a session names no write. */
+function hasPlaceOrNone(item: {
+  readonly session?: unknown
+  readonly sequence?: unknown
+}): boolean {
+  return (item.session === undefined) === (item.sequence === undefined)
 }
 
 /** A body that no value can be. */
@@ -198,5 +252,5 @@ export function tooLarge(): Refusal {
 }
 
 function bytesOf(value: string): number {
-  return new TextEncoder().encode(value).byteLength
+  return Buffer.byteLength(value)
 }

@@ -12,6 +12,15 @@ export const MAX_KEY_BYTES = 512
  */
 export const MAX_VALUE_BYTES = 128 * 1024
 
+/** Reads and writes in a batch. */
+export const MAX_BATCH_ITEMS = 64
+
+/** A batch as JSON, in bytes: 64 values of 16 KB, or some of the largest. */
+export const MAX_BATCH_BYTES = 1 << 20
+
+/** Characters of values in the answer to a batch, as on a page; who reads more reads the rest again. */
+export const MAX_BATCH_ANSWER_CHARACTERS = 1 << 20
+
 /** Entries on a page of a list: enough to read thousands of records in a few requests. */
 export const MAX_PAGE_ENTRIES = 1000
 
@@ -83,6 +92,35 @@ export const MAX_SENT_AHEAD = 16
 
 /** Requests of all connections that were sent ahead: some kilobytes each. */
 export const MAX_SENT_AHEAD_IN_ALL = 16_384
+
+/** Streams of one node: for programs that ask much, while a page or a script asks over HTTP. */
+export const MAX_STREAMS = 256
+
+/** Requests of one stream that are answered at once; others that it has sent wait for their turn. */
+export const MAX_STREAM_REQUESTS = 256
+
+/**
+ * A message of a client on a stream, in bytes: the largest value of plain text fits. Larger ones go
+ * over HTTP, which takes them in steps, and holds nobody up behind them. Of all streams at once no
+ * more than the bodies of HTTP may take is being received.
+ */
+export const MAX_STREAM_MESSAGE_BYTES = 256 * 1024
+
+/** What is written to a stream and not taken, in bytes, before no more of its requests are begun. */
+export const MAX_STREAM_UNSENT_BYTES = 1 << 20
+
+/** How long a stream may take to open, in milliseconds: some round trips. */
+export const STREAM_OPEN_WITHIN_MS = 2000
+
+/** How long a node that opens no stream is asked over HTTP before it is tried again, in milliseconds. */
+export const STREAM_AGAIN_MS = 60_000
+
+/**
+ * A request that is given up after so long on a stream on which nothing was heard meanwhile ends the
+ * stream, in milliseconds: the node is frozen or gone, and whatever else was asked there is asked
+ * elsewhere.
+ */
+export const STREAM_SILENCE_MS = 1000
 
 /** Bytes of all bodies that are being received, or belong to writes that are not answered. */
 export const MAX_RECEIVED_BYTES = 64 << 20
@@ -218,8 +256,11 @@ export const MAX_BACKOFF_MS = 1000
 /** An answer that the client takes, in bytes: a page of control characters, escaped, fits. */
 export const MAX_ANSWER_BYTES = 16 << 20
 
-/** Writes of one client at once: each needs a session of its own, which all nodes remember. */
-export const MAX_SESSIONS = 64
+/**
+ * Writes of one client at once: each needs a session of its own, which all nodes remember. As many as
+ * a stream has under way; 39 clients that write so much at once find room in what the nodes remember.
+ */
+export const MAX_SESSIONS = 256
 
 /** Writes of one client that wait for a session. More of them are a mistake in the caller's loop. */
 export const MAX_WAITING_WRITES = 10_000

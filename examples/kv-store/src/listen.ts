@@ -8,17 +8,20 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Server as TlsServer } from 'node:https'
 import { once } from 'node:events'
 import { Server as NetServer } from 'node:net'
+import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Doorkeeper } from './admission.ts'
+import type { Service } from './asked.ts'
 import { Budget } from './budget.ts'
 import { Shares } from './client-address.ts'
 import { Connections } from './connections.ts'
 import { connectionsWithin } from './descriptors.ts'
 import { exchange } from './exchange.ts'
-import type { Exchanges, Fetch } from './exchange.ts'
+import type { Exchanges } from './exchange.ts'
 import { UserError } from './fail.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import type { HttpLimits } from './http-limits.ts'
+import { Streams } from './streams.ts'
 import type { Tokens } from './tokens.ts'
 
 /** An address to listen on. */
@@ -52,6 +55,7 @@ export interface HttpFigures {
   readonly connections: number
   /** Connections that made room for others, or found none. */
   readonly connectionsCut: number
+  readonly streams: number
   readonly requests: number
   readonly receivedBytes: number
   readonly unsentBytes: number
@@ -72,10 +76,10 @@ export interface HttpServer {
   close(finishWithinMs: number): Promise<void>
 }
 
-/** Serves `fetch`. Rejects with a UserError when the address cannot be taken. */
+/** Serves `service`. Rejects with a UserError when the address cannot be taken. */
 export async function listen(
   { host, port }: HttpAddress,
-  fetch: Fetch,
+  service: Service,
   options: ListenOptions = {},
 ): Promise<HttpServer> {
   const limits = { ...HTTP_LIMITS, connections: connectionsWithin(), ...options.limits }
@@ -83,9 +87,9 @@ export async function listen(
   const hosts = new Set([host, ...(options.allowedHosts ?? [])].map((name) => name.toLowerCase()))
   let doorkeeper: Doorkeeper = { hosts, tokens: options.tokens ?? null }
   let isClosing = false
-  const exchanges: Exchanges = {
+  const exchanges: Exchanges & { readonly limits: HttpLimits } = {
     limits,
-    fetch,
+    service,
     doorkeeper: () => doorkeeper,
     received: new Budget({ bytes: limits.receivedBytes, stalledAfterMs: limits.stalledAfterMs }),
     unsent: new Budget({ bytes: limits.unsentBytes, stalledAfterMs: limits.stalledAfterMs }),
@@ -96,12 +100,21 @@ export async function listen(
     refused: new Map(),
   }
   const answer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    connections.asked(incoming.socket, () => exchange(exchanges, incoming, outgoing))
+    connections.asked(incoming.socket, (caller) => exchange(exchanges, caller, incoming, outgoing))
   }
+  const streams = new Streams(exchanges, connections)
   const server = serverOf(options.tls, limits)
   server.on('connection', (socket) => connections.opened(socket, options.tls === undefined))
   server.on('secureConnection', (socket) => connections.secured(socket))
   server.on('request', answer).on('checkContinue', answer)
+  server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+    // From here on nobody else listens.
+    socket.on('error', () => undefined)
+    connections.asked(socket, (caller) => {
+      if (!streams.open(caller, incoming, socket, head)) beginAnew(server, incoming, head)
+      return Promise.resolve()
+    })
+  })
   server.listen(port, host)
   try {
     await once(server, 'listening')
@@ -113,6 +126,7 @@ export async function listen(
     figures: () => ({
       connections: connections.count,
       connectionsCut: connections.cut,
+      streams: streams.count,
       requests: exchanges.running,
       receivedBytes: exchanges.received.used,
       unsentBytes: exchanges.unsent.used,
@@ -126,6 +140,7 @@ export async function listen(
     },
     async close(finishWithinMs) {
       isClosing = true
+      streams.close()
       await close(server, connections, finishWithinMs, limits)
     },
   }
@@ -142,6 +157,25 @@ function serverOf(tls: HttpTls | undefined, limits: HttpLimits): Server | TlsSer
   const handshake = { handshakeTimeout: limits.handshakeWithinMs, minVersion: 'TLSv1.2' } as const
   const asksForClients = tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true }
   return createTlsServer({ ...timeouts, ...handshake, ...asksForClients, ...tls })
+}
+
+/**
+ * A request that has asked for another protocol in vain is one that has not asked (RFC 9110, 7.8). Node
+ * hands it over as if it had, without its body: it is read once more, without that header.
+ */
+function beginAnew(
+  server: Server | TlsServer,
+  { method = '', url = '', httpVersion, rawHeaders, socket }: IncomingMessage,
+  head: Buffer,
+): void {
+  const names = rawHeaders.filter((_, index) => index % 2 === 0)
+  const lines = names.flatMap((name, index) =>
+    name.toLowerCase() === 'upgrade' ? [] : [`${name}: ${rawHeaders[2 * index + 1] ?? ''}`],
+  )
+  const first = `${method} ${url} HTTP/${httpVersion}`
+  const text = [first, ...lines, '', ''].join('\r\n')
+  socket.unshift(Buffer.concat([Buffer.from(text, 'latin1'), head]))
+  server.emit('setSecureContext' in server ? 'secureConnection' : 'connection', socket)
 }
 
 async function close(

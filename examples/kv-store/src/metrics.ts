@@ -237,6 +237,7 @@ function httpLines(http: HttpFigures): string[] {
       'Connections that made room for others, or found none.',
       http.connectionsCut,
     ),
+    ...one('kv_http_streams', 'gauge', 'Connections with many requests at once.', http.streams),
     ...one('kv_http_requests', 'gauge', 'Requests that are being answered.', http.requests),
     ...one('kv_http_received_bytes', 'gauge', 'Bodies in memory.', http.receivedBytes),
     ...one('kv_http_unsent_bytes', 'gauge', 'Answers that are not taken.', http.unsentBytes),

@@ -6,7 +6,8 @@
 import { errorBody } from './api.ts'
 import type { ErrorBody } from './api.ts'
 import { OutcomeUnknownError, RequestError, UnavailableError } from './client-errors.ts'
-import type { Outgoing, Send } from './client-fetch.ts'
+import type { Heads } from './asked.ts'
+import type { Outgoing, Received, Send } from './client-http.ts'
 import { Deadline } from './deadline.ts'
 import {
   ANSWER_WITHIN_MS,
@@ -22,9 +23,11 @@ export interface Exchange<T> {
   readonly method: 'GET' | 'PUT' | 'DELETE' | 'POST'
   readonly path: string
   /** Reads what was answered with 2xx; throws when it is none of this service. */
-  readonly read: (text: string, headers: Headers) => T
+  readonly read: (text: string, headers: Heads) => T
   /** Whether the node answers from what it has, so that it need not be told how long to wait. */
   readonly isAnsweredAtOnce?: boolean
+  /** Whether it may travel on a stream. Default: no. */
+  readonly mayStream?: boolean
   /** How long one node may take, in milliseconds. Default: that of all. */
   readonly attemptTimeoutMs?: number
   /** For what changes something: what to do when nobody says whether it did. */
@@ -35,14 +38,13 @@ export interface Exchange<T> {
 }
 
 /** What a node answered, for good. */
-export type Reply<T> =
+export type Reply<T> = (
   | { readonly type: 'done'; readonly value: T }
-  | {
-      readonly type: 'refused'
-      readonly error: Refused
-      /** Whether an attempt before this one may have reached a node that acted on it. */
-      readonly mayHaveHappenedBefore: boolean
-    }
+  | { readonly type: 'refused'; readonly error: Refused }
+) & {
+  /** Whether an attempt before this one may have reached a node that acted on it. */
+  readonly mayHaveHappenedBefore: boolean
+}
 
 /** Why. */
 export type Refused = ErrorBody['error']
@@ -98,12 +100,12 @@ export class Nodes {
     return tries.isNobodyThere(this.#options.unreachableTimeoutMs)
   }
 
-  /** Rejects as fetch does. The body of the answer has to be read, or cancelled. */
-  send(node: number, target: string, outgoing: Outgoing): Promise<Response> {
+  /** Rejects as `Send` does. */
+  send(node: number, target: string, outgoing: Outgoing): Promise<Received> {
     const token = this.#options.token()
     const headers =
       token === null ? outgoing.headers : { ...outgoing.headers, authorization: `Bearer ${token}` }
-    return this.#options.send(`${this.url(node)}${target}`, { ...outgoing, headers })
+    return this.#options.send(this.url(node), target, { ...outgoing, headers })
   }
 
   /** The node to ask next. */
@@ -143,8 +145,7 @@ export class Nodes {
       }
       const node = this.#preferred
       const attempt = await this.#attempt(node, exchange, deadline)
-      if (attempt.type === 'done') return attempt
-      if (attempt.type === 'refused') return { ...attempt, mayHaveHappenedBefore }
+      if (attempt.type !== 'failed') return { ...attempt, mayHaveHappenedBefore }
       mayHaveHappenedBefore ||= attempt.mayHaveHappened
       tries.note(this.url(node), attempt)
       this.moveOn(node)
@@ -166,10 +167,11 @@ export class Nodes {
         method,
         headers,
         signal: deadline.signal,
+        mayStream: exchange.mayStream === true,
         ...(body === undefined ? {} : { body }),
       })
       const text = await textOf(response)
-      if (response.ok) return { type: 'done', value: exchange.read(text, response.headers) }
+      if (isDone(response)) return { type: 'done', value: exchange.read(text, response.headers) }
       return judge(response.status, text)
     } catch (error) {
       if (error instanceof RequestError) throw error
@@ -209,17 +211,25 @@ export function parseRefusal(text: string): Refused | null {
   }
 }
 
+/** Whether the node has done what it was asked for. */
+export function isDone({ status }: Received): boolean {
+  return status >= 200 && status < 300
+}
+
 /** The body of an answer. Rejects when it is larger than any of ours, or is no text. */
-export async function textOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
+export async function textOf({ body }: Received): Promise<string> {
+  if (typeof body === 'string') return body
+  const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of body as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength
     if (bytes > MAX_ANSWER_BYTES) throw new RangeError('the answer is too large')
     chunks.push(chunk)
   }
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
+  return UTF_8.decode(Buffer.concat(chunks))
 }
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function nobodyAnswered(
   { ifUnknown }: Exchange<unknown>,

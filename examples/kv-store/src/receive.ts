@@ -3,40 +3,52 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Share } from './budget.ts'
-import { tooLarge } from './input.ts'
 import { Refusal } from './refusal.ts'
 
+/** How large a body may be. */
+export interface BodyLimit {
+  readonly bytes: number
+  /** What a larger one is answered with. */
+  readonly refuse: () => Refusal
+}
+
 /**
- * The body; `null` for none. A refusal when it is larger than `most`, or memory is short. Rejects
+ * The body; `null` for none. A refusal when it is larger than it may be, or memory is short. Rejects
  * when the client is gone.
  */
 export async function readBody(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   share: Share,
-  most: number,
+  limit: BodyLimit,
 ): Promise<Buffer | Refusal | null> {
   const { method, headers } = incoming
   if (method === 'GET' || method === 'HEAD') return null
-  if (Number(headers['content-length'] ?? 0) > most) return tooLarge()
+  if (Number(headers['content-length'] ?? 0) > limit.bytes) return limit.refuse()
   if (headers.expect !== undefined) outgoing.writeContinue()
   return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
     const finish = (body: Buffer | Refusal | null): void => {
-      incoming.off('data', read)
-      incoming.pause()
+      incoming.off('data', read).off('end', end).off('close', gone)
       resolve(body)
+    }
+    const refuse = (refusal: Refusal): void => {
+      incoming.pause()
+      finish(refusal)
     }
     const read = (chunk: Buffer): void => {
       bytes += chunk.byteLength
-      if (bytes > most) return finish(tooLarge())
-      if (!share.take(chunk.byteLength)) return finish(noMemory())
+      if (bytes > limit.bytes) return refuse(limit.refuse())
+      if (!share.take(chunk.byteLength)) return refuse(noRoomForBody())
       chunks.push(chunk)
     }
-    incoming.on('data', read)
-    incoming.once('end', () => finish(bytes === 0 ? null : Buffer.concat(chunks)))
-    incoming.once('close', () => reject(new Error('The client is gone.')))
+    const end = (): void => {
+      const [first = null] = chunks
+      finish(chunks.length > 1 ? Buffer.concat(chunks) : first)
+    }
+    const gone = (): void => reject(new Error('The client is gone.'))
+    incoming.on('data', read).on('end', end).on('close', gone)
   })
 }
 
@@ -65,7 +77,7 @@ export async function discard(
   })
 }
 
-function noMemory(): Refusal {
+export function noRoomForBody(): Refusal {
   const message = 'Too many bodies are being received. Send it later, or to another node.'
   return new Refusal(503, 'unavailable', message)
 }

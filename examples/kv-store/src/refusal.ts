@@ -5,8 +5,10 @@
 import { PaxosError } from '@paxos/core'
 import { MembersConflictError, MembersRefusedError, MembersTimeoutError } from '@paxos/replica'
 import type { ErrorBody, ErrorCode } from './api.ts'
+import { MAX_BATCH_BYTES } from './limits.ts'
 
-export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 429 | 500 | 503 | 507
+export type RefusalStatus =
+  400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 426 | 429 | 500 | 503 | 507
 
 /** A request that is answered with an error. */
 export class Refusal extends Error {
@@ -20,10 +22,20 @@ export class Refusal extends Error {
     message: string,
     more: Omit<ErrorBody['error'], 'code' | 'message'> = {},
   ) {
+    // An answer, and no fault: where it was made is nobody's business, and costs more than the rest of it.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(message)
+    Error.stackTraceLimit = stackTraceLimit
     this.status = status
     this.body = { error: { code, message, ...more } }
   }
+}
+
+/** A body that no batch can be. */
+export function batchTooLarge(): Refusal {
+  const message = `A batch has at most ${MAX_BATCH_BYTES} bytes. Make several of it.`
+  return new Refusal(413, 'too-large', message)
 }
 
 /** Whether the request was about to change something when it failed. */

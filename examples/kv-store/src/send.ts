@@ -27,6 +27,20 @@ export async function sendBytes(
   if (!outgoing.writableFinished) await until('finish', outgoing, limits)
 }
 
+/** As sendBytes, of text that is one step: the head and all of it go in one write. */
+export async function sendText(
+  text: string,
+  outgoing: ServerResponse,
+  limits: SendLimits,
+): Promise<void> {
+  if (outgoing.destroyed) throw gone()
+  outgoing.end(text)
+  if (outgoing.writableLength > 0) return await until('finish', outgoing, limits)
+  // Most often the system has taken it by now, or refused it: its end comes in this turn of the loop.
+  // What was sent ahead waits for that: an answer that has no socket yet would not hear of its end.
+  await new Promise((resolve) => outgoing.once('close', resolve))
+}
+
 /** Sends what comes until it ends. Whatever ends the answer ends the stream. */
 export async function sendStream(
   body: ReadableStream<Uint8Array>,
@@ -56,19 +70,24 @@ async function until(
   outgoing: ServerResponse,
   { sendStepWithinMs }: SendLimits,
 ): Promise<void> {
-  if (outgoing.destroyed) throw new Error('The client is gone.')
+  if (outgoing.destroyed) throw gone()
   await new Promise<void>((resolve, reject) => {
     const finish = (end: () => void): void => {
       clearTimeout(timer)
-      outgoing.off(event, happened).off('close', gone)
+      outgoing.off(event, happened).off('close', closed)
       end()
     }
     const happened = (): void => finish(resolve)
-    const gone = (): void => finish(() => reject(new Error('The client is gone.')))
+    const closed = (): void => finish(() => reject(gone()))
     const timer = setTimeout(() => {
       outgoing.destroy()
-      gone()
+      closed()
     }, sendStepWithinMs)
-    outgoing.once(event, happened).once('close', gone)
+    outgoing.once(event, happened).once('close', closed)
   })
+}
+
+/** Nobody is told: there is nobody. */
+export function gone(): Error {
+  return new Error('The client is gone.')
 }

@@ -65,8 +65,8 @@ async function serve(options: ServerOptions, leave: Promise<string>): Promise<nu
     const onFailure = (error: unknown): void => log.error('a request failed', { error })
     let http: HttpServer | null = null
     const httpFigures = (): HttpFigures | null => http?.figures() ?? null
-    const app = service({ replica, feed, metrics, onFailure, httpFigures })
-    http = await listen(options.http, (request) => app.fetch(request), {
+    const answers = service({ replica, feed, metrics, onFailure, httpFigures })
+    http = await listen(options.http, answers, {
       tls: forClients.tls,
       tokens: forClients.tokens,
       allowedHosts: options.allowHost,

@@ -24,7 +24,7 @@ export class Sessions {
   readonly #open: (deadline: Deadline) => Promise<string>
   readonly #limits: SessionLimits
   readonly #idle: Session[] = []
-  readonly #waiting = new Set<(hasTurn: boolean) => void>()
+  readonly #waiting = new Set<Waiting>()
   #inUse = 0
 
   constructor(
@@ -40,30 +40,52 @@ export class Sessions {
     deadline: Deadline,
     write: (session: Session) => Promise<{ readonly answer: T; readonly isExpired: boolean }>,
   ): Promise<T> {
-    await this.#turn(deadline)
+    return await this.lend(1, deadline, async ([session]) => {
+      if (session === undefined) throw new TypeError('No session was lent.')
+      const { answer, isExpired } = await write(session)
+      return { answer, expired: new Set(isExpired ? [session.id] : []) }
+    })
+  }
+
+  /**
+   * Lends so many sessions at once, as whoever waited for one more with some in his hands would wait
+   * for others that do the same. `write` says which are of no use afterwards.
+   */
+  async lend<T>(
+    count: number,
+    deadline: Deadline,
+    write: (
+      sessions: readonly Session[],
+    ) => Promise<{ readonly answer: T; readonly expired: ReadonlySet<string> }>,
+  ): Promise<T> {
+    if (count === 0) return (await write([])).answer
+    await this.#turn(count, deadline)
+    const lent = this.#idle.splice(-count)
+    let expired: ReadonlySet<string> = new Set()
     try {
-      const idle = this.#idle.pop()
-      const session = idle ?? { id: await this.#open(deadline), sequence: 1 }
-      let isExpired = false
-      try {
-        const done = await write(session)
-        isExpired = done.isExpired
-        return done.answer
-      } finally {
-        // Whatever came of it, its sequence is used up.
-        if (!isExpired) this.#idle.push({ id: session.id, sequence: session.sequence + 1 })
+      const missing = Array.from({ length: count - lent.length }, () => this.#open(deadline))
+      for (const opened of await Promise.allSettled(missing)) {
+        if (opened.status === 'fulfilled') lent.push({ id: opened.value, sequence: 1 })
       }
+      // Rejects with why one was not opened.
+      await Promise.all(missing)
+      const done = await write(lent)
+      expired = done.expired
+      return done.answer
     } finally {
-      const [next] = this.#waiting
-      if (next === undefined) this.#inUse -= 1
-      else next(true)
+      // Whatever came of it, its sequence is used up.
+      for (const { id, sequence } of lent) {
+        if (!expired.has(id)) this.#idle.push({ id, sequence: sequence + 1 })
+      }
+      this.#inUse -= count
+      this.#callNext()
     }
   }
 
-  /** Resolves when a session may be taken, in the order of the calls. */
-  async #turn(deadline: Deadline): Promise<void> {
-    if (this.#inUse < this.#limits.sessions) {
-      this.#inUse += 1
+  /** Resolves when so many sessions may be taken, in the order of the calls. */
+  async #turn(count: number, deadline: Deadline): Promise<void> {
+    if (this.#waiting.size === 0 && this.#hasRoomFor(count)) {
+      this.#inUse += count
       return
     }
     if (this.#waiting.size >= this.#limits.waiting) {
@@ -72,7 +94,7 @@ export class Sessions {
         'Wait for some of them before you begin others.'
       throw new TooManyWritesError(message)
     }
-    if (await this.#handedOver(deadline)) return
+    if (await this.#handedOver(count, deadline)) return
     deadline.throwIfGivenUp()
     throw new UnavailableError(
       `The write waited ${deadline.afterMs} ms for others of this client, and was not begun. ` +
@@ -80,17 +102,41 @@ export class Sessions {
     )
   }
 
-  /** Whether one who has finished has handed its place over, before the time was up. */
-  #handedOver({ signal }: Deadline): Promise<boolean> {
+  #hasRoomFor(count: number): boolean {
+    // More than there are of them would wait for ever.
+    return this.#inUse + count <= this.#limits.sessions || this.#inUse === 0
+  }
+
+  /** Gives what is free to those who have waited longest. */
+  #callNext(): void {
+    for (const next of this.#waiting) {
+      if (!this.#hasRoomFor(next.count)) return
+      this.#inUse += next.count
+      next.finish(true)
+    }
+  }
+
+  /** Whether enough sessions were free, and these before it served, before the time was up. */
+  #handedOver(count: number, { signal }: Deadline): Promise<boolean> {
     return new Promise((resolve) => {
       const finish = (hasTurn: boolean): void => {
-        this.#waiting.delete(finish)
+        this.#waiting.delete(waiting)
         signal.removeEventListener('abort', giveUp)
         resolve(hasTurn)
       }
-      const giveUp = (): void => finish(false)
-      this.#waiting.add(finish)
+      const waiting: Waiting = { count, finish }
+      const giveUp = (): void => {
+        finish(false)
+        this.#callNext()
+      }
+      this.#waiting.add(waiting)
       signal.addEventListener('abort', giveUp)
     })
   }
+}
+
+/** Somebody who waits for so many sessions. */
+interface Waiting {
+  readonly count: number
+  readonly finish: (hasTurn: boolean) => void
 }

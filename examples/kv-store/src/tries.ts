@@ -72,7 +72,6 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   'ENETUNREACH',
   'EADDRNOTAVAIL',
   'EACCES',
-  'UND_ERR_CONNECT_TIMEOUT',
   'EPROTO',
   'ERR_SSL_WRONG_VERSION_NUMBER',
 ])
@@ -81,7 +80,7 @@ function isOfCertificates(code: string): boolean {
   return /CERT|SIGNATURE|UNABLE_TO_/.test(code)
 }
 
-/** fetch wraps what the socket said, and a name with several addresses has an error of each. */
+/** What the socket said may be wrapped, and a name with several addresses has an error of each. */
 function codeOf(error: unknown): string | null {
   for (const found of [error instanceof Error ? error.cause : null, error]) {
     if (found instanceof Error && 'code' in found && typeof found.code === 'string') {

@@ -1,6 +1,7 @@
 /** Mutants of what a server answers, as the client's calls read them. */
-import { afterEach, expect, it, vi } from 'vitest'
-import { EVENT_STREAM } from '../src/api.ts'
+import { Readable } from 'node:stream'
+import { expect, it, vi } from 'vitest'
+import type { Received } from '../src/client-http.ts'
 import { connect, RequestError, UnavailableError, WatchLaggedError } from '../src/client.ts'
 import type { Client } from '../src/client.ts'
 import { MAX_ANSWER_BYTES } from '../src/limits.ts'
@@ -9,24 +10,31 @@ import { FUZZ_RUNS, mutant, readCorpus, SEED, seeded } from '@paxos/testkit/fuzz
 const corpus = readCorpus(new URL('corpus/done/', import.meta.url))
 const sound = (name: string): Uint8Array => corpus.get(`${name}.hex`) ?? new Uint8Array(0)
 
-afterEach(() => {
-  vi.unstubAllGlobals()
-})
+/** In place of the network: what each request for such a target is answered with. */
+const network: { send: (target: string) => Received } = vi.hoisted(() => ({
+  send: () => {
+    throw new TypeError('No answer is set.')
+  },
+}))
+vi.mock('../src/client-http.ts', () => ({
+  httpSender: () => (_: string, target: string) => Promise.resolve(network.send(target)),
+}))
 
-type Body = Uint8Array | ((url: string) => Uint8Array)
+type Body = Uint8Array | ((target: string) => Uint8Array)
+
+function received(body: Uint8Array | Readable, status = 200): Received {
+  const stream = body instanceof Readable ? body : Readable.from([body], { objectMode: false })
+  return { status, headers: {}, body: stream }
+}
 
 /** Every request gets the next of these answers; the last one again and again. */
 function answering(...bodies: readonly Body[]): Client {
   let next = 0
-  vi.stubGlobal('fetch', (url: string) => {
+  network.send = (target) => {
     const body = bodies[Math.min(next, bodies.length - 1)] ?? new Uint8Array(0)
     next += 1
-    return Promise.resolve(
-      new Response(Uint8Array.from(typeof body === 'function' ? body(url) : body), {
-        headers: { 'content-type': EVENT_STREAM },
-      }),
-    )
-  })
+    return received(typeof body === 'function' ? body(target) : body)
+  }
   // Two names, so that the second is asked without a pause.
   return connect({ nodes: ['http://one', 'http://two'], random: () => 0 })
 }
@@ -62,8 +70,8 @@ it.each(CALLS)('an answer to %s in no form of ours is passed over', async (name,
 })
 
 /** As a node of ours: the sound watch without what the client has seen already. */
-function resumed(url: string): Uint8Array {
-  const after = Number(new URL(url).searchParams.get('after'))
+function resumed(target: string): Uint8Array {
+  const after = Number(new URL(target, 'http://node').searchParams.get('after'))
   const events = Buffer.from(sound('watch'))
     .toString()
     .split(/(?<=\n\n)/)
@@ -124,21 +132,17 @@ it.each([
 
 it('a refusal of a watch is read no further than any answer', async () => {
   let pulled = 0
-  const endless = () =>
-    new ReadableStream<Uint8Array>({
-      pull(controller) {
-        pulled += 1 << 20
-        if (pulled > 4 * MAX_ANSWER_BYTES) controller.close()
-        else controller.enqueue(new Uint8Array(1 << 20))
-      },
-    })
-  let asked = 0
-  vi.stubGlobal('fetch', () => {
-    asked += 1
-    return Promise.resolve(
-      asked === 1 ? new Response(endless(), { status: 400 }) : new Response(sound('watch').slice()),
-    )
+  const endless = new Readable({
+    read() {
+      pulled += 1 << 20
+      this.push(pulled > 4 * MAX_ANSWER_BYTES ? null : new Uint8Array(1 << 20))
+    },
   })
+  let asked = 0
+  network.send = () => {
+    asked += 1
+    return asked === 1 ? received(endless, 400) : received(sound('watch'))
+  }
   const client = connect({ nodes: ['http://one', 'http://two'], random: () => 0 })
   expect((await client.watch({ after: 0 })).after).toBe(0)
   expect(pulled).toBeLessThan(2 * MAX_ANSWER_BYTES)

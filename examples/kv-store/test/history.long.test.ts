@@ -58,20 +58,26 @@ function onOneServer(state: string | null, input: Input): [string | null, Output
   }
 }
 
+/** How clients ask: over HTTP, on a stream, and there in batches. */
+const WAYS = ['http', 'stream', 'batch'] as const
+
 /** One client, that does one thing after another and writes down what it saw. */
 class Witness {
   readonly history: Operation<Input, Output>[] = []
   readonly #client: Client
   readonly #random: () => number
   readonly #name: string
+  readonly #way: (typeof WAYS)[number]
   /** What it knows of a key: the value that it read last, and its revision. */
   readonly #known = new Map<string, { readonly value: string | null; readonly revision: number }>()
   #count = 0
 
-  constructor(name: string, urls: readonly string[], random: () => number) {
+  constructor(name: string, index: number, urls: readonly string[], random: () => number) {
     this.#name = name
+    this.#way = WAYS[index % WAYS.length] ?? 'http'
     this.#random = random
-    this.#client = connect({ nodes: urls, timeoutMs: 1500, attemptTimeoutMs: 500, random })
+    const patience = { timeoutMs: 1500, attemptTimeoutMs: 500 }
+    this.#client = connect({ nodes: urls, ...patience, stream: this.#way !== 'http', random })
   }
 
   async act(): Promise<void> {
@@ -106,9 +112,14 @@ class Witness {
         this.#known.set(input.key, { value, revision })
         return value
       }
-      case 'put':
-        await this.#client.put(input.key, input.value)
+      case 'put': {
+        if (this.#way !== 'batch') await this.#client.put(input.key, input.value)
+        else {
+          const [result] = await this.#client.batch([input])
+          if (result?.type === 'failed') throw result.error
+        }
         return true
+      }
       case 'delete':
         return await this.#client.delete(input.key)
       case 'swap': {
@@ -162,7 +173,7 @@ describe('while servers are killed, frozen and started again', () => {
       const random = randomOf(SEED)
       const witnesses = Array.from(
         { length: CLIENTS },
-        (_, index) => new Witness('abcdef'.charAt(index), cluster.urls, random),
+        (_, index) => new Witness('abcdef'.charAt(index), index, cluster.urls, random),
       )
       const answered = (): number =>
         witnesses.flatMap(({ history }) => history).filter(({ answer }) => answer !== null).length

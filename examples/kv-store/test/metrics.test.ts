@@ -197,6 +197,7 @@ describe('metrics', () => {
       transport: { peers: new Map([['b', peer]]), refused: { identity: 3 } },
       http: {
         connections: 4,
+        streams: 2,
         connectionsCut: 1,
         requests: 2,
         receivedBytes: 10,

@@ -6,8 +6,10 @@ import { describe, expect, it } from 'vitest'
 import { testAuthority } from '@paxos/testkit/certificates'
 import type { TestAuthority } from '@paxos/testkit/certificates'
 import { complaintsAbout } from '../src/certificates.ts'
+import { httpSender } from '../src/client-http.ts'
 import { connect, UnavailableError } from '../src/client.ts'
 import type { Client } from '../src/client.ts'
+import { textOf } from '../src/nodes.ts'
 import { freePorts } from '../src/ports.ts'
 import { emptyDirectory, expectRefusal, run, start } from './processes.ts'
 import type { Started } from './processes.ts'
@@ -79,9 +81,20 @@ describe('https:', () => {
     await watch.return()
     await expect(client.get('none')).resolves.toBeNull()
 
+    const streaming = connect({ nodes, token: TOKEN, tls: { ca: ours.ca }, stream: true })
+    await streaming.put('k', 'v')
+    expect(await streaming.get('k')).toMatchObject({ value: 'v' })
+    const metrics = await httpSender({ ca: ours.ca })(server.url, '/metrics', {
+      method: 'GET',
+      headers: { authorization: `Bearer ${TOKEN}` },
+      signal: new AbortController().signal,
+    })
+    expect(await textOf(metrics)).toContain('kv_http_streams 1\n')
+
     const options = { nodes, token: TOKEN, unreachableTimeoutMs: 1 }
-    for (const tls of [{ ca: others.ca }, undefined]) {
-      const stranger = connect({ ...options, ...(tls === undefined ? {} : { tls }) })
+    const strangers = [{ tls: { ca: others.ca } }, {}]
+    for (const more of [...strangers, ...strangers.map((each) => ({ ...each, stream: true }))]) {
+      const stranger = connect({ ...options, ...more })
       const error: unknown = await stranger.put('k', 'v').catch((reason: unknown) => reason)
       expect(error).toBeInstanceOf(UnavailableError)
       expect(String(error)).toMatch(/certificate that is not trusted/)

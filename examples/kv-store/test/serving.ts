@@ -29,33 +29,26 @@ export interface ServingOptions {
   readonly feedLimits?: FeedLimits
   readonly watchHeartbeatMs?: number
   readonly listen?: ListenOptions
-  /** What else answers, before the service does. */
-  readonly before?: (request: Request) => Promise<Response | null>
 }
 
 export async function serving({
   feedLimits,
   watchHeartbeatMs,
   listen: listenOptions,
-  before = () => Promise.resolve(null),
 }: ServingOptions = {}): Promise<Serving> {
   const feed = new Feed(feedLimits)
   const store = new Store(feed)
   const solo = new Solo(store)
   const metrics = new ServiceMetrics()
   const failures: unknown[] = []
-  const app = service({
+  const answers = service({
     replica: solo,
     feed,
     metrics,
     onFailure: (error) => failures.push(error),
     ...(watchHeartbeatMs === undefined ? {} : { watchHeartbeatMs }),
   })
-  const server = await listen(
-    { host: '127.0.0.1', port: 0 },
-    async (incoming) => (await before(incoming)) ?? (await app.fetch(incoming)),
-    listenOptions,
-  )
+  const server = await listen({ host: '127.0.0.1', port: 0 }, answers, listenOptions)
   onTestFinished(async () => {
     feed.close()
     await server.close(0)

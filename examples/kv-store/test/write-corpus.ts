@@ -24,6 +24,11 @@ writeCorpus(new URL('corpus/request/', import.meta.url), {
   'e-move': text('POST /members/d/move\n\n{"address":"udp://h:3"}'),
   'f-promote': text('POST /members/d/promote\nif-match: "3"\n\n'),
   'g-remove': text('DELETE /members/d\n\n'),
+  'h-batch': text(
+    'POST /batch?timeout=9&consistency=local\n\n' +
+      '{"items":[{"type":"put","key":"b","value":"é","ifRevision":0,"session":"session-1",' +
+      '"sequence":2},{"type":"delete","key":"none"},{"type":"get","key":"k"}]}',
+  ),
 })
 const refusal = (error: object) => text(JSON.stringify({ error }))
 writeCorpus(new URL('corpus/answer/', import.meta.url), {

@@ -29,8 +29,8 @@ export function adapterFiles(options: AdapterOptions): ReadonlyMap<string, strin
   const names = namesOf(name)
   const files = new Map([
     ['package.json', json(manifestOf(names, kind, repository))],
-    ['tsconfig.json', json(tsconfigOf(repository))],
-    ['test/tsconfig.json', json(testTsconfigOf(repository))],
+    ['tsconfig.json', tsconfig(tsconfigOf(repository))],
+    ['test/tsconfig.json', tsconfig(testTsconfigOf(repository))],
   ])
   if (repository === null) files.set('vitest.config.ts', VITEST_CONFIG)
   const folder = `${TEMPLATES}/${kind}`
@@ -63,6 +63,13 @@ function withCommands(text: string, repository: string | null): string {
       'CONFORMANCE_COMMAND',
       repository === null ? 'npm run conformance' : 'pnpm conformance',
     )
+}
+
+/** Names in one line, as Prettier writes them everywhere but in package.json. */
+function tsconfig(value: unknown): string {
+  return json(value).replaceAll(/\[\s+("[^\]]*")\s+\]/g, (_, names: string) => {
+    return `[${names.replaceAll(/\s+/g, ' ')}]`
+  })
 }
 
 function json(value: unknown): string {

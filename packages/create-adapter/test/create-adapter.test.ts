@@ -57,6 +57,17 @@ describe.each(KINDS)('a %s', (kind) => {
     expect(released.devDependencies).toMatchObject(TOOLS)
     expect(Object.keys(sibling.devDependencies)).toEqual(Object.keys(released.devDependencies))
   })
+
+  it.each([null, '../..'])('has names in one line in its tsconfig, as Prettier does (%s)', (up) => {
+    const written = adapterFiles({ name: '@acme/pigeon', kind, repository: up })
+    for (const path of ['tsconfig.json', 'test/tsconfig.json']) {
+      const text = written.get(path) ?? ''
+      expect(text).toMatch(/"include": \["[^\n]*"\]/)
+      expect(text).not.toMatch(/\[\s*\n\s*"/)
+      const { include }: { readonly include: readonly string[] } = JSON.parse(text)
+      expect(include).toContain(path === 'tsconfig.json' ? 'src' : '.')
+    }
+  })
 })
 
 it('a project of its own takes the tools that this repository has', () => {

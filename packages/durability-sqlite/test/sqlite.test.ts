@@ -3,6 +3,7 @@ import { InvalidArgumentError, type Change } from '@paxos/core'
 import { fromUrl, MAX_CHANGE_BYTES, sqlite } from '@paxos/durability-sqlite'
 import { copyFile, mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { extent } from '@paxos/testkit/fuzz'
 import { describe, expect, it } from 'vitest'
 import { PIECE_BYTES } from '../src/limits.ts'
 import { sqliteOn } from '../src/sqlite.ts'
@@ -84,11 +85,11 @@ describe.each(DRIVERS)('what is saved with %s is there', (driver) => {
   it('a snapshot of many pieces, thousands of entries and a large one come back as they were', async () => {
     const adapter = sqliteOn(QUICK, await newPath(), { driver })
     await adapter.open()
-    const large = new Uint8Array((5 << 20) + 3).map((_, at) => at % 253)
+    const large = new Uint8Array((extent(2, 5) << 20) + 3).map((_, at) => at % 253)
     const list: Change[] = [
       { snapshot: { through: 7, members: [], bytes: large } },
       {
-        accepted: Array.from({ length: 20_000 }, (_, at) => ({
+        accepted: Array.from({ length: extent(4_000, 20_000) }, (_, at) => ({
           slot: at * 3,
           ballot: { round: 1, node: 'a' },
           value: bytes(`${at}`),

@@ -45,3 +45,6 @@ export const TRANSPORT_IDS: readonly NodeId[] = [
   'x'.repeat(255),
   ...SENDER_IDS,
 ]
+
+/** The ids of TRANSPORT_IDS that it opens impostors with. */
+export const IMPOSTOR_IDS: readonly NodeId[] = ['a', 'b']

@@ -17,7 +17,7 @@ export type {
   Life,
   NotApplicable,
 } from './durability/harness.ts'
-export { TRANSPORT_IDS } from './ids.ts'
+export { IMPOSTOR_IDS, TRANSPORT_IDS } from './ids.ts'
 export { checkLinearizability } from './linearizability.ts'
 export type { Operation, SequentialModel, Verdict } from './linearizability.ts'
 export type { Runner } from './runner.ts'

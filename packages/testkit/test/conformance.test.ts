@@ -97,8 +97,31 @@ describe('a report', () => {
       { only: 'figures' },
     )
     expect(report.broken).toBe(0)
-    expect(report.notApplicable).toBe(8)
-    expect(String(report)).toContain(`not applicable: 8 without figures: ${reason}`)
+    expect(report.notApplicable).toBe(9)
+    expect(String(report)).toContain(`not applicable: 9 without figures: ${reason}`)
+  })
+
+  it('names one in which nothing proves who a node is, and says which impostor was heard', async () => {
+    const { impostors, ...credulous } = honestHarness()
+    const only = 'impostors'
+    const without = await runConformance(
+      (runner) => transportConformance(() => credulous, runner),
+      {
+        only,
+      },
+    )
+    expect([without.kept, without.broken]).toEqual([0, 0])
+    expect(String(without)).toContain('5 without impostors: nothing proves who a node is')
+    const heard = await runConformance(
+      (runner) =>
+        transportConformance(() => honestHarness('believes who has no credentials'), runner),
+      { only },
+    )
+    expect(heard.broken).toBeGreaterThan(0)
+    expect(String(heard)).toContain(
+      'An impostor who has no credentials: What it sent was delivered.',
+    )
+    expect(Object.keys(impostors ?? {})).toContain('no credentials')
   })
 
   it('names a medium without connections', async () => {

@@ -11,6 +11,8 @@ import {
 } from '@paxos/core'
 import type { ExpectedPeer, NodeId, PeerFigures, Transport, TransportOpen } from '@paxos/core'
 import type { TransportHarness } from '@paxos/testkit'
+import { CREDENTIAL_FAULTS, watchWith } from './faulty-credentials.ts'
+import type { Credentials } from './faulty-credentials.ts'
 
 /** Promises that can be broken, one at a time. */
 export const FAULTS = [
@@ -64,6 +66,7 @@ export const FAULTS = [
   'names an incarnation that nobody has told',
   'takes names that are too long',
   'keeps its address after a name that is too long',
+  ...CREDENTIAL_FAULTS,
 ] as const
 
 export type Fault = (typeof FAULTS)[number]
@@ -79,6 +82,8 @@ interface Caller {
   readonly id: NodeId
   readonly cluster: string
   readonly incarnation: string
+  readonly credentials: Credentials
+  readonly address: string
 }
 
 interface Endpoint extends Caller {
@@ -100,21 +105,31 @@ interface Waiting {
 export function honestHarness(fault: Fault | null = null): TransportHarness {
   const endpoints = new Map<string, Endpoint>()
   return {
-    transport: () => makeTransport(endpoints, fault),
+    transport: () => makeTransport(endpoints, fault, 'its own'),
     listen: (node) => `honest:${node}`,
     deserted: 'honest:deserted',
     malformed: ['', 'dishonest:a'],
+    impostors: {
+      'the credentials of another node': () => makeTransport(endpoints, null, 'of another node'),
+      'no credentials': () => makeTransport(endpoints, null, 'none'),
+    },
   }
 }
 
-function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): Transport {
+function makeTransport(
+  endpoints: Map<string, Endpoint>,
+  fault: Fault | null,
+  credentials: Credentials,
+): Transport {
   let phase: 'new' | 'opening' | 'open' | 'closed' = 'new'
-  let self: Caller = { id: '', cluster: '', incarnation: '' }
+  let self: Caller = { id: '', cluster: '', incarnation: '', credentials, address: '' }
   let bound = ''
   let book = nobody
   let waiting: Waiting[] = []
   let warn: TransportOpen['warn']
   let strangers = 0
+  let impostors = 0
+  const watch = watchWith<Caller>(credentials, fault)
   const counts = new Map<NodeId, Counts>()
   /** Only for faults: what was there, or was decided, first. */
   const first = new Map<NodeId, string>()
@@ -183,6 +198,21 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     warn?.({ peer: null, reason: 'identity', message: `Who is '${who}'? Add it.` })
   }
 
+  /** Whether `other` is who it says, and may be here. What is to be said of it is said. */
+  function isProven(other: Caller, isReceived: boolean): boolean {
+    if (watch.believes(other.credentials, isReceived)) return !watch.isBanned(other.id)
+    if (isReceived) watch.disbelieved(other)
+    if (fault === 'counts what an impostor sends' && isReceived) count(other.id, 'received')
+    if (fault === 'names the incarnation of an impostor') meet(other)
+    if (fault === 'tells nobody of an impostor') return false
+    impostors += 1
+    const problem = { reason: 'credentials', message: 'Who is it? Give it a key.' } as const
+    const known = counts.get(other.id)
+    if (known !== undefined && !isReceived) known.problem = problem
+    warn?.({ peer: other.id, ...problem })
+    return false
+  }
+
   function count(peer: NodeId, what: 'sent' | 'received' | 'dropped'): void {
     const known = counts.get(peer)
     if (known !== undefined) known[what] += 1
@@ -209,7 +239,8 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     const from = fault === 'names the receiver as the sender' ? { ...self, id: to } : self
     const copy = copyOf(frame, fault)
     if (copy.byteLength === 0 && fault === 'loses empty frames') return
-    const deliver = (): boolean => deliverTo(to, endpoints.get(address), from, copy)
+    const at = watch.pretender(to)?.address ?? address
+    const deliver = (): boolean => deliverTo(to, endpoints.get(at), from, copy)
     if (fault === 'counts what never left') count(to, 'sent')
     if (fault === 'delivers inside send') deliver()
     else enqueue({ to, deliver })
@@ -222,6 +253,9 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     from: Caller,
     frame: Uint8Array,
   ): boolean {
+    if (watch.loses(to)) return true
+    const isClaimed = watch.pretender(to) !== undefined
+    if (endpoint !== undefined && !isClaimed && !isProven(endpoint, false)) return false
     if (endpoint?.id === to && book().has(to) && !isExpected(endpoint, false)) {
       if (fault !== 'tells nobody of another cluster') refuse(to)
       endpoint.admits(from)
@@ -264,11 +298,14 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
       id,
       cluster,
       incarnation,
+      credentials,
+      address: listen,
       admits(from) {
         const isUnknown = !book().has(from.id)
         if (fault === 'delivers from strangers' || fault === 'names the receiver as the sender') {
           return true
         }
+        if (!isUnknown && !isProven(from, true)) return false
         if (!isUnknown && isExpected(from, true)) return true
         const isSilent =
           fault === 'tells nobody of another cluster' ||
@@ -315,7 +352,10 @@ function makeTransport(endpoints: Map<string, Endpoint>, fault: Fault | null): T
     send,
     figures: () => ({
       peers: new Map([...counts].map(([peer, known]) => [peer, { ...known }])),
-      refused: strangers === 0 ? {} : { identity: strangers },
+      refused: {
+        ...(strangers > 0 && { identity: strangers }),
+        ...(impostors > 0 && { credentials: impostors }),
+      },
     }),
     async close() {
       if (fault === 'delivers until what was sent has left' && waiting.length > 0) await turn()

@@ -90,4 +90,10 @@ export const SEEDS: readonly FoundBySeed[] = [
     profile: 'members',
     found: 'a leader refused a change that it had proposed, and that was made later',
   },
+  {
+    seed: 30_196,
+    profile: 'leases',
+    found:
+      'the simulation did not count that a node had been asked which stood still, and read it later',
+  },
 ]

@@ -51,7 +51,7 @@ describe('a run', () => {
   it('keeps every promise through some seeds, and in enough of them every kind of fault strikes', async () => {
     const injected = new Map<string, number>()
     const enough = 24
-    const seeds = extent(8, enough)
+    const seeds = extent(4, enough)
     for (let seed = 1; seed <= seeds; seed += 1) {
       const result = await run(seed)
       expect(result.violation, `pnpm simulate --seed ${seed}`).toBeNull()

@@ -59,6 +59,17 @@ const CAUGHT: Readonly<Record<Fault, RegExp>> = {
   'names an incarnation that nobody has told': /is told by figures/,
   'takes names that are too long': /under a name that is too long/,
   'keeps its address after a name that is too long': /under a name that is too long/,
+  'asks nobody for credentials': /impostors.* are not heard/,
+  'believes the credentials of any node': /impostors.* are not heard/,
+  'believes who has no credentials': /impostors.* are not heard/,
+  'asks for credentials only whom it sends to': /impostors.* are not heard/,
+  'asks for credentials only whom it hears': /at the address of a peer are sent nothing/,
+  'tells nobody of an impostor': /impostors.* are told of/,
+  'counts what an impostor sends': /impostors.* are told of/,
+  'names the incarnation of an impostor': /do not take the place of the peer/,
+  'sends to whoever has claimed to be the peer': /do not take the place of the peer/,
+  'leaves a peer that somebody has claimed to be': /do not take the place of the peer/,
+  'keeps out whom an impostor has claimed to be': /that come first keep nobody out/,
 }
 
 /** The same of what stands between the honest one and its users. */

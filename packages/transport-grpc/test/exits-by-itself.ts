@@ -1,6 +1,6 @@
 /**
- * A process that opens, sends, is refused, closes and is then done. Run by grpc.test.ts, which sees
- * whether it ends, and what it prints. Must never call process.exit.
+ * A process that opens, sends, is refused, closes and is then done. Run by process.long.test.ts, which
+ * sees whether it ends, and what it prints. Must never call process.exit.
  */
 import { testAuthority } from '@paxos/testkit/certificates'
 import { grpc } from '@paxos/transport-grpc'

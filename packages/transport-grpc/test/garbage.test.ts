@@ -42,7 +42,7 @@ function callAt({ transport }: TestNode): Socket {
     .resume()
 }
 
-const RUNS = extent(15, 150)
+const RUNS = extent(5, 150)
 const CONNECTIONS = 20
 
 describe('a node', () => {

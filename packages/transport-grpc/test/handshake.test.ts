@@ -1,26 +1,17 @@
 /** Who is let in: on real sockets, from somebody who says what the test wants. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { connect } from 'node:net'
-import { once } from 'node:events'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MAX_FRAME_BYTES } from '@paxos/core'
 import { MAX_MESSAGE_BYTES } from '@paxos/adapter-kit/links'
-import type { GrpcStats } from '@paxos/transport-grpc'
-import type { Refusal } from '../../adapter-kit/src/links/packet.ts'
-import {
-  IDENTIFY_TIMEOUT_MS,
-  MAX_UNIDENTIFIED_CONNECTIONS,
-} from '../../adapter-kit/src/sockets/limits.ts'
-import { EXCHANGE, GRPC } from '../src/service.ts'
+import { IDENTIFY_TIMEOUT_MS } from '../../adapter-kit/src/sockets/limits.ts'
+import { EXCHANGE } from '../src/service.ts'
 import type { AcceptedCall } from '../src/service.ts'
 import {
   afterwards,
   cleanUp,
   helloOf,
-  introduce,
   keepFramesYoung,
-  meet,
   open,
   openNode,
   outcomeOf,
@@ -28,7 +19,6 @@ import {
   stranger,
   until,
 } from './world.ts'
-import type { StrangerOptions } from './world.ts'
 
 beforeEach(keepFramesYoung)
 
@@ -49,37 +39,12 @@ describe('a stream', () => {
     expect(b.inbox).toEqual([{ from: 'a', frame: Uint8Array.of(7) }])
   })
 
-  it.each<[string, StrangerOptions, Refusal, keyof GrpcStats]>([
-    ['for another node', { hello: { receiver: 'c' } }, 'receiver', 'strangerConnections'],
-    ['of a stranger', { hello: { sender: 'x' } }, 'stranger', 'strangerConnections'],
-    ['in the node’s own name', { hello: { sender: 'b' } }, 'stranger', 'strangerConnections'],
-    ['of another cluster', { hello: { cluster: 'x' } }, 'cluster', 'foreignConnections'],
-    [
-      'for another incarnation',
-      { hello: { expectedIncarnation: 'x' } },
-      'incarnation',
-      'wrongIncarnations',
-    ],
-    ['of a later version', { hello: { version: 2 } }, 'protocol', 'malformedMessages'],
-    ['that begins with a frame', { first: Uint8Array.of(1) }, 'protocol', 'malformedMessages'],
-    [
-      'of an id that is too long',
-      { first: helloOf({ sender: 'x'.repeat(256) }) },
-      'protocol',
-      'malformedMessages',
-    ],
-    [
-      'of an id that is no UTF-8',
-      { first: helloOf({ sender: '#' }).map((byte) => (byte === 0x23 ? 0xff : byte)) },
-      'protocol',
-      'malformedMessages',
-    ],
-  ])('%s is refused with the reason, and counted', async (_, options, refusal, counter) => {
+  it('of a stranger is refused with the reason, and ended with OK', async () => {
     const b = await openNode('b', KNOWN)
-    const refused = stranger(b.transport.address, options)
+    const refused = stranger(b.transport.address, { hello: { sender: 'x' } })
     // A frame that did not wait for an answer.
     refused.call.write(Uint8Array.of(1))
-    expect(await refused.answer).toEqual({ type: 'refused', refusal })
+    expect(await refused.answer).toEqual({ type: 'refused', refusal: 'stranger' })
     refused.call.end()
     expect((await refused.status).code).toBe(status.OK)
     const welcome = stranger(b.transport.address)
@@ -87,11 +52,7 @@ describe('a stream', () => {
     welcome.call.write(Uint8Array.of(2))
     await b.received(2)
     expect(b.inbox).toHaveLength(1)
-    // How often b dials where nobody is depends on how long all of this takes.
-    const { failedDials, ...stats } = b.transport.stats()
-    const none = Object.fromEntries(Object.keys(stats).map((name) => [name, 0]))
-    expect(stats).toEqual({ ...none, [counter]: 1 })
-    expect(failedDials).toBeGreaterThanOrEqual(0)
+    expect(b.transport.stats().strangerConnections).toBe(1)
   })
 
   it('of somebody who brings more than a hello before it is known is cut off', async () => {
@@ -105,12 +66,6 @@ describe('a stream', () => {
     await b.received(3)
   })
 
-  it('P3: of the empty id is one of a node like any other', async () => {
-    const b = await openNode('', KNOWN)
-    const { answer } = stranger(b.transport.address, { hello: { receiver: '' } })
-    expect(await answer).toMatchObject({ type: 'hello', hello: { sender: '' } })
-  })
-
   it('is the only one of its connection, and the next may come after it', async () => {
     const b = await openNode('b', KNOWN)
     const first = stranger(b.transport.address)
@@ -121,25 +76,6 @@ describe('a stream', () => {
     expect((await first.status).code).toBe(status.OK)
     const third = outcomeOf(open(first.client, {}))
     expect(await third.answer).toMatchObject({ type: 'hello' })
-  })
-
-  it('of a peer that comes anew is the one that is sent on', async () => {
-    const b = await openNode('b', KNOWN)
-    await stranger(b.transport.address).answer
-    const anew = stranger(b.transport.address, { options: { 'grpc.primary_user_agent': 'x' } })
-    await anew.answer
-    b.transport.send('a', Uint8Array.of(3))
-    const [frame] = await once(anew.call, 'data')
-    expect(frame).toEqual(Uint8Array.of(3))
-  })
-
-  it('of a peer whose address is nonsense is taken: it may be one that can only dial', async () => {
-    const b = await openNode('b', { peers: { a: 'nowhere' } })
-    const { answer, call } = stranger(b.transport.address)
-    await answer
-    b.transport.send('a', Uint8Array.of(4))
-    const [frame] = await once(call, 'data')
-    expect(frame).toEqual(Uint8Array.of(4))
   })
 
   it('that the peer half-closes is read to its end, and ended with OK', async () => {
@@ -182,18 +118,15 @@ describe('a stream', () => {
   })
 })
 
-/** Answers every stream as `answer` says; the frames that came after the hello of each. */
-async function impostor(answer: (call: AcceptedCall) => void): Promise<[string, Uint8Array[]]> {
-  const frames: Uint8Array[] = []
+/** Where every stream is answered as `answer` says. */
+async function impostor(answer: (call: AcceptedCall) => void): Promise<string> {
   const server = new Server()
   server.addService(
     { exchange: EXCHANGE },
     {
       exchange(call: AcceptedCall) {
         call.on('error', () => {})
-        call.on('data', (message: Uint8Array) => {
-          if (message[0] !== 0x4a) frames.push(message)
-        })
+        call.resume()
         call.on('end', () => call.end())
         answer(call)
       },
@@ -206,32 +139,13 @@ async function impostor(answer: (call: AcceptedCall) => void): Promise<[string, 
     })
   })
   afterwards(() => server.forceShutdown())
-  return [`grpc://127.0.0.1:${port}`, frames]
+  return `grpc://127.0.0.1:${port}`
 }
 
 describe('a peer that is dialled', () => {
-  it.each<[string, Uint8Array]>([
-    ['is somebody else', helloOf({ sender: 'c', receiver: 'a' })],
-    ['is of another cluster', helloOf({ sender: 'b', receiver: 'a', cluster: 'x' })],
-    ['does not say who it is', Uint8Array.of(9)],
-    ['says nothing of it', Uint8Array.of(0x4a, 0)],
-  ])('and %s gets no frame, and none of its own is taken', async (_, first) => {
-    let attempts = 0
-    const [address, frames] = await impostor((call) => {
-      attempts += 1
-      call.write(first)
-      call.write(Uint8Array.of(9))
-    })
-    const a = await openNode('a', { peers: { b: address } })
-    a.transport.send('b', Uint8Array.of(1))
-    await until(() => attempts >= 3)
-    expect([a.inbox, frames]).toEqual([[], []])
-    expect(a.transport.stats().failedDials).toBeGreaterThanOrEqual(2)
-  })
-
   it('and sends too much is dialled again', async () => {
     let attempts = 0
-    const [address] = await impostor((call) => {
+    const address = await impostor((call) => {
       attempts += 1
       call.write(helloOf({ sender: 'b', receiver: 'a' }))
       call.write(attempts === 1 ? new Uint8Array(MAX_MESSAGE_BYTES + 1) : Uint8Array.of(8))
@@ -257,21 +171,6 @@ describe('a peer that is dialled', () => {
 })
 
 describe('connections without a stream of a known peer', () => {
-  it('are closed in time, and counted', async () => {
-    stopTime()
-    const b = await openNode('b', {})
-    const socket = connect(GRPC.parse(b.transport.address)?.port ?? 0, '127.0.0.1')
-    afterwards(() => socket.destroy())
-    const closed = once(socket.resume(), 'close')
-    // The node greets first in HTTP/2: it has seen the connection.
-    await once(socket, 'data')
-    vi.advanceTimersByTime(IDENTIFY_TIMEOUT_MS - 1)
-    expect(b.transport.stats().unidentifiedConnections).toBe(0)
-    vi.advanceTimersByTime(1)
-    await closed
-    expect(b.transport.stats().unidentifiedConnections).toBe(1)
-  })
-
   it('are closed in time after their stream has ended, too', async () => {
     stopTime()
     const b = await openNode('b', { ...KNOWN })
@@ -288,33 +187,5 @@ describe('connections without a stream of a known peer', () => {
       passedMs += 1_000
     }
     expect(passedMs).toBeGreaterThanOrEqual(IDENTIFY_TIMEOUT_MS)
-  })
-
-  it('are bounded: the oldest makes room, and peers get in', async () => {
-    const b = await openNode('b')
-    const a = await openNode('a')
-    introduce(a, b)
-    await meet(a, b)
-    // However long this takes: nobody's time runs out by itself.
-    stopTime()
-    const port = GRPC.parse(b.transport.address)?.port ?? 0
-    const closed: number[] = []
-    const arrived: Promise<unknown>[] = []
-    for (let count = 0; count < MAX_UNIDENTIFIED_CONNECTIONS + 8; count += 1) {
-      const socket = connect(port, '127.0.0.1').on('error', () => {})
-      afterwards(() => socket.destroy())
-      socket.once('close', () => closed.push(count))
-      arrived.push(once(socket.resume(), 'data'))
-      await once(socket, 'connect')
-    }
-    while (closed.length < 8) await nextTurn()
-    expect(closed.toSorted((one, other) => one - other)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
-    await Promise.all(arrived.slice(8))
-    expect(b.transport.stats().unidentifiedConnections).toBe(8)
-    vi.useRealTimers()
-    await meet(a, b)
-    const c = await openNode('c')
-    introduce(a, b, c)
-    await meet(c, b)
   })
 })

@@ -12,7 +12,10 @@ export function harness(): TransportHarness {
   }
 }
 
-export const notApplicable = { connections: 'nodes of one hub need none' }
+export const notApplicable = {
+  connections: 'nodes of one hub need none',
+  impostors: 'whoever has the hub is trusted',
+}
 
 const subject: Subject = { transport: harness, notApplicable }
 export default subject

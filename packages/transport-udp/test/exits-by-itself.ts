@@ -1,6 +1,6 @@
 /**
- * A process that opens, sends, closes and is then done. Run by udp.test.ts, which sees whether it
- * ends. Must never call process.exit.
+ * A process that opens, sends, closes and is then done. Run by process.long.test.ts, which
+ * sees whether it ends. Must never call process.exit.
  */
 import { udp } from '@paxos/transport-udp'
 

@@ -1,5 +1,5 @@
 /**
- * A process that opens, connects, sends, closes and is then done. Run by connections.test.ts, which
+ * A process that opens, connects, sends, closes and is then done. Run by process.long.test.ts, which
  * sees whether it ends. Must never call process.exit.
  */
 import { webSocket } from '@paxos/transport-websocket'

@@ -16,7 +16,15 @@ const THROUGH = {
     'examples/custom-transport',
     'examples/broadcast-channel',
   ],
+  certificates: [
+    'packages/transport-websocket',
+    'packages/transport-grpc',
+    'examples/custom-transport',
+  ],
+  /** gRPC dials by itself. */
+  dialling: ['packages/transport-websocket', 'examples/custom-transport'],
   datagrams: ['packages/transport-udp', 'examples/shared-folder'],
+  keys: ['packages/transport-udp', 'examples/shared-folder'],
   stores: ['packages/durability-file', 'packages/durability-sqlite', 'examples/custom-durability'],
   append: ['packages/durability-file'],
   transaction: ['packages/durability-sqlite', 'examples/custom-durability'],
@@ -110,6 +118,44 @@ export const KIT_FAULTS: readonly Mutant[] = [
   fault('links', 'close() leaves the port open', 'links/links.ts', [
     'await Promise.all([stopListening(), ...gone])',
     'await Promise.all(gone)',
+  ]),
+
+  fault('certificates', 'nobody who dials is asked for proof', 'links/links.ts', [
+    "    if (visitor.provesToBe !== undefined && !visitor.provesToBe(sender)) return 'unproven'\n",
+    '',
+  ]),
+  fault('certificates', 'who dials may have the certificate of any node', 'sockets/tls.ts', [
+    'return socket.authorized && isCertificateOf(socket.getPeerCertificate(), id)',
+    'return socket.authorized',
+  ]),
+  fault('certificates', 'who listens may have the certificate of any node', 'sockets/tls.ts', [
+    'if (problem !== undefined || !isMutual || isCertificateOf(certificate, peer)) return problem',
+    "if (problem !== undefined || !isMutual || peer !== '\\u0000') return problem",
+  ]),
+  fault('certificates', 'ids are claimed, and not proved, unless asked for', 'sockets/tls.ts', [
+    'const isMutual = tls.mutual ?? true',
+    'const isMutual = tls.mutual ?? false',
+  ]),
+  fault('certificates', 'a certificate that is refused is not told of', 'sockets/listen.ts', [
+    "problem.reason === 'credentials' ? problem : null)",
+    'null)',
+  ]),
+  fault('dialling', 'who listens may have a certificate of any authority', 'sockets/tls.ts', [
+    '    rejectUnauthorized: true,\n',
+    '    rejectUnauthorized: false,\n',
+  ]),
+
+  fault('keys', 'the tag of a datagram is not compared', 'datagrams/authentication.ts', [
+    'return accepted.some((key) => timingSafeEqual(tagOf(key, receiver, body), tag))',
+    'return accepted.some((key) => tagOf(key, receiver, body).byteLength === tag.byteLength)',
+  ]),
+  fault('keys', 'a datagram without a tag needs none', 'datagrams/authentication.ts', [
+    'if (!hasTag(datagram) || datagram.byteLength < TAG_BYTES) return false',
+    'if (!hasTag(datagram)) return true',
+  ]),
+  fault('keys', 'a datagram that is not authentic is not counted', 'datagrams/refusals.ts', [
+    "  ['unauthenticDatagrams', 'credentials'],\n",
+    '',
   ]),
 
   fault('datagrams', 'a node of another cluster is let in', 'datagrams/identity.ts', [

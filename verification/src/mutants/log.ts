@@ -20,6 +20,20 @@ const BY_RELAY = [{ type: 'tests', file: 'multi/relay.test.ts' }] as const
 
 export const LOG_MUTANTS: readonly Mutant[] = [
   {
+    name: 'log: time stands still while nothing is due',
+    file: `${MULTI}/node.ts`,
+    from: 'nowMs >= nextTickAtMs) return false\n    this.#nowMs = nowMs\n',
+    to: 'nowMs >= nextTickAtMs) return false\n',
+    caughtBy: [{ type: 'tests', file: 'multi/ticks.test.ts' }],
+  },
+  {
+    name: 'log: when a tick is due is remembered though a step has changed it',
+    file: `${MULTI}/node.ts`,
+    from: '    this.acceptor.finish(step, this.nowMs)\n    this.#dueAtMs = null\n',
+    to: '    this.acceptor.finish(step, this.nowMs)\n',
+    caughtBy: [{ type: 'tests', file: 'multi/ticks.test.ts' }],
+  },
+  {
     name: 'log: what was chosen is taken for told before anybody was told',
     file: `${MULTI}/leader.ts`,
     from: 'phase2.batches.length === 0) this.#isUntold = true',

@@ -275,7 +275,37 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   mutant(
     'kv-store: a request whose client went away in the middle of it runs for ever',
     `${STORE}/exchange.ts`,
-    ['    ran()\n    received.release()\n    unsent', '    received.release()\n    unsent'],
+    [
+      '    place.giveBack()\n    received.release()\n    unsent',
+      '    received.release()\n    unsent',
+    ],
     'exhaustion.test.ts',
+  ),
+  mutant(
+    'kv-store: a request of a stream that was answered takes a place among its own',
+    `${STORE}/streams.ts`,
+    ['    this.#running.delete(request.id)\n', ''],
+    'streams.test.ts',
+  ),
+  mutant(
+    'kv-store: the address of a stream that ended has its share for ever',
+    `${STORE}/streams.ts`,
+    ['      if (client !== null) this.#shares.give(client)\n', ''],
+    'streams.test.ts',
+  ),
+  mutant(
+    'kv-store: a request that was given up on a stream is under way for ever',
+    `${STORE}/client-stream.ts`,
+    [
+      '    if (!this.#asked.delete(asking.id)) return',
+      '    if (!this.#asked.has(asking.id)) return',
+    ],
+    'streams.test.ts',
+  ),
+  mutant(
+    'kv-store: sessions that were lent for a batch are in use for ever',
+    `${STORE}/sessions.ts`,
+    ['      this.#inUse -= count\n', ''],
+    'batch.test.ts',
   ),
 ]

@@ -302,7 +302,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     file: `${GRPC}/serve.ts`,
     from: '      provesToBe: guest.provesToBe,\n',
     to: '',
-    caughtBy: [{ type: 'tests', file: 'tls.test.ts' }],
+    caughtBy: BY_CONFORMANCE,
     isSlow: true,
   },
   {

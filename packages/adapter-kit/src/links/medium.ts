@@ -9,8 +9,8 @@ import type { NodeId, PeerProblem } from '@paxos/core'
 export interface LinkMedium {
   /**
    * Takes connections at `address`, and hands each to `host`. Rejects with TransportError, and then
-   * leaves nothing open; soon, and with any error, once the signal of `host` is aborted. Called once,
-   * and nothing is dialled before it has resolved.
+   * leaves nothing open; soon, and with any error, once the signal of `host` is aborted: what resolves
+   * all the same is closed. Called once, and nothing is dialled before it has resolved.
    */
   listen(address: string, host: LinkHost): Promise<Listening>
   /**

@@ -177,10 +177,20 @@ export function explainBind(error: unknown, address: string): TransportError {
 function reasonFor(code: unknown): readonly [TransportErrorCode, string] {
   switch (code) {
     case 'EADDRINUSE':
-      return ['ERR_PAXOS_ADDRESS_IN_USE', 'it is taken. Stop who has it, or take another port.']
+      return ['ERR_PAXOS_ADDRESS_IN_USE', 'it is taken. Stop who has it, or take another.']
     case 'EACCES':
     case 'EPERM':
-      return ['ERR_PAXOS_ADDRESS_UNAVAILABLE', 'it is not permitted. Take a port from 1024 on.']
+      return [
+        'ERR_PAXOS_ADDRESS_UNAVAILABLE',
+        'it is not permitted. Take a port from 1024 on, or a directory that this user may write to.',
+      ]
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'EROFS':
+      return [
+        'ERR_PAXOS_ADDRESS_UNAVAILABLE',
+        'its directory is not there, or is read-only. Make it, or take another.',
+      ]
     case 'EADDRNOTAVAIL':
     case 'EAFNOSUPPORT':
     case 'EINVAL':

@@ -31,7 +31,7 @@ export function problemOf(error: unknown): PeerProblem {
       message: `A certificate is not accepted (${code}). Is it of the right authority, host and node, and still valid?`,
     }
   }
-  if (/^(?:ECONN.*|ETIMEDOUT|EHOST.*|ENET.*|EPIPE|EADDRNOTAVAIL)$/.test(code)) {
+  if (/^(?:ECONN.*|ETIMEDOUT|EHOST.*|ENET.*|EPIPE|EADDRNOTAVAIL|ENOENT)$/.test(code)) {
     return {
       reason: 'no-answer',
       message: `Nobody answers (${code}). Is the peer up, and the address right?`,

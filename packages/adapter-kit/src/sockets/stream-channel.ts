@@ -11,7 +11,11 @@ import { problemOf } from './problem.ts'
 
 /** What a channel is made of. */
 export interface StreamChannelOptions {
-  /** Nobody else reads from it, or writes to it. It has to emit 'close' when it is destroyed. */
+  /**
+   * Nobody else reads from it, or writes to it. It has to emit 'close' when it is destroyed. Its
+   * errors are taken care of, and told by onProblem as problemOf() has them; who has better words
+   * listens for 'error' before this is called, and tells them first.
+   */
   readonly stream: Duplex
   readonly events: ChannelEvents
   /** What it emits once it can be used, for one that is being dialled. Default: it is open. */

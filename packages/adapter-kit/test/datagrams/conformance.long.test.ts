@@ -14,7 +14,15 @@ describe('datagrams in memory, with authentication', () => {
   transportConformance(
     () => {
       const { medium } = hubOf()
-      return { transport: () => datagrams(medium, { authentication }), ...hubAddresses }
+      const another = { sign: randomBytes(32) }
+      return {
+        transport: () => datagrams(medium, { authentication }),
+        ...hubAddresses,
+        impostors: {
+          'another key': () => datagrams(medium, { authentication: another }),
+          'no key': () => datagrams(medium),
+        },
+      }
     },
     { describe, it },
   )

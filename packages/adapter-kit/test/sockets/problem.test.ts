@@ -10,6 +10,7 @@ describe('an error of the network', () => {
     ['ETIMEDOUT', 'no-answer', /Is the peer up/],
     ['EHOSTUNREACH', 'no-answer', /Is the peer up/],
     ['EPIPE', 'no-answer', /Is the peer up/],
+    ['ENOENT', 'no-answer', /Is the peer up/],
     ['CERT_HAS_EXPIRED', 'credentials', /still valid\?$/],
     ['DEPTH_ZERO_SELF_SIGNED_CERT', 'credentials', /still valid\?$/],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'credentials', /still valid\?$/],

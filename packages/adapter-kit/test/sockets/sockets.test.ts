@@ -2,8 +2,8 @@
 import { X509Certificate } from 'node:crypto'
 import type * as DnsPromises from 'node:dns/promises'
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
-import type { Server, Socket } from 'node:net'
+import { connect, createServer, Socket } from 'node:net'
+import type { Server } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
@@ -16,6 +16,7 @@ import type { LinkHost } from '@paxos/adapter-kit/links'
 import { makeSockets, requireUrl, streamChannel } from '@paxos/adapter-kit/sockets'
 import type { Guest, SocketOptions, Sockets, TlsOptions } from '@paxos/adapter-kit/sockets'
 import {
+  ADDRESS_TIMEOUT_MS,
   CLOSE_TIMEOUT_MS,
   IDENTIFY_TIMEOUT_MS,
   MAX_UNIDENTIFIED_CONNECTIONS,
@@ -532,13 +533,19 @@ describe('a peer that is dialled', () => {
     )
   })
 
-  it('at a name with several addresses is found at any of them', async () => {
+  it('at a name with several addresses is found at any of them, and each has the time that a slow one takes', async () => {
+    const connecting = vi.spyOn(Socket.prototype, 'connect')
+    afterwards(() => connecting.mockRestore())
     const a = await open('a')
     const b = await open('b')
     // Nobody listens on the first.
     found.set('b.invalid', ['127.0.0.9', '127.0.0.1'])
     const [socket] = await dialled(a, `tcp://b.invalid:${b.port}`, 'b')
     expect(socket.remoteAddress).toBe('127.0.0.1')
+    const asked = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS }
+    expect(connecting.mock.calls.flat(2)).toContainEqual(
+      expect.objectContaining({ host: 'b.invalid', ...asked }),
+    )
   })
 
   it.each([

@@ -39,6 +39,8 @@ export interface Proposed {
   readonly effects: LogEffects
 }
 
+const NOTHING: LogEffects = { send: [], events: [] }
+
 /** One node of a replicated log. Its values are bytes. */
 export class MultiPaxos {
   readonly #settings: Settings
@@ -341,6 +343,7 @@ export class MultiPaxos {
    * meanwhile may yet come in for a quarter of the liveness window.
    */
   tick(nowMs: number, awayMs = 0): LogEffects {
+    if (awayMs === 0 && this.#node.passesTo(nowMs)) return NOTHING
     return this.#run((step) => this.#node.tick(step, nowMs, awayMs))
   }
 

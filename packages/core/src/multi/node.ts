@@ -58,6 +58,8 @@ export class LogNode {
   /** This node prepares, but has heard nothing for a window that helps it. */
   #isStalled = false
   #nowMs: number | null = null
+  /** What nextTickAtMs is, as long as no step changes it. */
+  #dueAtMs: { readonly ms: number | null } | null = null
   #askAgainAtMs = 0
   /**
    * This node is to lead, as soon as its word to another leader has ended: the host wants it, or the
@@ -124,6 +126,20 @@ export class LogNode {
 
   /** When tick() is next wanted; 0 before the first, `null` when nothing waits for time. */
   get nextTickAtMs(): number | null {
+    this.#dueAtMs ??= { ms: this.#nextDueAtMs }
+    return this.#dueAtMs.ms
+  }
+
+  /** Only the time goes on: nothing is due by then. Says whether it is so; else a tick is wanted. */
+  passesTo(nowMs: number): boolean {
+    if (this.#nowMs === null) return false
+    const { nextTickAtMs } = this
+    if (nextTickAtMs !== null && nowMs >= nextTickAtMs) return false
+    this.#nowMs = nowMs
+    return true
+  }
+
+  get #nextDueAtMs(): number | null {
     if (this.#nowMs === null) return 0
     const { phase } = this.leader
     const times = [
@@ -222,6 +238,7 @@ export class LogNode {
     this.#noteMembers(step)
     if (this.leader.phase !== 'leading') this.#askOthers(step)
     this.acceptor.finish(step, this.nowMs)
+    this.#dueAtMs = null
   }
 
   #receive(step: LogStep, from: NodeId, message: MultiPaxosMessage): void {

@@ -128,15 +128,15 @@ describe('a node whose host stood still', () => {
   })
 })
 
-describe('what is chosen while nothing else is in flight', () => {
-  /** What leaves when a quorum holds x in slot 2. */
-  function choosing(a: MultiPaxos): readonly unknown[] {
-    instantly(a, a.propose(values('x')).effects)
-    const { sent } = instantly(a, a.receive('b', accepted(at(1), 2)))
-    expect(a.chosenThrough).toBe(2)
-    return only(sent, 'logHeartbeat')
-  }
+/** What leaves when a quorum holds x in slot 2. */
+function choosing(a: MultiPaxos): readonly unknown[] {
+  instantly(a, a.propose(values('x')).effects)
+  const { sent } = instantly(a, a.receive('b', accepted(at(1), 2)))
+  expect(a.chosenThrough).toBe(2)
+  return only(sent, 'logHeartbeat')
+}
 
+describe('what is chosen while nothing else is in flight', () => {
   it('is told at once by a heartbeat', () => {
     const a = leadingA()
     expect(choosing(a)).toMatchObject([{ to: 'all', message: { chosenThrough: 2 } }])
@@ -157,4 +157,13 @@ describe('what is chosen while nothing else is in flight', () => {
     ])
     expect(a.isUntold).toBe(false)
   })
+})
+
+it('a tick before anything is due does nothing, but time goes on', () => {
+  const a = leadingA()
+  const dueAtMs = a.nextTickAtMs ?? NaN
+  expect(a.tick(dueAtMs - 1)).toEqual({ send: [], events: [] })
+  a.receive('b', heartbeatAnswer(at(1), 1, 1))
+  expect(a.peers.get('b')?.heardAtMs).toBe(dueAtMs - 1)
+  expect(a.tick(dueAtMs).send).not.toEqual([])
 })

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compareBallots, DecodeError, InvalidArgumentError } from '@paxos/core'
 import { decodeUtf8, encodeUtf8 } from '../../src/wire/utf8.ts'
+import { extent } from '../../../testkit/src/fuzz.ts'
 import { anyId } from './arbitraries.ts'
 
 const platformEncoder = new TextEncoder()
@@ -27,7 +28,7 @@ function decodedByUs(bytes: Uint8Array): string | null {
 
 describe('UTF-8, as strict as the strictest', () => {
   it('every code point there is has the bytes that the platform gives it, and comes back', () => {
-    for (let plane = 0; plane <= 0x10; plane += 1) {
+    for (let plane = 0; plane <= 0x10; plane += extent(8, 1)) {
       let text = ''
       for (let codePoint = plane << 16; codePoint < (plane + 1) << 16; codePoint += 1) {
         if (codePoint < 0xd800 || codePoint > 0xdfff) text += String.fromCodePoint(codePoint)

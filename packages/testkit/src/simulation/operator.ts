@@ -130,10 +130,11 @@ export class Operator {
     for (let attempt = task.through; time.nowMs < untilMs; attempt += 1) {
       const timeoutMs = Math.max(1, Math.min(task.attemptMs, untilMs - time.nowMs))
       const replica = this.#nodeAt(attempt)?.replica
-      const reply = await this.#ask(attempt, timeoutMs + 1000, (asked) => {
-        intention.attempts += 1
-        return asked.changeMembers(change, { expected, timeoutMs })
-      })
+      // One that stands still is asked all the same: it reads that when it goes on.
+      if (replica !== null && replica !== undefined) intention.attempts += 1
+      const reply = await this.#ask(attempt, timeoutMs + 1000, (asked) =>
+        asked.changeMembers(change, { expected, timeoutMs }),
+      )
       const isOver = reply.type === 'error' && isEndOfNode(reply.error)
       const isDown = reply.type === 'silence' && this.#nodeAt(attempt)?.replica !== replica
       if (isOver || isDown) changes.cut()

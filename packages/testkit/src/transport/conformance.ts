@@ -11,11 +11,12 @@ import { active, nothingMoreThan } from '../active.ts'
 import { bytes, filled, isEqual } from '../bytes.ts'
 import { codeOf } from '../code-of.ts'
 import { recorder } from '../conformance/report.ts'
-import type { ConformanceReport } from '../conformance/report.ts'
+import type { ConformanceReport, Lacks } from '../conformance/report.ts'
 import type { Runner } from '../runner.ts'
 import type { Definer, TransportNotApplicable } from './definer.ts'
 import { doorScenarios } from './door.ts'
 import { figureScenarios } from './figures.ts'
+import { impostorScenarios } from './impostors.ts'
 import { nameScenarios } from './names.ts'
 import { MAX_RETAINED_BYTES, queueScenarios } from './queues.ts'
 import { wholenessScenarios } from './whole.ts'
@@ -54,7 +55,13 @@ export function transportConformance(
         else lacks('figures', notApplicable.figures ?? 'the transport does not tell any')
       }),
     )
-  const definer: Definer = { describe, scenario, scenarioOfFigures }
+  const scenarioOfImpostors: Definer['scenarioOfImpostors'] = (title, body) =>
+    it(title, async (lacks) => {
+      const kinds = Object.keys(makeHarness().impostors ?? {})
+      if (kinds.length === 0) lacks('impostors', notApplicable.impostors ?? NOTHING_PROVEN)
+      for (const kind of kinds) await playWith(kind, makeHarness(), body, lacks)
+    })
+  const definer: Definer = { describe, scenario, scenarioOfFigures, scenarioOfImpostors }
 
   describe('frames', () => {
     scenario('arrive both ways, and say who sent them', async ({ openPair }) => {
@@ -194,6 +201,7 @@ export function transportConformance(
   wholenessScenarios(definer)
   nameScenarios(definer)
   doorScenarios(definer)
+  impostorScenarios(definer, notApplicable)
   queueScenarios(definer)
 
   describe('the address book', () => {
@@ -476,6 +484,26 @@ export function transportConformance(
     )
   })
   return report
+}
+
+const NOTHING_PROVEN = 'nothing proves who a node is'
+
+/** Plays it with impostors who have `kind`, which is said of what fails. */
+async function playWith(
+  kind: string,
+  harness: TransportHarness,
+  body: Parameters<Definer['scenarioOfImpostors']>[1],
+  lacks: Lacks,
+): Promise<void> {
+  try {
+    await inWorld(harness, async (world) => {
+      const impostor = harness.impostors?.[kind]
+      if (impostor !== undefined) await body(world, impostor, lacks)
+    })
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error)
+    throw new Error(`An impostor who has ${kind}: ${words}`, { cause: error })
+  }
 }
 
 function numberOf(frame: Uint8Array): number {

@@ -12,7 +12,7 @@ import type { TestNode } from './world.ts'
 
 /** Frames in a burst: of the small ones more than may be uncounted, of the large ones too many to keep. */
 const SMALL = 300
-const LARGE = 2_000
+const LARGE = 1_000
 
 export function figureScenarios(
   { describe, scenarioOfFigures }: Definer,
@@ -137,10 +137,9 @@ export function figureScenarios(
     scenarioOfFigures('count strangers, who are told of', async ({ openThree }) => {
       const [a, b, c] = await openThree()
       introduce(a, b)
-      const told = once(b.events, 'warning')
       c.transport.send('b', bytes(1))
-      await told
-      assert.ok(sum(Object.values(figuresOf(b).refused)) > 0)
+      // It may warn of something else before, such as its own certificate.
+      while (sum(Object.values(figuresOf(b).refused)) === 0) await once(b.events, 'warning')
       assert.ok(b.warnings.every(({ message }) => message.length > 0))
     })
   })

@@ -18,6 +18,12 @@ export interface TransportHarness {
   readonly deserted: string
   /** Addresses that can never be opened. */
   readonly malformed: readonly string[]
+  /**
+   * Transports of somebody who is no node and says so all the same, each by what it has in place of
+   * the credentials: 'another key'. They can be opened with the ids of IMPOSTOR_IDS, and take whoever
+   * comes. Default: none, for nothing proves who a node is.
+   */
+  readonly impostors?: Readonly<Record<string, () => Transport>> | undefined
 }
 
 /** An open transport and what it received. */
@@ -33,8 +39,15 @@ export interface TestNode {
   readonly received: (frame: Uint8Array) => Promise<void>
 }
 
-/** As whom a node is opened, besides its id, and whom it knows; otherwise as `''`, and nobody. */
-export type OpenedAs = Partial<Pick<TransportOpen, 'cluster' | 'incarnation' | 'peers'>>
+/**
+ * As whom a node is opened, besides its id, and whom it knows; otherwise as `''`, and nobody. And by
+ * what, which is otherwise the transport of the harness.
+ */
+export interface OpenedAs extends Partial<
+  Pick<TransportOpen, 'cluster' | 'incarnation' | 'peers'>
+> {
+  readonly transport?: () => Transport
+}
 
 /** The network of one scenario; everything that was made in it is closed when it is over. */
 export interface World {
@@ -52,17 +65,17 @@ export async function inWorld(
   body: (world: World) => Promise<void>,
 ): Promise<void> {
   const opened: Transport[] = []
-  function made(): Transport {
-    const transport = harness.transport()
+  function made(make = harness.transport): Transport {
+    const transport = make()
     opened.push(transport)
     return transport
   }
   async function openNode(
     id: NodeId,
     listen = harness.listen(id),
-    as: OpenedAs = {},
+    { transport: make, ...as }: OpenedAs = {},
   ): Promise<TestNode> {
-    const transport = made()
+    const transport = made(make)
     const inbox: TestNode['inbox'] = []
     const arrivals = new EventEmitter()
     const receive = (from: NodeId, frame: Uint8Array): void => {
@@ -91,7 +104,7 @@ export async function inWorld(
     return nodes
   }
   try {
-    await body({ harness, made, openNode, openPair, openThree })
+    await body({ harness, made: () => made(), openNode, openPair, openThree })
   } finally {
     for (const transport of opened) await transport.close()
   }

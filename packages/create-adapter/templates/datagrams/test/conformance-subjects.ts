@@ -1,5 +1,5 @@
 /** What the conformance suite tests here: for its test, and for the command that writes the README. */
-import type { Subject, TransportHarness } from '@paxos/testkit'
+import type { Subject, TransportHarness, TransportNotApplicable } from '@paxos/testkit'
 import { pigeon } from '../src/index.ts'
 
 let nodes = 0
@@ -14,5 +14,11 @@ export function harness(): TransportHarness {
   }
 }
 
-const subject: Subject = { transport: harness }
+/** What it does not have, and why. If it takes a shared key, give `harness` impostors instead. */
+export const notApplicable: TransportNotApplicable = {
+  connections: 'datagrams need none',
+  impostors: 'nothing proves who a node is',
+}
+
+const subject: Subject = { transport: harness, notApplicable }
 export default subject

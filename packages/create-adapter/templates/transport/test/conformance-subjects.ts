@@ -1,5 +1,5 @@
 /** What the conformance suite tests here: for its test, and for the command that writes the README. */
-import type { Subject, TransportHarness } from '@paxos/testkit'
+import type { Subject, TransportHarness, TransportNotApplicable } from '@paxos/testkit'
 import { pigeon } from '../src/index.ts'
 
 let nodes = 0
@@ -14,5 +14,10 @@ export function harness(): TransportHarness {
   }
 }
 
-const subject: Subject = { transport: harness }
+/** What the medium cannot have, and why. If it knows who dials, give `harness` impostors instead. */
+export const notApplicable: TransportNotApplicable = {
+  impostors: 'nothing proves who a node is',
+}
+
+const subject: Subject = { transport: harness, notApplicable }
 export default subject
