@@ -16,8 +16,10 @@ export interface ChartOptions {
   readonly remark?: (row: Row) => string
 }
 
-const WIDTH = 800
-const NAME_WIDTH = 170
+const LETTER_WIDTH = 7
+const MIN_NAME_WIDTH = 100
+/** For the number behind the longest bar, and what is said of it. */
+const VALUE_WIDTH = 220
 const BAR_WIDTH = 400
 const BAR_HEIGHT = 16
 const BAR_STEP = 22
@@ -25,7 +27,7 @@ const GROUP_GAP = 38
 const TOP = 62
 
 /** Blue, orange, green and red that are told apart on white and on black, and by the colour-blind. */
-const COLOURS = ['#6e7f94', '#3987d8', '#d9822b', '#2f9e77', '#b8568f']
+const COLOURS = ['#6e7f94', '#3987d8', '#d9822b', '#2f9e77', '#b8568f', '#8a7a3c']
 
 const STYLE = `
   svg { color: #1f2328; font: 13px system-ui, sans-serif }
@@ -51,6 +53,9 @@ export function chartOf(
     groups.set(name, [...(groups.get(name) ?? []), row])
   }
   const names = [...new Set(report.rows.map(({ labels }) => labels[series] ?? ''))]
+  const longest = Math.max(...names.map((name) => name.length))
+  const nameWidth = Math.max(MIN_NAME_WIDTH, longest * LETTER_WIDTH)
+  const width = nameWidth + BAR_WIDTH + VALUE_WIDTH
   const parts: string[] = []
   let y = TOP
   for (const [name, rows] of groups) {
@@ -59,7 +64,7 @@ export function chartOf(
     const highest = Math.max(...rows.map((row) => spreadOf(row.figures[figure] ?? [])?.max ?? 0))
     for (const row of rows) {
       const colour = names.indexOf(row.labels[series] ?? '') % COLOURS.length
-      parts.push(...bar(row, { y, column, highest, colour, series, remark }))
+      parts.push(...bar(row, { y, nameWidth, column, highest, colour, series, remark }))
       y += BAR_STEP
     }
     y += GROUP_GAP - 8
@@ -68,7 +73,7 @@ export function chartOf(
   const { machine, takenAt } = report
   const from = `${takenAt.slice(0, 10)}, ${machine.cores} cores, Node ${machine.node.replace(/^v/, '')}`
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 0 ${WIDTH} ${height}" width="${WIDTH}" ` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 0 ${width} ${height}" width="${width}" ` +
       `height="${height}" role="img" aria-label="${escaped(report.title)}">`,
     `<style>${STYLE}</style>`,
     text(0, 20, report.title, 'title'),
@@ -80,6 +85,7 @@ export function chartOf(
 
 interface Bar {
   readonly y: number
+  readonly nameWidth: number
   readonly column: Column
   readonly highest: number
   readonly colour: number
@@ -87,22 +93,21 @@ interface Bar {
   readonly remark: (row: Row) => string
 }
 
-function bar(row: Row, { y, column, highest, colour, series, remark }: Bar): string[] {
+function bar(row: Row, { y, nameWidth, column, highest, colour, series, remark }: Bar): string[] {
   const spread = spreadOf(row.figures[column.key] ?? [])
   const middle = y + BAR_HEIGHT / 2
   const baseline = middle + 4.5
   const name = text(0, baseline, row.labels[series] ?? '', '')
-  if (spread === null)
-    return [name, text(NAME_WIDTH, baseline, row.note ?? 'not measured', 'quiet')]
+  if (spread === null) return [name, text(nameWidth, baseline, row.note ?? 'not measured', 'quiet')]
   const at = (value: number): number =>
-    highest === 0 ? NAME_WIDTH : round(NAME_WIDTH + (value / highest) * BAR_WIDTH)
-  const width = Math.max(1, round(at(spread.median) - NAME_WIDTH))
+    highest === 0 ? nameWidth : round(nameWidth + (value / highest) * BAR_WIDTH)
+  const width = Math.max(1, round(at(spread.median) - nameWidth))
   const words = [shown(spread.median, column.digits), remark(row)].filter((word) => word !== '')
   return [
     name,
-    `<rect class="s${colour}" x="${NAME_WIDTH}" y="${y}" width="${width}" height="${BAR_HEIGHT}" rx="2"/>`,
+    `<rect class="s${colour}" x="${nameWidth}" y="${y}" width="${width}" height="${BAR_HEIGHT}" rx="2"/>`,
     `<path class="spread" d="M${at(spread.min)} ${middle}H${at(spread.max)}"/>`,
-    text(Math.max(at(spread.max), NAME_WIDTH + width) + 8, baseline, words.join('  '), ''),
+    text(Math.max(at(spread.max), nameWidth + width) + 8, baseline, words.join('  '), ''),
   ]
 }
 

@@ -14,6 +14,7 @@ import { lateJoiner } from './late-joiner.ts'
 import { memory } from './memory.ts'
 import { COMMAND_BYTES } from './pipeline.ts'
 import { reads } from './reads.ts'
+import { others } from './others.ts'
 import { recovery } from './recovery.ts'
 import { stages } from './stages.ts'
 import { throughput } from './throughput.ts'
@@ -166,6 +167,33 @@ program
   .option('--megabytes <size>', 'the size of the snapshot', toNumber, 100)
   .option(...directory)
   .action(lateJoiner)
+
+program
+  .command('others')
+  .description(
+    'writes a second of this library beside etcd, antietcd and Redis, where they are installed',
+  )
+  .option(
+    '--callers <counts...>',
+    'how many callers at once',
+    toCounts(DEFAULT_CALLERS),
+    DEFAULT_CALLERS,
+  )
+  .option('--bytes <size>', 'how large a value is', toCount, COMMAND_BYTES)
+  .option(...rounds)
+  .option('--seconds <seconds>', 'how long each row is measured in a round', toNumber, 5)
+  .option(...directory)
+  .option(...json)
+  .option(...svg)
+  .addHelpText(
+    'after',
+    `
+etcd, antietcd and redis-server are taken from the PATH. The stores are asked by a client in a
+process of its own, which speaks with one node of each: of etcd by gRPC, of Redis on one connection,
+of antietcd by HTTP, of the store of this repository by its own client over WebSocket and file.
+'embedded' has the callers in the process of the node that leads.`,
+  )
+  .action(others)
 
 program
   .command('recovery')

@@ -156,7 +156,8 @@ function isOfType<Type extends Report['type']>(
   return report.type === type
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Of TCP, on loopback, that nobody uses at this moment. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map((server) => once(server, 'listening')))
   const ports = servers.map((server) => {
