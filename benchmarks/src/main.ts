@@ -41,6 +41,7 @@ const rounds = [
   3,
 ] as const
 const json = ['--json <file>', 'writes all that was measured, as JSON'] as const
+const markdown = ['--markdown <file>', 'writes the table for a document'] as const
 const svg = ['--svg <file>', 'writes a picture of it, as SVG'] as const
 
 program
@@ -60,6 +61,7 @@ program
   .option('--beside <checkouts...>', 'other checkouts with this benchmark, built, to compare with')
   .option(...directory)
   .option(...json)
+  .option(...markdown)
   .option(...svg)
   .addHelpText(
     'after',
@@ -105,6 +107,7 @@ program
   .option('--seconds <seconds>', 'for how long in a round', toNumber, 5)
   .option(...directory)
   .option(...json)
+  .option(...markdown)
   .option(...svg)
   .addHelpText(
     'after',
@@ -123,6 +126,7 @@ program
   .option(...rounds)
   .option('--seconds <seconds>', 'how long each row is measured in a round', toNumber, 2)
   .option(...json)
+  .option(...markdown)
   .option(...svg)
   .action(engine)
 
@@ -132,6 +136,7 @@ program
   .option(...rounds)
   .option('--seconds <seconds>', 'how long each row is measured in a round', toNumber, 2)
   .option(...json)
+  .option(...markdown)
   .option(...svg)
   .action(codec)
 
@@ -184,6 +189,7 @@ program
   .option('--seconds <seconds>', 'how long each row is measured in a round', toNumber, 5)
   .option(...directory)
   .option(...json)
+  .option(...markdown)
   .option(...svg)
   .addHelpText(
     'after',
@@ -205,6 +211,7 @@ program
   .option('--rounds <count>', 'how often all of it is done', toCount, 1)
   .option(...directory)
   .option(...json)
+  .option(...markdown)
   .option(...svg)
   .action(recovery)
 

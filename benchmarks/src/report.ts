@@ -52,6 +52,15 @@ export function tableOf({ columns, rows }: Report): string[][] {
   return [header, ...lines]
 }
 
+/** The same, for a document. */
+export function markdownOf(report: Report): string {
+  const [header = [], ...lines] = tableOf(report)
+  const ruler = header.map((title) =>
+    report.columns.some((c) => c.title === title) ? '---:' : '---',
+  )
+  return [header, ruler, ...lines].map((cells) => `| ${cells.join(' | ')} |\n`).join('')
+}
+
 /** All that was measured, and of each figure the median and the spread. */
 export function jsonOf(report: Report): string {
   const rows = report.rows.map((row) => ({

@@ -1,7 +1,7 @@
 /** What is shown of a report: for people, for programs, and as a picture. */
 import { describe, expect, it } from 'vitest'
 import { chartOf } from '../src/chart.ts'
-import { jsonOf, tableOf } from '../src/report.ts'
+import { jsonOf, markdownOf, tableOf } from '../src/report.ts'
 import type { Report } from '../src/report.ts'
 
 const report: Report = {
@@ -36,6 +36,14 @@ describe('the table', () => {
   it('says why there is no figure', () => {
     expect(tableOf(report).at(-1)).toEqual(['64', 'etcd', '–', '–', 'not installed'])
   })
+})
+
+it('a document has the same table', () => {
+  expect(markdownOf(report).split('\n').slice(0, 3)).toEqual([
+    '| callers | pipeline | commands/s | syncs |  |',
+    '| --- | --- | ---: | ---: | --- |',
+    '| 1 | bare | 2,000 | 1.00 |  |',
+  ])
 })
 
 it('the JSON holds each round, the medians, and the machine', () => {
