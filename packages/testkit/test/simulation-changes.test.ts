@@ -66,6 +66,15 @@ describe('what operators are told', () => {
     },
   )
 
+  it('may be made in steps, of which the next takes the place of the one before, long after it timed out', () => {
+    const { changes, intention } = wanted()
+    changes.end(intention, 'timedOut', 0)
+    expect(changes.possible(60_000, intention.expected + 1)).toEqual([])
+    changes.made(three, four)
+    expect(changes.possible(60_000, four.version)).toEqual([intention])
+    expect(changes.possible(60_000, four.version + 1)).toEqual([])
+  })
+
   it('may be a refusal of a change that is made, where it says that it may be', () => {
     const { broken, changes, intention } = wanted()
     changes.end(intention, 'refused', 0, true)

@@ -96,4 +96,16 @@ export const SEEDS: readonly FoundBySeed[] = [
     found:
       'the simulation did not count that a node had been asked which stood still, and read it later',
   },
+  {
+    seed: 30_574,
+    profile: 'leases',
+    found:
+      'the simulation lost the disk of a learner whom a change that had timed out let vote with it later, ' +
+      'and two of the other five',
+  },
+  {
+    seed: 30_711,
+    profile: 'leases',
+    found: 'the simulation waited for a node that a change which had timed out removed in the end',
+  },
 ]

@@ -38,6 +38,8 @@ export interface Intention {
   readonly change: MembersChange
   /** The version that it is to take the place of. */
   readonly expected: Slot
+  /** The newest that the next of its steps may take the place of. */
+  replaces: Slot
   /** The addresses by which it is known: nobody had them before. */
   readonly addresses: readonly string[]
   attempts: number
@@ -80,16 +82,16 @@ export class Changes {
 
   /** What may yet come about: all that did not end by saying that it never will. */
   possible(nowMs: number, version: Slot): readonly Intention[] {
-    return this.#intentions.filter(({ ending, endedAtMs, expected, mayBeMade }) => {
+    return this.#intentions.filter(({ ending, endedAtMs, replaces, mayBeMade }) => {
       if (ending === null) return true
-      return mayBeMade && (nowMs < endedAtMs + LINGERS_MS || expected >= version)
+      return mayBeMade && (nowMs < endedAtMs + LINGERS_MS || replaces >= version)
     })
   }
 
   begin(change: MembersChange, expected: Slot): Intention {
     const addresses = addressesIn(change).filter((address) => !this.#used.has(address))
     for (const address of addresses) this.#used.add(address)
-    const asked = { change, expected, addresses }
+    const asked = { change, expected, replaces: expected, addresses }
     const intention = { ...asked, attempts: 0, ending: null, mayBeMade: true, endedAtMs: 0 }
     this.#intentions.push(intention)
     this.#counts.asked += 1
@@ -123,7 +125,11 @@ export class Changes {
       if (addresses.has(address)) continue
       this.#appeared.set(address, (this.#appeared.get(address) ?? 0) + 1)
     }
-    for (const intention of this.#intentions) this.#judge(intention)
+    for (const intention of this.#intentions) {
+      // It may be a step of that one, and then the next takes its place.
+      if (concerns(intention.change, before, after)) intention.replaces = after.version
+      this.#judge(intention)
+    }
   }
 
   #judge({ addresses, expected, ending, mayBeMade }: Intention): void {
@@ -141,6 +147,18 @@ export class Changes {
       }
     }
   }
+}
+
+/** Whether somebody of whom a change speaks is another member than before. */
+function concerns(
+  { add, renew, promote }: MembersChange,
+  ...both: readonly Configuration[]
+): boolean {
+  const ids = [...Object.keys({ ...add, ...renew }), ...(promote ?? [])]
+  return ids.some((each) => {
+    const [before, after] = both.map(({ members }) => members.find(({ id }) => id === each))
+    return JSON.stringify(before) !== JSON.stringify(after)
+  })
 }
 
 /** Where somebody comes to be, who was elsewhere before. */

@@ -344,6 +344,8 @@ export class Simulation {
     const { history, watcher } = this.#world
     while (node.replica === null) {
       if (this.#time.nowMs > untilMs) return
+      // What nobody waited for any more was made meanwhile: it has left.
+      if (!this.#live.includes(node)) return void missing.delete(node.id)
       await new Promise<void>((resolve) => void this.#time.schedule(50, resolve))
     }
     const { replica } = node

@@ -38,6 +38,8 @@ export class Site {
   readonly #nodes: ReadonlyMap<NodeId, SimulatedNode>
   readonly #addresses = new Map<NodeId, number>()
   /** By a machine that was put up in the course of the run: the version that there was. */
+  /** Learners whose disk was lost since they were put up. */
+  readonly #lostLearners = new Set<NodeId>()
   readonly #putUpAt = new Map<NodeId, Slot>()
   /** By address: since when somebody says that a member is there. */
   readonly #movedSince = new Map<string, number>()
@@ -110,6 +112,7 @@ export class Site {
     if (node === undefined) return
     // Its old disk, if it had one, is thrown away.
     node.wipe()
+    this.#lostLearners.delete(id)
     node.install(this.#placeFor(id, address))
     node.startIfWell()
     this.#putUpAt.set(id, this.#newest.version)
@@ -122,6 +125,7 @@ export class Site {
    */
   wipe(node: SimulatedNode): void {
     const { address, isToldOfNobody } = node
+    if (memberOf(this.#newest, node.id)?.role === 'learner') this.#lostLearners.add(node.id)
     node.wipe()
     const hasLeft = this.#newest.version > 0 && memberOf(this.#newest, node.id) === null
     if (address !== null && (isToldOfNobody || hasLeft)) {
@@ -235,7 +239,11 @@ export class Site {
     const { watcher } = this.#world
     const node = this.#nodes.get(id)
     if (node === undefined || node.address === null || node.isDamaged) return false
-    return named === null ? !watcher.isInPlaceOfAnother(id) : watcher.incarnationOf(id) === named
+    if (named !== null) return watcher.incarnationOf(id) === named
+    // An entry that lets it vote may be on its way, and name the disk that it had.
+    const isLearner = memberOf(this.#newest, id)?.role === 'learner'
+    if (isLearner && this.#lostLearners.has(id)) return false
+    return !watcher.isInPlaceOfAnother(id)
   }
 
   /** Where no disk is named, one may be lost at a time. */
