@@ -38,7 +38,8 @@ it('time is charged to the innermost part, and what Node does to who asked for i
         [
           host,
           '#receive',
-          20,
+          10,
+          ['node:internal/fs/promises', 'stat', 10],
           [of('core/dist/wire/index.js'), 'decode', 5, [of('core/dist/wire/field.js'), 'read', 25]],
           [
             of('durability-file/dist/file.js'),
