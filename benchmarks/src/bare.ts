@@ -5,29 +5,42 @@
  */
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openTransport } from '@paxos/replica/url'
-import { COMMAND_BYTES } from './pipeline.ts'
+import type { Transport } from '@paxos/core'
 import type { Listener, Pipeline, PipelineOptions } from './pipeline.ts'
 
 const HEADER_BYTES = 8
 const MAX_BATCH_COMMANDS = 2_000
+/** So that a frame takes it, with its header. */
+const MAX_BATCH_BYTES = 512_000
+/** What may be on its way: well within what a transport keeps for a peer. */
+const MAX_IN_FLIGHT_BYTES = 4 << 20
+/** What nobody has answered for so long may be lost, and is sent again. */
+const LOST_AFTER_MS = 250
 
 interface Batch {
   readonly number: number
+  readonly frame: Uint8Array
   readonly done: readonly (() => void)[]
-  copies: number
+  /** Who has it on disk. */
+  readonly copies: Set<string>
+  sentAtMs: number
 }
 
 export async function bare(
-  { id, members, directory }: PipelineOptions,
+  { id, members, directory, commandBytes }: PipelineOptions,
   { leads }: Listener,
+  transport: Transport,
 ): Promise<Pipeline> {
   await mkdir(directory, { recursive: true })
   const log = await appender(join(directory, `${id}.log`))
-  const transport = await openTransport(members[id] ?? '')
   const [leader = '', ...followers] = Object.keys(members)
-  const command = Buffer.alloc(COMMAND_BYTES, 7)
+  const command = Buffer.alloc(commandBytes, 7)
+  const maxCommands = Math.max(
+    1,
+    Math.min(MAX_BATCH_COMMANDS, Math.floor(MAX_BATCH_BYTES / commandBytes)),
+  )
   const batches = new Map<number, Batch>()
+  let inFlightBytes = 0
   let waiting: (() => void)[] = []
   let number = 0
   let isFlushing = false
@@ -36,34 +49,59 @@ export async function bare(
     const sequence = Number(
       Buffer.from(frame.buffer, frame.byteOffset, HEADER_BYTES).readBigUInt64LE(),
     )
-    if (id === leader) copied(sequence)
+    if (id === leader) copied(sequence, from)
     else void log.append(frame).then(() => transport.send(from, frame.subarray(0, HEADER_BYTES)))
   }
 
-  function copied(sequence: number): void {
+  function copied(sequence: number, by: string): void {
     const batch = batches.get(sequence)
     if (batch === undefined) return
-    batch.copies += 1
-    if (batch.copies < 2) return
+    batch.copies.add(by)
+    if (batch.copies.size < 2) return
     batches.delete(sequence)
+    inFlightBytes -= batch.frame.length
     for (const done of batch.done) done()
+    flushSoon()
+  }
+
+  function flushSoon(): void {
+    if (isFlushing || waiting.length === 0) return
+    isFlushing = true
+    queueMicrotask(flush)
   }
 
   function flush(): void {
     isFlushing = false
-    const done = waiting.slice(0, MAX_BATCH_COMMANDS)
-    waiting = waiting.slice(MAX_BATCH_COMMANDS)
-    number += 1
-    const header = Buffer.alloc(HEADER_BYTES)
-    header.writeBigUInt64LE(BigInt(number))
-    const frame = Buffer.concat([header, ...done.map(() => command)])
-    const batch = { number, done, copies: 0 }
-    batches.set(number, batch)
-    for (const follower of followers) transport.send(follower, frame)
-    void log.append(frame).then(() => copied(batch.number))
-    if (waiting.length > 0) flush()
+    while (waiting.length > 0 && (inFlightBytes === 0 || hasRoom())) {
+      const done = waiting.slice(0, maxCommands)
+      waiting = waiting.slice(maxCommands)
+      number += 1
+      const header = Buffer.alloc(HEADER_BYTES)
+      header.writeBigUInt64LE(BigInt(number))
+      const frame = Buffer.concat([header, ...done.map(() => command)])
+      const batch = { number, frame, done, copies: new Set<string>(), sentAtMs: performance.now() }
+      batches.set(number, batch)
+      inFlightBytes += frame.length
+      for (const follower of followers) transport.send(follower, frame)
+      void log.append(frame).then(() => copied(batch.number, id))
+    }
   }
 
+  function hasRoom(): boolean {
+    const bytes = Math.min(waiting.length, maxCommands) * commandBytes
+    return inFlightBytes + bytes <= MAX_IN_FLIGHT_BYTES
+  }
+
+  function sendAgain(): void {
+    const nowMs = performance.now()
+    for (const batch of batches.values()) {
+      if (nowMs - batch.sentAtMs < LOST_AFTER_MS) continue
+      batch.sentAtMs = nowMs
+      for (const follower of followers) transport.send(follower, batch.frame)
+    }
+  }
+
+  const timer = setInterval(sendAgain, LOST_AFTER_MS)
   await transport.open({
     id,
     listen: members[id] ?? '',
@@ -76,11 +114,10 @@ export async function bare(
     commit: () =>
       new Promise<void>((resolve) => {
         waiting.push(resolve)
-        if (isFlushing) return
-        isFlushing = true
-        queueMicrotask(flush)
+        flushSoon()
       }),
     async close() {
+      clearInterval(timer)
       await transport.close()
       await log.close()
     },

@@ -2,6 +2,8 @@
  * A member that starts when the log no longer has what it lacks: it gets a large snapshot, in pieces,
  * while the others go on.
  */
+import type { Measured } from './measure.ts'
+import { measureIn } from './measuring.ts'
 import { IDS, members } from './members.ts'
 import { printTable } from './table.ts'
 
@@ -11,8 +13,17 @@ export interface LateJoinerOptions {
   readonly directory: string
 }
 
-/** Far more than are between two snapshots, and than stay in memory behind one. */
+/** What one late joiner took, and what its coming cost the others. */
+export interface Joined {
+  readonly bytes: number
+  readonly seconds: number
+  readonly peakBytes: number
+  readonly meanwhile: Measured
+}
+
+/** Several times what stays in memory behind a snapshot, and what leads to one. */
 const COMMANDS_BEFORE = 40_000
+const SNAPSHOT_EVERY_BYTES = 2_500_000
 
 const [FIRST, SECOND, LATE] = IDS
 
@@ -28,16 +39,35 @@ export async function lateJoiner(options: LateJoinerOptions): Promise<void> {
       'p99 ms',
     ],
   ]
-  for (const transport of options.transport) rows.push(await run(transport, options))
+  for (const transport of options.transport) {
+    const { bytes, seconds, peakBytes, meanwhile } = await joinLate(transport, options)
+    const size = bytes / 1e6
+    rows.push([
+      transport,
+      size.toFixed(0),
+      seconds.toFixed(1),
+      (size / seconds).toFixed(1),
+      (peakBytes / 1e6).toFixed(0),
+      meanwhile.commandsPerSecond.toFixed(0),
+      meanwhile.p99Ms.toFixed(1),
+    ])
+  }
   printTable(rows)
 }
 
-async function run(
+export async function joinLate(
   transport: string,
-  { megabytes, directory }: LateJoinerOptions,
-): Promise<string[]> {
-  const stateBytes = megabytes * 1_000_000
-  const all = await members({ kind: 'paxos', transport, directory, stateBytes })
+  { megabytes, directory }: Omit<LateJoinerOptions, 'transport'>,
+): Promise<Joined> {
+  const all = await members({
+    kind: 'paxos',
+    transport,
+    directory,
+    stateBytes: megabytes * 1_000_000,
+    snapshotEveryBytes: SNAPSHOT_EVERY_BYTES,
+    // The third has not come yet.
+    trustEmptyDisk: true,
+  })
   try {
     const leads = all.next('leads')
     await Promise.all([all.start(FIRST), all.start(SECOND)])
@@ -46,32 +76,28 @@ async function run(
     all.order(leader, { type: 'commit', callers: 64, commands: COMMANDS_BEFORE })
     while ((await committed).commands < COMMANDS_BEFORE) committed = all.next('committed', leader)
 
-    const measured = all.next('measured', leader)
-    all.order(leader, { type: 'measure', callers: 8, durationMs: 10_000, what: 'commands' })
+    const measured = measureIn(all, leader, {
+      callers: 8,
+      durationMs: 10_000,
+      what: 'commands',
+    })
+    measured.catch(() => undefined)
     let peakBytes = 0
     const watched = { isOver: false }
     const watch = async (): Promise<void> => {
       while (!watched.isOver)
         peakBytes = Math.max(peakBytes, (await all.next('memory', LATE)).rssBytes)
     }
-    void watch()
+    // When a process fails, whoever waits for its answer is told.
+    watch().catch(() => undefined)
     const startedAtMs = performance.now()
     const installed = all.next('installed', LATE)
     await all.start(LATE)
     const { bytes } = await installed
     const seconds = (performance.now() - startedAtMs) / 1000
-    const { commandsPerSecond, p99Ms } = (await measured).measured
+    const meanwhile = await measured
     watched.isOver = true
-    const size = bytes / 1e6
-    return [
-      transport,
-      size.toFixed(0),
-      seconds.toFixed(1),
-      (size / seconds).toFixed(1),
-      (peakBytes / 1e6).toFixed(0),
-      commandsPerSecond.toFixed(0),
-      p99Ms.toFixed(1),
-    ]
+    return { bytes, seconds, peakBytes, meanwhile }
   } finally {
     await all.close()
   }

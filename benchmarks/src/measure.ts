@@ -2,37 +2,31 @@
  * Callers that each ask for one command after another, and what they see: how many are answered a
  * second, and how long each takes. The same for every pipeline, so that the figures compare.
  */
+import { quantile } from './figures.ts'
 
 /** What the callers saw. */
 export interface Measured {
+  readonly commands: number
   readonly commandsPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
-  readonly syncsPerCommand: number
 }
 
-/** Before anything is counted: connections, compiled code, warm caches. */
-const WARM_UP_MS = 1_000
-
-/** Runs `callers` at once for `durationMs`. `syncs` tells how many syncs there have been so far. */
+/** Runs `callers` at once for `durationMs`. */
 export async function measure(
   callers: number,
   durationMs: number,
   commit: () => Promise<unknown>,
-  syncs: () => number,
 ): Promise<Measured> {
-  await runCallers(callers, WARM_UP_MS, commit)
-  const syncsBefore = syncs()
   const startedAtMs = performance.now()
   const latenciesMs = await runCallers(callers, durationMs, commit)
   const seconds = (performance.now() - startedAtMs) / 1000
   const sorted = Float64Array.from(latenciesMs).toSorted()
-  const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? NaN
   return {
+    commands: sorted.length,
     commandsPerSecond: sorted.length / seconds,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    syncsPerCommand: (syncs() - syncsBefore) / sorted.length,
+    p50Ms: quantile(sorted, 0.5),
+    p99Ms: quantile(sorted, 0.99),
   }
 }
 

@@ -3,15 +3,20 @@
  * happens to it. On SIGTERM it closes the pipeline, and then waits for nothing but what that has left
  * behind.
  */
+import { openTransport } from '@paxos/replica/url'
 import type { Consistency } from '@paxos/replica'
+import type { Stage } from './attribution.ts'
 import { bare } from './bare.ts'
 import { nowMs } from './clock.ts'
 import { lifetime } from './lifetime.ts'
 import { measure } from './measure.ts'
 import type { Measured } from './measure.ts'
 import type { Pipeline, PipelineOptions } from './pipeline.ts'
+import { profile } from './profile.ts'
 import { replicated } from './replicated.ts'
-import { countSyncs } from './syncs.ts'
+import { watchUsage } from './usage.ts'
+import type { Usage } from './usage.ts'
+import { countedTransport } from './wire.ts'
 import { Writer } from './writer.ts'
 
 /** To a member. */
@@ -30,6 +35,12 @@ export type Order =
   | { readonly type: 'write' }
   /** Says when these were answered. */
   | { readonly type: 'tell' }
+  /** Says what the process has used so far. */
+  | { readonly type: 'tell-usage' }
+  /** Begins a profile of the processor. */
+  | { readonly type: 'profile' }
+  /** Ends it, and says what it shows. */
+  | { readonly type: 'tell-profile' }
 
 /** From a member. */
 export type Report =
@@ -41,6 +52,9 @@ export type Report =
   /** Its writer has had that many answers: at the first, and then now and again. */
   | { readonly type: 'wrote'; readonly count: number; readonly atMs: number }
   | { readonly type: 'answers'; readonly atMs: readonly number[] }
+  | { readonly type: 'usage'; readonly usage: Usage }
+  | { readonly type: 'profiling' }
+  | { readonly type: 'profiled'; readonly shares: Readonly<Record<Stage, number>> }
   | { readonly type: 'memory'; readonly rssBytes: number }
   /** It has taken another one's snapshot. */
   | { readonly type: 'installed'; readonly bytes: number }
@@ -48,7 +62,10 @@ export type Report =
 const MEMORY_EVERY_MS = 250
 const WROTE_EVERY = 50
 
-const syncs = await countSyncs()
+const carried = { sentBytes: 0, receivedBytes: 0 }
+let writesNatively = false
+const usage = await watchUsage(carried, () => writesNatively)
+let profiling: Awaited<ReturnType<typeof profile>> | null = null
 const life = lifetime<Pipeline>()
 let pipeline: Pipeline | null = null
 let writer: Writer | null = null
@@ -63,13 +80,17 @@ const memoryTimer = setInterval(
 
 async function obey(order: Order): Promise<void> {
   if (order.type === 'open') {
-    const open = order.kind === 'bare' ? bare : replicated
-    pipeline = await life.open(() =>
-      open(order.options, {
-        leads: () => report({ type: 'leads', atMs: nowMs() }),
-        installed: (bytes) => report({ type: 'installed', bytes }),
-      }),
-    )
+    const { kind, options } = order
+    writesNatively = kind === 'paxos' && options.durability === 'sqlite'
+    const open = kind === 'bare' ? bare : replicated
+    const listener = {
+      leads: () => report({ type: 'leads', atMs: nowMs() }),
+      installed: (bytes: number) => report({ type: 'installed', bytes }),
+    }
+    pipeline = await life.open(async () => {
+      const transport = await openTransport(options.members[options.id] ?? '')
+      return await open(options, listener, countedTransport(transport, carried))
+    })
     if (pipeline !== null) report({ type: 'opened', atMs: nowMs() })
   } else if (pipeline !== null && order.type === 'write') {
     writer = new Writer(pipeline.commit, (count) => {
@@ -78,11 +99,19 @@ async function obey(order: Order): Promise<void> {
     await writer.run()
   } else if (order.type === 'tell') {
     report({ type: 'answers', atMs: writer?.answeredAtMs ?? [] })
+  } else if (order.type === 'profile') {
+    profiling = await profile()
+    report({ type: 'profiling' })
+  } else if (order.type === 'tell-profile') {
+    const shares = await profiling?.()
+    if (shares !== undefined) report({ type: 'profiled', shares })
+  } else if (order.type === 'tell-usage') {
+    report({ type: 'usage', usage: usage() })
   } else if (pipeline !== null && order.type === 'measure') {
     const { commit: commitOne, read } = pipeline
     const { callers, durationMs, what } = order
     const ask = what === 'commands' ? commitOne : () => read(what)
-    const measured = await measure(callers, durationMs, ask, syncs)
+    const measured = await measure(callers, durationMs, ask)
     report({ type: 'measured', measured })
   } else if (pipeline !== null && order.type === 'commit') {
     await commit(order.callers, order.commands, pipeline.commit)

@@ -12,20 +12,33 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { closedOnInterrupt } from './interrupt.ts'
 import type { Order, Report } from './member.ts'
+import { COMMAND_BYTES } from './pipeline.ts'
 import type { PipelineOptions } from './pipeline.ts'
 
 export const IDS = ['a', 'b', 'c'] as const
 
 export type Id = (typeof IDS)[number]
 
+const SCRIPT = fileURLToPath(new URL('./member.js', import.meta.url))
+
 /** What the processes run. */
 export interface MembersOptions {
   readonly kind: 'paxos' | 'bare'
   readonly transport: string
+  /** The adapter: file or sqlite. Default: file. */
+  readonly durability?: string
+  /** How large each command is. Default: COMMAND_BYTES. */
+  readonly commandBytes?: number
+  /** The built member.js of another checkout, which is run in the place of this one's. */
+  readonly script?: string
   /** Where the files are written, in a directory of their own. */
   readonly directory: string
   /** What the state machine holds from the start, in bytes. */
   readonly stateBytes?: number
+  /** After how much of the log there is a snapshot. Default: that of Replica. */
+  readonly snapshotEveryBytes?: number
+  /** Whether nodes vote before all others have come. Default: false. */
+  readonly trustEmptyDisk?: boolean
   /** Whether leaders have a lease. Default: false. */
   readonly hasLease?: boolean
 }
@@ -99,7 +112,7 @@ export async function members(options: MembersOptions): Promise<Members> {
   return {
     async start(id) {
       over.signal.throwIfAborted()
-      const child = fork(fileURLToPath(new URL('./member.js', import.meta.url)))
+      const child = fork(options.script ?? SCRIPT)
       children.set(id, child)
       child.on('message', (report: Report) => {
         for (const take of waiting) take(id, report)
@@ -109,8 +122,20 @@ export async function members(options: MembersOptions): Promise<Members> {
         over.abort(new Error(`The process of ${id} ended with ${code}. See what it said above.`))
       })
       const opened = next('opened', id)
-      const { kind, stateBytes = 0, hasLease = false } = options
-      const pipeline: PipelineOptions = { id, members: addresses, directory, stateBytes, hasLease }
+      const { kind, durability = 'file', commandBytes = COMMAND_BYTES } = options
+      const { stateBytes = 0, snapshotEveryBytes } = options
+      const { trustEmptyDisk = false, hasLease = false } = options
+      const pipeline: PipelineOptions = {
+        id,
+        members: addresses,
+        directory,
+        durability,
+        commandBytes,
+        stateBytes,
+        ...(snapshotEveryBytes !== undefined && { snapshotEveryBytes }),
+        trustEmptyDisk,
+        hasLease,
+      }
       child.send({ type: 'open', kind, options: pipeline } satisfies Order)
       await opened
     },
@@ -131,7 +156,8 @@ function isOfType<Type extends Report['type']>(
   return report.type === type
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Of TCP, on loopback, that nobody uses at this moment. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map((server) => once(server, 'listening')))
   const ports = servers.map((server) => {

@@ -22,7 +22,8 @@ export async function memory({ commands, directory }: MemoryOptions): Promise<vo
         rss.set(id, { last: rssBytes, peak: Math.max(rssBytes, rss.get(id)?.peak ?? 0) })
       }
     }
-    void watch()
+    // When a process fails, whoever waits for its answer is told.
+    watch().catch(() => undefined)
     const startedAtMs = performance.now()
     let committed = all.next('committed', leader)
     all.order(leader, { type: 'commit', callers: 256, commands })

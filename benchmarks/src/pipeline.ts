@@ -1,5 +1,5 @@
 /**
- * What is measured: something that commits commands of 256 bytes on three processes.
+ * What is measured: something that commits commands on three processes.
  */
 import type { Consistency } from '@paxos/replica'
 
@@ -15,8 +15,16 @@ export interface PipelineOptions {
   readonly id: string
   readonly members: Readonly<Record<string, string>>
   readonly directory: string
+  /** The adapter: file or sqlite. */
+  readonly durability: string
+  /** How large each command is. */
+  readonly commandBytes: number
   /** What the state machine holds from the start, in bytes. */
   readonly stateBytes: number
+  /** After how much of the log there is a snapshot. Default: that of Replica. */
+  readonly snapshotEveryBytes?: number
+  /** Whether nodes vote before all others have come. Default: false. */
+  readonly trustEmptyDisk?: boolean
   /** Whether leaders have a lease. */
   readonly hasLease: boolean
 }
@@ -27,4 +35,5 @@ export interface Listener {
   readonly installed: (bytes: number) => void
 }
 
+/** How large a command is where nobody says. */
 export const COMMAND_BYTES = 256

@@ -4,6 +4,7 @@
  */
 import type { Consistency } from '@paxos/replica'
 import type { Measured } from './measure.ts'
+import { measureIn } from './measuring.ts'
 import { IDS, members } from './members.ts'
 import type { Id, Members } from './members.ts'
 import { printTable } from './table.ts'
@@ -64,11 +65,7 @@ async function measureAt(
   seconds: number,
 ): Promise<readonly Measured[]> {
   return await Promise.all(
-    asked.map(async (id) => {
-      const measured = all.next('measured', id)
-      all.order(id, { type: 'measure', callers, durationMs: seconds * 1000, what })
-      return (await measured).measured
-    }),
+    asked.map((id) => measureIn(all, id, { callers, durationMs: seconds * 1000, what })),
   )
 }
 

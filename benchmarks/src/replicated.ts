@@ -1,11 +1,11 @@
 /**
- * The pipeline of this repository: Replica over the file durability adapter and any transport.
+ * The pipeline of this repository: Replica over any durability adapter and transport.
  */
 import { join } from 'node:path'
 import { Replica } from '@paxos/replica'
-import { openDurability, openTransport } from '@paxos/replica/url'
+import { openDurability } from '@paxos/replica/url'
+import type { Transport } from '@paxos/core'
 import type { Codec } from '@paxos/replica'
-import { COMMAND_BYTES } from './pipeline.ts'
 import type { Listener, Pipeline, PipelineOptions } from './pipeline.ts'
 
 /** For 'bounded': how old an answer may be. */
@@ -14,18 +14,22 @@ const MAX_STALENESS_MS = 100
 const asTheyAre: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes }
 
 export async function replicated(
-  { id, members, directory, stateBytes, hasLease }: PipelineOptions,
+  options: PipelineOptions,
   { leads, installed }: Listener,
-  transportOptions: object = {},
+  transport: Transport,
 ): Promise<Pipeline> {
+  const { id, members, directory, durability, commandBytes, stateBytes } = options
+  const { snapshotEveryBytes, trustEmptyDisk = false, hasLease } = options
   const state = Buffer.alloc(Math.max(8, stateBytes), 1)
   let applied = 0
   const replica = await Replica.open({
     id,
     members,
-    transport: await openTransport(members[id] ?? '', transportOptions),
-    durability: await openDurability(`file:${join(directory, id)}`),
+    transport,
+    durability: await openDurability(`${durability}:${join(directory, id)}`),
     commandCodec: asTheyAre,
+    ...(snapshotEveryBytes !== undefined && { snapshotEveryBytes }),
+    trustEmptyDisk,
     ...(hasLease && { lease: {} }),
     stateMachine: {
       apply: () => (applied += 1),
@@ -40,7 +44,7 @@ export async function replicated(
     },
   })
   void listen(replica, leads, installed)
-  const command = new Uint8Array(COMMAND_BYTES).fill(7)
+  const command = new Uint8Array(commandBytes).fill(7)
   return {
     commit: () => replica.propose(command),
     read(consistency) {

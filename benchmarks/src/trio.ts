@@ -5,11 +5,12 @@
 import { mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { memoryHub } from '@paxos/transport-memory'
+import { memory, memoryHub } from '@paxos/transport-memory'
 import { nowMs } from './clock.ts'
 import { closedOnInterrupt } from './interrupt.ts'
 import { IDS, members } from './members.ts'
 import type { Id } from './members.ts'
+import { COMMAND_BYTES } from './pipeline.ts'
 import type { Pipeline } from './pipeline.ts'
 import { replicated } from './replicated.ts'
 import { Writer } from './writer.ts'
@@ -91,9 +92,17 @@ async function inThisProcess(parent: string): Promise<Trio> {
   let leader: Id | null = null
 
   async function begin(id: Id, count: number): Promise<number> {
-    const options = { id, members: addresses, directory, stateBytes: 0, hasLease: false }
+    const options = {
+      id,
+      members: addresses,
+      directory,
+      durability: 'file',
+      commandBytes: COMMAND_BYTES,
+      stateBytes: 0,
+      hasLease: false,
+    }
     const listener = { leads: () => (leader = id), installed: () => undefined }
-    const pipeline = await replicated(options, listener, { hub })
+    const pipeline = await replicated(options, listener, memory({ hub }))
     const openedAtMs = nowMs()
     pipelines.set(id, pipeline)
     await new Promise<void>((resolve) => {
