@@ -68,9 +68,7 @@ describe('a disk that is lost before it was named', () => {
   })
 
   it('is noticed when it votes as if there had been nothing', async () => {
-    // What it saves, and that is before it says so, is another matter.
-    const blind: Parts = { ...trusting, blindTo: ['one-value-a-ballot'] }
-    const { violation } = await run(LOST_VOTE, blind)
+    const { violation } = await run(LOST_VOTE, trusting)
     expect(violation).toMatchObject({ invariant: 'empty-disk-waits', node: 'b' })
   })
 

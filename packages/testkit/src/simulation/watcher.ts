@@ -280,7 +280,7 @@ export class Watcher {
     this.#bases.set(name, known)
     if (known !== base) this.#report('ballot-ownership', id, `${id} changes the base of ${name}.`)
     // It votes for itself.
-    this.#diskOf(id).hasVoted = true
+    this.#checkMayVote(this.#diskOf(id))
     if (message.type === 'logHeartbeat') this.#checkComplete(id, message.complete ?? 0)
     if (chosenThrough <= this.#choices.through) return
     this.#report('agreement', id, `${id} says that ${chosenThrough} is chosen, which it is not.`)
