@@ -120,12 +120,12 @@ describe('a snapshot that comes in to a host that keeps pieces', () => {
   })
 })
 
-describe('a snapshot that a host has staged', () => {
-  const snapshot = (through: number, id = `s${through}`, byteLength = CHUNK_BYTES + 10) => ({
-    through,
-    staged: { id, byteLength },
-  })
+const snapshot = (through: number, id = `s${through}`, byteLength = CHUNK_BYTES + 10) => ({
+  through,
+  staged: { id, byteLength },
+})
 
+describe('a snapshot that a host has staged', () => {
   it('is sent from where the host has it, in pieces of CHUNK_BYTES', () => {
     const a = leadingWith(3)
     const { changes } = instantly(a, a.snapshot(snapshot(3)))

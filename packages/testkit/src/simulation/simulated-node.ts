@@ -14,6 +14,7 @@ import { SimulatedDisk } from './simulated-disk.ts'
 import { NodeClock } from './node-clock.ts'
 import type { DeathPoint } from './plan.ts'
 import { randomOf } from './random.ts'
+import { givesPieces, inPieces } from './pieces.ts'
 import { registers } from './registers.ts'
 import type { Command, RegisterMachine, Result } from './registers.ts'
 import { leaveTail, tailOf } from './tail.ts'
@@ -433,11 +434,11 @@ export class SimulatedNode {
     this.#syncSoon(life)
   }
 
-  #stateMachine(life: Life): RegisterMachine {
-    const { watcher, history, freshness, parts } = this.#world
+  #stateMachine(life: Life): Options['stateMachine'] {
+    const { watcher, history, freshness, parts, plan } = this.#world
     const made = registers()
     const inner = parts.stateMachine?.(made, this.id) ?? made
-    return {
+    const watched: RegisterMachine = {
       apply: (command, revision) => {
         const result = inner.apply(command, revision)
         if (life.isAlive) {
@@ -452,6 +453,8 @@ export class SimulatedNode {
       snapshot: () => inner.snapshot(),
       restore: (bytes) => inner.restore(bytes),
     }
+    const random = randomOf(plan.seed, `pieces of ${this.id}, life ${life.number}`)
+    return givesPieces(plan) ? inPieces(watched, life.clock, random) : watched
   }
 }
 
