@@ -91,6 +91,20 @@ interface Streamed {
 const EVERY = { snapshotEveryEntries: 10, snapshotEveryBytes: 1 << 20, trustEmptyDisk: true }
 
 async function streamed(...ids: readonly string[]): Promise<Streamed> {
+  return await streamedOn((durability) => durability, ...ids)
+}
+
+/** Without what an adapter need not have. */
+const whole = (made: Durability): Durability => ({
+  open: (owner) => made.open(owner),
+  save: (change) => made.save(change),
+  close: () => made.close(),
+})
+
+async function streamedOn(
+  as: (durability: Durability) => Durability,
+  ...ids: readonly string[]
+): Promise<Streamed> {
   const cluster = replicaCluster(...ids)
   const [nodes, machines] = [new Map<string, SumsReplica>(), new Map<string, StreamedSums>()]
   const made: Streamed = {
@@ -100,7 +114,9 @@ async function streamed(...ids: readonly string[]): Promise<Streamed> {
     async open(id, script) {
       const stateMachine = new StreamedSums(script)
       machines.set(id, stateMachine)
-      const node = await cluster.open(id, { ...EVERY, stateMachine })
+      const disk = cluster.disks.get(id) ?? expect.fail()
+      const durability = as(memoryDurability({ disk }))
+      const node = await cluster.open(id, { ...EVERY, stateMachine, durability })
       nodes.set(id, node)
       return node
     },
@@ -131,30 +147,36 @@ async function eventsOf(node: SumsReplica): Promise<ReplicaEvent[]> {
 }
 
 describe('a state in pieces', () => {
-  it('is written while commands are applied, as it was at its slot, and restored from there', async () => {
-    const one = await streamed('a')
-    const a = one.nodes.get('a')
-    const machine = one.machines.get('a')
-    if (a === undefined || machine === undefined) throw new Error('there is no node')
-    const hold = new Gate()
-    machine.script.giving = () => hold.opened
-    await addAll(one, a, named(15))
-    expect(machine.reading).toBe(1)
-    // Applied and answered while the snapshot is being read; and no second one is begun.
-    await addAll(one, a, named(15))
-    expect([machine.reading, a.status().snapshotThrough]).toEqual([1, 0])
-    hold.open()
-    await one.cluster.clock.advance(1000)
-    const { snapshotThrough } = a.status()
-    expect(snapshotThrough).toBeGreaterThan(9)
-    await closeAll(one)
-    const again = await one.open('a')
-    const restored = one.machines.get('a')
-    expect(again.status().snapshotThrough).toBe(snapshotThrough)
-    await one.cluster.clock.advance(5000)
-    expect([restored?.restored, restored?.content]).toEqual([1, machine.content])
-    await closeAll(one)
-  })
+  it.each([
+    ['in pieces', (durability: Durability) => durability],
+    ['whole', whole],
+  ])(
+    'is written %s while commands are applied, as it was at its slot, and restored from there',
+    async (_, as) => {
+      const one = await streamedOn(as, 'a')
+      const a = one.nodes.get('a')
+      const machine = one.machines.get('a')
+      if (a === undefined || machine === undefined) throw new Error('there is no node')
+      const hold = new Gate()
+      machine.script.giving = () => hold.opened
+      await addAll(one, a, named(15))
+      expect(machine.reading).toBe(1)
+      // Applied and answered while the snapshot is being read; and no second one is begun.
+      await addAll(one, a, named(15))
+      expect([machine.reading, a.status().snapshotThrough]).toEqual([1, 0])
+      hold.open()
+      await one.cluster.clock.advance(1000)
+      const { snapshotThrough } = a.status()
+      expect(snapshotThrough).toBeGreaterThan(9)
+      await closeAll(one)
+      const again = await one.open('a')
+      const restored = one.machines.get('a')
+      expect(again.status().snapshotThrough).toBe(snapshotThrough)
+      await one.cluster.clock.advance(5000)
+      expect([restored?.restored, restored?.content]).toEqual([1, machine.content])
+      await closeAll(one)
+    },
+  )
 
   it('comes to a node that was away, which answers nothing from half of it', async () => {
     const three = await streamed('a', 'b', 'c')
@@ -281,8 +303,7 @@ describe('a state in pieces', () => {
 
   it('may not be larger than an adapter takes that takes it whole', async () => {
     const cluster = replicaCluster('a')
-    const { snapshots: _, ...whole }: Durability = memoryDurability()
-    const options = { stateMachine: new StreamedSums(), durability: whole }
+    const options = { stateMachine: new StreamedSums(), durability: whole(memoryDurability()) }
     const opened = cluster.open('a', { ...options, maxStateBytes: MAX_STATE_BYTES + 1 })
     await expect(opened).rejects.toThrow(InvalidArgumentError)
   })
