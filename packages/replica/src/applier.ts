@@ -31,7 +31,7 @@ import { StateTooLargeError, TooManySessionsError } from './errors.ts'
 import { CHECKPOINT_AFTER_COMMANDS } from './limits.ts'
 import { MAX_EXPIRED_AT_ONCE, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
 import { Machine, UndoWanted } from './machine.ts'
-import { behind, sourceOfAll } from './pieces.ts'
+import { behind } from './pieces.ts'
 import type { Begun, Pause, Source } from './pieces.ts'
 import { decodeState, encodeState, STATE_OVERHEAD_BYTES, tableIn } from './replica-snapshot.ts'
 import { encodeBeginning, readBeginning } from './replica-snapshot.ts'
@@ -128,7 +128,8 @@ export class Applier<Command, Result, Query, Answer> {
   #wantsCheckpoint = false
 
   /**
-   * Restores the state of `snapshot`; one that comes in pieces is to be restored by prepare(). Throws
+   * Restores the state of `snapshot`; one that comes in pieces is to be
+   * restored by restore(). Throws
    * DecodeError when it is of another form, and what the state machine throws: also where it has no
    * snapshot of the state with which it begins.
    */
@@ -141,19 +142,6 @@ export class Applier<Command, Result, Query, Answer> {
     if (isStreamed(settings.stateMachine)) return
     if (snapshot !== null && snapshot.through > 0) this.install(snapshot, settings.clock.nowMs())
     else this.#begin()
-  }
-
-  /**
-   * Restores the state through `through` from a snapshot in pieces, with the state machine as it was
-   * made; `null`: it begins with that. Rejects as the constructor throws.
-   */
-  async prepare(through: Slot, source: Source | null): Promise<void> {
-    if (source !== null) return await this.restore(through, source, atOnce)
-    const pieces: Uint8Array[] = []
-    for await (const piece of this.#machine.beginSnapshot().pieces(atOnce)) {
-      pieces.push(new Uint8Array(piece))
-    }
-    this.#machine.rebaseAt(0, sourceOfAll(pieces))
   }
 
   /** Every slot through this one has been applied. */
@@ -441,9 +429,6 @@ export class Applier<Command, Result, Query, Answer> {
       .map((session) => ({ session, usedAt: this.#table.usedAt(session) ?? 0 }))
   }
 }
-
-/** Before a node speaks with anybody there is nobody to let go first. */
-const atOnce = (): Promise<void> => Promise.resolve()
 
 const NO_OP = { type: 'no-op' } as const
 

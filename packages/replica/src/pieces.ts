@@ -13,6 +13,9 @@ export type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 /** Lets everything else have its turn. */
 export type Pause = () => Promise<void>
 
+/** Before a node speaks with anybody there is nobody to let go first. */
+export const AT_ONCE: Pause = () => Promise.resolve()
+
 /** Bytes that are somewhere else, to be read in pieces, and more than once. */
 export interface Source {
   readonly byteLength: number

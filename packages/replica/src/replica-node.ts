@@ -40,7 +40,7 @@ import { Snapshots } from './snapshots.ts'
 import { Space } from './space.ts'
 import { sourceIn, staging } from './stage.ts'
 import type { StagingDurability } from './stage.ts'
-import { sourceOf } from './pieces.ts'
+import { AT_ONCE, sourceOf } from './pieces.ts'
 import { StreamedState } from './streamed-state.ts'
 import { Transfers } from './transfers.ts'
 import { Watch } from './watch.ts'
@@ -306,9 +306,10 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   /** Restores a state that comes in pieces, which takes time. To be called before start(). */
   async prepare({ through, bytes, staged }: Snapshot): Promise<void> {
     if (this.#streamed === null) return
-    const { stage } = this.#streamed
+    const { stage, state } = this.#streamed
+    if (through === 0) return await state.begin()
     const source = staged === undefined ? sourceOf(bytes) : sourceIn(stage, staged)
-    await this.#applier.prepare(through, through > 0 ? source : null)
+    await this.#applier.restore(through, source, AT_ONCE)
   }
 
   async start(): Promise<void> {

@@ -8,7 +8,7 @@ import type { Slot, SnapshotStage, SnapshotWriter, StagedSnapshot } from '@paxos
 import type { LogEffects, MultiPaxos } from '@paxos/core/multi'
 import type { Applier, BegunSnapshot, TakenSnapshot } from './applier.ts'
 import { StateTooLargeError } from './errors.ts'
-import { evenly } from './pieces.ts'
+import { AT_ONCE, evenly } from './pieces.ts'
 import type { Pause } from './pieces.ts'
 import type { Beginning } from './replica-snapshot.ts'
 import { sourceIn } from './stage.ts'
@@ -75,6 +75,22 @@ export class StreamedState {
     return this.#holds > 0
   }
 
+  /**
+   * Keeps the state with which the machine begins, from which the first commands that fail are undone.
+   * Rejects as the state machine and the disk do. To be called before anything else, and only where
+   * nothing was restored.
+   */
+  async begin(): Promise<void> {
+    const begun = this.#options.applier.beginSnapshot()
+    try {
+      await this.#stage({ begun, isEnded: false }, AT_ONCE)
+    } finally {
+      await begun.state.end().catch(() => undefined)
+    }
+    // No save names it: it goes with the next one.
+    this.#isBaseUnused = true
+  }
+
   /** Takes a snapshot of the state as it is now. `null`: it was given up. Never rejects. */
   async take(): Promise<TakenSnapshot | null> {
     const { applier, engine } = this.#options
@@ -91,7 +107,7 @@ export class StreamedState {
     const taking = { begun, isEnded: false }
     this.#taking = taking
     try {
-      const staged = await this.#stage(taking)
+      const staged = await this.#stage(taking, this.#options.pause)
       return staged === null ? null : { through, staged }
     } catch (cause) {
       return taking.isEnded ? null : this.#failed(through, cause)
@@ -142,12 +158,12 @@ export class StreamedState {
     void this.#endTaking()
   }
 
-  async #stage(taking: Taking): Promise<StagedSnapshot | null> {
+  async #stage(taking: Taking, pause: Pause): Promise<StagedSnapshot | null> {
     const { applier, stage } = this.#options
     const writer = await stage.begin()
     let staged: StagedSnapshot | null
     try {
-      staged = await this.#write(taking, writer)
+      staged = await this.#write(taking, writer, pause)
     } catch (error) {
       await writer.abandon().catch(() => undefined)
       throw error
@@ -160,8 +176,12 @@ export class StreamedState {
     return staged
   }
 
-  async #write(taking: Taking, writer: SnapshotWriter): Promise<StagedSnapshot | null> {
-    const { maxSnapshotBytes, pause } = this.#options
+  async #write(
+    taking: Taking,
+    writer: SnapshotWriter,
+    pause: Pause,
+  ): Promise<StagedSnapshot | null> {
+    const { maxSnapshotBytes } = this.#options
     let bytes = 0
     for await (const piece of evenly(allOf(taking.begun, pause))) {
       if (taking.isEnded) return null

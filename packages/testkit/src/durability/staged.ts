@@ -30,8 +30,8 @@ const taken = (through: number, content: Uint8Array): Snapshot => ({
 })
 
 /** A change with a staged snapshot, and what it amounts to. */
-function changeWith(snapshot: Snapshot, staged: StagedSnapshot): Change {
-  return { ...wholeChange(snapshot), snapshot: { ...snapshot, bytes: NONE, staged } }
+function changeWith(snapshot: Snapshot, at: StagedSnapshot): Change {
+  return { ...wholeChange(snapshot), snapshot: { ...snapshot, bytes: NONE, staged: at } }
 }
 
 function wholeChange(snapshot: Snapshot): Change {
