@@ -160,8 +160,7 @@ export class Machine<Command, Result, Query, Answer> {
       await this.restoreFrom(base, pause)
       this.#applyAgain(since)
     } catch (thrown) {
-      if (isOfThisNode(thrown)) throw thrown
-      throw notUndone(slot, thrown)
+      throw isOfThisNode(thrown) ? thrown : notUndone(slot, thrown)
     }
     this.#since = since
     this.#secondTry = { ...tried, cause: null }
