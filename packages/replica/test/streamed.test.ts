@@ -211,10 +211,19 @@ describe('a state in pieces', () => {
 
   it('is undone, from the newest snapshot, where commands fail half-way, though they stand in one entry', async () => {
     const three = await streamed('a', 'b', 'c')
-    const [, node] = leaderOf(three.nodes)
+    const [leader, node] = leaderOf(three.nodes)
+    const machine = three.machines.get(leader) ?? expect.fail()
     await addAll(three, node, named(25))
+    const hold = new Gate()
+    machine.script.taking = () => hold.opened
     const names = ['x', 'poison', 'y', 'bane', 'z', ...named(40, 'more')]
     const all = names.map((name) => node.propose({ name, add: 1 }).catch((error: unknown) => error))
+    await three.cluster.clock.advance(100)
+    // Chosen while the state is that of the snapshot, or of nothing.
+    const late = node.propose({ name: 'late', add: 1 })
+    await three.cluster.clock.advance(1000)
+    hold.open()
+    expect(await within(three.cluster, late, 10)).toBe(1)
     const outcomes = await within(three.cluster, Promise.all(all), 10)
     expect(outcomes.slice(0, 5)).toMatchObject([
       1,
@@ -226,7 +235,8 @@ describe('a state in pieces', () => {
     expect(outcomes[1]).toBeInstanceOf(CommandFailedError)
     await three.cluster.clock.advance(5000)
     const contents = [...three.machines.values()].map(({ content }) => content)
-    const expected = [...named(25), 'x', 'y', 'z', ...named(40, 'more')].map((name) => [name, 1])
+    const applied = [...named(25), 'x', 'y', 'z', ...named(40, 'more'), 'late']
+    const expected = applied.map((name) => [name, 1])
     for (const content of contents) expect(content).toEqual(Object.fromEntries(expected))
     await closeAll(three)
   })
