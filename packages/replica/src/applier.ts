@@ -7,6 +7,7 @@
 import { DecodeError, InvalidArgumentError, invariant } from '@paxos/core'
 import type { Slot, Snapshot } from '@paxos/core'
 import {
+  commandsOf,
   decodeEntry,
   isKnownKind,
   MAX_RESULTS,
@@ -24,6 +25,7 @@ import type {
   SessionId,
   SessionSpace,
   SessionUse,
+  SingleEntry,
 } from '@paxos/core/multi'
 import type { Ticket } from './client-session.ts'
 import { AlreadyAnsweredError, SessionExpiredError } from './errors.ts'
@@ -37,6 +39,12 @@ import { asError } from './words.ts'
 
 /** What came of one slot, for who may wait for it. */
 export type Applied<Result> =
+  | AppliedEntry<Result>
+  /** Of each of the entries that stood there, in their order. */
+  | { readonly type: 'several'; readonly each: readonly AppliedEntry<Result>[] }
+
+/** What came of one entry. */
+export type AppliedEntry<Result> =
   | { readonly type: 'nothing' }
   | { readonly type: 'members'; readonly entry: MembersEntry }
   /** The value is no entry to any version, and changes nothing. */
@@ -82,6 +90,12 @@ export type TakenSnapshot =
   | { readonly through: Slot; readonly error: Error }
 
 const NOTHING = { type: 'nothing' } as const
+
+/** A value in its slot. */
+interface Standing {
+  readonly slot: Slot
+  readonly value: Uint8Array
+}
 
 /** The state of one node, and how far the log has been applied to it. */
 export class Applier<Command, Result, Query, Answer> {
@@ -167,23 +181,42 @@ export class Applier<Command, Result, Query, Answer> {
   apply(slot: Slot, value: Uint8Array, nowMs: number): Applied<Result> {
     invariant(slot === this.#appliedThrough + 1, 'the log is applied out of order')
     const entry = entryIn(value)
-    const failed = new Map<number, Error>()
-    let index = 0
-    const outcome = this.#table.apply(
-      slot,
-      entry instanceof DecodeError ? NO_OP : entry,
-      (bytes) => {
-        const revision = this.#revision + 1 + index
-        const execution = this.#machine.execute({ slot, revision, value, index }, bytes)
-        if (execution.error !== null) failed.set(index, execution.error)
-        index += 1
-        return execution.stored
-      },
-    )
+    const applied = this.#applyAt({ slot, value }, entry, nowMs)
     this.#appliedThrough = slot
-    this.#revision += 'type' in entry ? Math.max(1, commandsOf(entry).length) : 1
+    this.#revision += entry instanceof DecodeError ? 1 : Math.max(1, commandsOf(entry).length)
     this.#bytesSinceSnapshot += value.byteLength
+    return applied
+  }
+
+  #applyAt(at: Standing, entry: Entry | DecodeError, nowMs: number): Applied<Result> {
     if (entry instanceof DecodeError) return { type: 'malformed', reason: entry }
+    if (entry.type !== 'bundle') return this.#applyEntry(at, entry, nowMs, 0)
+    let before = 0
+    const each = entry.entries.map((part) => {
+      const applied = this.#applyEntry(at, part, nowMs, before)
+      before += commandsOf(part).length
+      return applied
+    })
+    return { type: 'several', each }
+  }
+
+  /** `before`: so many commands stand before those of `entry` in its slot, applied or not. */
+  #applyEntry(
+    { slot, value }: Standing,
+    entry: SingleEntry,
+    nowMs: number,
+    before: number,
+  ): AppliedEntry<Result> {
+    const failed = new Map<number, Error>()
+    let own = 0
+    const outcome = this.#table.apply(slot, entry, (bytes) => {
+      const index = before + own
+      const revision = this.#revision + 1 + index
+      const execution = this.#machine.execute({ slot, revision, value, index }, bytes)
+      if (execution.error !== null) failed.set(own, execution.error)
+      own += 1
+      return execution.stored
+    })
     if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)
     if (entry.type === 'open-session') {
       const { space = 'slot', nonce } = entry
@@ -279,6 +312,7 @@ export class Applier<Command, Result, Query, Answer> {
     if (entry.type === 'open-session') {
       return this.openedBy(entry.space ?? 'slot', entry.nonce) !== null
     }
+    if (entry.type === 'bundle') return entry.entries.every((part) => this.#isApplied(part))
     if (!('session' in entry)) return false
     return this.#table.recall(entry.session, entry.sequence)?.type === 'duplicate'
   }
@@ -331,8 +365,6 @@ export class Applier<Command, Result, Query, Answer> {
   }
 }
 
-const NO_OP = { type: 'no-op' } as const
-
 /**
  * What `value` says; or why it is no entry to any version of this library, so that all go on alike.
  * Throws DecodeError for what another version may know: this one must not go on without it.
@@ -349,11 +381,6 @@ function entryIn(value: Uint8Array): Entry | DecodeError {
 /** The commands in a value of the log that was applied. */
 function commandsIn(value: Uint8Array): readonly Uint8Array[] {
   return commandsOf(decodeEntry(value))
-}
-
-function commandsOf(entry: Entry): readonly Uint8Array[] {
-  if (entry.type === 'command') return [entry.bytes]
-  return entry.type === 'commands' ? entry.commands : []
 }
 
 function snapshotTooLarge(bytes: number): StateTooLargeError {
