@@ -30,11 +30,12 @@ import type {
 import type { Ticket } from './client-session.ts'
 import { AlreadyAnsweredError, SessionExpiredError } from './errors.ts'
 import { StateTooLargeError, TooManySessionsError } from './errors.ts'
-import { MAX_EXPIRED_AT_ONCE, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
+import { MAX_EXPIRED_AT_ONCE, MAX_KEPT_RESULTS_BYTES, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
 import { Machine } from './machine.ts'
+import type { Execution } from './machine.ts'
 import { decodeState, encodeState, STATE_OVERHEAD_BYTES } from './replica-snapshot.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
-import { decodeStored, encodeStored } from './stored-result.ts'
+import { decodeStored, encodeStored, NOT_KEPT } from './stored-result.ts'
 import { asError } from './words.ts'
 
 /** What came of one slot, for who may wait for it. */
@@ -112,6 +113,8 @@ export class Applier<Command, Result, Query, Answer> {
    */
   #revision = 0
   #snapshotThrough: Slot = 0
+  /** Of the newest command that it stands for. */
+  #snapshotRevision = 0
   #snapshotBytes = 0
   #bytesSinceSnapshot = 0
   /** How many snapshots have failed since one did not. */
@@ -162,15 +165,14 @@ export class Applier<Command, Result, Query, Answer> {
   }
 
   /**
-   * Whether enough has been applied since the newest snapshot: past a multiple of
-   * `snapshotEveryEntries`, which is the same slot on every node, or so many bytes.
+   * Whether enough has been applied since the newest snapshot: past a revision that is a multiple of
+   * `snapshotEveryEntries`, which is in the same slot on every node, or so many bytes.
    */
   get wantsSnapshot(): boolean {
     const { snapshotEveryEntries, snapshotEveryBytes } = this.#settings
     const factor = 2 ** this.#failures
     const every = snapshotEveryEntries * factor
-    const isPast =
-      Math.floor(this.#appliedThrough / every) > Math.floor(this.#snapshotThrough / every)
+    const isPast = Math.floor(this.#revision / every) > Math.floor(this.#snapshotRevision / every)
     return isPast || this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
   }
 
@@ -207,15 +209,19 @@ export class Applier<Command, Result, Query, Answer> {
     nowMs: number,
     before: number,
   ): AppliedEntry<Result> {
-    const failed = new Map<number, Error>()
-    let own = 0
+    const executions: Execution[] = []
+    let keptBytes = 0
     const outcome = this.#table.apply(slot, entry, (bytes) => {
-      const index = before + own
+      const index = before + executions.length
       const revision = this.#revision + 1 + index
       const execution = this.#machine.execute({ slot, revision, value, index }, bytes)
-      if (execution.error !== null) failed.set(own, execution.error)
-      own += 1
-      return execution.stored
+      executions.push(execution)
+      const { stored } = execution
+      if (entry.type === 'command') return stored
+      // Not kept: whoever waits for it now is told it all the same.
+      if (keptBytes + stored.length > MAX_KEPT_RESULTS_BYTES) return encodeStored(NOT_KEPT)
+      keptBytes += stored.length
+      return stored
     })
     if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)
     if (entry.type === 'open-session') {
@@ -231,8 +237,9 @@ export class Applier<Command, Result, Query, Answer> {
     const { session, sequence } = entry
     if (outcome.type !== 'unknown-session') this.#usedAtMs.set(session, nowMs)
     if (outcome.type === 'applied' || outcome.type === 'duplicate') {
-      const results = this.#resultsOf(outcome.result, entry.type, failed)
-      return { type: 'commands', session, sequence, results, errors: [...failed.values()] }
+      const results = this.#resultsOf(outcome.result, entry.type, executions)
+      const errors = executions.flatMap(({ error }) => error ?? [])
+      return { type: 'commands', session, sequence, results, errors }
     }
     return { type: 'refused', session, sequence, reason: reasonOf(outcome, sequence) }
   }
@@ -300,7 +307,7 @@ export class Applier<Command, Result, Query, Answer> {
     const found = this.#table.recall(session, sequence)
     if (found === null) return null
     if (found.type !== 'duplicate') return reasonOf(found, sequence)
-    return { results: this.#resultsOf(found.result, type, new Map()) }
+    return { results: this.#resultsOf(found.result, type, []) }
   }
 
   /** The open session that was opened with `nonce`; `null` when there is none. */
@@ -338,20 +345,24 @@ export class Applier<Command, Result, Query, Answer> {
 
   #noteSnapshot(through: Slot, bytes: number): void {
     this.#snapshotThrough = through
+    this.#snapshotRevision = this.#revision
     this.#snapshotBytes = bytes
     this.#bytesSinceSnapshot = 0
     this.#failures = 0
   }
 
+  /** `executions`: of the commands that were applied now. */
   #resultsOf(
     stored: Uint8Array,
     type: (CommandEntry | CommandsEntry)['type'],
-    failed: ReadonlyMap<number, Error>,
+    executions: readonly Execution[],
   ): Results<Result> {
     return () => {
       const each = type === 'command' ? [stored] : resultsIn(stored)
       return each.map((bytes, index) => () => {
-        return this.#machine.resultOf(decodeStored(bytes), failed.get(index) ?? null)
+        const execution = executions[index]
+        const known = decodeStored(execution?.stored ?? bytes)
+        return this.#machine.resultOf(known, execution?.error ?? null)
       })
     }
   }

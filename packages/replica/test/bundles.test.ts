@@ -1,6 +1,7 @@
 /**
- * Commands of many sessions in one slot: what a leader puts together, and that each command is applied
- * once, with the result and the revision that it would have with a slot of its own.
+ * Many commands in one slot, of one session and of many: what a leader puts together, that each command
+ * is applied once, with the result and the revision that it would have with a slot of its own, and how
+ * much of all that is kept.
  */
 import { describe, expect, it } from 'vitest'
 import * as fc from 'fast-check'
@@ -13,7 +14,7 @@ import { CommandRefusedError } from '@paxos/replica'
 import { memory as memoryTransport, memoryHub } from '@paxos/transport-memory'
 import { Applier } from '../src/applier.ts'
 import type { Applied, AppliedEntry } from '../src/applier.ts'
-import { FREE_ENTRIES, MAX_TOGETHER_BYTES } from '../src/limits.ts'
+import { FREE_ENTRIES, MAX_RESULT_BYTES, MAX_TOGETHER_BYTES } from '../src/limits.ts'
 import { Outbox } from '../src/outbox.ts'
 import { decodeState } from '../src/replica-snapshot.ts'
 import { settingsOf } from '../src/replica-settings.ts'
@@ -181,6 +182,73 @@ describe('calls of many sessions', () => {
   })
 })
 
+describe('a slot with many commands', () => {
+  const [one = new Uint8Array(), ...openings] = openingsOf()
+  const several = (sequence: number, sizes: readonly number[]): Uint8Array => {
+    const commands = sizes.map((size) => Buffer.from(JSON.stringify('x'.repeat(size))))
+    return encodeEntry({ type: 'commands', ...numbersOf(sequence), commands })
+  }
+  /** It returns what it is given. */
+  const echoing = (options: { readonly snapshotEveryEntries?: number } = {}) => {
+    const stateMachine = {
+      apply: (text: string) => text,
+      snapshot: () => new Uint8Array(),
+      restore: () => undefined,
+    }
+    const applier = new Applier(settingsOf({ ...placeOf(), ...options, stateMachine }), null)
+    const apply = (value: Uint8Array) => applier.apply(applier.appliedThrough + 1, value, 0)
+    return { applier, apply }
+  }
+
+  it('keeps as much of their results as of one, and tells all of them to who waits', () => {
+    const { applier, apply } = echoing()
+    apply(one)
+    const sizes = [1, 600 << 10, 600 << 10, 5]
+    const applied = apply(several(1, sizes))
+    if (applied.type !== 'commands') throw new Error(applied.type)
+    const lengths = applied.results().map((result) => result().length)
+    expect(lengths).toEqual(sizes)
+    const kept = applier.takeSnapshot()
+    if ('error' in kept) throw kept.error
+    expect(kept.bytes.length).toBeLessThan(MAX_RESULT_BYTES + 1000)
+    // A retry, and a node that took a snapshot.
+    const later = [applier.recall(numbersOf(1), 'commands'), apply(several(1, sizes))]
+    for (const found of later) {
+      if (found === null || !('results' in found)) throw new Error('It is not known.')
+      const told = found.results().map((result) => lengthOrError(result))
+      expect(told).toEqual([1, 600 << 10, 'ERR_PAXOS_ALREADY_ANSWERED', 5])
+    }
+  })
+
+  it('counts as many as it has towards the next snapshot, on every node alike', () => {
+    const due = (through: number): number[] => {
+      const { applier, apply } = echoing({ snapshotEveryEntries: 10 })
+      const found: number[] = []
+      for (const value of [
+        one,
+        ...openings,
+        ...[1, 2, 3, 4, 5].map((n) => several(n, [1, 2, 3, 4])),
+      ]) {
+        apply(value)
+        if (applier.wantsSnapshot) found.push(applier.appliedThrough)
+        if (applier.wantsSnapshot || applier.appliedThrough === through) applier.takeSnapshot()
+      }
+      return found
+    }
+    // The openings, and four commands in each slot: past ten, and past twenty.
+    expect(due(0)).toEqual([5, 8])
+    for (let through = 1; through < 8; through += 1) expect(due(through)).toEqual([5, 8])
+  })
+})
+
+function lengthOrError(result: () => string): unknown {
+  try {
+    return result().length
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error
+  }
+}
+
 /** An outbox of a leader whose engine takes everything, and what it has taken. */
 function leading() {
   const taken: (readonly Uint8Array[])[] = []
@@ -198,6 +266,25 @@ function leading() {
   }
   const outbox = new Outbox(log, (give) => void give())
   return { outbox, log, taken }
+}
+
+/** The first entries of a log, which open SESSIONS. */
+function openingsOf(): readonly Uint8Array[] {
+  return SESSIONS.map((session, index) => {
+    const nonce = new Uint8Array(Buffer.from(String(session).slice('caller:'.length), 'hex'))
+    nonce[15] = (nonce[15] ?? 0) ^ (index + 1)
+    return encodeEntry({ type: 'open-session', space: 'caller', nonce })
+  })
+}
+
+/** A node without others. */
+function placeOf() {
+  return {
+    id: 'a',
+    members: { a: 'memory://a' },
+    transport: memoryTransport({ hub: memoryHub() }),
+    durability: memory(),
+  }
 }
 
 function numbersOf(sequence: number) {
@@ -222,10 +309,7 @@ function valueOf(parts: readonly Part[]): Uint8Array {
 function applying(values: readonly Uint8Array[], snapshot: Snapshot | null = null) {
   let state: [revision: number, command: number][] = []
   const settings = settingsOf({
-    id: 'a',
-    members: { a: 'memory://a' },
-    transport: memoryTransport({ hub: memoryHub() }),
-    durability: memory(),
+    ...placeOf(),
     stateMachine: {
       apply(command: number, revision) {
         if (command % 7 === 1) throw new CommandRefusedError(`No ${command}.`)
@@ -238,12 +322,7 @@ function applying(values: readonly Uint8Array[], snapshot: Snapshot | null = nul
     },
   })
   const applier = new Applier(settings, snapshot)
-  const openings = SESSIONS.map((session, index) => {
-    const nonce = new Uint8Array(Buffer.from(String(session).slice('caller:'.length), 'hex'))
-    nonce[15] = (nonce[15] ?? 0) ^ (index + 1)
-    return encodeEntry({ type: 'open-session', space: 'caller', nonce })
-  })
-  const log = snapshot === null ? [...openings, ...values] : values
+  const log = snapshot === null ? [...openingsOf(), ...values] : values
   const told = log.flatMap((value) => {
     const applied = applier.apply(applier.appliedThrough + 1, value, 0)
     return eachOf(applied).map(wordsOf)
