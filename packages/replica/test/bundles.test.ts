@@ -183,28 +183,10 @@ describe('calls of many sessions', () => {
 })
 
 describe('a slot with many commands', () => {
-  const [one = new Uint8Array(), ...openings] = openingsOf()
-  const several = (sequence: number, sizes: readonly number[]): Uint8Array => {
-    const commands = sizes.map((size) => Buffer.from(JSON.stringify('x'.repeat(size))))
-    return encodeEntry({ type: 'commands', ...numbersOf(sequence), commands })
-  }
-  /** It returns what it is given. */
-  const echoing = (options: { readonly snapshotEveryEntries?: number } = {}) => {
-    const stateMachine = {
-      apply: (text: string) => text,
-      snapshot: () => new Uint8Array(),
-      restore: () => undefined,
-    }
-    const applier = new Applier(settingsOf({ ...placeOf(), ...options, stateMachine }), null)
-    const apply = (value: Uint8Array) => applier.apply(applier.appliedThrough + 1, value, 0)
-    return { applier, apply }
-  }
-
   it('keeps as much of their results as of one, and tells all of them to who waits', () => {
     const { applier, apply } = echoing()
-    apply(one)
     const sizes = [1, 600 << 10, 600 << 10, 5]
-    const applied = apply(several(1, sizes))
+    const applied = apply(textsOf(1, sizes))
     if (applied.type !== 'commands') throw new Error(applied.type)
     const lengths = applied.results().map((result) => result().length)
     expect(lengths).toEqual(sizes)
@@ -212,7 +194,7 @@ describe('a slot with many commands', () => {
     if ('error' in kept) throw kept.error
     expect(kept.bytes.length).toBeLessThan(MAX_RESULT_BYTES + 1000)
     // A retry, and a node that took a snapshot.
-    const later = [applier.recall(numbersOf(1), 'commands'), apply(several(1, sizes))]
+    const later = [applier.recall(numbersOf(1), 'commands'), apply(textsOf(1, sizes))]
     for (const found of later) {
       if (found === null || !('results' in found)) throw new Error('It is not known.')
       const told = found.results().map((result) => lengthOrError(result))
@@ -221,25 +203,42 @@ describe('a slot with many commands', () => {
   })
 
   it('counts as many as it has towards the next snapshot, on every node alike', () => {
-    const due = (through: number): number[] => {
-      const { applier, apply } = echoing({ snapshotEveryEntries: 10 })
-      const found: number[] = []
-      for (const value of [
-        one,
-        ...openings,
-        ...[1, 2, 3, 4, 5].map((n) => several(n, [1, 2, 3, 4])),
-      ]) {
-        apply(value)
-        if (applier.wantsSnapshot) found.push(applier.appliedThrough)
-        if (applier.wantsSnapshot || applier.appliedThrough === through) applier.takeSnapshot()
-      }
-      return found
-    }
     // The openings, and four commands in each slot: past ten, and past twenty.
-    expect(due(0)).toEqual([5, 8])
-    for (let through = 1; through < 8; through += 1) expect(due(through)).toEqual([5, 8])
+    expect(dueWhere(0)).toEqual([5, 8])
+    for (let taken = 4; taken <= 8; taken += 1) expect(dueWhere(taken)).toEqual([5, 8])
   })
 })
+
+/** Commands of which each is a text of so many characters. */
+function textsOf(sequence: number, sizes: readonly number[]): Uint8Array {
+  const commands = sizes.map((size) => Buffer.from(JSON.stringify('x'.repeat(size))))
+  return encodeEntry({ type: 'commands', ...numbersOf(sequence), commands })
+}
+
+/** Behind the openings of SESSIONS; a command returns what it is given. */
+function echoing(options: { readonly snapshotEveryEntries?: number } = {}) {
+  const stateMachine = {
+    apply: (text: string) => text,
+    snapshot: () => new Uint8Array(),
+    restore: () => undefined,
+  }
+  const applier = new Applier(settingsOf({ ...placeOf(), ...options, stateMachine }), null)
+  const apply = (value: Uint8Array) => applier.apply(applier.appliedThrough + 1, value, 0)
+  for (const opening of openingsOf()) apply(opening)
+  return { applier, apply }
+}
+
+/** Before which slots a snapshot is due, of a log with four commands in each, where one is taken too. */
+function dueWhere(taken: number): number[] {
+  const { applier, apply } = echoing({ snapshotEveryEntries: 10 })
+  const due: number[] = []
+  for (let sequence = 1; sequence <= 5; sequence += 1) {
+    apply(textsOf(sequence, [1, 2, 3, 4]))
+    if (applier.wantsSnapshot) due.push(applier.appliedThrough)
+    if (applier.wantsSnapshot || applier.appliedThrough === taken) applier.takeSnapshot()
+  }
+  return due
+}
 
 function lengthOrError(result: () => string): unknown {
   try {

@@ -16,6 +16,8 @@ const command = (text: string, session: SessionId = 1): Uint8Array => {
   return encodeEntry({ type: 'command', session, sequence: 2, acknowledged: 1, bytes })
 }
 
+const callerOf = (digit: string): SessionId => `caller:${digit.repeat(32)}`
+
 /** The command on disks that are named mem:NAME. */
 function commandOn(disks: ReadonlyMap<string, MemoryDisk>) {
   return async (...args: readonly string[]) => {
@@ -104,9 +106,8 @@ describe('paxos-data show', () => {
 
 it('paxos-data tells how many commands of how many entries share a slot, and shows each of them', async () => {
   const disk = memoryDisk()
-  const of = (digit: string): SessionId => `caller:${digit.repeat(32)}`
   const [value = new Uint8Array()] = bundled(
-    [command('"one"', of('1')), command('"two"', of('2'))],
+    [command('"one"', callerOf('1')), command('"two"', callerOf('2'))],
     1000,
   )
   await writing(disk, async (durability) => {
