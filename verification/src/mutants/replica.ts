@@ -38,8 +38,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: every node takes snapshots at slots of its own',
     file: `${REPLICA}/applier.ts`,
-    from: 'Math.floor(this.#appliedThrough / every) > Math.floor(this.#snapshotThrough / every)',
-    to: 'this.#appliedThrough - this.#snapshotThrough >= every',
+    from: 'Math.floor(this.#revision / every) > Math.floor(this.#snapshotRevision / every)',
+    to: 'this.#revision - this.#snapshotRevision >= every',
     caughtBy: BY_SLOW,
   },
   {
