@@ -342,8 +342,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a lone command waits for company, though little is under way',
     file: `${REPLICA}/outbox.ts`,
-    from: 'if (further < 0 || this.#bytes',
-    to: 'if (further < -1 || this.#bytes',
+    from: 'this.#log.slotsInFlight - FREE_ENTRIES',
+    to: 'this.#log.slotsInFlight - FREE_ENTRIES + 1',
     caughtBy: BY_BUNDLES,
   },
   {
