@@ -34,6 +34,8 @@ const envelopeWith = (message: Envelope['message']): Envelope => ({
   from: 'a',
   message,
 })
+const frameOf = (byte: number, length: number): Uint8Array =>
+  encode(envelopeWith({ type: 'propose', value: new Uint8Array(length).fill(byte) }))
 const overTheWire = (message: Message<Uint8Array>): Envelope['message'] =>
   decode(encode(envelopeWith(message))).message
 
@@ -178,8 +180,6 @@ describe('P7: nothing that is sent or received shares memory with its frame', ()
   })
 
   it('a frame stays what it is while others are made, large ones and refused ones too', () => {
-    const frameOf = (byte: number, length: number): Uint8Array =>
-      encode(envelopeWith({ type: 'propose', value: new Uint8Array(length).fill(byte) }))
     const lengths = [3, 300, 70_000, 5, 300]
     const frames = lengths.map((length, byte) => {
       expect(() => frameOf(byte, MAX_FRAME_BYTES)).toThrow(FrameTooLargeError)
