@@ -7,6 +7,7 @@
 import { DecodeError, InvalidArgumentError, invariant } from '@paxos/core'
 import type { Slot, Snapshot, StagedSnapshot } from '@paxos/core'
 import {
+  commandsOf,
   decodeEntry,
   isKnownKind,
   MAX_RESULTS,
@@ -24,13 +25,15 @@ import type {
   SessionId,
   SessionSpace,
   SessionUse,
+  SingleEntry,
 } from '@paxos/core/multi'
 import type { Ticket } from './client-session.ts'
 import { AlreadyAnsweredError, SessionExpiredError } from './errors.ts'
 import { StateTooLargeError, TooManySessionsError } from './errors.ts'
-import { CHECKPOINT_AFTER_COMMANDS } from './limits.ts'
+import { CHECKPOINT_AFTER_COMMANDS, MAX_KEPT_RESULTS_BYTES } from './limits.ts'
 import { MAX_EXPIRED_AT_ONCE, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
 import { Machine, UndoWanted } from './machine.ts'
+import type { Execution } from './machine.ts'
 import { behind } from './pieces.ts'
 import type { Begun, Pause, Source } from './pieces.ts'
 import { decodeState, encodeState, STATE_OVERHEAD_BYTES, tableIn } from './replica-snapshot.ts'
@@ -38,14 +41,20 @@ import { encodeBeginning, readBeginning } from './replica-snapshot.ts'
 import type { Beginning } from './replica-snapshot.ts'
 import { isStreamed } from './replica-settings.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
-import { decodeStored } from './stored-result.ts'
+import { decodeStored, encodeStored, NOT_KEPT } from './stored-result.ts'
 import { asError } from './words.ts'
 
 /** What came of one slot, for who may wait for it. */
 export type Applied<Result> =
-  | { readonly type: 'nothing' }
+  | AppliedEntry<Result>
   /** A command failed, and it takes time to undo that: undo(), and then apply() the slot once more. */
   | { readonly type: 'undo' }
+  /** Of each of the entries that stood there, in their order. */
+  | { readonly type: 'several'; readonly each: readonly AppliedEntry<Result>[] }
+
+/** What came of one entry. */
+export type AppliedEntry<Result> =
+  | { readonly type: 'nothing' }
   | { readonly type: 'members'; readonly entry: MembersEntry }
   /** The value is no entry to any version, and changes nothing. */
   | { readonly type: 'malformed'; readonly reason: DecodeError }
@@ -101,9 +110,16 @@ export interface BegunSnapshot {
   readonly state: Begun
   /** What had been applied by then since the one before. */
   readonly bytesSince: number
+  readonly revision: number
 }
 
 const NOTHING = { type: 'nothing' } as const
+
+/** A value in its slot. */
+interface Standing {
+  readonly slot: Slot
+  readonly value: Uint8Array
+}
 
 /** The state of one node, and how far the log has been applied to it. */
 export class Applier<Command, Result, Query, Answer> {
@@ -120,10 +136,14 @@ export class Applier<Command, Result, Query, Answer> {
    */
   #revision = 0
   #snapshotThrough: Slot = 0
+  /** Of the newest command that it stands for. */
+  #snapshotRevision = 0
   #snapshotBytes = 0
   #bytesSinceSnapshot = 0
   /** How many snapshots have failed since one did not. */
   #failures = 0
+  /** The slot that is to be applied once more, and what came of its entries before one that failed. */
+  #begunBundle: { readonly slot: Slot; readonly each: AppliedEntry<Result>[] } | null = null
   /** A command failed that took many others to undo: the next one is to be undone from a newer state. */
   #wantsCheckpoint = false
 
@@ -175,15 +195,14 @@ export class Applier<Command, Result, Query, Answer> {
   }
 
   /**
-   * Whether enough has been applied since the newest snapshot: past a multiple of
-   * `snapshotEveryEntries`, which is the same slot on every node, or so many bytes.
+   * Whether enough has been applied since the newest snapshot: past a revision that is a multiple of
+   * `snapshotEveryEntries`, which is in the same slot on every node, or so many bytes.
    */
   get wantsSnapshot(): boolean {
     const { snapshotEveryEntries, snapshotEveryBytes } = this.#settings
     const factor = 2 ** this.#failures
     const every = snapshotEveryEntries * factor
-    const isPast =
-      Math.floor(this.#appliedThrough / every) > Math.floor(this.#snapshotThrough / every)
+    const isPast = Math.floor(this.#revision / every) > Math.floor(this.#snapshotRevision / every)
     if (this.#wantsCheckpoint && this.#failures === 0) return true
     return isPast || this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
   }
@@ -209,23 +228,50 @@ export class Applier<Command, Result, Query, Answer> {
   #apply(slot: Slot, value: Uint8Array, nowMs: number): Applied<Result> {
     invariant(slot === this.#appliedThrough + 1, 'the log is applied out of order')
     const entry = entryIn(value)
-    const failed = new Map<number, Error>()
-    let index = 0
-    const outcome = this.#table.apply(
-      slot,
-      entry instanceof DecodeError ? NO_OP : entry,
-      (bytes) => {
-        const revision = this.#revision + 1 + index
-        const execution = this.#machine.execute({ slot, revision, value, index }, bytes)
-        if (execution.error !== null) failed.set(index, execution.error)
-        index += 1
-        return execution.stored
-      },
-    )
+    const applied = this.#applyAt({ slot, value }, entry, nowMs)
     this.#appliedThrough = slot
-    this.#revision += 'type' in entry ? Math.max(1, commandsOf(entry).length) : 1
+    this.#revision += entry instanceof DecodeError ? 1 : Math.max(1, commandsOf(entry).length)
     this.#bytesSinceSnapshot += value.byteLength
+    return applied
+  }
+
+  #applyAt(at: Standing, entry: Entry | DecodeError, nowMs: number): Applied<Result> {
     if (entry instanceof DecodeError) return { type: 'malformed', reason: entry }
+    if (entry.type !== 'bundle') return this.#applyEntry(at, entry, nowMs, 0)
+    let before = 0
+    // Those before one that failed are applied, and the sessions know it.
+    const begun = this.#begunBundle
+    const each = begun?.slot === at.slot ? begun.each : []
+    this.#begunBundle = { slot: at.slot, each }
+    for (const [index, part] of entry.entries.entries()) {
+      if (index >= each.length) each.push(this.#applyEntry(at, part, nowMs, before))
+      before += commandsOf(part).length
+    }
+    this.#begunBundle = null
+    return { type: 'several', each }
+  }
+
+  /** `before`: so many commands stand before those of `entry` in its slot, applied or not. */
+  #applyEntry(
+    { slot, value }: Standing,
+    entry: SingleEntry,
+    nowMs: number,
+    before: number,
+  ): AppliedEntry<Result> {
+    const executions: Execution[] = []
+    let keptBytes = 0
+    const outcome = this.#table.apply(slot, entry, (bytes) => {
+      const index = before + executions.length
+      const revision = this.#revision + 1 + index
+      const execution = this.#machine.execute({ slot, revision, value, index, before }, bytes)
+      executions.push(execution)
+      const { stored } = execution
+      if (entry.type === 'command') return stored
+      // Not kept: whoever waits for it now is told it all the same.
+      if (keptBytes + stored.length > MAX_KEPT_RESULTS_BYTES) return encodeStored(NOT_KEPT)
+      keptBytes += stored.length
+      return stored
+    })
     if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)
     if (entry.type === 'open-session') {
       const { space = 'slot', nonce } = entry
@@ -240,8 +286,9 @@ export class Applier<Command, Result, Query, Answer> {
     const { session, sequence } = entry
     if (outcome.type !== 'unknown-session') this.#usedAtMs.set(session, nowMs)
     if (outcome.type === 'applied' || outcome.type === 'duplicate') {
-      const results = this.#resultsOf(outcome.result, entry.type, failed)
-      return { type: 'commands', session, sequence, results, errors: [...failed.values()] }
+      const results = this.#resultsOf(outcome.result, entry.type, executions)
+      const errors = executions.flatMap(({ error }) => error ?? [])
+      return { type: 'commands', session, sequence, results, errors }
     }
     return { type: 'refused', session, sequence, reason: reasonOf(outcome, sequence) }
   }
@@ -290,16 +337,18 @@ export class Applier<Command, Result, Query, Answer> {
   beginSnapshot(): BegunSnapshot {
     const state = this.#machine.beginSnapshot()
     const beginning = encodeBeginning(this.#table, this.#revision)
-    const bytesSince = this.#bytesSinceSnapshot
-    return { through: this.#appliedThrough, beginning, state, bytesSince }
+    const [bytesSince, revision] = [this.#bytesSinceSnapshot, this.#revision]
+    return { through: this.#appliedThrough, beginning, state, bytesSince, revision }
   }
 
   /** The snapshot that was begun can be read from `source` as often as it is needed. */
-  snapshotTaken({ through, beginning, bytesSince }: BegunSnapshot, source: Source): void {
+  snapshotTaken(begun: BegunSnapshot, source: Source): void {
+    const { through, beginning, bytesSince, revision } = begun
     const since = this.#bytesSinceSnapshot - bytesSince
     this.#machine.rebaseAt(through, behind(source, beginning.byteLength))
     this.#noteSnapshot(through, source.byteLength)
     this.#bytesSinceSnapshot = since
+    this.#snapshotRevision = revision
   }
 
   /** No snapshot could be taken: the next one is wanted later and later. */
@@ -349,6 +398,7 @@ export class Applier<Command, Result, Query, Answer> {
 
   #noteState(through: Slot, table: SessionTable, revision: number | null, nowMs: number): void {
     this.#table = table
+    this.#begunBundle = null
     this.#usedAtMs = new Map([...this.#table.sessions].map((id) => [id, nowMs]))
     this.#appliedThrough = through
     this.#revision = revision ?? through
@@ -365,7 +415,7 @@ export class Applier<Command, Result, Query, Answer> {
     const found = this.#table.recall(session, sequence)
     if (found === null) return null
     if (found.type !== 'duplicate') return reasonOf(found, sequence)
-    return { results: this.#resultsOf(found.result, type, new Map()) }
+    return { results: this.#resultsOf(found.result, type, []) }
   }
 
   /** The open session that was opened with `nonce`; `null` when there is none. */
@@ -377,6 +427,7 @@ export class Applier<Command, Result, Query, Answer> {
     if (entry.type === 'open-session') {
       return this.openedBy(entry.space ?? 'slot', entry.nonce) !== null
     }
+    if (entry.type === 'bundle') return entry.entries.every((part) => this.#isApplied(part))
     if (!('session' in entry)) return false
     return this.#table.recall(entry.session, entry.sequence)?.type === 'duplicate'
   }
@@ -402,21 +453,25 @@ export class Applier<Command, Result, Query, Answer> {
 
   #noteSnapshot(through: Slot, bytes: number): void {
     this.#snapshotThrough = through
+    this.#snapshotRevision = this.#revision
     this.#snapshotBytes = bytes
     this.#bytesSinceSnapshot = 0
     this.#failures = 0
     this.#wantsCheckpoint = false
   }
 
+  /** `executions`: of the commands that were applied now. */
   #resultsOf(
     stored: Uint8Array,
     type: (CommandEntry | CommandsEntry)['type'],
-    failed: ReadonlyMap<number, Error>,
+    executions: readonly Execution[],
   ): Results<Result> {
     return () => {
       const each = type === 'command' ? [stored] : resultsIn(stored)
       return each.map((bytes, index) => () => {
-        return this.#machine.resultOf(decodeStored(bytes), failed.get(index) ?? null)
+        const execution = executions[index]
+        const known = decodeStored(execution?.stored ?? bytes)
+        return this.#machine.resultOf(known, execution?.error ?? null)
       })
     }
   }
@@ -429,8 +484,6 @@ export class Applier<Command, Result, Query, Answer> {
       .map((session) => ({ session, usedAt: this.#table.usedAt(session) ?? 0 }))
   }
 }
-
-const NO_OP = { type: 'no-op' } as const
 
 /**
  * What `value` says; or why it is no entry to any version of this library, so that all go on alike.
@@ -448,11 +501,6 @@ function entryIn(value: Uint8Array): Entry | DecodeError {
 /** The commands in a value of the log that was applied. */
 function commandsIn(value: Uint8Array): readonly Uint8Array[] {
   return commandsOf(decodeEntry(value))
-}
-
-function commandsOf(entry: Entry): readonly Uint8Array[] {
-  if (entry.type === 'command') return [entry.bytes]
-  return entry.type === 'commands' ? entry.commands : []
 }
 
 function snapshotTooLarge(bytes: number): StateTooLargeError {

@@ -25,6 +25,8 @@ export interface Place {
   readonly value: Uint8Array
   /** Which one it is of the commands in `value`, from 0 on. */
   readonly index: number
+  /** How many of them stand in entries before that of this one, which are applied by themselves. */
+  readonly before: number
 }
 
 /**
@@ -51,6 +53,8 @@ export class UndoWanted extends Error {}
 /** The slot that is being applied once more, and what became of commands in it, by their index. */
 interface SecondTry {
   readonly slot: Slot
+  /** So many commands of the slot are applied for good: see Place. */
+  before: number
   readonly executions: Map<number, Execution>
   /** What was thrown last. */
   cause: unknown
@@ -152,10 +156,13 @@ export class Machine<Command, Result, Query, Answer> {
   async undo(pause: Pause): Promise<void> {
     const tried = this.#secondTry
     if (tried === null || tried.cause === null) return
-    const { slot, cause } = tried
+    const { slot, before, cause } = tried
     const base = this.#base
     if (base === null || base instanceof Uint8Array) throw nothingToUndoFrom(slot, cause)
-    const since = this.#since.filter((each) => each.slot < slot)
+    const since = this.#since.flatMap((each) => {
+      const count = each.slot < slot ? each.count : Math.min(each.count, before - each.index)
+      return count > 0 ? [{ ...each, count }] : []
+    })
     try {
       await this.restoreFrom(base, pause)
       this.#applyAgain(since)
@@ -178,8 +185,9 @@ export class Machine<Command, Result, Query, Answer> {
     return this.#secondTry?.executions.get(index)
   }
 
-  #tryAgain({ slot, index }: Place, execution: Execution, cause: unknown): never {
-    this.#secondTry ??= { slot, executions: new Map(), cause }
+  #tryAgain({ slot, index, before }: Place, execution: Execution, cause: unknown): never {
+    this.#secondTry ??= { slot, before, executions: new Map(), cause }
+    this.#secondTry.before = before
     // What was thrown may be nothing at all.
     this.#secondTry.cause = cause ?? 'nothing'
     this.#secondTry.executions.set(index, execution)

@@ -241,6 +241,32 @@ describe('a state in pieces', () => {
     await closeAll(three)
   })
 
+  it('is undone where one of many sessions in a slot fails: those before it are applied once, and told so', async () => {
+    const one = await streamed('a')
+    const a = one.nodes.get('a') ?? expect.fail()
+    const machine = one.machines.get('a') ?? expect.fail()
+    await addAll(one, a, named(12))
+    await one.cluster.clock.advance(1000)
+    const opening = Array.from({ length: 6 }, () => a.openSession())
+    const sessions = await within(one.cluster, Promise.all(opening), 10)
+    const before = a.status().chosenThrough
+    const names = ['s', 'poison', 's', 'bane', 's', 't']
+    const all = names.map((name, index) => {
+      const session = { id: sessions[index] ?? '', sequence: 1 }
+      return a.propose({ name, add: 1 }, { session }).catch(({ code }: { code: string }) => code)
+    })
+    const failed = 'ERR_PAXOS_COMMAND_FAILED'
+    const outcomes = await within(one.cluster, Promise.all(all), 10)
+    expect(outcomes).toEqual([1, failed, 2, failed, 3, 1])
+    expect(a.status().chosenThrough - before).toBeLessThan(names.length)
+    expect(machine.content).toEqual({
+      ...Object.fromEntries(named(12).map((name) => [name, 1])),
+      s: 3,
+      t: 1,
+    })
+    await closeAll(one)
+  })
+
   it('before the first snapshot a command that fails is undone too', async () => {
     const one = await streamed('a')
     const a = one.nodes.get('a') ?? expect.fail()

@@ -79,8 +79,8 @@ export const STAGED_MUTANTS: readonly Mutant[] = [
   {
     name: 'staged: a command before the failed one is applied twice',
     file: `${REPLICA}/machine.ts`,
-    from: 'const since = this.#since.filter((each) => each.slot < slot)',
-    to: 'const since = this.#since',
+    from: 'const count = each.slot < slot ? each.count : Math.min(each.count, before - each.index)',
+    to: 'const { count } = each',
     caughtBy: BY_STREAMED,
   },
   {
