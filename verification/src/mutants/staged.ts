@@ -35,13 +35,6 @@ export const STAGED_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_STAGED,
   },
   {
-    name: 'staged: a snapshot is discarded before the newer one is durable',
-    file: `${CORE}/acceptor.ts`,
-    from: 'const all = [this.#durableSnapshot, ...running, this.#snapshot]',
-    to: 'const all = [...running, this.#snapshot]',
-    caughtBy: [...BY_STAGED, { type: 'simulate', profile: 'swarm', seeds: 40 }],
-  },
-  {
     name: 'staged: nobody is told of a transfer that is given up',
     file: `${CORE}/staged.ts`,
     from: "step.tell({ type: 'transfer-dropped', transfer })",
