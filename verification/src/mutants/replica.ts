@@ -191,8 +191,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: who moves is no part of a quorum where it is already',
     file: `${REPLICA}/members-leader.ts`,
-    from: '(addresses.get(member.id) === member.address || isAt(member.id, member.address)),',
-    to: '(addresses.get(member.id) === member.address),',
+    from: '(addresses.get(member.id) === member.address || isAt(member.id, member.address)) &&',
+    to: 'addresses.get(member.id) === member.address &&',
     caughtBy: [
       { type: 'tests', file: 'members-parts.test.ts' },
       { type: 'tests', file: 'members.test.ts' },
