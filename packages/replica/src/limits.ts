@@ -125,6 +125,22 @@ export const MAX_SNAPSHOT_BACKOFFS = 6
 export const MAX_STATE_BYTES = MAX_SNAPSHOT_BYTES - (128 << 20)
 
 /**
+ * The same at most, where the state comes in pieces and the durability adapter takes them: none of it is
+ * in memory but what the application keeps there, so this is only what no disk of today should fill up
+ * with on the word of another node.
+ */
+export const MAX_STREAMED_STATE_BYTES = 2 ** 36
+
+/**
+ * What is read, written and handed over at once of a state that comes in pieces: less than a
+ * millisecond's copying, and a few thousand calls to the disk for each GiB.
+ */
+export const STATE_PIECE_BYTES = 256 << 10
+
+/** What a snapshot may take besides the state: its sessions, and what was on its way. */
+export const SNAPSHOT_SPARE_BYTES = 128 << 20
+
+/**
  * What the log may take in bytes, above the newest snapshot, while snapshots fail: it is in memory
  * and on the disk whole. Four times what leads to a snapshot by default.
  */

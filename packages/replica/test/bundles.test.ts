@@ -334,6 +334,7 @@ function applying(values: readonly Uint8Array[], snapshot: Snapshot | null = nul
 }
 
 function eachOf<R>(applied: Applied<R>): readonly AppliedEntry<R>[] {
+  if (applied.type === 'undo') throw new Error('Only a state in pieces is undone later.')
   return applied.type === 'several' ? applied.each : [applied]
 }
 

@@ -558,7 +558,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a read is answered from a state that is older than its slot',
     file: `${REPLICA}/reads.ts`,
-    from: 'if (slot <= appliedThrough) read.answer()',
+    from: 'if (slot <= appliedThrough && this.isReadable) read.answer()',
     to: 'if (slot <= appliedThrough || this.#confirmed.size >= 0) read.answer()',
     caughtBy: [SIMULATE, { type: 'tests', file: 'parts.test.ts' }],
   },
@@ -599,7 +599,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: every failure applies the whole log again',
     file: `${REPLICA}/machine.ts`,
-    from: '    if (commands >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()\n',
+    from: '    if (this.commandsSince >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()\n',
     to: '',
     caughtBy: BY_FAILURES,
   },
@@ -691,7 +691,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: the incarnation of a disk is not the one that a test has to repeat',
     file: `${REPLICA}/replica-node.ts`,
-    from: 'incarnationsOf(settings.randomBytes)',
+    from: 'incarnationsOf(given.randomBytes)',
     to: 'incarnationsOf(() => crypto.getRandomValues(new Uint8Array(16)))',
     caughtBy: [{ type: 'tests', file: 'identity.test.ts' }],
   },
