@@ -30,7 +30,7 @@ import type {
 import type { Ticket } from './client-session.ts'
 import { AlreadyAnsweredError, SessionExpiredError } from './errors.ts'
 import { StateTooLargeError, TooManySessionsError } from './errors.ts'
-import { CHECKPOINT_AFTER_COMMANDS, MAX_KEPT_RESULTS_BYTES } from './limits.ts'
+import { CHECKPOINT_AFTER_COMMANDS, MAX_KEPT_RESULTS_BYTES, SLOT_COMMANDS } from './limits.ts'
 import { MAX_EXPIRED_AT_ONCE, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
 import { Machine, UndoWanted } from './machine.ts'
 import type { Execution } from './machine.ts'
@@ -195,16 +195,18 @@ export class Applier<Command, Result, Query, Answer> {
   }
 
   /**
-   * Whether enough has been applied since the newest snapshot: past a revision that is a multiple of
-   * `snapshotEveryEntries`, which is in the same slot on every node, or so many bytes.
+   * Whether enough has been applied since the newest snapshot: past a multiple of
+   * `snapshotEveryEntries`, or of so many times as many commands, both of which are the same slot on
+   * every node; or so many bytes.
    */
   get wantsSnapshot(): boolean {
     const { snapshotEveryEntries, snapshotEveryBytes } = this.#settings
     const factor = 2 ** this.#failures
     const every = snapshotEveryEntries * factor
-    const isPast = Math.floor(this.#revision / every) > Math.floor(this.#snapshotRevision / every)
     if (this.#wantsCheckpoint && this.#failures === 0) return true
-    return isPast || this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
+    const areCommandsDue = isPast(this.#revision, this.#snapshotRevision, SLOT_COMMANDS * every)
+    const isDue = isPast(this.#appliedThrough, this.#snapshotThrough, every) || areCommandsDue
+    return isDue || this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
   }
 
   /** Whether a command failed, and the state is not known until undo() is done. */
@@ -501,6 +503,11 @@ function entryIn(value: Uint8Array): Entry | DecodeError {
 /** The commands in a value of the log that was applied. */
 function commandsIn(value: Uint8Array): readonly Uint8Array[] {
   return commandsOf(decodeEntry(value))
+}
+
+/** Whether a multiple of `every` lies behind `before`, and not behind `now`. */
+function isPast(now: number, before: number, every: number): boolean {
+  return Math.floor(now / every) > Math.floor(before / every)
 }
 
 function snapshotTooLarge(bytes: number): StateTooLargeError {

@@ -108,6 +108,13 @@ export const MAX_KEPT_RESULTS_BYTES = 1 + MAX_RESULT_BYTES
  */
 export const SNAPSHOT_AFTER_MS = 5
 
+/**
+ * A snapshot is due after so many times as many commands as slots: where slots hold more, a start has
+ * no more to apply than that. Fewer would have a busy node write snapshots all the time, and more make
+ * a start of seconds.
+ */
+export const SLOT_COMMANDS = 16
+
 /** After each snapshot that fails, twice as much is applied before the next; so often at most. */
 export const MAX_SNAPSHOT_BACKOFFS = 6
 

@@ -38,8 +38,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: every node takes snapshots at slots of its own',
     file: `${REPLICA}/applier.ts`,
-    from: 'Math.floor(this.#revision / every) > Math.floor(this.#snapshotRevision / every)',
-    to: 'this.#revision - this.#snapshotRevision >= every',
+    from: 'Math.floor(now / every) > Math.floor(before / every)',
+    to: 'now - before >= every',
     caughtBy: BY_SLOW,
   },
   {
@@ -377,8 +377,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a snapshot is due by slots, however many commands they hold',
     file: `${REPLICA}/applier.ts`,
-    from: 'const isPast = Math.floor(this.#revision / every)',
-    to: 'const isPast = Math.floor(this.#appliedThrough / every)',
+    from: ' || areCommandsDue',
+    to: '',
     caughtBy: BY_BUNDLES,
   },
   {
