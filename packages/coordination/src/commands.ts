@@ -86,6 +86,7 @@ export const REFUSALS = [
   'too-many-queues',
   'too-many-maps',
   'too-many-keys',
+  'too-large',
   'no-number',
   'number-too-large',
 ] as const

@@ -46,6 +46,12 @@ export const entriesShape = list(
 /** All values. */
 export class Entries {
   #contents = new Map<string, Content>()
+  #length = 0
+
+  /** The characters of all values. */
+  get length(): number {
+    return this.#length
+  }
 
   put({ space, name, key, value, expected }: CommandOf<'put'>, revision: number): Result {
     const found = this.#contents.get(keyOf(space, name))
@@ -56,6 +62,7 @@ export class Entries {
     if (before === undefined && content.entries.size >= MAX_KEYS) return refused('too-many-keys')
     const written = { value, revision }
     content.entries.set(key, written)
+    this.#length += value.length - (before?.value.length ?? 0)
     content.removed.delete(key)
     content.changedAt = revision
     this.#contents.set(keyOf(space, name), content)
@@ -68,6 +75,7 @@ export class Entries {
     if (expected !== null && expected !== (before?.revision ?? 0)) return unchanged(key, before)
     if (content === undefined || before === undefined) return unchanged(key, before)
     content.entries.delete(key)
+    this.#length -= before.value.length
     content.removed.set(key, revision)
     content.changedAt = revision
     if (content.removed.size > MAX_REMEMBERED_REMOVALS) {
@@ -130,6 +138,8 @@ export class Entries {
   }
 
   restore(report: Read<typeof entriesShape>): void {
+    const values = report.flatMap(({ entries }) => entries)
+    this.#length = values.reduce((sum, { value }) => sum + value.length, 0)
     this.#contents = new Map(
       report.map(({ entries, removed, ...content }) => [
         keyOf(content.space, content.name),

@@ -80,6 +80,11 @@ export function errorOfRefusal(reason: Refusal): PaxosError {
         reason,
         'As many items, or queues, wait as there may be. Take some of them first.',
       )
+    case 'too-large':
+      return new CoordinationLimitError(
+        reason,
+        'All values together are as large as they may be. Remove some, or keep them elsewhere.',
+      )
     case 'too-many-maps':
     case 'too-many-keys':
       return new CoordinationLimitError(

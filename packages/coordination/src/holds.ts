@@ -101,10 +101,16 @@ export const holdsShape = list(
 export class Holds {
   #resources = new Map<string, Resource>()
   #leases = 0
+  #length = 0
 
   /** How many hold and wait. */
   get size(): number {
     return this.#leases
+  }
+
+  /** The characters of all values. */
+  get length(): number {
+    return this.#length
   }
 
   /** `others` is how many leases there are besides. */
@@ -126,6 +132,7 @@ export class Holds {
     resource.waiters.set(id, { weight, ttlMs, value, renewed: revision, token: 0 })
     this.#resources.set(key, resource)
     this.#leases += 1
+    this.#length += value?.length ?? 0
     grant(resource, revision)
     return { type: 'standing', standing: this.standing(asked) }
   }
@@ -141,11 +148,13 @@ export class Holds {
     const resource = this.#resources.get(key)
     if (resource === undefined) return
     const held = resource.holders.get(which.id)
+    const lease = held ?? resource.waiters.get(which.id)
     if (held !== undefined) {
       resource.holders.delete(which.id)
       resource.taken -= held.weight
     } else if (!resource.waiters.delete(which.id)) return
     this.#leases -= 1
+    this.#length -= lease?.value?.length ?? 0
     grant(resource, revision)
     if (resource.holders.size + resource.waiters.size === 0) this.#resources.delete(key)
   }
@@ -194,6 +203,7 @@ export class Holds {
   restore(report: Read<typeof holdsShape>): void {
     this.#resources = new Map()
     this.#leases = 0
+    this.#length = 0
     for (const { kind, name, permits, holders, waiters } of report) {
       const resource = newResource(kind, name, permits)
       for (const { id, ...lease } of holders) {
@@ -203,6 +213,7 @@ export class Holds {
       for (const { id, ...lease } of waiters) resource.waiters.set(id, lease)
       this.#resources.set(keyOf(kind, name), resource)
       this.#leases += resource.holders.size + resource.waiters.size
+      for (const { value } of [...holders, ...waiters]) this.#length += value?.length ?? 0
     }
   }
 

@@ -47,3 +47,9 @@ export const MAX_TTL_MS = 86_400_000
 
 /** Levels of lists and objects in a value. */
 export const MAX_DEPTH = 100
+
+/**
+ * Characters of all values together: a snapshot is one text, and platforms have none of more than some 500
+ * million characters. More is refused.
+ */
+export const MAX_TOTAL_LENGTH = 128 << 20

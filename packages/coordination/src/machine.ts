@@ -9,6 +9,7 @@ import type { Answer, Command, LeaseKind, Query, Result, Standing } from './comm
 import { Entries, entriesShape } from './entries.ts'
 import { Holds, holdsShape } from './holds.ts'
 import { Queues, queuesShape } from './queues.ts'
+import { MAX_TOTAL_LENGTH } from './limits.ts'
 import { only, record } from './shape.ts'
 
 /** Of a snapshot: another number where what it holds has another form. */
@@ -35,6 +36,8 @@ class CoordinationMachine implements StateMachine<Command, Result, Query, Answer
   readonly #entries = new Entries()
 
   apply(command: Command, revision: number): Result {
+    if (this.#lengthWith(command) > MAX_TOTAL_LENGTH)
+      return { type: 'refused', reason: 'too-large' }
     switch (command.type) {
       case 'acquire':
         return this.#holds.acquire(command, revision, this.#queues.size)
@@ -98,6 +101,13 @@ class CoordinationMachine implements StateMachine<Command, Result, Query, Answer
     this.#holds.restore(holds)
     this.#queues.restore(queues)
     this.#entries.restore(entries)
+  }
+
+  /** 0 for what adds no value. */
+  #lengthWith(command: Command): number {
+    if (!('value' in command) || command.value === null) return 0
+    const { length } = command.value
+    return length + this.#holds.length + this.#queues.length + this.#entries.length
   }
 
   #renew(which: Named, revision: number): Standing {

@@ -71,6 +71,12 @@ export const queuesShape = list(
 export class Queues {
   #queues = new Map<string, Queue>()
   #leases = 0
+  #length = 0
+
+  /** The characters of all values. */
+  get length(): number {
+    return this.#length
+  }
 
   /** How many have an item or wait for one. */
   get size(): number {
@@ -84,6 +90,7 @@ export class Queues {
     if (holds(queue, id)) return { type: 'done' }
     if (queue.fresh.size + queue.returned.size >= MAX_ITEMS) return refused('too-many-items')
     queue.fresh.set(id, { id, value, deliveries: 0 })
+    this.#length += value.length
     this.#queues.set(name, queue)
     give(queue, revision)
     return { type: 'done' }
@@ -115,6 +122,7 @@ export class Queues {
     if (queue === undefined || before.type !== 'held') return before
     queue.takers.delete(which.id)
     this.#leases -= 1
+    this.#length -= before.value?.length ?? 0
     this.#tidy(which.name, queue)
     return before
   }
@@ -182,6 +190,7 @@ export class Queues {
   restore(report: Read<typeof queuesShape>): void {
     this.#queues = new Map()
     this.#leases = 0
+    this.#length = 0
     for (const { name, returned, fresh, takers, waiters } of report) {
       const queue = newQueue()
       for (const item of returned) queue.returned.set(item.id, { ...item })
@@ -192,6 +201,8 @@ export class Queues {
       for (const { id, ...rest } of waiters) queue.waiters.set(id, { ...rest, item: null })
       this.#queues.set(name, queue)
       this.#leases += queue.takers.size + queue.waiters.size
+      const items = [...returned, ...fresh, ...takers.flatMap(({ item }) => item ?? [])]
+      for (const { value } of items) this.#length += value.length
     }
   }
 

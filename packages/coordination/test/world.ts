@@ -141,7 +141,11 @@ export function world(): World {
 
 /** Whether a promise is settled by now. */
 export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
-  const pending = Symbol('pending')
+  const seen = { isSettled: false }
+  const see = (): void => {
+    seen.isSettled = true
+  }
+  promise.then(see, see)
   await settled()
-  return (await Promise.race([promise.catch(() => null), Promise.resolve(pending)])) !== pending
+  return seen.isSettled
 }
