@@ -213,16 +213,14 @@ describe('a queue', () => {
         const there = new Set<string>()
         for (const [index, one] of asked.entries()) {
           const revision = index + 1
-          const query = (person: string) =>
-            ({ type: 'standing', kind: 'queue', name: 'x', id: person }) as const
-          const had = ask(machine, query('id' in one ? one.id : ''))
+          const had = ask(machine, ofTaker('id' in one ? one.id : ''))
           machine.apply(one, revision)
           if (one.type === 'enqueue') there.add(one.item)
           if (one.type === 'acknowledge') {
             const value = valueIn(had)
             if (value !== null) there.delete(value)
           }
-          const taken = IDS.flatMap((person) => valueIn(ask(machine, query(person))) ?? [])
+          const taken = IDS.flatMap((person) => valueIn(ask(machine, ofTaker(person))) ?? [])
           expect(new Set(taken).size).toBe(taken.length)
           const sizes = ask(machine, { type: 'queue', name: 'x' })
           expect(sizes).toMatchObject({
@@ -249,8 +247,6 @@ describe('a queue', () => {
     for (const [at, item] of ['one', 'two'].entries()) {
       machine.apply({ type: 'enqueue', name: 'x', item, value: item }, at + 1)
     }
-    const take = (one: string) =>
-      ({ type: 'take', name: 'x', id: one, ttlMs, waits: false }) as const
     machine.apply(take('p'), 3)
     machine.apply({ type: 'expire', kind: 'queue', name: 'x', id: 'p', renewed: 2 }, 4)
     expect(machine.apply(take('q'), 5)).toMatchObject({ standing: { value: 'two', token: 5 } })
@@ -265,12 +261,6 @@ describe('a queue', () => {
 })
 
 describe('values', () => {
-  const put = (key: string, value: string, expected: number | null = null): Of<'put'> => {
-    return { type: 'put', space: 'map', name: 'x', key, value, expected }
-  }
-  const changes = (machine: Machine, after: number) =>
-    ask(machine, { type: 'changes', space: 'map', name: 'x', after })
-
   it('are changed by who knows what they are, and by nobody else', () => {
     const machine = coordinationMachine()
     expect(machine.apply(put('k', '1', 0), 1)).toMatchObject({ isSet: true })
@@ -359,6 +349,22 @@ describe('what comes from outside', () => {
     },
   )
 })
+
+function ofTaker(one: string): Query {
+  return { type: 'standing', kind: 'queue', name: 'x', id: one }
+}
+
+function take(one: string): Of<'take'> {
+  return { type: 'take', name: 'x', id: one, ttlMs, waits: false }
+}
+
+function put(key: string, value: string, expected: number | null = null): Of<'put'> {
+  return { type: 'put', space: 'map', name: 'x', key, value, expected }
+}
+
+function changes(machine: Machine, after: number): unknown {
+  return ask(machine, { type: 'changes', space: 'map', name: 'x', after })
+}
 
 function aLock(one: string): Of<'acquire'> {
   const rest = { name: 'x', ttlMs, permits: 1, weight: 1, waits: true, value: null } as const
