@@ -5,6 +5,7 @@
  */
 import type { LeaseReport } from './commands.ts'
 import type { Context } from './context.ts'
+import { isOver } from './errors.ts'
 
 /** How often it looks: so many times in the shortest time to live that there is. */
 const LOOKS = 8
@@ -53,10 +54,11 @@ export class Expiry {
       this.#cancelLook?.()
       this.#cancelLook = null
       if (ttls.length > 0 && !this.#isOver) this.#lookLater(ttls.reduce((a, b) => Math.min(a, b)))
-    } catch {
-      // The source is over, or busy: then it tells, or is asked again.
+    } catch (error) {
       this.#cancelLook?.()
       this.#cancelLook = null
+      // A timer would keep the process from ending.
+      if (isOver(error)) this.end()
       if (!this.#isOver) this.#lookLater(MAX_LOOK_MS * LOOKS)
     } finally {
       this.#isLooking = false

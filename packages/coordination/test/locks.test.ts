@@ -259,6 +259,40 @@ describe('a holder that is cut off', () => {
   })
 })
 
+describe('a process that is done leaves nothing behind that could keep it from ending', () => {
+  it('when the coordination was closed', async () => {
+    const { process, within, clock, log } = world()
+    const a = process()
+    await within(a.coordination.lock('x', { ttlMs }))
+    const waits = a.coordination.lock('x', { ttlMs, timeoutMs: 60_000 })
+    waits.catch(() => undefined)
+    const item = a.coordination.queue('q').take({ visibilityMs: 60_000 })
+    item.catch(() => undefined)
+    await clock.advance(100)
+    await within(a.coordination.close())
+    await clock.advance(10)
+    expect(clock.pending).toBe(0)
+    expect(log.listeners.size).toBe(0)
+  })
+
+  it('when only its replica was closed', async () => {
+    const { process, within, clock } = world()
+    const [a, b] = [process(), process()]
+    await within(a.coordination.lock('x', { ttlMs }))
+    await within(b.coordination.lock('y', { ttlMs }))
+    const waits = a.coordination.lock('y', { ttlMs })
+    waits.catch(() => undefined)
+    await clock.advance(100)
+    for (const each of [a, b]) {
+      const closed = Object.assign(new Error('closed'), { code: 'ERR_PAXOS_CLOSED' })
+      each.propose = () => Promise.reject(closed)
+      each.query = () => Promise.reject(closed)
+    }
+    await clock.advance(5000)
+    expect(clock.pending).toBe(0)
+  })
+})
+
 describe('a restart of every node', () => {
   it('forgets no lock, nor who waits, and tokens go on growing', async () => {
     const { process, within, clock, log } = world()

@@ -9,6 +9,11 @@ export class VirtualClock implements Clock {
   #made = 0
   #nowMs = 0
 
+  /** How many timers wait: a process that is done with must leave none. */
+  get pending(): number {
+    return this.#timers.size
+  }
+
   nowMs(): number {
     return this.#nowMs
   }
