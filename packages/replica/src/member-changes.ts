@@ -207,8 +207,8 @@ export function requireLiveQuorum(entry: MembersEntry, alive: ReadonlySet<NodeId
   throw new MembersRefusedError(
     'no-live-quorum',
     `Of the voters that there would be, ${namesOf(missing)} ${missing.length === 1 ? 'is' : 'are'} ` +
-      'not heard, and the rest is no quorum: nothing could be chosen any more. Start those first, ' +
-      'or remove them in the same change.',
+      'not heard to vote, and the rest is no quorum: nothing could be chosen any more. Start those ' +
+      'first; remove them in the same change, or renew those whose disk was lost.',
   )
 }
 

@@ -26,6 +26,8 @@ export interface MembersLeaderOptions {
   readonly heardDisks: () => ReadonlyMap<NodeId, HeardDisk>
   /** Who was heard since then. */
   readonly heardSince: (sinceMs: number) => ReadonlySet<NodeId>
+  /** Which other voters have answered this leadership since then. */
+  readonly votedSince: (sinceMs: number) => ReadonlySet<NodeId>
   readonly chosenThrough: () => Slot
   readonly nowMs: () => number
   /** Whether that member is spoken with at that address. */
@@ -199,19 +201,26 @@ export class MembersLeader {
   }
 
   /**
-   * Who is there: this node, the voters that it hears, and the learners, which say less. Not those that
-   * move, but where they are already: they have to be started again where they will be.
+   * Who is there, and votes: this node, the voters that it hears, and the learners, which say less. Not
+   * those that move, but where they are already: they have to be started again where they will be. Nor
+   * those that are heard and do not vote: where no disk is named, a new one may wait to be let in for
+   * ever, and where one is named, no other disk ever is (P28, P34).
    */
   #alive(before: Configuration, after: MembersEntry): ReadonlySet<NodeId> {
-    const { id, heardSince, nowMs, isAt, livenessWindowMs } = this.#options
+    const { id, heardSince, votedSince, nowMs, isAt, livenessWindowMs } = this.#options
     const voters = new Set(votersOf(before).map((voter) => voter.id))
     const addresses = new Map(before.members.map((member) => [member.id, member.address]))
-    const lately = heardSince(nowMs() - 1.5 * livenessWindowMs)
+    const latelyMs = nowMs() - 1.5 * livenessWindowMs
+    const lately = heardSince(latelyMs)
+    const vote = votedSince(latelyMs)
     const seldom = heardSince(this.#seldomSinceMs)
     const alive = after.members.filter(
       (member) =>
         (voters.has(member.id) ? lately : seldom).has(member.id) &&
-        (addresses.get(member.id) === member.address || isAt(member.id, member.address)),
+        (addresses.get(member.id) === member.address || isAt(member.id, member.address)) &&
+        (member.incarnation === null
+          ? vote.has(member.id)
+          : member.incarnation === (this.#heard.get(member.id)?.incarnation ?? member.incarnation)),
     )
     return new Set([id, ...alive.map((member) => member.id)])
   }

@@ -7,6 +7,7 @@
 import type { Member, NodeId, Slot, Snapshot } from '@paxos/core'
 import { encodeEntry, membersEntryIn, quorumsOf } from '@paxos/core/multi'
 import type { LogEffects, MembersEntry, MultiPaxos, MultiPaxosMessage } from '@paxos/core/multi'
+import type { PeerStatus } from '@paxos/core/multi'
 import type { Clock } from './clock.ts'
 import { LostDiskError, MembersRefusedError, RemovedError } from './errors.ts'
 import { refusalFromWords, refusalInWords } from './member-changes.ts'
@@ -96,6 +97,10 @@ export class Membership {
       ...options,
       configuration: () => view.configuration,
       heardDisks: () => engine.heardIncarnations,
+      votedSince: (sinceMs) =>
+        new Set(
+          [...engine.peers].filter(([, peer]) => hasVotedSince(peer, sinceMs)).map(([id]) => id),
+        ),
       chosenThrough: () => engine.chosenThrough,
       nowMs: () => clock.nowMs(),
       isAt: (id, address) => options.whereabouts.peers.get(id) === address,
@@ -363,3 +368,7 @@ const ANSWER_TYPES = [
 ] as const satisfies MultiPaxosMessage['type'][]
 
 const ANSWERS: ReadonlySet<MultiPaxosMessage['type']> = new Set(ANSWER_TYPES)
+
+function hasVotedSince({ hasAnswered, heardAtMs }: PeerStatus, sinceMs: number): boolean {
+  return hasAnswered && heardAtMs >= sinceMs
+}

@@ -41,6 +41,10 @@ const promotion = entryOf(named, {
   remove: [],
 })
 
+function since(atMs: ReadonlyMap<string, number>, sinceMs: number): ReadonlySet<string> {
+  return new Set([...atMs].filter(([, each]) => each >= sinceMs).map(([id]) => id))
+}
+
 /** A leader a, which leads for long, and hears everybody; 100 slots are chosen. */
 function leader(
   options: { configuration?: Configuration; heard?: Record<string, HeardDisk> } = {},
@@ -56,6 +60,7 @@ function leader(
       }),
     ),
     heardAtMs: new Map<string, number>(Array.from('bcd', (id) => [id, 100_000])),
+    votedAtMs: new Map<string, number>(Array.from('bc', (id) => [id, 100_000])),
     nowMs: 100_000,
     chosenThrough: 100,
     places: new Map<string, string>(),
@@ -65,8 +70,8 @@ function leader(
     incarnation: 'A',
     configuration: () => state.configuration,
     heardDisks: () => state.disks,
-    heardSince: (sinceMs) =>
-      new Set([...state.heardAtMs].filter(([, atMs]) => atMs >= sinceMs).map(([id]) => id)),
+    heardSince: (sinceMs) => since(state.heardAtMs, sinceMs),
+    votedSince: (sinceMs) => since(state.votedAtMs, sinceMs),
     chosenThrough: () => state.chosenThrough,
     nowMs: () => state.nowMs,
     isAt: (id, address) => state.places.get(id) === address,
@@ -197,6 +202,25 @@ describe('a leader', () => {
     expect(made.consider(promotion)).not.toBeNull()
     state.heardAtMs.set('d', 97_000)
     expect(refusalOf(() => made.consider(promotion)).reason).toBe('no-live-quorum')
+  })
+
+  it('P34: counts who is heard and does not vote for no part of a quorum', () => {
+    const { leader: unnamed, state } = leader({ configuration: first })
+    const all = entryOf(first, {
+      put: [],
+      remove: [],
+      quorums: { type: 'flexible', phase1: 1, phase2: 3 },
+    })
+    expect(unnamed.consider(all)).not.toBeNull()
+    state.votedAtMs.set('c', 98_000)
+    expect(refusalOf(() => unnamed.consider(all)).reason).toBe('no-live-quorum')
+    // Where disks are named, what counts is that it runs as the one that is.
+    const { leader: made, state: others } = leader()
+    others.votedAtMs.clear()
+    const named3 = { ...all, replaces: named.version, members: named.members }
+    expect(made.consider(named3)).not.toBeNull()
+    made.heard('c', 'C2')
+    expect(refusalOf(() => made.consider(named3)).reason).toBe('no-live-quorum')
   })
 
   it('P34: counts who moves for no part of a quorum, unless it is where it moves to', () => {

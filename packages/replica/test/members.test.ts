@@ -72,19 +72,20 @@ interface Passing {
 }
 
 /** A cluster of 'abc' that is led, in which the test says what gets through. */
-async function filtered() {
+async function filtered(by: (passing: Passing) => boolean = () => true) {
   const cluster = replicaCluster('a', 'b', 'c')
   const nodes = new Map<string, SumsReplica>()
-  const passing: { by: (passing: Passing) => boolean } = { by: () => true }
-  for (const id of 'abc') {
+  const passing = { by }
+  const open = async (id: string): Promise<void> => {
     const inner = memoryTransport({ hub: cluster.hub })
     const passes = (to: string, frame: Uint8Array) =>
       passing.by({ from: id, to, message: decode(frame).message })
     const transport = sending(inner, (to, frame) => passes(to, frame) && inner.send(to, frame))
     nodes.set(id, await cluster.open(id, { transport }))
   }
+  for (const id of 'abc') await open(id)
   await cluster.clock.advance(5000)
-  return { cluster, nodes, passing }
+  return { cluster, nodes, passing, open }
 }
 
 /** A transport that sends in another way. */
@@ -418,6 +419,29 @@ describe('changes of members', () => {
     expect(error).toMatchObject({ reason: 'no-live-quorum', outcome: 'unknown' })
     expect(node(leader).members().version).toBe(version)
     expect(await within(cluster, node(follower).propose(one))).toBe(1)
+    await closeAll(nodes)
+  })
+
+  it('P34: count no voter that is heard and waits to be let in', async () => {
+    // All are let in, and nobody leads yet.
+    const world = await filtered(({ message }) => message.type !== 'campaign')
+    const { cluster, nodes, passing, open } = world
+    await closeAll(nodes)
+    // The disk of c is lost before any is named, and nobody is told of the new one.
+    cluster.disks.set('c', memoryDisk())
+    passing.by = ({ from, message }) => from !== 'c' || !message.type.startsWith('introduction')
+    for (const id of 'abc') await open(id)
+    await cluster.clock.advance(5000)
+    const [leader] = leaderOf(nodes)
+    expect(await within(cluster, nodeOf(nodes, 'c').query('x'))).toBe(0)
+    expect(nodeOf(nodes, leader).status().peers['c']?.heardAgoMs).toBeLessThan(1000)
+    const quorums = { type: 'flexible', phase1: 1, phase2: 3 } as const
+    const all = () => within(cluster, nodeOf(nodes, leader).changeMembers({ quorums }))
+    await expect(all()).rejects.toMatchObject({ reason: 'no-live-quorum', outcome: 'not-made' })
+    passing.by = () => true
+    await cluster.clock.advance(5000)
+    await all()
+    expect(await within(cluster, nodeOf(nodes, leader).propose(one))).toBe(1)
     await closeAll(nodes)
   })
 

@@ -108,4 +108,14 @@ export const SEEDS: readonly FoundBySeed[] = [
     profile: 'leases',
     found: 'the simulation waited for a node that a change which had timed out removed in the end',
   },
+  {
+    seed: 52_559,
+    profile: 'leases',
+    found: 'a leader counted a voter that waited to be let in for one that would vote',
+  },
+  {
+    seed: 52_537,
+    profile: 'leases',
+    found: 'the same, among five',
+  },
 ]

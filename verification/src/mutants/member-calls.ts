@@ -46,10 +46,31 @@ export const MEMBER_CALL_MUTANTS: readonly Mutant[] = [
     caughtBy: [...BY_PARTS, ...BY_CLUSTER],
   },
   {
+    name: 'members: who is heard and waits to be let in is counted as there',
+    file: `${REPLICA}/members-leader.ts`,
+    from: '? vote.has(member.id)',
+    to: '? lately.has(member.id)',
+    caughtBy: [...BY_PARTS, ...BY_CLUSTER],
+  },
+  {
+    name: 'members: a disk that is not the one that is named is counted as there',
+    file: `${REPLICA}/members-leader.ts`,
+    from: ': member.incarnation === (this.#heard.get(member.id)?.incarnation ?? member.incarnation)),',
+    to: ': member.incarnation !== null),',
+    caughtBy: BY_PARTS,
+  },
+  {
+    name: 'members: a leader thinks that all have answered it',
+    file: 'packages/core/src/multi/phase2.ts',
+    from: 'const times = { hasAnswered: false,',
+    to: 'const times = { hasAnswered: true,',
+    caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
+  },
+  {
     name: 'members: who moves is counted as there',
     file: `${REPLICA}/members-leader.ts`,
-    from: '(addresses.get(member.id) === member.address || isAt(member.id, member.address)),',
-    to: 'addresses.get(member.id) !== null,',
+    from: '(addresses.get(member.id) === member.address || isAt(member.id, member.address)) &&',
+    to: 'addresses.get(member.id) !== null &&',
     caughtBy: BY_CLUSTER,
   },
   {

@@ -358,6 +358,7 @@ export class Leader {
       silentAfterMs: 2 * Math.max(heartbeatPeriodMs, retransmitIntervalMs),
       nowMs,
     })
+    for (const [peer, incarnation] of phase1.promises) phase2.hear(peer, incarnation, nowMs)
     if (found.barrier !== null) phase2.stopAt(found.barrier)
     phase1.forget(found.barrier ?? Infinity)
     const lease = new Lease(this.#settings)

@@ -28,8 +28,13 @@ export interface PeerStatus {
   readonly through: Slot
   /** How many slots it lacks of those that were proposed. */
   readonly lag: number
-  /** When it was heard last, on the clock that tick() is given. */
+  /** When it answered last, on the clock that tick() is given. */
   readonly heardAtMs: number
+  /**
+   * Whether it has voted for this leadership, or answered it; else `heardAtMs` is when it was first
+   * asked. Who waits to be let in never answers.
+   */
+  readonly hasAnswered: boolean
 }
 
 /** What became of a proposal. */
@@ -176,10 +181,9 @@ export class MultiPaxos {
     return new Map(
       others.map(([id, peer]) => {
         const through = Math.max(peer.through, peer.chosenThrough)
-        return [
-          id,
-          { through, lag: Math.max(0, phase2.lastSlot - through), heardAtMs: peer.heardAtMs },
-        ]
+        const lag = Math.max(0, phase2.lastSlot - through)
+        const { heardAtMs, hasAnswered } = peer
+        return [id, { through, lag, heardAtMs, hasAnswered }]
       }),
     )
   }
