@@ -102,10 +102,12 @@ describe('who waits for a lock', () => {
   it('and gives up while its question is on the way leaves no place behind it', async () => {
     const { process, within, clock, log } = world()
     const a = process()
-    a.delayMs = 100
+    a.delayMs = 500
     const controller = new AbortController()
     const asked = a.coordination.lock('x', { ttlMs, signal: controller.signal })
     await clock.advance(50)
+    // What is said later would be there sooner.
+    a.delayMs = 1
     controller.abort()
     await expect(asked).rejects.toThrow('aborted')
     await within(clock.advance(1000))
@@ -204,6 +206,22 @@ describe('a holder that is cut off', () => {
     await clock.advance(5000)
     expect(held.isHeld).toBe(false)
     expect(next.isHeld).toBe(true)
+  })
+
+  it('right after an answer that took long counts from when it had asked', async () => {
+    const { process, within, clock } = world()
+    const [a, b] = [process(), process()]
+    const held = await within(a.coordination.lock('x', { ttlMs }), 1)
+    a.answerMs = 320
+    const order: string[] = []
+    held.signal.addEventListener('abort', () => order.push('aborted'))
+    const second = b.coordination.lock('x', { ttlMs }).then(() => order.push('granted'))
+    // It has asked after a third of its time, and has just heard.
+    await clock.advance(330 + 2 + 320 + 5)
+    a.cut()
+    await within(second, 5)
+    await clock.advance(1000)
+    expect(order).toEqual(['aborted', 'granted'])
   })
 
   it('for less than its time to live goes on as if nothing had been', async () => {

@@ -55,6 +55,8 @@ export class Process implements CoordinationSource {
   #waiting: (() => void)[] | null = null
   /** How long a proposal takes to the log, and its result back. */
   delayMs = 1
+  /** How long a result takes back, where that is another time. */
+  answerMs: number | null = null
 
   constructor(log: Log, virtual: VirtualClock, rate: number, options: CoordinationOptions) {
     this.#log = log
@@ -71,7 +73,7 @@ export class Process implements CoordinationSource {
   async propose(command: Command): Promise<Result> {
     await this.#way()
     const result = this.#log.apply(command)
-    await this.#way()
+    await this.#way(this.answerMs ?? this.delayMs)
     return result
   }
 
@@ -100,8 +102,7 @@ export class Process implements CoordinationSource {
     for (const go of waiting) go()
   }
 
-  async #way(): Promise<void> {
-    const { delayMs } = this
+  async #way(delayMs = this.delayMs): Promise<void> {
     if (delayMs > 0) await new Promise<void>((go) => this.#virtual.schedule(delayMs, go))
     await this.#connected()
   }
