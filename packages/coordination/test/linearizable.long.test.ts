@@ -257,7 +257,7 @@ async function release(hold: Hold): Promise<void> {
 }
 
 /** The histories of clients on a cluster of which one node after the other is cut off for a while. */
-async function play(seed: number): Promise<Histories> {
+async function playedWith(seed: number): Promise<Histories> {
   const { clock, hub, openAll, within } = cluster()
   const random = numbersFrom(seed)
   const nodes = await openAll()
@@ -276,9 +276,9 @@ async function play(seed: number): Promise<Histories> {
   const clients = nodes.map(
     ({ coordination }, at) => new Client(`${at + 1}`, coordination, histories, random, wait),
   )
-  let isOver = false
+  const play = { isOver: false }
   const faults = (async () => {
-    while (!isOver) {
+    while (!play.isOver) {
       await wait(500 + random() * 1500)
       const id = nodes[Math.floor(random() * nodes.length)]?.id ?? 'a'
       hub.freeze(id)
@@ -287,10 +287,18 @@ async function play(seed: number): Promise<Histories> {
     }
   })()
   await within(Promise.all(clients.map((client) => client.run(40))))
-  isOver = true
+  play.isOver = true
   await within(faults)
   for (const { replica } of nodes) await replica.close({ transfer: false })
   return histories
+}
+
+function anAcquisition(who: string, calledAt: number, output: number): Operation<OfHold, number> {
+  return { input: { type: 'acquire', who }, calledAt, answer: { output, at: calledAt + 1 } }
+}
+
+function isGood(history: readonly Operation<OfHold, number>[]): boolean {
+  return checkLinearizability(held, history).linearizable
 }
 
 function numbersFrom(seed: number): () => number {
@@ -305,31 +313,28 @@ describe('under the cuts of a network', () => {
   it.each([1, 2, 3, 4])(
     'what clients see is linearizable, with the cuts of seed %i',
     async (seed) => {
-      const { lock, election, counter, register, queue } = await play(seed)
+      const { lock, election, counter, register, queue } = await playedWith(seed)
       const good = { linearizable: true }
       expect(checkLinearizability(held, lock.operations)).toEqual(good)
       expect(checkLinearizability(held, election.operations)).toEqual(good)
       expect(checkLinearizability(counted, counter.operations)).toEqual(good)
       expect(checkLinearizability(registered, register.operations)).toEqual(good)
       expect(checkLinearizability(queued, queue.operations)).toEqual(good)
-      const all = [lock, election, counter, register, queue].flatMap(({ operations }) => [
-        ...operations.map(({ answer }) => answer !== null),
-      ])
+      const all = [lock, election, counter, register, queue].flatMap(({ operations }) =>
+        operations.map(({ answer }) => answer !== null),
+      )
       expect(all.filter(Boolean).length).toBeGreaterThan(60)
       expect(all.filter((isAnswered) => !isAnswered).length).toBeGreaterThan(5)
     },
   )
 
   it('two holders at a time would be seen, and a token that does not grow', () => {
-    const acquire = (who: string, calledAt: number, output: number): Operation<OfHold, number> => {
-      return { input: { type: 'acquire', who }, calledAt, answer: { output, at: calledAt + 1 } }
-    }
     const end = { input: { type: 'end', who: 'a' }, calledAt: 3, answer: null } as const
-    const isGood = (history: readonly Operation<OfHold, number>[]) =>
-      checkLinearizability(held, history).linearizable
-    expect(isGood([acquire('a', 1, 7), end, acquire('b', 5, 8)])).toBe(true)
-    expect(isGood([acquire('a', 1, 7), acquire('b', 5, 8)])).toBe(false)
-    expect(isGood([acquire('a', 1, 7), { ...end, calledAt: 9 }, acquire('b', 5, 8)])).toBe(false)
-    expect(isGood([acquire('a', 1, 7), end, acquire('b', 5, 7)])).toBe(false)
+    expect(isGood([anAcquisition('a', 1, 7), end, anAcquisition('b', 5, 8)])).toBe(true)
+    expect(isGood([anAcquisition('a', 1, 7), anAcquisition('b', 5, 8)])).toBe(false)
+    expect(
+      isGood([anAcquisition('a', 1, 7), { ...end, calledAt: 9 }, anAcquisition('b', 5, 8)]),
+    ).toBe(false)
+    expect(isGood([anAcquisition('a', 1, 7), end, anAcquisition('b', 5, 7)])).toBe(false)
   })
 })
