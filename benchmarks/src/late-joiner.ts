@@ -6,11 +6,15 @@ import type { Measured } from './measure.ts'
 import { measureIn } from './measuring.ts'
 import { IDS, members } from './members.ts'
 import { printTable } from './table.ts'
+import type { Id, Members } from './members.ts'
+import type { Usage } from './usage.ts'
 
 export interface LateJoinerOptions {
   readonly transport: readonly string[]
   readonly megabytes: number
   readonly directory: string
+  /** Whether the state comes in pieces. Default: whole. */
+  readonly pieces?: boolean
 }
 
 /** What one late joiner took, and what its coming cost the others. */
@@ -19,6 +23,10 @@ export interface Joined {
   readonly seconds: number
   readonly peakBytes: number
   readonly meanwhile: Measured
+  /** Of the leader, from before the other one started. */
+  readonly leader: Usage
+  /** Of the late one, from its start. */
+  readonly late: Usage
 }
 
 /** Several times what stays in memory behind a snapshot, and what leads to one. */
@@ -35,12 +43,18 @@ export async function lateJoiner(options: LateJoinerOptions): Promise<void> {
       'seconds',
       'MB/s',
       'peak RSS MB of it',
+      'of the leader',
+      'loop p99 ms of it',
+      'of the leader',
       'writes/s meanwhile',
       'p99 ms',
     ],
   ]
   for (const transport of options.transport) {
-    const { bytes, seconds, peakBytes, meanwhile } = await joinLate(transport, options)
+    const { bytes, seconds, peakBytes, meanwhile, leader, late } = await joinLate(
+      transport,
+      options,
+    )
     const size = bytes / 1e6
     rows.push([
       transport,
@@ -48,6 +62,9 @@ export async function lateJoiner(options: LateJoinerOptions): Promise<void> {
       seconds.toFixed(1),
       (size / seconds).toFixed(1),
       (peakBytes / 1e6).toFixed(0),
+      (leader.peakBytes / 1e6).toFixed(0),
+      late.loopDelayP99Ms.toFixed(1),
+      leader.loopDelayP99Ms.toFixed(1),
       meanwhile.commandsPerSecond.toFixed(0),
       meanwhile.p99Ms.toFixed(1),
     ])
@@ -57,13 +74,14 @@ export async function lateJoiner(options: LateJoinerOptions): Promise<void> {
 
 export async function joinLate(
   transport: string,
-  { megabytes, directory }: Omit<LateJoinerOptions, 'transport'>,
+  { megabytes, directory, pieces = false }: Omit<LateJoinerOptions, 'transport'>,
 ): Promise<Joined> {
   const all = await members({
     kind: 'paxos',
     transport,
     directory,
     stateBytes: megabytes * 1_000_000,
+    inPieces: pieces,
     snapshotEveryBytes: SNAPSHOT_EVERY_BYTES,
     // The third has not come yet.
     trustEmptyDisk: true,
@@ -90,15 +108,24 @@ export async function joinLate(
     }
     // When a process fails, whoever waits for its answer is told.
     watch().catch(() => undefined)
+    await usageOf(all, leader)
     const startedAtMs = performance.now()
     const installed = all.next('installed', LATE)
     await all.start(LATE)
     const { bytes } = await installed
     const seconds = (performance.now() - startedAtMs) / 1000
+    const used = await Promise.all([usageOf(all, leader), usageOf(all, LATE)])
     const meanwhile = await measured
     watched.isOver = true
-    return { bytes, seconds, peakBytes, meanwhile }
+    return { bytes, seconds, peakBytes, meanwhile, leader: used[0], late: used[1] }
   } finally {
     await all.close()
   }
+}
+
+/** What it has used, and how late its event loop was since it was asked last. */
+async function usageOf(all: Members, id: Id): Promise<Usage> {
+  const told = all.next('usage', id)
+  all.order(id, { type: 'tell-usage' })
+  return (await told).usage
 }

@@ -176,6 +176,7 @@ program
   .description('a member that starts late and gets a large snapshot while the others go on')
   .option(...transport, ['udp', 'ws', 'grpc'])
   .option('--megabytes <size>', 'the size of the snapshot', toNumber, 100)
+  .option('--pieces', 'of a state machine that gives and takes its state in pieces')
   .option(...directory)
   .action(lateJoiner)
 

@@ -35,6 +35,8 @@ export interface MembersOptions {
   readonly directory: string
   /** What the state machine holds from the start, in bytes. */
   readonly stateBytes?: number
+  /** Whether it gives and takes its state in pieces. Default: whole. */
+  readonly inPieces?: boolean
   /** After how much of the log there is a snapshot. Default: that of Replica. */
   readonly snapshotEveryBytes?: number
   /** Whether nodes vote before all others have come. Default: false. */
@@ -123,7 +125,7 @@ export async function members(options: MembersOptions): Promise<Members> {
       })
       const opened = next('opened', id)
       const { kind, durability = 'file', commandBytes = COMMAND_BYTES } = options
-      const { stateBytes = 0, snapshotEveryBytes } = options
+      const { stateBytes = 0, inPieces = false, snapshotEveryBytes } = options
       const { trustEmptyDisk = false, hasLease = false } = options
       const pipeline: PipelineOptions = {
         id,
@@ -132,6 +134,7 @@ export async function members(options: MembersOptions): Promise<Members> {
         durability,
         commandBytes,
         stateBytes,
+        inPieces,
         ...(snapshotEveryBytes !== undefined && { snapshotEveryBytes }),
         trustEmptyDisk,
         hasLease,

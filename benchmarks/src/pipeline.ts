@@ -21,6 +21,8 @@ export interface PipelineOptions {
   readonly commandBytes: number
   /** What the state machine holds from the start, in bytes. */
   readonly stateBytes: number
+  /** Whether it gives and takes its state in pieces. Default: whole. */
+  readonly inPieces?: boolean
   /** After how much of the log there is a snapshot. Default: that of Replica. */
   readonly snapshotEveryBytes?: number
   /** Whether nodes vote before all others have come. Default: false. */

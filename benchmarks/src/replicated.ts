@@ -2,14 +2,16 @@
  * The pipeline of this repository: Replica over any durability adapter and transport.
  */
 import { join } from 'node:path'
-import { Replica } from '@paxos/replica'
+import { MAX_STATE_BYTES, Replica } from '@paxos/replica'
 import { openDurability } from '@paxos/replica/url'
 import type { Transport } from '@paxos/core'
-import type { Codec } from '@paxos/replica'
+import type { Codec, StateMachine, StreamedStateMachine } from '@paxos/replica'
 import type { Listener, Pipeline, PipelineOptions } from './pipeline.ts'
 
 /** For 'bounded': how old an answer may be. */
 const MAX_STALENESS_MS = 100
+
+const PIECE_BYTES = 256 << 10
 
 const asTheyAre: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes }
 
@@ -19,9 +21,7 @@ export async function replicated(
   transport: Transport,
 ): Promise<Pipeline> {
   const { id, members, directory, durability, commandBytes, stateBytes } = options
-  const { snapshotEveryBytes, trustEmptyDisk = false, hasLease } = options
-  const state = Buffer.alloc(Math.max(8, stateBytes), 1)
-  let applied = 0
+  const { snapshotEveryBytes, trustEmptyDisk = false, hasLease, inPieces = false } = options
   const replica = await Replica.open({
     id,
     members,
@@ -31,17 +31,8 @@ export async function replicated(
     ...(snapshotEveryBytes !== undefined && { snapshotEveryBytes }),
     trustEmptyDisk,
     ...(hasLease && { lease: {} }),
-    stateMachine: {
-      apply: () => (applied += 1),
-      query: (of: 'all') => (of === 'all' ? applied : NaN),
-      snapshot() {
-        state.writeBigUInt64LE(BigInt(applied))
-        return state
-      },
-      restore(bytes) {
-        applied = Number(Buffer.from(bytes.buffer, bytes.byteOffset, 8).readBigUInt64LE())
-      },
-    },
+    ...(inPieces && { maxStateBytes: Math.max(MAX_STATE_BYTES, 2 * stateBytes) }),
+    stateMachine: inPieces ? countedInPieces(stateBytes) : counted(stateBytes),
   })
   void listen(replica, leads, installed)
   const command = new Uint8Array(commandBytes).fill(7)
@@ -52,6 +43,51 @@ export async function replicated(
       return replica.query('all', { consistency, ...bound })
     },
     close: () => replica.close(),
+  }
+}
+
+/** Counts commands, and holds so many bytes besides. */
+function counted(stateBytes: number): StateMachine<Uint8Array, number, 'all', number> {
+  const state = Buffer.alloc(Math.max(8, stateBytes), 1)
+  let applied = 0
+  return {
+    apply: () => (applied += 1),
+    query: (of) => (of === 'all' ? applied : NaN),
+    snapshot() {
+      state.writeBigUInt64LE(BigInt(applied))
+      return state
+    },
+    restore(bytes) {
+      applied = Number(Buffer.from(bytes.buffer, bytes.byteOffset, 8).readBigUInt64LE())
+    },
+  }
+}
+
+/** The same, in pieces. What changes is copied as a snapshot is begun; the rest never changes. */
+function countedInPieces(
+  stateBytes: number,
+): StreamedStateMachine<Uint8Array, number, 'all', number> {
+  const state = Buffer.alloc(Math.max(8, stateBytes), 1)
+  let applied = 0
+  return {
+    apply: () => (applied += 1),
+    query: (of) => (of === 'all' ? applied : NaN),
+    *snapshot() {
+      const count = Buffer.alloc(8)
+      count.writeBigUInt64LE(BigInt(applied))
+      yield count
+      for (let offset = 8; offset < state.length; offset += PIECE_BYTES) {
+        yield state.subarray(offset, offset + PIECE_BYTES)
+      }
+    },
+    async restorePieces(pieces) {
+      let offset = 0
+      for await (const piece of pieces) {
+        state.set(piece, offset)
+        offset += piece.byteLength
+      }
+      applied = Number(state.readBigUInt64LE())
+    },
   }
 }
 

@@ -188,6 +188,24 @@ describe('the state follows from the commands alone', () => {
     )
   })
 
+  it('the digest is the same whenever somebody has asked for it, of many keys and of large values', () => {
+    const large = 'x'.repeat(300_000)
+    const all = Array.from({ length: 500 }, (_, n): Command => {
+      const name = `k${n % 2 === 0 ? n % 600 : n % 7}`
+      return n % 5 === 4 ? remove(name) : put(name, n % 100 === 0 ? large : String(n))
+    })
+    const [store, asked] = [new Store(), new Store()]
+    for (const [index, each] of all.entries()) {
+      store.apply(each, index + 1)
+      asked.apply(each, index + 1)
+      if (index % 3 === 0) summary(asked)
+    }
+    const restored = new Store()
+    restored.restore(store.snapshot())
+    const { digest } = summary(store)
+    expect([summary(asked).digest, summary(restored).digest]).toEqual([digest, digest])
+  })
+
   it('the digest differs when a key, a value, a revision or the number of keys does', () => {
     const digests = [
       storeOf([]),

@@ -25,11 +25,20 @@ export interface Member {
   readonly address: string
 }
 
+/** Bytes of a snapshot that a SnapshotStage holds: its name for them, opaque to everybody else. */
+export interface StagedSnapshot {
+  readonly id: string
+  readonly byteLength: number
+}
+
 /** The state that the slots up to and with `through` led to. */
 export interface Snapshot {
   readonly through: Slot
   readonly members: readonly Member[]
+  /** Empty where they are staged. */
   readonly bytes: Uint8Array
+  /** Where the bytes are, in their place: only of an adapter that has `snapshots`. */
+  readonly staged?: StagedSnapshot | undefined
   /**
    * Who is in the cluster behind `through`: opaque to adapters, and of at most
    * MAX_CONFIGURATION_BYTES. Absent when it was saved without, which is something else than empty.
@@ -89,8 +98,53 @@ export const EMPTY_SAVED: Saved<never> = {
   admitted: false,
 }
 
+/** How to open. */
+export interface OpenOptions {
+  /**
+   * Whether the snapshot is to be told as `staged`, and not read whole. Means nothing to an adapter
+   * without `snapshots`. Default: false.
+   */
+  readonly staged?: boolean | undefined
+}
+
+/** A snapshot on its way to the disk. One call at a time. */
+export interface SnapshotWriter {
+  /** The next bytes, of any length. They are not to be modified until it resolves. */
+  append(piece: Uint8Array): Promise<void>
+  /** All of it was appended: resolves once it would survive power loss. The last call. */
+  seal(): Promise<StagedSnapshot>
+  /** Gives it up, and the room that it takes; also after a call that rejected. The last call. */
+  abandon(): Promise<void>
+}
+
+/**
+ * Where snapshots are written and read in pieces, so that none is ever in memory whole. What is staged
+ * means nothing until a save names it; then that one is the snapshot, as if its bytes were in the
+ * change. It may fail without harm to what is saved: a failure here poisons nothing.
+ *
+ * What is in use are the staged snapshot that was saved last, and each that was sealed since the
+ * adapter was opened and not discarded, also one that another has followed. Everything else is removed,
+ * at the next open() at the latest.
+ */
+export interface SnapshotStage {
+  /** Begins one. Several may be under way. */
+  begin(): Promise<SnapshotWriter>
+  /**
+   * The bytes from `offset` on, as many as `maxBytes`; fewer only at the end. Rejects with
+   * CorruptionError when they are not whole, and for what is not there any more.
+   */
+  read(staged: StagedSnapshot, offset: number, maxBytes: number): Promise<Uint8Array>
+  /** It is not needed any more. Does nothing to the one that was saved last, nor to what is gone. */
+  discard(staged: StagedSnapshot): Promise<void>
+}
+
 /** The stable storage of one acceptor. */
 export interface Durability {
+  /**
+   * Only where the medium can do it: whoever finds it absent hands over whole snapshots. Between
+   * open() and close().
+   */
+  readonly snapshots?: SnapshotStage | undefined
   /**
    * Returns everything that completed saves made durable, or the empty state; it may also hold a
    * save that was running when the process died, whole or not at all. Rejects with
@@ -105,8 +159,10 @@ export interface Durability {
    * left has no identity: it is given the owner's, unless what it holds contradicts (see claim()).
    *
    * Without an owner, for tools, whosever it is is opened, and nothing is written about identity.
+   *
+   * Whether its snapshot was saved whole or staged, it is told as `options` ask for it.
    */
-  open(owner?: Owner): Promise<Opened>
+  open(owner?: Owner, options?: OpenOptions): Promise<Opened>
   /**
    * Applies `change` atomically. Resolves once it would survive power loss. Calls may overlap:
    * they take effect in call order, and the adapter syncs many of them at once. After one

@@ -16,7 +16,9 @@ import {
   kindOf,
   LockedError,
 } from '@paxos/core'
-import type { Change, Durability, Identity, Opened, Owner, Saved } from '@paxos/core'
+import type { Change, Durability, Identity, Opened, OpenOptions } from '@paxos/core'
+import type { Owner, Saved, SnapshotStage } from '@paxos/core'
+import { MemoryStage } from './stage.ts'
 import { Content, copyChange } from './state.ts'
 
 /**
@@ -57,7 +59,9 @@ export interface MemoryDisk {
 }
 
 interface WaitingSave {
+  /** Of a snapshot that is being sealed: nothing. */
   readonly change: Change
+  readonly isSave: boolean
   readonly resolve: () => void
   readonly reject: (error: DurabilityError) => void
 }
@@ -86,7 +90,7 @@ export function memoryDisk(): MemoryDisk {
 
   function sync(count: number): void {
     if (failing && waiting.length > 0 && count > 0) {
-      poisoned = true
+      poisoned ||= waiting.some(({ isSave }) => isSave)
       rejectWaiting(refused())
       return
     }
@@ -106,11 +110,11 @@ export function memoryDisk(): MemoryDisk {
     for (const resume of whenIdle.splice(0)) resume()
   }
 
-  function write(change: Change): Promise<void> {
+  function write(change: Change, isSave: boolean): Promise<void> {
     // Copied now: the caller may only be relied on until the save resolves.
     const copy = copyChange(change)
     return new Promise((resolve, reject) => {
-      waiting.push({ change: copy, resolve, reject })
+      waiting.push({ change: copy, isSave, resolve, reject })
       if (!holding) sync(waiting.length)
     })
   }
@@ -142,22 +146,45 @@ export function memoryDisk(): MemoryDisk {
     const self = Symbol('adapter')
     /** An adapter is used once, so that a late call of a dead one can never meet a new life. */
     let phase: 'new' | 'open' | 'closed' = 'new'
+    const stage = new MemoryStage(() => write({}, false))
+    function staging(): SnapshotStage {
+      if (phase === 'open' && holder === self) return stage
+      throw stateError('The disk is not open here. Open a new adapter on it.')
+    }
     return {
-      async open(owner) {
+      snapshots: {
+        async begin() {
+          const writer = await staging().begin()
+          return {
+            append: async (piece) => {
+              staging()
+              await writer.append(piece)
+            },
+            seal: async () => {
+              staging()
+              return await writer.seal()
+            },
+            abandon: () => writer.abandon(),
+          }
+        },
+        read: async (staged, offset, maxBytes) => await staging().read(staged, offset, maxBytes),
+        discard: async (staged) => await staging().discard(staged),
+      },
+      async open(owner, options) {
         if (phase !== 'new') throw stateError('This adapter was opened before. Make a new one.')
         if (holder !== null) throw locked()
         const opened = recover(owner)
         phase = 'open'
         poisoned = false
         holder = self
-        return opened
+        return told(opened, stage, options)
       },
       async save(change) {
         if (phase !== 'open' || holder !== self) {
           throw stateError('The disk is not open here. Open a new adapter on it.')
         }
         if (poisoned) throw poisonedError()
-        await write(change)
+        await write(stage.whole(change), true)
       },
       async close() {
         phase = 'closed'
@@ -207,6 +234,14 @@ export function memoryDisk(): MemoryDisk {
       return copyOf(identity)
     },
   }
+}
+
+/** As who opens asks for the snapshot. */
+function told(opened: Opened, stage: MemoryStage, { staged = false }: OpenOptions = {}): Opened {
+  const { snapshot } = opened
+  if (!staged || snapshot === null) return opened
+  const bytes = new Uint8Array()
+  return { ...opened, snapshot: { ...snapshot, bytes, staged: stage.saved(snapshot.bytes) } }
 }
 
 function copyOf(identity: Identity | null): Identity | null {

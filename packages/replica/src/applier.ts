@@ -5,7 +5,7 @@
  * or out of order.
  */
 import { DecodeError, InvalidArgumentError, invariant } from '@paxos/core'
-import type { Slot, Snapshot } from '@paxos/core'
+import type { Slot, Snapshot, StagedSnapshot } from '@paxos/core'
 import {
   commandsOf,
   decodeEntry,
@@ -30,10 +30,16 @@ import type {
 import type { Ticket } from './client-session.ts'
 import { AlreadyAnsweredError, SessionExpiredError } from './errors.ts'
 import { StateTooLargeError, TooManySessionsError } from './errors.ts'
-import { MAX_EXPIRED_AT_ONCE, MAX_KEPT_RESULTS_BYTES, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
-import { Machine } from './machine.ts'
+import { CHECKPOINT_AFTER_COMMANDS, MAX_KEPT_RESULTS_BYTES, SLOT_COMMANDS } from './limits.ts'
+import { MAX_EXPIRED_AT_ONCE, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
+import { Machine, UndoWanted } from './machine.ts'
 import type { Execution } from './machine.ts'
-import { decodeState, encodeState, STATE_OVERHEAD_BYTES } from './replica-snapshot.ts'
+import { behind } from './pieces.ts'
+import type { Begun, Pause, Source } from './pieces.ts'
+import { decodeState, encodeState, STATE_OVERHEAD_BYTES, tableIn } from './replica-snapshot.ts'
+import { encodeBeginning, readBeginning } from './replica-snapshot.ts'
+import type { Beginning } from './replica-snapshot.ts'
+import { isStreamed } from './replica-settings.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
 import { decodeStored, encodeStored, NOT_KEPT } from './stored-result.ts'
 import { asError } from './words.ts'
@@ -41,6 +47,8 @@ import { asError } from './words.ts'
 /** What came of one slot, for who may wait for it. */
 export type Applied<Result> =
   | AppliedEntry<Result>
+  /** A command failed, and it takes time to undo that: undo(), and then apply() the slot once more. */
+  | { readonly type: 'undo' }
   /** Of each of the entries that stood there, in their order. */
   | { readonly type: 'several'; readonly each: readonly AppliedEntry<Result>[] }
 
@@ -86,9 +94,24 @@ export type AppliedEntry<Result> =
 export type Results<Result> = () => readonly (() => Result)[]
 
 /** A snapshot, or why there can be none. */
-export type TakenSnapshot =
+export type WholeSnapshot =
   | { readonly through: Slot; readonly bytes: Uint8Array }
   | { readonly through: Slot; readonly error: Error }
+
+/** The same, where the state may come in pieces. */
+export type TakenSnapshot =
+  WholeSnapshot | { readonly through: Slot; readonly staged: StagedSnapshot }
+
+/** A snapshot of a state that comes in pieces, from which on commands are applied again. */
+export interface BegunSnapshot {
+  readonly through: Slot
+  /** What stands before the pieces. */
+  readonly beginning: Uint8Array
+  readonly state: Begun
+  /** What had been applied by then since the one before. */
+  readonly bytesSince: number
+  readonly revision: number
+}
 
 const NOTHING = { type: 'nothing' } as const
 
@@ -119,10 +142,16 @@ export class Applier<Command, Result, Query, Answer> {
   #bytesSinceSnapshot = 0
   /** How many snapshots have failed since one did not. */
   #failures = 0
+  /** The slot that is to be applied once more, and what came of its entries before one that failed. */
+  #begunBundle: { readonly slot: Slot; readonly each: AppliedEntry<Result>[] } | null = null
+  /** A command failed that took many others to undo: the next one is to be undone from a newer state. */
+  #wantsCheckpoint = false
 
   /**
-   * Restores the state of `snapshot`. Throws DecodeError when it is of another form, and what the
-   * state machine throws: also where it has no snapshot of the state with which it begins.
+   * Restores the state of `snapshot`; one that comes in pieces is to be
+   * restored by restore(). Throws
+   * DecodeError when it is of another form, and what the state machine throws: also where it has no
+   * snapshot of the state with which it begins.
    */
   constructor(
     settings: ReplicaSettings<Command, Result, Query, Answer>,
@@ -130,6 +159,7 @@ export class Applier<Command, Result, Query, Answer> {
   ) {
     this.#settings = settings
     this.#machine = new Machine(settings, commandsIn)
+    if (isStreamed(settings.stateMachine)) return
     if (snapshot !== null && snapshot.through > 0) this.install(snapshot, settings.clock.nowMs())
     else this.#begin()
   }
@@ -165,15 +195,23 @@ export class Applier<Command, Result, Query, Answer> {
   }
 
   /**
-   * Whether enough has been applied since the newest snapshot: past a revision that is a multiple of
-   * `snapshotEveryEntries`, which is in the same slot on every node, or so many bytes.
+   * Whether enough has been applied since the newest snapshot: past a multiple of
+   * `snapshotEveryEntries`, or of so many times as many commands, both of which are the same slot on
+   * every node; or so many bytes.
    */
   get wantsSnapshot(): boolean {
     const { snapshotEveryEntries, snapshotEveryBytes } = this.#settings
     const factor = 2 ** this.#failures
     const every = snapshotEveryEntries * factor
-    const isPast = Math.floor(this.#revision / every) > Math.floor(this.#snapshotRevision / every)
-    return isPast || this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
+    if (this.#wantsCheckpoint && this.#failures === 0) return true
+    const areCommandsDue = isPast(this.#revision, this.#snapshotRevision, SLOT_COMMANDS * every)
+    const isDue = isPast(this.#appliedThrough, this.#snapshotThrough, every) || areCommandsDue
+    return isDue || this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
+  }
+
+  /** Whether a command failed, and the state is not known until undo() is done. */
+  get wantsUndo(): boolean {
+    return this.#machine.wantsUndo
   }
 
   /**
@@ -181,6 +219,15 @@ export class Applier<Command, Result, Query, Answer> {
    * cannot be known to this version.
    */
   apply(slot: Slot, value: Uint8Array, nowMs: number): Applied<Result> {
+    try {
+      return this.#apply(slot, value, nowMs)
+    } catch (error) {
+      if (error instanceof UndoWanted) return { type: 'undo' }
+      throw error
+    }
+  }
+
+  #apply(slot: Slot, value: Uint8Array, nowMs: number): Applied<Result> {
     invariant(slot === this.#appliedThrough + 1, 'the log is applied out of order')
     const entry = entryIn(value)
     const applied = this.#applyAt({ slot, value }, entry, nowMs)
@@ -194,11 +241,15 @@ export class Applier<Command, Result, Query, Answer> {
     if (entry instanceof DecodeError) return { type: 'malformed', reason: entry }
     if (entry.type !== 'bundle') return this.#applyEntry(at, entry, nowMs, 0)
     let before = 0
-    const each = entry.entries.map((part) => {
-      const applied = this.#applyEntry(at, part, nowMs, before)
+    // Those before one that failed are applied, and the sessions know it.
+    const begun = this.#begunBundle
+    const each = begun?.slot === at.slot ? begun.each : []
+    this.#begunBundle = { slot: at.slot, each }
+    for (const [index, part] of entry.entries.entries()) {
+      if (index >= each.length) each.push(this.#applyEntry(at, part, nowMs, before))
       before += commandsOf(part).length
-      return applied
-    })
+    }
+    this.#begunBundle = null
     return { type: 'several', each }
   }
 
@@ -214,7 +265,7 @@ export class Applier<Command, Result, Query, Answer> {
     const outcome = this.#table.apply(slot, entry, (bytes) => {
       const index = before + executions.length
       const revision = this.#revision + 1 + index
-      const execution = this.#machine.execute({ slot, revision, value, index }, bytes)
+      const execution = this.#machine.execute({ slot, revision, value, index, before }, bytes)
       executions.push(execution)
       const { stored } = execution
       if (entry.type === 'command') return stored
@@ -268,7 +319,7 @@ export class Applier<Command, Result, Query, Answer> {
    * Takes a snapshot of the state as it is now. When that fails, nothing has changed but that the
    * next one is wanted later and later: the log stands for the state meanwhile.
    */
-  takeSnapshot(): TakenSnapshot {
+  takeSnapshot(): WholeSnapshot {
     const through = this.#appliedThrough
     try {
       const bytes = this.#encoded()
@@ -276,9 +327,63 @@ export class Applier<Command, Result, Query, Answer> {
       this.#noteSnapshot(through, bytes.byteLength)
       return { through, bytes }
     } catch (cause) {
-      this.#failures = Math.min(this.#failures + 1, MAX_SNAPSHOT_BACKOFFS)
+      this.snapshotFailed()
       return { through, error: asError(cause) }
     }
+  }
+
+  /**
+   * Begins a snapshot of a state that comes in pieces, as it is now. Throws what the state machine
+   * throws: see snapshotFailed().
+   */
+  beginSnapshot(): BegunSnapshot {
+    const state = this.#machine.beginSnapshot()
+    const beginning = encodeBeginning(this.#table, this.#revision)
+    const [bytesSince, revision] = [this.#bytesSinceSnapshot, this.#revision]
+    return { through: this.#appliedThrough, beginning, state, bytesSince, revision }
+  }
+
+  /** The snapshot that was begun can be read from `source` as often as it is needed. */
+  snapshotTaken(begun: BegunSnapshot, source: Source): void {
+    const { through, beginning, bytesSince, revision } = begun
+    const since = this.#bytesSinceSnapshot - bytesSince
+    this.#machine.rebaseAt(through, behind(source, beginning.byteLength))
+    this.#noteSnapshot(through, source.byteLength)
+    this.#bytesSinceSnapshot = since
+    this.#snapshotRevision = revision
+  }
+
+  /** No snapshot could be taken: the next one is wanted later and later. */
+  snapshotFailed(): void {
+    this.#failures = Math.min(this.#failures + 1, MAX_SNAPSHOT_BACKOFFS)
+  }
+
+  /**
+   * Replaces the state by that in `source`, which stays there for as long as this may need it. Rejects
+   * with DecodeError, before anything is changed, when it is of another form, and with what the state
+   * machine throws, after which the state is not known.
+   */
+  async restore(through: Slot, source: Source, pause: Pause): Promise<void> {
+    const beginning = await readBeginning(source)
+    await this.restoreBehind(through, beginning, source, pause)
+  }
+
+  /** As restore(), where its beginning was read. */
+  async restoreBehind(
+    through: Slot,
+    { table, revision, byteLength }: Beginning,
+    source: Source,
+    pause: Pause,
+  ): Promise<void> {
+    await this.#machine.restoreFrom(behind(source, byteLength), pause)
+    this.#noteState(through, table, revision, this.#settings.clock.nowMs())
+    this.#noteSnapshot(through, source.byteLength)
+  }
+
+  /** Brings back the state before the slot of which apply() said 'undo'. Rejects when it cannot be. */
+  async undo(pause: Pause): Promise<void> {
+    this.#wantsCheckpoint ||= this.#machine.commandsSince >= CHECKPOINT_AFTER_COMMANDS
+    await this.#machine.undo(pause)
   }
 
   /**
@@ -287,13 +392,18 @@ export class Applier<Command, Result, Query, Answer> {
    */
   install({ through, bytes }: Pick<Snapshot, 'through' | 'bytes'>, nowMs: number): void {
     const { sessions, machine, revision, hasPlainResults } = decodeState(bytes)
-    const table = hasPlainResults ? withStoredResults(sessions) : SessionTable.decode(sessions)
+    const table = tableIn(sessions, hasPlainResults)
     this.#machine.restore(machine)
+    this.#noteState(through, table, revision, nowMs)
+    this.#noteSnapshot(through, bytes.byteLength)
+  }
+
+  #noteState(through: Slot, table: SessionTable, revision: number | null, nowMs: number): void {
     this.#table = table
+    this.#begunBundle = null
     this.#usedAtMs = new Map([...this.#table.sessions].map((id) => [id, nowMs]))
     this.#appliedThrough = through
     this.#revision = revision ?? through
-    this.#noteSnapshot(through, bytes.byteLength)
   }
 
   /**
@@ -349,6 +459,7 @@ export class Applier<Command, Result, Query, Answer> {
     this.#snapshotBytes = bytes
     this.#bytesSinceSnapshot = 0
     this.#failures = 0
+    this.#wantsCheckpoint = false
   }
 
   /** `executions`: of the commands that were applied now. */
@@ -394,17 +505,15 @@ function commandsIn(value: Uint8Array): readonly Uint8Array[] {
   return commandsOf(decodeEntry(value))
 }
 
+/** Whether a multiple of `every` lies behind `before`, and not behind `now`. */
+function isPast(now: number, before: number, every: number): boolean {
+  return Math.floor(now / every) > Math.floor(before / every)
+}
+
 function snapshotTooLarge(bytes: number): StateTooLargeError {
   return new StateTooLargeError(
     `A snapshot of the state takes ${bytes} bytes, and may take ${MAX_SNAPSHOT_BYTES}. ` +
       'Delete some of it, or divide it among several clusters.',
-  )
-}
-
-/** The table of a snapshot of release 0.0.0, in which the bytes of a result stood as they are. */
-function withStoredResults(sessions: Uint8Array): SessionTable {
-  return SessionTable.decode(sessions, undefined, (bytes) =>
-    encodeStored({ type: 'result', bytes }),
   )
 }
 

@@ -14,7 +14,7 @@ import { MAX_PENDING_READS } from './limits.ts'
 import { Outcome } from './outcome.ts'
 import type { WaitOptions } from './outcome.ts'
 import type { Proposals } from './proposals.ts'
-import type { Reads } from './reads.ts'
+import type { PendingRead, Reads } from './reads.ts'
 import type { Space } from './space.ts'
 import type { Metrics } from './telemetry.ts'
 import { asError } from './words.ts'
@@ -77,11 +77,11 @@ export class Calls<Command, Result, Query, Answer> {
     requireRunning()
     const { consistency = 'linearizable', maxStalenessMs, ...wait } = options
     requireConsistency(consistency, maxStalenessMs)
-    if (consistency === 'local') return give(query)
     const mayBeOldMs = consistency === 'bounded' ? (maxStalenessMs ?? 0) : -1
-    if (mayBeOldMs >= 0 && reads.isFresh(mayBeOldMs, this.#options.appliedThrough())) {
-      return give(query)
-    }
+    const isEnough =
+      consistency === 'local' ||
+      (mayBeOldMs >= 0 && reads.isFresh(mayBeOldMs, this.#options.appliedThrough()))
+    if (isEnough && reads.isReadable) return give(query)
     if (reads.size >= MAX_PENDING_READS) reads.retry()
     if (reads.size >= MAX_PENDING_READS) {
       throw new OverloadedError(
@@ -91,7 +91,7 @@ export class Calls<Command, Result, Query, Answer> {
     const startedAtMs = clock.nowMs()
     const outcome = new Outcome<Answer>(clock)
     const answer = outcome.wait(wait)
-    reads.add({
+    const read: PendingRead = {
       get isAwaited() {
         return outcome.isAwaited
       },
@@ -104,7 +104,9 @@ export class Calls<Command, Result, Query, Answer> {
           outcome.reject(asError(error))
         }
       },
-    })
+    }
+    if (isEnough) reads.wait(read)
+    else reads.add(read)
     const found = await answer
     metrics.histogram('paxos.read.duration', (clock.nowMs() - startedAtMs) / 1000)
     return found

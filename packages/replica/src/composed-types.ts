@@ -8,7 +8,7 @@ import type { WaitOptions } from './outcome.ts'
 import type { StateMachine } from './state-machine.ts'
 
 /** Any state machine, whatever its commands are. */
-export interface AnyStateMachine {
+export interface PartMachine {
   apply(command: never, revision: number): unknown
   snapshot(): Uint8Array
   restore(bytes: Uint8Array): unknown
@@ -23,7 +23,7 @@ interface AnyCodec {
 }
 
 /** State machines by name. */
-export type Parts = Readonly<Record<string, AnyStateMachine>>
+export type Parts = Readonly<Record<string, PartMachine>>
 
 export type CommandOf<Machine> = Machine extends {
   apply(command: infer Command, revision: number): unknown

@@ -4,7 +4,7 @@
  * that no node gets past. The node must be stopped. Must never change what a snapshot stands for.
  */
 import { InvalidArgumentError } from '@paxos/core'
-import type { AcceptedEntry, Ballot, Durability, Member, Saved, Slot } from '@paxos/core'
+import type { AcceptedEntry, Ballot, Durability, Member, Saved, Slot, Snapshot } from '@paxos/core'
 import { commandsOf, decodeEntry, isKnownKind, NO_OP } from '@paxos/core/multi'
 import { hexOf } from './hex.ts'
 
@@ -93,7 +93,7 @@ export async function skipSlot(
 }
 
 async function withData<T>(durability: Durability, use: (saved: Saved) => Promise<T>): Promise<T> {
-  const saved = await durability.open()
+  const saved = await durability.open(undefined, { staged: true })
   try {
     return await use(saved)
   } finally {
@@ -108,9 +108,13 @@ async function reportOf(saved: Saved): Promise<DataReport> {
     identity: 'identity' in saved ? saved.identity : null,
     promised,
     chosenThrough: Math.max(chosenThrough, snapshot?.through ?? 0),
-    snapshot: snapshot === null ? null : { ...snapshot, bytes: snapshot.bytes.byteLength },
+    snapshot: snapshot === null ? null : { ...snapshot, bytes: bytesOf(snapshot) },
     slots,
   }
+}
+
+function bytesOf({ staged, bytes }: Snapshot): number {
+  return staged?.byteLength ?? bytes.byteLength
 }
 
 async function slotToSkip(saved: Saved, slot: Slot): Promise<SlotReport> {

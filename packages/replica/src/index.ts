@@ -56,8 +56,14 @@ export { Replica } from './replica.ts'
 export type { CloseOptions, ComposedOptions, ComposedReplica } from './replica.ts'
 export type { LeaseOptions, ReplicaOptions } from './replica-options.ts'
 export type { ReplicaEvent, ReplicaStatus } from './replica-status.ts'
-export { MAX_RESULT_BYTES, MAX_STATE_BYTES } from './limits.ts'
-export type { AtOnce, StateMachine } from './state-machine.ts'
+export { MAX_RESULT_BYTES, MAX_STATE_BYTES, MAX_STREAMED_STATE_BYTES } from './limits.ts'
+export type { Pieces } from './pieces.ts'
+export type {
+  AnyStateMachine,
+  AtOnce,
+  StateMachine,
+  StreamedStateMachine,
+} from './state-machine.ts'
 export { Synod } from './synod.ts'
 export type { SynodObservation, SynodOptions, SynodStatus } from './synod.ts'
 export type { Attributes, Logger, Metrics } from './telemetry.ts'

@@ -108,6 +108,13 @@ export const MAX_KEPT_RESULTS_BYTES = 1 + MAX_RESULT_BYTES
  */
 export const SNAPSHOT_AFTER_MS = 5
 
+/**
+ * A snapshot is due after so many times as many commands as slots: where slots hold more, a start has
+ * no more to apply than that. Fewer would have a busy node write snapshots all the time, and more make
+ * a start of seconds.
+ */
+export const SLOT_COMMANDS = 16
+
 /** After each snapshot that fails, twice as much is applied before the next; so often at most. */
 export const MAX_SNAPSHOT_BACKOFFS = 6
 
@@ -116,6 +123,22 @@ export const MAX_SNAPSHOT_BACKOFFS = 6
  * snapshot, for what is on its way when it is reached, and for the sessions' results.
  */
 export const MAX_STATE_BYTES = MAX_SNAPSHOT_BYTES - (128 << 20)
+
+/**
+ * The same at most, where the state comes in pieces and the durability adapter takes them: none of it is
+ * in memory but what the application keeps there, so this is only what no disk of today should fill up
+ * with on the word of another node.
+ */
+export const MAX_STREAMED_STATE_BYTES = 2 ** 36
+
+/**
+ * What is read, written and handed over at once of a state that comes in pieces: less than a
+ * millisecond's copying, and a few thousand calls to the disk for each GiB.
+ */
+export const STATE_PIECE_BYTES = 256 << 10
+
+/** What a snapshot may take besides the state: its sessions, and what was on its way. */
+export const SNAPSHOT_SPARE_BYTES = 128 << 20
 
 /**
  * What the log may take in bytes, above the newest snapshot, while snapshots fail: it is in memory

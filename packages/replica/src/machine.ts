@@ -8,6 +8,9 @@ import { DecodeError, invariant, InvalidArgumentError, InvariantError } from '@p
 import type { Slot } from '@paxos/core'
 import { isBytes } from './codec.ts'
 import { CHECKPOINT_AFTER_COMMANDS, MAX_MESSAGE_CHARACTERS, MAX_RESULT_BYTES } from './limits.ts'
+import { begin, piecesOf } from './pieces.ts'
+import type { Begun, Pause, Source } from './pieces.ts'
+import { isStreamed } from './replica-settings.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
 import { decodeStored, encodeStored, errorOf } from './stored-result.ts'
 import type { StoredResult } from './stored-result.ts'
@@ -22,6 +25,8 @@ export interface Place {
   readonly value: Uint8Array
   /** Which one it is of the commands in `value`, from 0 on. */
   readonly index: number
+  /** How many of them stand in entries before that of this one, which are applied by themselves. */
+  readonly before: number
 }
 
 /**
@@ -39,15 +44,32 @@ export interface Execution {
   readonly error: Error | null
 }
 
+/**
+ * A command failed half-way, and it takes time to undo that: undo() is to be called, and then its slot
+ * applied once more, which knows by then what becomes of the command.
+ */
+export class UndoWanted extends Error {}
+
+/** The slot that is being applied once more, and what became of commands in it, by their index. */
+interface SecondTry {
+  readonly slot: Slot
+  /** So many commands of the slot are applied for good: see Place. */
+  before: number
+  readonly executions: Map<number, Execution>
+  /** What was thrown last. */
+  cause: unknown
+}
+
 /** The state machine of one node. */
 export class Machine<Command, Result, Query, Answer> {
   readonly #settings: ReplicaSettings<Command, Result, Query, Answer>
   /** The commands in a value of the log. */
   readonly #commandsIn: (value: Uint8Array) => readonly Uint8Array[]
   /** A snapshot of before what is in `#since`; `null` when the machine could not give one. */
-  #base: Uint8Array | null = null
+  #base: Uint8Array | Source | null = null
   /** What was applied since: the values are those that the engine keeps in memory anyway. */
   #since: AppliedCommands[] = []
+  #secondTry: SecondTry | null = null
 
   constructor(
     settings: ReplicaSettings<Command, Result, Query, Answer>,
@@ -58,10 +80,12 @@ export class Machine<Command, Result, Query, Answer> {
   }
 
   /**
-   * Applies a command, which is `bytes` and stands at `place`. Throws only what makes the state
-   * unknown: the node has to stop.
+   * Applies a command, which is `bytes` and stands at `place`. Throws UndoWanted, and besides only what
+   * makes the state unknown: the node has to stop.
    */
   execute(place: Place, bytes: Uint8Array): Execution {
+    const known = this.#knownOf(place)
+    if (known !== undefined) return known
     const decoded = attempt(() => this.#settings.commandCodec.decode(bytes))
     if ('thrown' in decoded) return failed('The codec cannot read the command', decoded.thrown)
     const made = attempt(() => this.#resultOf(decoded.value, place.revision))
@@ -75,8 +99,20 @@ export class Machine<Command, Result, Query, Answer> {
       this.#note(place)
       return outcome({ type: 'refused', message: shortened(thrown) }, thrown)
     }
+    const execution = failed('The state machine could not apply the command', thrown)
+    if (isStreamed(this.#settings.stateMachine)) this.#tryAgain(place, execution, thrown)
     this.#undo(place.slot, thrown)
-    return failed('The state machine could not apply the command', thrown)
+    return execution
+  }
+
+  /** Whether a command failed, and has to be undone before anything is applied or asked. */
+  get wantsUndo(): boolean {
+    return this.#secondTry !== null && this.#secondTry.cause !== null
+  }
+
+  /** How many commands would have to be applied again to undo one that fails now. */
+  get commandsSince(): number {
+    return this.#since.reduce((sum, { count }) => sum + count, 0)
   }
 
   /** Reads a result that a Machine stored. Throws what its caller is to be told. */
@@ -102,23 +138,84 @@ export class Machine<Command, Result, Query, Answer> {
     return atOnce('query', stateMachine.query(query)) as Answer
   }
 
+  /** Begins to write down the state as it is now, in pieces. Throws what the state machine throws. */
+  beginSnapshot(): Begun {
+    return begin(atOnce('snapshot', this.#settings.stateMachine.snapshot()))
+  }
+
+  /** Replaces the state by that of `source`. Rejects with what the state machine throws. */
+  async restoreFrom(source: Source, pause: Pause): Promise<void> {
+    const { stateMachine } = this.#settings
+    if (!isStreamed(stateMachine)) throw new InvariantError('a state was to come in pieces')
+    await stateMachine.restorePieces(piecesOf(source, pause))
+    this.#secondTry = null
+    this.rebase(source)
+  }
+
+  /** Brings back the state before the slot in which a command failed. Rejects when that is not known. */
+  async undo(pause: Pause): Promise<void> {
+    const tried = this.#secondTry
+    if (tried === null || tried.cause === null) return
+    const { slot, before, cause } = tried
+    const base = this.#base
+    if (base === null || base instanceof Uint8Array) throw nothingToUndoFrom(slot, cause)
+    const since = this.#since.flatMap((each) => {
+      const count = each.slot < slot ? each.count : Math.min(each.count, before - each.index)
+      return count > 0 ? [{ ...each, count }] : []
+    })
+    try {
+      await this.restoreFrom(base, pause)
+      this.#applyAgain(since)
+    } catch (thrown) {
+      throw isOfThisNode(thrown) ? thrown : notUndone(slot, thrown)
+    }
+    this.#since = since
+    this.#secondTry = { ...tried, cause: null }
+  }
+
+  /** The state through `through` is in `base`: failures behind it begin there. */
+  rebaseAt(through: Slot, base: Source): void {
+    this.#base = base
+    this.#since = this.#since.filter(({ slot }) => slot > through)
+  }
+
+  #knownOf({ slot, index }: Place): Execution | undefined {
+    if (this.#secondTry === null) return undefined
+    if (this.#secondTry.slot !== slot) this.#secondTry = null
+    return this.#secondTry?.executions.get(index)
+  }
+
+  #tryAgain({ slot, index, before }: Place, execution: Execution, cause: unknown): never {
+    this.#secondTry ??= { slot, before, executions: new Map(), cause }
+    this.#secondTry.before = before
+    // What was thrown may be nothing at all.
+    this.#secondTry.cause = cause ?? 'nothing'
+    this.#secondTry.executions.set(index, execution)
+    throw new UndoWanted()
+  }
+
   /** The state in bytes. Throws what the state machine throws, and TypeError for no bytes. */
   snapshot(): Uint8Array {
     const bytes: unknown = atOnce('snapshot', this.#settings.stateMachine.snapshot())
     if (isBytes(bytes)) return bytes
-    throw new InvalidArgumentError('snapshot() returned no bytes. Have it return a Uint8Array.')
+    throw new InvalidArgumentError(
+      'snapshot() returned no bytes. Have it return a Uint8Array, or give the state machine a method ' +
+        'restorePieces() in the place of restore(), if it is to return pieces.',
+    )
   }
 
   /** The state as it is now is `bytes`, which nobody changes: from here on, failures begin there. */
-  rebase(bytes: Uint8Array | null): void {
+  rebase(bytes: Uint8Array | Source | null): void {
     this.#base = bytes
     this.#since = []
   }
 
   /** Replaces the state by that of `bytes`, which nobody changes. */
   restore(bytes: Uint8Array): void {
+    const { stateMachine } = this.#settings
+    if (isStreamed(stateMachine)) throw new InvariantError('a state was to come whole')
     // Its own copy, for it may keep and change it.
-    atOnce('restore', this.#settings.stateMachine.restore(new Uint8Array(bytes)))
+    atOnce('restore', stateMachine.restore(new Uint8Array(bytes)))
     this.rebase(bytes)
   }
 
@@ -141,29 +238,15 @@ export class Machine<Command, Result, Query, Answer> {
   /** Brings back the state before a command that failed half-way. */
   #undo(slot: Slot, cause: unknown): void {
     const base = this.#base
-    if (base === null) {
-      throw new InvariantError(
-        `A command failed in slot ${slot}, and there is no snapshot from which to undo it. ` +
-          'Have the state machine throw CommandRefusedError before it changes anything.',
-        { cause },
-      )
-    }
+    if (!(base instanceof Uint8Array)) throw nothingToUndoFrom(slot, cause)
     const since = this.#since
     const undone = attempt(() => {
       this.restore(base)
       this.#applyAgain(since)
     })
-    if ('thrown' in undone) {
-      throw new InvariantError(
-        `A command failed in slot ${slot}, and could not be undone: ` +
-          `${sentence(shortened(undone.thrown))} ` +
-          'Correct the state machine: the same commands must lead to the same state each time.',
-        { cause: undone.thrown },
-      )
-    }
+    if ('thrown' in undone) throw notUndone(slot, undone.thrown)
     this.#since = since
-    const commands = since.reduce((sum, { count }) => sum + count, 0)
-    if (commands >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()
+    if (this.commandsSince >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()
   }
 
   /** As they were applied before: what was refused then is refused again. */
@@ -197,6 +280,22 @@ export class Machine<Command, Result, Query, Answer> {
     // Its own copy: what was returned may be the state itself.
     if ('value' in taken) this.rebase(new Uint8Array(taken.value))
   }
+}
+
+function nothingToUndoFrom(slot: Slot, cause: unknown): InvariantError {
+  return new InvariantError(
+    `A command failed in slot ${slot}, and there is no snapshot from which to undo it. ` +
+      'Have the state machine throw CommandRefusedError before it changes anything.',
+    { cause },
+  )
+}
+
+function notUndone(slot: Slot, thrown: unknown): InvariantError {
+  return new InvariantError(
+    `A command failed in slot ${slot}, and could not be undone: ${sentence(shortened(thrown))} ` +
+      'Correct the state machine: the same commands must lead to the same state each time.',
+    { cause: thrown },
+  )
 }
 
 /** `value`, if it is none that comes later. A promise that nobody awaits must not end the process. */

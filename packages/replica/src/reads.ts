@@ -43,10 +43,29 @@ export class Reads {
   readonly #confirmed = new Map<number, { readonly read: PendingRead; readonly slot: Slot }>()
   #made = 0
 
+  /** Whether there is a state to answer from: not while it is being replaced. */
+  readonly #isReadable: () => boolean
+
   /** `ask` asks the engine for a read of that number. */
-  constructor(ask: (id: number, byLease: boolean) => void, clock: Clock) {
+  constructor(
+    ask: (id: number, byLease: boolean) => void,
+    clock: Clock,
+    isReadable: () => boolean = () => true,
+  ) {
     this.#ask = ask
     this.#clock = clock
+    this.#isReadable = isReadable
+  }
+
+  /** Whether there is a state to answer from now. */
+  get isReadable(): boolean {
+    return this.#isReadable()
+  }
+
+  /** Answers `read` from whatever state there is, as soon as there is one. */
+  wait(read: PendingRead): void {
+    this.#made += 1
+    this.#confirmed.set(this.#made, { read, slot: 0 })
   }
 
   get size(): number {
@@ -87,7 +106,7 @@ export class Reads {
     if (read === undefined || at === undefined) return
     this.#asked.delete(id)
     if (at.nowMs >= (this.#newest?.at.nowMs ?? -Infinity)) this.#newest = { slot, at }
-    if (slot <= appliedThrough) read.answer()
+    if (slot <= appliedThrough && this.isReadable) read.answer()
     else this.#confirmed.set(id, { read, slot })
   }
 
@@ -101,6 +120,7 @@ export class Reads {
 
   /** The log has been applied through that slot. */
   applied(appliedThrough: Slot): void {
+    if (!this.isReadable) return
     for (const [id, { read, slot }] of this.#confirmed) {
       if (slot > appliedThrough) continue
       this.#confirmed.delete(id)

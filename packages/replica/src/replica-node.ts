@@ -3,12 +3,15 @@
  * and what is read. Each of those is in a file of its own; here is only what goes from one to
  * another. Must never let an outcome be known before its slot is chosen and applied here.
  */
-import type { Member, NodeId, Opened, Slot, Snapshot } from '@paxos/core'
+import { InvalidArgumentError } from '@paxos/core'
+import type { Member, NodeId, Opened, Slot, Snapshot, SnapshotStage } from '@paxos/core'
 import { encodeConfiguration, votersOf } from '@paxos/core/multi'
-import { isEntry, isMultiPaxosMessage, MultiPaxos, SESSION_NONCE_BYTES } from '@paxos/core/multi'
-import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
+import { isEntry, isMultiPaxosMessage, MAX_SNAPSHOT_BYTES, MultiPaxos } from '@paxos/core/multi'
+import { SESSION_NONCE_BYTES } from '@paxos/core/multi'
+import { membersEntryIn } from '@paxos/core/multi'
+import type { LogEffects, LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
-import type { AppliedEntry } from './applier.ts'
+import type { AppliedEntry, TakenSnapshot } from './applier.ts'
 import { Calls } from './calls.ts'
 import { ClosedError, CommandRefusedError } from './errors.ts'
 import { RefusedByLeaderError } from './errors.ts'
@@ -17,7 +20,8 @@ import { EventStream } from './event-stream.ts'
 import { Forwarding } from './forwarding.ts'
 import { Host } from './host.ts'
 import type { Observation } from './host.ts'
-import { MAX_LOG_BYTES } from './limits.ts'
+import { Held } from './held.ts'
+import { MAX_LOG_BYTES, MAX_STATE_BYTES, SNAPSHOT_SPARE_BYTES } from './limits.ts'
 import { Maintenance } from './maintenance.ts'
 import { differingMembers, membersOf } from './members.ts'
 import { Membership } from './membership.ts'
@@ -27,12 +31,17 @@ import { Proposals } from './proposals.ts'
 import { incarnationsOf } from './random-bytes.ts'
 import { Reads } from './reads.ts'
 import type { ReplicaOptions } from './replica-options.ts'
-import { settingsOf } from './replica-settings.ts'
+import { isStreamed, settingsOf } from './replica-settings.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
 import { isState } from './replica-snapshot.ts'
 import type { ReplicaEvent, ReplicaStatus } from './replica-status.ts'
+import { SnapshotPieces } from './snapshot-pieces.ts'
 import { Snapshots } from './snapshots.ts'
 import { Space } from './space.ts'
+import { sourceIn, staging } from './stage.ts'
+import type { StagingDurability } from './stage.ts'
+import { AT_ONCE, sourceOf } from './pieces.ts'
+import { StreamedState } from './streamed-state.ts'
 import { Transfers } from './transfers.ts'
 import { Watch } from './watch.ts'
 import { Watchers } from './watchers.ts'
@@ -42,13 +51,22 @@ import { Whereabouts } from './whereabouts.ts'
 export async function openReplicaNode<Command, Result, Query, Answer>(
   options: ReplicaOptions<Command, Result, Query, Answer>,
 ): Promise<ReplicaNode<Command, Result, Query, Answer>> {
-  const settings = settingsOf(options)
-  const { durability, cluster, id } = settings
-  const drawIncarnation = incarnationsOf(settings.randomBytes)
-  const found = await durability.open({ cluster, id, kind: 'log', drawIncarnation })
+  const given = settingsOf(options)
+  const { cluster, id } = given
+  const drawIncarnation = incarnationsOf(given.randomBytes)
+  const stage = isStreamed(given.stateMachine) ? staging(given.durability) : null
+  if (stage !== null) requireRoom(given, stage)
+  const durability = stage ?? given.durability
+  const settings = { ...given, durability }
+  const owner = { cluster, id, kind: 'log', drawIncarnation } as const
+  const found = await (stage === null
+    ? durability.open(owner)
+    : stage.open(owner, { staged: true }))
   let node: ReplicaNode<Command, Result, Query, Answer>
   try {
-    node = new ReplicaNode(settings, await withMembers(found, settings))
+    const begun = await withMembers(found, settings)
+    node = new ReplicaNode(settings, begun, stage)
+    await node.prepare(begun.snapshot)
   } catch (error) {
     await durability.close()
     throw error
@@ -91,6 +109,10 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   readonly #reads: Reads
   readonly #transfers: Transfers
   readonly #snapshots: Snapshots
+  /** Where the state comes in pieces: what moves them. */
+  readonly #streamed: Streamed | null
+  /** What is told to the state, and waits for it. */
+  readonly #held = new Held()
   readonly #maintenance: Maintenance
   readonly #view: MembersView
   readonly members: Membership
@@ -102,7 +124,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   #cancelWarning: (() => void) | null = null
   #cancelTelling: (() => void) | null = null
 
-  constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Begun) {
+  /** `stage`: the durability, where the state comes in pieces. */
+  constructor(
+    settings: ReplicaSettings<Command, Result, Query, Answer>,
+    saved: Begun,
+    stage: StagingDurability | null,
+  ) {
     this.#settings = settings
     this.watchers = new Watchers(settings)
     const { id, cluster, clock, random, transport, durability, sessionTimeoutMs } = settings
@@ -113,6 +140,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     const whereabouts = new Whereabouts(2 * settings.timing.livenessWindowMs)
     whereabouts.know(this.#view.placesOf(id, settings.members), new Set(), clock.nowMs())
     this.#applier = new Applier(settings, saved.snapshot)
+    const maxSnapshotBytes = maxSnapshotBytesOf(settings)
     this.#engine = new MultiPaxos({
       ...settings.timing,
       id,
@@ -123,6 +151,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       tellsChosen: 'announced',
       isValue: isEntry,
       isSnapshot: isState,
+      stagesSnapshots: stage !== null,
+      maxSnapshotBytes,
       saved,
       random,
     })
@@ -180,7 +210,10 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#reads = new Reads(
       (read, byLease) => this.#host.input(() => this.#engine.read(read, byLease)),
       clock,
+      () => !this.#isHeld,
     )
+    this.#streamed =
+      stage === null ? null : this.#streamedOn(stage, maxSnapshotBytes, saved.snapshot)
     this.#transfers = new Transfers({
       id,
       clock,
@@ -208,6 +241,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     })
     this.#snapshots = new Snapshots({
       applier: this.#applier,
+      take: this.#streamed === null ? undefined : () => this.#takeInPieces(),
       clock,
       announce: () => this.#host.input(() => this.#engine.announce()),
       save: (taken) => this.#host.input(() => this.#engine.snapshot(taken)),
@@ -244,6 +278,41 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       propose: (value) => this.#forwarding.propose(value),
     })
     if (configuration.version === 0) this.#compareMembers(stored)
+  }
+
+  #streamedOn(
+    { snapshots: stage }: StagingDurability,
+    maxSnapshotBytes: number,
+    { staged }: Snapshot,
+  ): Streamed {
+    const { clock, logger } = this.#settings
+    const parts = {
+      stage,
+      engine: this.#engine,
+      input: (give: () => LogEffects): void => this.#host.input(give),
+      logger,
+    }
+    const state = new StreamedState(
+      {
+        ...parts,
+        applier: this.#applier,
+        maxSnapshotBytes,
+        pause: () => new Promise((resolve) => void clock.schedule(0, resolve)),
+        restored: () => this.#proposals.skipped(),
+        released: () => this.#release(),
+      },
+      staged ?? null,
+    )
+    return { stage, state, pieces: new SnapshotPieces({ ...parts, state }) }
+  }
+
+  /** Restores a state that comes in pieces, which takes time. To be called before start(). */
+  async prepare({ through, bytes, staged }: Snapshot): Promise<void> {
+    if (this.#streamed === null) return
+    const { stage, state } = this.#streamed
+    if (through === 0) return await state.begin()
+    const source = staged === undefined ? sourceOf(bytes) : sourceIn(stage, staged)
+    await this.#applier.restore(through, source, AT_ONCE)
   }
 
   async start(): Promise<void> {
@@ -340,10 +409,25 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     else if (observation.type === 'warned') this.#watch.warned(observation.warning)
   }
 
+  /** Whether the state is being replaced: nothing is applied, and nobody reads it. */
+  get #isHeld(): boolean {
+    return this.#streamed?.state.isHeld === true
+  }
+
   #handle(event: LogEvent): void {
+    // What follows from the slots before it waits for them.
+    if (this.#isHeld && this.#held.take(event)) return
     switch (event.type) {
       case 'chosen':
         return this.#apply(event.first, event.values)
+      case 'piece-wanted':
+        return void this.#streamed?.pieces.wanted(event.piece)
+      case 'piece-received':
+        return void this.#streamed?.pieces.received(event)
+      case 'transfer-dropped':
+        return this.#streamed?.pieces.dropped(event.transfer)
+      case 'snapshot-unused':
+        return this.#streamed?.state.unused(event.staged)
       case 'forwarded':
         return this.#forwarding.forwarded(
           event.from,
@@ -392,18 +476,48 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   #apply(first: Slot, values: readonly Uint8Array[]): void {
     const { metrics, clock } = this.#settings
     const nowMs = clock.nowMs()
+    let count = values.length
     for (const [index, value] of values.entries()) {
+      if (this.#isRestored(first + index, value)) continue
       const applied = this.#applier.apply(first + index, value, nowMs)
+      if (applied.type === 'undo') {
+        this.#held.put({ type: 'chosen', first: first + index, values: values.slice(index) })
+        this.#streamed?.state.undo()
+        count = index
+        break
+      }
       this.#forwarding.applied(value)
       const each = applied.type === 'several' ? applied.each : [applied]
       for (const entry of each) this.#applied(first + index, entry)
     }
-    metrics.counter('paxos.entries.applied', values.length)
+    metrics.counter('paxos.entries.applied', count)
     this.#reads.applied(this.#applier.appliedThrough)
     this.#forwarding.flushSoon()
     this.#snapshots.takeIfDue()
     this.#tellSoon()
     this.watchers.notify()
+  }
+
+  /** Whether the state holds that slot already: it was restored before the slot was told. */
+  #isRestored(slot: Slot, value: Uint8Array): boolean {
+    if (this.#streamed === null || slot > this.#applier.appliedThrough) return false
+    const entry = membersEntryIn(value)
+    if (entry !== null) this.members.applied(slot, entry)
+    this.#forwarding.applied(value)
+    return true
+  }
+
+  /** The state is whole again: what has come meanwhile takes its turn. */
+  #release(): void {
+    for (let next = this.#held.next(); next !== null; next = this.#held.next()) {
+      this.#handle(next)
+      if (this.#isHeld) return
+    }
+    this.#reads.applied(this.#applier.appliedThrough)
+  }
+
+  async #takeInPieces(): Promise<TakenSnapshot | null> {
+    return (await this.#streamed?.state.take()) ?? null
   }
 
   /** Tells whoever waits for an entry what came of it. */
@@ -453,11 +567,12 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 
   #install(snapshot: Snapshot): void {
-    const { through, bytes } = snapshot
-    this.#applier.install(snapshot, this.#settings.clock.nowMs())
+    const { through, bytes, staged } = snapshot
+    // What is staged was restored before the engine took it.
+    if (staged === undefined) this.#applier.install(snapshot, this.#settings.clock.nowMs())
     this.#proposals.skipped()
     this.#reads.applied(through)
-    this.#snapshots.installed(through, bytes.byteLength)
+    this.#snapshots.installed(through, staged?.byteLength ?? bytes.byteLength)
     this.members.installed(snapshot)
     this.watchers.notify()
   }
@@ -526,6 +641,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#ended = error
     this.#maintenance.stop()
     this.#snapshots.stop()
+    this.#streamed?.state.stop()
+    this.#streamed?.pieces.stop()
     this.#cancelWarning?.()
     this.#cancelTelling?.()
     this.#watch.stop()
@@ -541,6 +658,28 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   requireRunning(): void {
     if (this.#ended !== null) throw this.#ended
   }
+}
+
+/** What moves a state that comes in pieces. */
+interface Streamed {
+  readonly stage: SnapshotStage
+  readonly state: StreamedState
+  readonly pieces: SnapshotPieces
+}
+
+/** What another node's snapshot may take, and one's own. */
+function maxSnapshotBytesOf({ maxStateBytes }: { readonly maxStateBytes: number }): number {
+  return Math.max(MAX_SNAPSHOT_BYTES, maxStateBytes + SNAPSHOT_SPARE_BYTES)
+}
+
+/** Throws InvalidArgumentError for a state that the disk could not take. */
+function requireRoom(settings: { readonly maxStateBytes: number }, stage: StagingDurability): void {
+  const { maxStateBytes } = settings
+  if (maxSnapshotBytesOf(settings) <= stage.maxSnapshotBytes) return
+  throw new InvalidArgumentError(
+    `maxStateBytes is ${maxStateBytes}, and the durability adapter takes snapshots of ` +
+      `${stage.maxSnapshotBytes} bytes. Give at most ${MAX_STATE_BYTES}, or an adapter that stages them.`,
+  )
 }
 
 function addressesIn(members: readonly Member[]): ReadonlyMap<NodeId, string> {

@@ -6,7 +6,7 @@ import type { Durability, NodeId, Transport } from '@paxos/core'
 import type { LeaseRule } from '@paxos/core/multi'
 import type { Clock } from './clock.ts'
 import type { Codec, Json } from './codec.ts'
-import type { StateMachine } from './state-machine.ts'
+import type { AnyStateMachine } from './state-machine.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
 /** A lease, as it may be given. */
@@ -28,7 +28,7 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
   /** Where promises and the log are kept. A fresh adapter, opened here and closed by close(). */
   readonly durability: Durability
   /** What is replicated: one for this node, in its state before any command. */
-  readonly stateMachine: StateMachine<Command, Result, Query, Answer>
+  readonly stateMachine: AnyStateMachine<Command, Result, Query, Answer>
   /** Commands to bytes and back, the same on all nodes. Default: that of the state machine, or JSON. */
   readonly commandCodec?: Codec<Command> | undefined
   /**
@@ -72,17 +72,20 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
    */
   readonly closeTimeoutMs?: number | undefined
   /**
-   * A snapshot is taken when the log has come past a multiple of this, >= 1; where a slot holds many
-   * commands each of them counts. Every node then takes it at the same slot: one that is slow holds
-   * up all nodes at once, and none misses another.
+   * A snapshot is taken when the log has come past a multiple of this, >= 1, or past a multiple of 16
+   * times as many commands, where a slot holds many. Every node then takes it at the same slot: one
+   * that is slow holds up all nodes at once, and none misses another.
    * Default: 10,000.
    */
   readonly snapshotEveryEntries?: number | undefined
   /** And after so many bytes of them, >= 1. Default: 64 MiB. */
   readonly snapshotEveryBytes?: number | undefined
   /**
-   * What the state may take, in bytes of its snapshot, from 1 to MAX_STATE_BYTES: past it, commands
-   * are refused with StateTooLargeError. Default: MAX_STATE_BYTES, 896 MiB.
+   * What the state may take, in bytes of its snapshot, from 1 to MAX_STATE_BYTES, or with a
+   * StreamedStateMachine to MAX_STREAMED_STATE_BYTES: past it, commands are refused with
+   * StateTooLargeError. Also bounds what a node takes on the word of another: give the same on all
+   * nodes. Above MAX_STATE_BYTES it needs a durability adapter that stages snapshots. Default:
+   * MAX_STATE_BYTES, 896 MiB.
    */
   readonly maxStateBytes?: number | undefined
   /** A session that is idle for so long is expired, in milliseconds, > 0. Default: one hour. */

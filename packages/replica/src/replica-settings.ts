@@ -10,17 +10,17 @@ import { json, jsonOrNothing } from './codec.ts'
 import type { Codec } from './codec.ts'
 import { COMMON_OPTIONS, commonSettingsOf } from './common-options.ts'
 import type { CommonSettings } from './common-options.ts'
-import { MAX_STATE_BYTES } from './limits.ts'
+import { MAX_STATE_BYTES, MAX_STREAMED_STATE_BYTES } from './limits.ts'
 import { platformRandomBytes } from './random-bytes.ts'
 import type { RandomBytes } from './random-bytes.ts'
 import type { LeaseOptions, ReplicaOptions } from './replica-options.ts'
-import type { StateMachine } from './state-machine.ts'
+import type { AnyStateMachine, StreamedStateMachine } from './state-machine.ts'
 import { noLogger, noMetrics } from './telemetry.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
 /** Options with their defaults. */
 export interface ReplicaSettings<Command, Result, Query, Answer> extends CommonSettings {
-  readonly stateMachine: StateMachine<Command, Result, Query, Answer>
+  readonly stateMachine: AnyStateMachine<Command, Result, Query, Answer>
   readonly commandCodec: Codec<Command>
   readonly resultCodec: Codec<Result>
   readonly snapshotEveryEntries: number
@@ -67,8 +67,9 @@ export function settingsOf<Command, Result, Query, Answer>(
     metrics = noMetrics,
     logger = noLogger,
   } = options
-  const machine = 'an object with apply(), snapshot() and restore()'
-  requireMethods('stateMachine', stateMachine, ['apply', 'snapshot', 'restore'], machine)
+  const machine = 'an object with apply(), snapshot() and restore() or restorePieces()'
+  const restore = isStreamed(stateMachine) ? 'restorePieces' : 'restore'
+  requireMethods('stateMachine', stateMachine, ['apply', 'snapshot', restore], machine)
   if (stateMachine.query !== undefined)
     requireMethods('stateMachine', stateMachine, ['query'], machine)
   const {
@@ -81,10 +82,9 @@ export function settingsOf<Command, Result, Query, Answer>(
   requirePositive('snapshotEveryEntries', snapshotEveryEntries)
   requirePositive('snapshotEveryBytes', snapshotEveryBytes)
   requirePositive('maxStateBytes', maxStateBytes)
-  if (maxStateBytes > MAX_STATE_BYTES) {
-    throw new InvalidArgumentError(
-      `maxStateBytes is ${maxStateBytes}. Give at most ${MAX_STATE_BYTES}.`,
-    )
+  const mostBytes = isStreamed(stateMachine) ? MAX_STREAMED_STATE_BYTES : MAX_STATE_BYTES
+  if (maxStateBytes > mostBytes) {
+    throw new InvalidArgumentError(`maxStateBytes is ${maxStateBytes}. Give at most ${mostBytes}.`)
   }
   requirePositive('sessionTimeoutMs', sessionTimeoutMs)
   requireBoolean('trustEmptyDisk', trustEmptyDisk)
@@ -108,6 +108,13 @@ export function settingsOf<Command, Result, Query, Answer>(
     metrics,
     logger,
   }
+}
+
+/** Whether the state comes in pieces. */
+export function isStreamed<Command, Result, Query, Answer>(
+  machine: AnyStateMachine<Command, Result, Query, Answer>,
+): machine is StreamedStateMachine<Command, Result, Query, Answer> {
+  return typeof machine === 'object' && machine !== null && 'restorePieces' in machine
 }
 
 /** A lease that ends before a heartbeat can prolong it is none; a long one delays who takes over. */

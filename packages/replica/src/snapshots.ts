@@ -29,11 +29,16 @@ interface Snapshotted {
 
 export interface SnapshotsOptions {
   readonly applier: Snapshotted
+  /**
+   * Where the state comes in pieces: takes one while commands are applied. Resolves with `null` when it
+   * was given up; never rejects.
+   */
+  readonly take?: (() => Promise<TakenSnapshot | null>) | undefined
   readonly clock: Clock
   /** Tells the others what is chosen, where this node leads. */
   readonly announce: () => void
   /** Hands a snapshot to the engine, which saves it. */
-  readonly save: (taken: Extract<TakenSnapshot, { readonly bytes: Uint8Array }>) => void
+  readonly save: (taken: Exclude<TakenSnapshot, { readonly error: Error }>) => void
   readonly metrics: Metrics
   readonly logger: Logger
   readonly tell: (notice: SnapshotNotice) => void
@@ -88,8 +93,20 @@ export class Snapshots {
   }
 
   #take(): void {
-    const { applier, save, metrics, logger, tell } = this.#options
-    const taken = applier.takeSnapshot()
+    const { applier, take } = this.#options
+    if (take === undefined) return this.#took(applier.takeSnapshot())
+    this.#isSaving = true
+    void this.#takeInPieces(take)
+  }
+
+  async #takeInPieces(take: () => Promise<TakenSnapshot | null>): Promise<void> {
+    const taken = await take()
+    this.#isSaving = false
+    if (taken !== null) this.#took(taken)
+  }
+
+  #took(taken: TakenSnapshot): void {
+    const { save, metrics, logger, tell } = this.#options
     const { through } = taken
     if ('error' in taken) {
       const { error } = taken
@@ -98,7 +115,7 @@ export class Snapshots {
       return tell({ type: 'snapshot-failed', through, error })
     }
     this.#isSaving = true
-    const bytes = taken.bytes.byteLength
+    const bytes = 'staged' in taken ? taken.staged.byteLength : taken.bytes.byteLength
     save(taken)
     metrics.counter('paxos.snapshots.taken', 1)
     logger.debug('snapshot taken', { through, bytes })

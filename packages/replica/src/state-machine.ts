@@ -2,6 +2,7 @@
  * What a Replica replicates: the application's side. Nothing here may depend on which node runs it.
  */
 import type { Codec } from './codec.ts'
+import type { Pieces } from './pieces.ts'
 
 /**
  * State that changes by commands alone. Every method is synchronous, and the first three are
@@ -41,6 +42,44 @@ export interface StateMachine<Command, Result, Query = never, Answer = never> {
   /** Its results, likewise. Default: JSON, or nothing at all. */
   readonly resultCodec?: Codec<Result> | undefined
 }
+
+/**
+ * State that is too large to be written down in one go, or to be in memory twice: its snapshot is a
+ * stream of pieces, and the node goes on while they are read, written, sent and restored. Otherwise as
+ * StateMachine.
+ */
+export interface StreamedStateMachine<Command, Result, Query = never, Answer = never> extends Pick<
+  StateMachine<Command, Result, Query, Answer>,
+  'apply' | 'query' | 'commandCodec' | 'resultCodec'
+> {
+  /**
+   * The whole state as it is at this call, in pieces, from which `restorePieces` makes it again. Commands
+   * are applied while they are read, and must not show in them: copy what is about to change, or keep
+   * what is immutable. Equal states give equal bytes, however they are cut; 64 KiB to 1 MiB a piece are a
+   * good measure. What a generator does before its first \`yield\` it does at this call; a piece is not
+   * to be changed before the next one is asked for.
+   *
+   * One snapshot is read at a time. When it is not wanted any more, and before \`restorePieces\` is
+   * called, its iterator's return() is. Also called before the first command; when it throws then, the
+   * node does not start. When it throws later, the log is kept instead, up to a bound.
+   */
+  snapshot(): Pieces
+  /**
+   * Replaces the state by that of a snapshot: the same bytes, cut anew. Nothing is applied or queried
+   * before the promise is resolved. When it rejects the state is not known, and the node stops. The
+   * pieces are the state machine's from here on.
+   *
+   * Also after a command that failed half-way: to undo it, the newest snapshot is restored and what came
+   * since is applied again, however large the state is. So let commands throw CommandRefusedError before
+   * they change anything.
+   */
+  restorePieces(pieces: AsyncIterable<Uint8Array>): PromiseLike<void>
+}
+
+/** Either kind. */
+export type AnyStateMachine<Command, Result, Query = never, Answer = never> =
+  | StateMachine<Command, Result, Query, Answer>
+  | StreamedStateMachine<Command, Result, Query, Answer>
 
 /** What is there at once: \`T\`, unless that is a promise. Of \`void\`, anything but a promise. */
 export type AtOnce<T> = T extends PromiseLike<unknown> ? never : void extends T ? T | Anything : T

@@ -202,10 +202,10 @@ describe('a slot with many commands', () => {
     }
   })
 
-  it('counts as many as it has towards the next snapshot, on every node alike', () => {
-    // The openings, and four commands in each slot: past ten, and past twenty.
-    expect(dueWhere(0)).toEqual([5, 8])
-    for (let taken = 4; taken <= 8; taken += 1) expect(dueWhere(taken)).toEqual([5, 8])
+  it('counts as a sixteenth of its commands towards the next snapshot, on every node alike', () => {
+    // Three openings, and 100 commands in each slot: past 160, 320, 480 and 640, and past ten slots.
+    expect(dueWhere(0)).toEqual([5, 7, 8, 10])
+    for (let taken = 4; taken <= 10; taken += 1) expect(dueWhere(taken)).toEqual([5, 7, 8, 10])
   })
 })
 
@@ -228,12 +228,13 @@ function echoing(options: { readonly snapshotEveryEntries?: number } = {}) {
   return { applier, apply }
 }
 
-/** Before which slots a snapshot is due, of a log with four commands in each, where one is taken too. */
+/** Before which slots a snapshot is due, of a log with 100 commands in each, where one is taken too. */
 function dueWhere(taken: number): number[] {
   const { applier, apply } = echoing({ snapshotEveryEntries: 10 })
   const due: number[] = []
-  for (let sequence = 1; sequence <= 5; sequence += 1) {
-    apply(textsOf(sequence, [1, 2, 3, 4]))
+  const sizes = Array.from({ length: 100 }, () => 1)
+  for (let sequence = 1; sequence <= 7; sequence += 1) {
+    apply(textsOf(sequence, sizes))
     if (applier.wantsSnapshot) due.push(applier.appliedThrough)
     if (applier.wantsSnapshot || applier.appliedThrough === taken) applier.takeSnapshot()
   }
@@ -333,6 +334,7 @@ function applying(values: readonly Uint8Array[], snapshot: Snapshot | null = nul
 }
 
 function eachOf<R>(applied: Applied<R>): readonly AppliedEntry<R>[] {
+  if (applied.type === 'undo') throw new Error('Only a state in pieces is undone later.')
   return applied.type === 'several' ? applied.each : [applied]
 }
 

@@ -318,7 +318,7 @@ describe('a command that the state machine cannot apply', () => {
     })
     machine.rebase(machine.snapshot())
     for (const [index, bytes] of commands.entries()) {
-      machine.execute({ slot: 1, revision: 1 + index, value, index }, bytes)
+      machine.execute({ slot: 1, revision: 1 + index, value, index, before: 0 }, bytes)
     }
     expect([words.words, words.restored, read]).toEqual([['one', 'two', 'three', 'four'], 4, 4])
   })

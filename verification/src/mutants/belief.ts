@@ -78,8 +78,8 @@ export const BELIEF_MUTANTS: readonly Mutant[] = [
   {
     name: 'belief: a snapshot that is none is installed',
     file: `${MULTI}/node.ts`,
-    from: 'if (!this.#settings.isSnapshot(bytes) || !isConfiguration(configuration)) {',
-    to: 'if (fetched.snapshot.through === 0) {',
+    from: 'const isOne = this.#settings.isSnapshot(bytes) && isConfiguration(configuration)',
+    to: 'const isOne = fetched.snapshot.through > 0 || configuration === bytes',
     caughtBy: [{ type: 'tests', file: 'multi/frames.test.ts' }],
   },
   {

@@ -21,8 +21,8 @@ export const DISK_MUTANTS: readonly Mutant[] = [
   {
     name: 'durability-memory: a save is acknowledged before it is synced',
     file: `${MEMORY}/disk.ts`,
-    from: '      waiting.push({ change: copy, resolve, reject })\n',
-    to: '      waiting.push({ change: copy, resolve, reject })\n      resolve()\n',
+    from: '      waiting.push({ change: copy, isSave, resolve, reject })\n',
+    to: '      waiting.push({ change: copy, isSave, resolve, reject })\n      resolve()\n',
     caughtBy: BY_CONFORMANCE,
   },
   {
@@ -122,14 +122,14 @@ export const DISK_MUTANTS: readonly Mutant[] = [
   {
     name: 'stores: a snapshot is not synced before the log refers to it',
     file: `${APPEND}/snapshot-file.ts`,
-    from: '    await file.sync()\n',
-    to: '',
+    from: '    await this.#file.sync()\n    await this.#fs.syncDirectory(this.#directory)\n',
+    to: '    await this.#fs.syncDirectory(this.#directory)\n',
     caughtBy: BY_APPENDING,
   },
   {
     name: 'stores: the directory is not synced after a snapshot was made in it',
     file: `${APPEND}/snapshot-file.ts`,
-    from: '  await fs.syncDirectory(directory)\n',
+    from: '    await this.#fs.syncDirectory(this.#directory)\n',
     to: '',
     caughtBy: BY_APPENDING,
   },

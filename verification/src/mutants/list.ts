@@ -15,6 +15,7 @@ import type { Mutant } from './mutant.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
 import { ROOM_MUTANTS } from './room.ts'
 import { SOCKET_MUTANTS } from './sockets.ts'
+import { STAGED_MUTANTS } from './staged.ts'
 import { TRANSPORT_MUTANTS } from './transports.ts'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -25,6 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LEASE_MUTANTS,
   ...BELIEF_MUTANTS,
   ...REPLICA_MUTANTS,
+  ...STAGED_MUTANTS,
   ...MEMBER_CALL_MUTANTS,
   ...COORDINATION_MUTANTS,
   ...DISK_MUTANTS,

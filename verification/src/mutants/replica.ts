@@ -38,8 +38,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: every node takes snapshots at slots of its own',
     file: `${REPLICA}/applier.ts`,
-    from: 'Math.floor(this.#revision / every) > Math.floor(this.#snapshotRevision / every)',
-    to: 'this.#revision - this.#snapshotRevision >= every',
+    from: 'Math.floor(now / every) > Math.floor(before / every)',
+    to: 'now - before >= every',
     caughtBy: BY_SLOW,
   },
   {
@@ -377,8 +377,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a snapshot is due by slots, however many commands they hold',
     file: `${REPLICA}/applier.ts`,
-    from: 'const isPast = Math.floor(this.#revision / every)',
-    to: 'const isPast = Math.floor(this.#appliedThrough / every)',
+    from: ' || areCommandsDue',
+    to: '',
     caughtBy: BY_BUNDLES,
   },
   {
@@ -558,7 +558,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: a read is answered from a state that is older than its slot',
     file: `${REPLICA}/reads.ts`,
-    from: 'if (slot <= appliedThrough) read.answer()',
+    from: 'if (slot <= appliedThrough && this.isReadable) read.answer()',
     to: 'if (slot <= appliedThrough || this.#confirmed.size >= 0) read.answer()',
     caughtBy: [SIMULATE, { type: 'tests', file: 'parts.test.ts' }],
   },
@@ -599,7 +599,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: every failure applies the whole log again',
     file: `${REPLICA}/machine.ts`,
-    from: '    if (commands >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()\n',
+    from: '    if (this.commandsSince >= CHECKPOINT_AFTER_COMMANDS) this.#checkpoint()\n',
     to: '',
     caughtBy: BY_FAILURES,
   },
@@ -691,7 +691,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: the incarnation of a disk is not the one that a test has to repeat',
     file: `${REPLICA}/replica-node.ts`,
-    from: 'incarnationsOf(settings.randomBytes)',
+    from: 'incarnationsOf(given.randomBytes)',
     to: 'incarnationsOf(() => crypto.getRandomValues(new Uint8Array(16)))',
     caughtBy: [{ type: 'tests', file: 'identity.test.ts' }],
   },

@@ -285,6 +285,18 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     'budget.test.ts',
   ),
   mutant(
+    'kv-store: the digest knows nothing of what came since somebody asked for it',
+    `${STORE}/digest.ts`,
+    ['    this.#settle()\n    return this.#sum', '    return this.#sum'],
+    'store.test.ts',
+  ),
+  mutant(
+    'kv-store: the digest keeps what came and went before somebody asked',
+    `${STORE}/digest.ts`,
+    ['    if (this.#pending.delete(entry)) {', '    if (this.#pending.has(entry)) {'],
+    'store.test.ts',
+  ),
+  mutant(
     'kv-store: a request that was answered counts among those that are sent ahead',
     `${STORE}/connections.ts`,
     ['      this.#waiting -= 1\n', ''],

@@ -13,7 +13,7 @@ export type {
 } from './append/file-system.ts'
 export { MAX_OBJECT_BYTES } from './append/limits.ts'
 export { asPaxosError, damagedMessage, lostError, type Doing, type Sentences } from './failure.ts'
-export { MAX_CHANGE_BYTES, MAX_SNAPSHOT_BYTES } from './limits.ts'
+export { MAX_CHANGE_BYTES, MAX_SNAPSHOT_BYTES, MAX_STAGED_BYTES } from './limits.ts'
 export type { Lock } from './lock.ts'
 export type {
   Admit,

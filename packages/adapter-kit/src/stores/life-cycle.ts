@@ -5,7 +5,15 @@
  *
  * Must never have two of them open at once, nor leave anything open behind.
  */
-import type { Change, Durability, Opened, Owner, PaxosError } from '@paxos/core'
+import type {
+  Change,
+  Durability,
+  Opened,
+  OpenOptions,
+  Owner,
+  PaxosError,
+  SnapshotStage,
+} from '@paxos/core'
 import { stateError, type Doing } from './failure.ts'
 import type { Lock } from './lock.ts'
 
@@ -15,12 +23,16 @@ export interface OpenStore {
   save(change: Change): Promise<void>
   /** Waits for running saves. Everything is released, even when it rejects. */
   close(): Promise<void>
+  /** As in the contract: of a store whose steps say that it `stages`. */
+  readonly snapshots?: SnapshotStage
 }
 
 /** What is particular to a store. `Held` is its place, while it is this one's alone. */
 export interface Steps<Held extends Lock> {
   /** How errors about a call that is not possible now name it. */
   readonly name: string
+  /** Whether its stores have `snapshots`. Default: false. */
+  readonly stages?: boolean
   /**
    * Finds its place, which from here on means the same whatever becomes of the working directory,
    * and keeps everybody else away. Rejects with LockedError while somebody else has it.
@@ -30,6 +42,7 @@ export interface Steps<Held extends Lock> {
   open(
     held: Held,
     owner: Owner | undefined,
+    options: OpenOptions | undefined,
   ): Promise<{ readonly store: OpenStore; readonly opened: Opened }>
   /** What an error means; a PaxosError means what it says. */
   explain(error: unknown, doing: Doing): PaxosError | Promise<PaxosError>
@@ -45,11 +58,14 @@ type Phase =
 export function durabilityOf<Held extends Lock>(steps: Steps<Held>): Durability {
   let phase: Phase = { name: 'closed' }
 
-  async function openFresh(owner: Owner | undefined): Promise<Opened> {
+  async function openFresh(
+    owner: Owner | undefined,
+    options: OpenOptions | undefined,
+  ): Promise<Opened> {
     try {
       const lock = await steps.lock()
       try {
-        const { store, opened } = await steps.open(lock, owner)
+        const { store, opened } = await steps.open(lock, owner, options)
         phase = { name: 'open', store, lock }
         return opened
       } catch (error) {
@@ -79,10 +95,23 @@ export function durabilityOf<Held extends Lock>(steps: Steps<Held>): Durability 
     }
   }
 
+  function stage(): SnapshotStage {
+    const found = phase.name === 'open' ? phase.store.snapshots : undefined
+    if (found === undefined) throw stateError(steps.name, phase.name, 'Open it first.')
+    return found
+  }
+
+  const snapshots: SnapshotStage = {
+    begin: async () => await stage().begin(),
+    read: async (staged, offset, maxBytes) => await stage().read(staged, offset, maxBytes),
+    discard: async (staged) => await stage().discard(staged),
+  }
+
   return {
-    async open(owner?: Owner): Promise<Opened> {
+    ...(steps.stages === true && { snapshots }),
+    async open(owner?: Owner, options?: OpenOptions): Promise<Opened> {
       if (phase.name !== 'closed') throw stateError(steps.name, phase.name, 'Close it first.')
-      const done = openFresh(owner)
+      const done = openFresh(owner, options)
       phase = { name: 'opening', done }
       return done
     },

@@ -9,6 +9,9 @@ export const MAX_CHANGE_BYTES = 64 << 20
 /** One snapshot. It is held in memory whole when it is saved and when it is read back. */
 export const MAX_SNAPSHOT_BYTES = 1 << 30
 
+/** One that is staged: 64 GiB. It is never in memory; a length above that is no length. */
+export const MAX_STAGED_BYTES = 2 ** 36
+
 /**
  * A group takes waiting changes until it has this many bytes. 4 MiB is written in the time of a
  * few syncs, so that the first of a group does not wait long for the last.

@@ -9,7 +9,7 @@
  */
 import { compareBallots, highestBallot, sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
-import type { AcceptedEntry, Change, Slot, Snapshot } from '../durability.ts'
+import type { AcceptedEntry, Change, Slot, Snapshot, StagedSnapshot } from '../durability.ts'
 import { invariant } from '../invariant.ts'
 import type { LogStep } from './effects.ts'
 import { MAX_SLOTS_AHEAD, TAIL_BYTES } from './limits.ts'
@@ -121,6 +121,13 @@ export class LogAcceptor {
   /** The newest snapshot that no crash can undo. */
   get durableSnapshot(): Snapshot | null {
     return this.#durableSnapshot
+  }
+
+  /** What is staged of the snapshots that are, or may become, the one on the disk. */
+  get staged(): readonly StagedSnapshot[] {
+    const running = this.#running.map(({ snapshot }) => snapshot)
+    const all = [this.#durableSnapshot, ...running, this.#snapshot]
+    return all.flatMap((snapshot) => snapshot?.staged ?? [])
   }
 
   /** The ballot of the leader that was heard last; `null` when none was since the start. */

@@ -12,14 +12,14 @@
  * It must never restart a transfer because one answer was lost, nor ask again faster than a slow
  * network can answer.
  */
-import type { NodeId } from '../ballot.ts'
+import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import type { LogStep } from './effects.ts'
 import { MAX_UNANSWERED_CHUNKS, MAX_UNANSWERED_FETCHES } from './limits.ts'
 import type { FetchedMessage, SnapshotChunkMessage } from './messages.ts'
 import { Source } from './source.ts'
 import { isPiece, Transfer } from './transfer.ts'
-import type { Fetched } from './transfer.ts'
+import type { Fetched, Said } from './transfer.ts'
 
 /** The question of which the answer is awaited. */
 interface Question {
@@ -37,17 +37,32 @@ export interface CatchUpView {
   readonly nowMs: number
 }
 
+/** A piece that the host is to keep. */
+export interface ReceivedPiece {
+  readonly transfer: number
+  readonly isLast: boolean
+}
+
+/** What of snapshots is taken, and how: see MultiPaxosOptions. */
+interface Taking {
+  readonly retransmitIntervalMs: number
+  readonly stagesSnapshots: boolean
+  readonly maxSnapshotBytes: number
+}
+
 /** The side that asks. */
 export class CatchUp {
-  readonly #intervalMs: number
+  readonly #taking: Taking
   readonly #sources = new Map<NodeId, Source>()
   #question: Question | null = null
   /** Counts how often a node was of no use. */
   #turn = 0
+  /** How many snapshots were begun. */
+  #begun = 0
 
   /** `peers` may be asked; others only once they were heard. */
-  constructor(peers: readonly NodeId[], intervalMs: number) {
-    this.#intervalMs = intervalMs
+  constructor(peers: readonly NodeId[], taking: Taking) {
+    this.#taking = taking
     for (const peer of peers) this.#source(peer)
   }
 
@@ -61,9 +76,15 @@ export class CatchUp {
     for (const peer of peers) this.#source(peer)
   }
 
-  /** Whether an answer is awaited, as far as anybody is known who can give it. */
+  /** Whether an answer is awaited, as far as anybody is known who can give it, or is being written. */
   get isAsking(): boolean {
-    return this.#question !== null
+    if (this.#question !== null) return true
+    return [...this.#sources.values()].some(({ transfer }) => transfer?.isBusy === true)
+  }
+
+  /** The snapshots of which the host keeps pieces. */
+  get transfers(): readonly number[] {
+    return [...this.#sources.values()].flatMap(({ transfer }) => transfer?.id ?? [])
   }
 
   /** When an answer is overdue; `null` when none is awaited. */
@@ -103,9 +124,12 @@ export class CatchUp {
     if (previous !== null && nowMs < previous.dueAtMs) return
     if (previous !== null) this.#miss(previous.source)
     this.#question = null
-    const next = this.#next(view)
+    // One that is whole comes first: what others have may be had from it.
+    const isWhole = [...this.#sources.values()].some(({ transfer }) => isLookedAt(transfer))
+    const next = isWhole ? null : this.#next(view)
     if (next === null) return
     const [peer, source] = next
+    if (source.transfer?.isBusy === true) return
     const isRepeated = previous?.source === source && source.unanswered > 0
     const askedAtMs = isRepeated ? previous.askedAtMs : nowMs
     this.#question = { source, askedAtMs, dueAtMs: nowMs + source.waitMs }
@@ -144,29 +168,52 @@ export class CatchUp {
     return isUseful
   }
 
-  /** A piece of a snapshot came in. Says whether it was of use; returns the snapshot when it is whole. */
+  /**
+   * A piece of a snapshot came in. Says whether it was of use; returns it when the host is to keep it,
+   * and where this gathers them, the snapshot when it is whole.
+   */
   receiveChunk(
     from: NodeId,
     chunk: SnapshotChunkMessage,
     { chosenThrough, nowMs }: Omit<CatchUpView, 'leader'>,
-  ): Fetched | boolean {
+  ): Fetched | ReceivedPiece | boolean {
     if (chunk.through <= chosenThrough) return false
     const source = this.#sources.get(from)
     if (source === undefined) return false
     const isAnswer = this.#question?.source === source
     if (!isAnswer && source.asked === null) return false
     source.known = Math.max(chunk.through, source.known)
-    if (!isAnswer || !isPiece(chunk)) return false
+    if (!isAnswer || !isPiece(chunk, this.#taking.maxSnapshotBytes)) return false
     if (chunk.offset === 0 && chunk.through > (source.transfer?.through ?? 0)) {
-      this.#begin(source, new Transfer(chunk))
+      this.#begun += 1
+      const id = this.#taking.stagesSnapshots ? this.#begun : null
+      this.#begin(source, new Transfer(chunk, id))
     }
     const { transfer } = source
     if (transfer?.take(chunk) !== true) return false
     this.#answered(source, nowMs)
     source.uselessAt = 0
-    const { whole } = transfer
+    const { whole, id, isComplete } = transfer
+    if (id !== null) return { transfer: id, isLast: isComplete }
     if (whole !== null) source.transfer = null
     return whole ?? true
+  }
+
+  /** The host keeps the piece that it was given last. */
+  kept(id: number): void {
+    for (const { transfer } of this.#sources.values()) if (transfer?.id === id) transfer.kept()
+  }
+
+  /** The host is through with all of it. Says whose and what it is; `null` when it was given up. */
+  end(id: number): { from: NodeId; said: Said; ballot: Ballot; isComplete: boolean } | null {
+    for (const [from, source] of this.#sources) {
+      const { transfer } = source
+      if (transfer?.id !== id) continue
+      source.transfer = null
+      const { said, ballot, isComplete } = transfer
+      return { from, said, ballot, isComplete }
+    }
+    return null
   }
 
   /** Forgets what was asked, and what has come in: this node leads, and learns by itself. */
@@ -232,10 +279,15 @@ export class CatchUp {
   }
 
   #source(peer: NodeId): Source {
-    const source = this.#sources.get(peer) ?? new Source(this.#intervalMs)
+    const source = this.#sources.get(peer) ?? new Source(this.#taking.retransmitIntervalMs)
     this.#sources.set(peer, source)
     return source
   }
+}
+
+/** Whether the host has all of it, and has not said yet what it is. */
+function isLookedAt(transfer: Transfer | null): boolean {
+  return transfer !== null && transfer.id !== null && transfer.isComplete
 }
 
 /** The first place where they differ counts. */

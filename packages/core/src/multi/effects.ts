@@ -4,17 +4,27 @@
  * never ask for two saves in one step, nor let anything that rests on a save leave beside it.
  */
 import type { Ballot, NodeId } from '../ballot.ts'
-import type { Change, Slot, Snapshot } from '../durability.ts'
+import type { Change, Slot, Snapshot, StagedSnapshot } from '../durability.ts'
 import type { DisbelievedEvent, Effects, Outgoing } from '../effects.ts'
 import type { NackMessage } from '../message.ts'
 import type { Configuration } from './configuration.ts'
-import type { LogMessage } from './messages.ts'
+import type { LogMessage, SnapshotChunkMessage } from './messages.ts'
 
 /** What MultiPaxos sends and understands. */
 export type MultiPaxosMessage = LogMessage | NackMessage
 
 /** What to do now. See the duties of the host at the top of `../effects.ts`. */
 export type LogEffects = Effects<Uint8Array, MultiPaxosMessage, LogEvent>
+
+/** A piece of a staged snapshot that another node has asked for. */
+export interface WantedPiece {
+  readonly to: NodeId
+  readonly staged: StagedSnapshot
+  /** What it is sent in; its offset is that of the piece. */
+  readonly message: Omit<SnapshotChunkMessage, 'bytes'>
+  /** How many bytes it has. */
+  readonly length: number
+}
 
 /** Why a transfer came to nothing. */
 export type TransferFailure =
@@ -51,6 +61,24 @@ export type LogEvent =
   | { readonly type: 'chosen'; readonly first: Slot; readonly values: readonly Uint8Array[] }
   /** A snapshot of another node stands for the slots through its own: restore it first. */
   | { readonly type: 'snapshot-installed'; readonly snapshot: Snapshot }
+  /** To be read and given to pieceRead(). It may be left out, for it is asked for again. */
+  | { readonly type: 'piece-wanted'; readonly piece: WantedPiece }
+  /**
+   * With `stagesSnapshots`: a piece of another node's snapshot through `through`, the next one of its
+   * `transfer`. The host keeps it, and says so by pieceKept(); of the last one by received() or
+   * notReceived(). Transfers are numbered; two may be under way.
+   */
+  | {
+      readonly type: 'piece-received'
+      readonly transfer: number
+      readonly through: Slot
+      readonly bytes: Uint8Array
+      readonly isLast: boolean
+    }
+  /** No further piece of it will come: what was kept of it may go. */
+  | { readonly type: 'transfer-dropped'; readonly transfer: number }
+  /** A staged snapshot that this engine has no more use for: it may be discarded. */
+  | { readonly type: 'snapshot-unused'; readonly staged: StagedSnapshot }
   /**
    * Others are in the cluster from here on, as far as this node knows what is chosen. What followed in
    * one step is told once. Votes count for who is named in it.

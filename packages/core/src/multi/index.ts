@@ -20,7 +20,13 @@ export type {
   QuorumRule,
   Role,
 } from './configuration.ts'
-export type { LogEffects, LogEvent, MultiPaxosMessage, TransferFailure } from './effects.ts'
+export type {
+  LogEffects,
+  LogEvent,
+  MultiPaxosMessage,
+  TransferFailure,
+  WantedPiece,
+} from './effects.ts'
 export {
   COMMAND_LENGTH_BYTES,
   COMMAND_OVERHEAD_BYTES,

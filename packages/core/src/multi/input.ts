@@ -2,11 +2,11 @@
  * What a host may hand to the engine. It must refuse here, loudly, what could not travel later.
  */
 import type { NodeId } from '../ballot.ts'
-import type { Slot } from '../durability.ts'
+import type { Slot, StagedSnapshot } from '../durability.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../limits.ts'
 import { encodeUtf8 } from '../wire/utf8.ts'
-import { MAX_BATCH_VALUES, MAX_REASON_BYTES, MAX_SNAPSHOT_BYTES, PAGE_BYTES } from './limits.ts'
+import { MAX_BATCH_VALUES, MAX_REASON_BYTES, PAGE_BYTES } from './limits.ts'
 import { membersEntryIn } from './entry.ts'
 import type { Electorate } from './electorate.ts'
 import type { IsValue } from './options.ts'
@@ -86,20 +86,28 @@ export function checkSuccessor(node: NodeId, id: NodeId, electorate: Electorate)
   )
 }
 
+/** A snapshot that the host has taken: its bytes, or where they are. */
+export type TakenSnapshot =
+  | { readonly through: Slot; readonly bytes: Uint8Array }
+  | { readonly through: Slot; readonly staged: StagedSnapshot }
+
 /** Throws InvalidArgumentError for a snapshot of what is not known, or that cannot travel. */
 export function checkSnapshot(
-  { through, bytes }: { readonly through: Slot; readonly bytes: Uint8Array },
+  taken: TakenSnapshot,
   toldThrough: Slot,
+  maxSnapshotBytes: number,
 ): void {
+  const { through } = taken
+  const length = 'staged' in taken ? taken.staged.byteLength : taken.bytes.length
   if (!Number.isSafeInteger(through) || through < 1 || through > toldThrough) {
     throw new InvalidArgumentError(
       `A snapshot through slot ${through} is not of what was told as chosen, which ends at ` +
         `${toldThrough}. Name the last slot that was applied.`,
     )
   }
-  if (bytes.length > MAX_SNAPSHOT_BYTES) {
+  if (length > maxSnapshotBytes) {
     throw new InvalidArgumentError(
-      `A snapshot has more than ${MAX_SNAPSHOT_BYTES} bytes. Keep less state, or several logs.`,
+      `A snapshot has more than ${maxSnapshotBytes} bytes. Keep less state, or several logs.`,
     )
   }
 }

@@ -8,11 +8,12 @@
  * input with more than one record of effects, nor do anything that is not in that record.
  */
 import type { Ballot, NodeId } from '../ballot.ts'
-import type { Slot } from '../durability.ts'
+import type { Slot, StagedSnapshot } from '../durability.ts'
 import { LogStep } from './effects.ts'
-import type { LogEffects, MultiPaxosMessage } from './effects.ts'
+import type { LogEffects, MultiPaxosMessage, WantedPiece } from './effects.ts'
 import { headOf } from './entry.ts'
 import { carriedReason, checkBatch, checkRelay, checkSnapshot, checkSuccessor } from './input.ts'
+import type { TakenSnapshot } from './input.ts'
 import { requirePositive } from '../practical/node.ts'
 import { LogNode } from './node.ts'
 import { settingsOf } from './options.ts'
@@ -267,14 +268,33 @@ export class MultiPaxos {
    *
    * Throws InvalidArgumentError for slots that were not told as chosen, and for too many bytes.
    */
-  snapshot(taken: { readonly through: Slot; readonly bytes: Uint8Array }): LogEffects {
-    checkSnapshot(taken, this.#node.toldThrough)
-    return this.#run((step) => {
-      const { acceptor } = this.#node
-      if (taken.through <= (acceptor.snapshot?.through ?? 0)) return
-      const { through, bytes } = taken
-      acceptor.takeSnapshot(step, { through, ...this.#node.members.at(through), bytes })
-    })
+  snapshot(taken: TakenSnapshot): LogEffects {
+    checkSnapshot(taken, this.#node.toldThrough, this.#settings.maxSnapshotBytes)
+    return this.#run((step) => this.#node.takeSnapshot(step, taken))
+  }
+
+  /** The piece that 'piece-wanted' asked for was read, and is sent. */
+  pieceRead({ to, message }: WantedPiece, bytes: Uint8Array): LogEffects {
+    return this.#run((step) => step.send(to, { ...message, bytes }))
+  }
+
+  /** The host keeps the piece that it was given last of this transfer: the next one is asked for. */
+  pieceKept(transfer: number): LogEffects {
+    return this.#run(() => this.#node.pieceKept(transfer))
+  }
+
+  /**
+   * The host has all pieces of a transfer, has staged them, and can restore the state from them. Where
+   * they are still wanted they take the place of the slots that they stand for, and 'snapshot-installed'
+   * says so; else 'snapshot-unused' does.
+   */
+  received(transfer: number, staged: StagedSnapshot): LogEffects {
+    return this.#run((step) => this.#node.received(step, transfer, staged))
+  }
+
+  /** What came in with this transfer is no snapshot: another node is asked, and 'disbelieved' told. */
+  notReceived(transfer: number): LogEffects {
+    return this.#run((step) => this.#node.notReceived(step, transfer))
   }
 
   /**

@@ -5,7 +5,7 @@
  */
 import { compareBallots, sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
-import type { Slot } from '../durability.ts'
+import type { Slot, StagedSnapshot } from '../durability.ts'
 import { DecodeError } from '../errors.ts'
 import { earliest } from '../leadership.ts'
 import type { NackMessage } from '../message.ts'
@@ -22,6 +22,7 @@ import { Leader } from './leader.ts'
 import { Introductions } from './introductions.ts'
 import type { Self } from './introductions.ts'
 import { Words } from './lease.ts'
+import type { TakenSnapshot } from './input.ts'
 import { INTRODUCTION_HEARTBEATS } from './limits.ts'
 import { Members } from './members.ts'
 import type { CampaignMessage, FetchedMessage, LogAcceptMessage } from './messages.ts'
@@ -33,7 +34,12 @@ import type { Settings } from './options.ts'
 import { Polls } from './polls.ts'
 import { Provider } from './provider.ts'
 import { Succession } from './succession.ts'
+import type { Fetched } from './transfer.ts'
+import { Staged } from './staged.ts'
 import { Way } from './way.ts'
+
+/** What stands in the place of bytes that are staged. */
+const NO_BYTES = new Uint8Array()
 
 /** One node. Each method takes the step to which it adds; `conclude` ends every step. */
 export class LogNode {
@@ -46,6 +52,7 @@ export class LogNode {
   readonly #election: Election
   readonly #catchUp: CatchUp
   readonly #provider: Provider
+  readonly #staged: Staged
   readonly way: Way
   readonly #polls: Polls
   /** What this node's acceptor has given to leaders. */
@@ -76,7 +83,7 @@ export class LogNode {
   #toldComplete: Slot = 0
 
   constructor(settings: Settings) {
-    const { saved, livenessWindowMs, retransmitIntervalMs } = settings
+    const { saved, livenessWindowMs } = settings
     this.#settings = settings
     this.acceptor = new LogAcceptor(settings)
     this.members = new Members(settings.initial, settings.members, saved.snapshot)
@@ -87,8 +94,9 @@ export class LogNode {
     this.#guard = new Guard(this.acceptor, settings.isValue)
     const { promised } = this.acceptor
     this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
-    this.#catchUp = new CatchUp(this.#known, retransmitIntervalMs)
+    this.#catchUp = new CatchUp(this.#known, settings)
     this.#provider = new Provider(this.acceptor, this.members)
+    this.#staged = new Staged(this.acceptor, this.#provider, this.#catchUp)
     this.way = new Way(settings, this.leader, this.members, this.#election.run)
     this.#polls = new Polls(settings)
     this.#words = new Words(saved, this.members.current.configuration.lease)
@@ -210,6 +218,36 @@ export class LogNode {
     this.prepare(step, undefined, this.acceptor.promised)
   }
 
+  /** The host has taken a snapshot. One that is older than another is of no use. */
+  takeSnapshot(step: LogStep, taken: TakenSnapshot): void {
+    const { through } = taken
+    const isNewer = through > (this.acceptor.snapshot?.through ?? 0)
+    if ('staged' in taken) this.#staged.add(taken.staged)
+    if (!isNewer) return
+    const where = 'staged' in taken ? { bytes: NO_BYTES, staged: taken.staged } : taken
+    this.acceptor.takeSnapshot(step, { ...this.members.at(through), ...where, through })
+  }
+
+  pieceKept(transfer: number): void {
+    this.#catchUp.kept(transfer)
+  }
+
+  /** The host has all of another node's snapshot, and believes it. */
+  received(step: LogStep, transfer: number, staged: StagedSnapshot): void {
+    this.#staged.add(staged)
+    const fetched = this.#staged.end(transfer)
+    const isWanted = (fetched?.said.through ?? 0) > this.acceptor.chosenThrough
+    if (fetched?.isComplete !== true || !isWanted || this.leader.phase === 'leading') return
+    const snapshot = { ...fetched.said, bytes: NO_BYTES, staged }
+    this.#install(step, { snapshot, ballot: fetched.ballot })
+  }
+
+  /** What came in is none. */
+  notReceived(step: LogStep, transfer: number): void {
+    const fetched = this.#staged.end(transfer)
+    if (fetched !== null) this.#disbelieve(step, fetched.from)
+  }
+
   resign(step: LogStep): void {
     this.#leadsAfterCatchUp = false
     this.#leadsWhenFree = null
@@ -238,6 +276,7 @@ export class LogNode {
     this.#noteMembers(step)
     if (this.leader.phase !== 'leading') this.#askOthers(step)
     this.acceptor.finish(step, this.nowMs)
+    this.#staged.release(step)
     this.#dueAtMs = null
   }
 
@@ -439,15 +478,29 @@ export class LogNode {
     if (fetched === false) return
     this.#standBackForProgress()
     if (fetched === true) return
-    const { bytes, configuration } = fetched.snapshot
-    if (!this.#settings.isSnapshot(bytes) || !isConfiguration(configuration)) {
-      this.#catchUp.forget(from)
-      return step.tell({ type: 'disbelieved', from, reason: 'value' })
+    if ('transfer' in fetched) {
+      const { transfer, isLast } = fetched
+      this.#staged.begin(transfer)
+      if (!isConfiguration(chunk.configuration)) return this.notReceived(step, transfer)
+      const { through, bytes } = chunk
+      return step.tell({ type: 'piece-received', transfer, through, bytes, isLast })
     }
-    this.acceptor.install(step, fetched.snapshot, fetched.ballot)
-    this.members.install(fetched.snapshot)
-    this.#toldThrough = fetched.snapshot.through
-    step.tell({ type: 'snapshot-installed', snapshot: fetched.snapshot })
+    const { bytes, configuration } = fetched.snapshot
+    const isOne = this.#settings.isSnapshot(bytes) && isConfiguration(configuration)
+    if (isOne) this.#install(step, fetched)
+    else this.#disbelieve(step, from)
+  }
+
+  #install(step: LogStep, { snapshot, ballot }: Fetched): void {
+    this.acceptor.install(step, snapshot, ballot)
+    this.members.install(snapshot)
+    this.#toldThrough = snapshot.through
+    step.tell({ type: 'snapshot-installed', snapshot })
+  }
+
+  #disbelieve(step: LogStep, from: NodeId): void {
+    this.#catchUp.forget(from)
+    step.tell({ type: 'disbelieved', from, reason: 'value' })
   }
 
   /** While this node is catching up, somebody who need not should lead. */

@@ -12,7 +12,7 @@ import type { QuorumSystem } from '../quorum.ts'
 import { requireConfiguration } from './configuration.ts'
 import type { Configuration } from './configuration.ts'
 import { Electorate } from './electorate.ts'
-import { MAX_MEMBERS, MAX_WINDOW_ACCEPTS } from './limits.ts'
+import { MAX_MEMBERS, MAX_SNAPSHOT_BYTES, MAX_WINDOW_ACCEPTS } from './limits.ts'
 
 /** Whether bytes are a value of the log, or a snapshot. */
 export type IsValue = (bytes: Uint8Array) => boolean
@@ -88,6 +88,13 @@ export interface MultiPaxosOptions {
    */
   readonly isSnapshot?: IsValue | undefined
   /**
+   * Whether the host keeps the pieces of another node's snapshot as they come in: see 'piece-received'.
+   * It then looks at the whole by itself, and `isSnapshot` is not asked. Default: false.
+   */
+  readonly stagesSnapshots?: boolean | undefined
+  /** The largest snapshot that is taken, in bytes, > 0. Default: MAX_SNAPSHOT_BYTES. */
+  readonly maxSnapshotBytes?: number | undefined
+  /**
    * When a leader that has nothing in flight says what was chosen. 'at-once': with a heartbeat, in the
    * effects that tell the host. 'announced': when the host calls announce(), or with the next Accept or
    * heartbeat; for a host that calls it in the same turn, if `isUntold`, when it has nothing more to
@@ -130,6 +137,8 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
     random: options.random,
     isValue: options.isValue ?? isAnything,
     isSnapshot: options.isSnapshot ?? isAnything,
+    stagesSnapshots: options.stagesSnapshots ?? false,
+    maxSnapshotBytes: options.maxSnapshotBytes ?? MAX_SNAPSHOT_BYTES,
     saved: options.saved ?? EMPTY_SAVED,
     election: options.election ?? 'heartbeat',
     heartbeatPeriodMs: options.heartbeatPeriodMs ?? 200,
@@ -145,6 +154,7 @@ export function settingsOf(options: MultiPaxosOptions): Settings {
   requirePositive('livenessWindowMs', livenessWindowMs)
   requirePositive('retransmitIntervalMs', settings.retransmitIntervalMs)
   requirePositive('maxBytesInFlight', settings.maxBytesInFlight)
+  requirePositive('maxSnapshotBytes', settings.maxSnapshotBytes)
   if (livenessWindowMs <= heartbeatPeriodMs) {
     throw new InvalidArgumentError(
       `A liveness window of ${livenessWindowMs} ms expects heartbeats every ` +

@@ -96,6 +96,8 @@ export class Phase2 {
   #nextSlot: Slot
   #batches: Batch[] = []
   readonly #peers = new Map<NodeId, Peer>()
+  /** Those of `#peers` but this node: they are looked at with each input, and seldom others. */
+  #others: readonly (readonly [NodeId, Peer])[] = []
   readonly #refusedBy = new Set<NodeId>()
   #refusedAtMs: number | null = null
 
@@ -172,7 +174,9 @@ export class Phase2 {
 
   /** When an acknowledgement is overdue; `null` when none is awaited. */
   get overdueAtMs(): number | null {
-    return this.#others.map(([, { flow }]) => flow.overdueAtMs).reduce(earliest, null)
+    let atMs: number | null = null
+    for (const [, { flow }] of this.#others) atMs = earliest(atMs, flow.overdueAtMs)
+    return atMs
   }
 
   get peers(): ReadonlyMap<NodeId, Readonly<Peer>> {
@@ -301,10 +305,6 @@ export class Phase2 {
     return nowMs - heardAtMs > this.#silentAfterMs
   }
 
-  get #others(): readonly (readonly [NodeId, Peer])[] {
-    return [...this.#peers].filter(([id]) => id !== this.#id)
-  }
-
   #room(nowMs: number): Room {
     const inFlight = this.#batches.reduce((sum, { bytes }) => sum + bytes, 0)
     const isFull = this.#batches.length >= this.#limits.accepts || inFlight >= this.#limits.bytes
@@ -337,6 +337,7 @@ export class Phase2 {
       const times = { hasAnswered: false, heardAtMs: nowMs, steadySinceMs: nowMs }
       this.#peers.set(id, { ...unknown, ...times, flow })
     }
+    this.#others = [...this.#peers].filter(([id]) => id !== this.#id)
   }
 
   /** Whether those that the condition holds for are a phase 2 quorum. */

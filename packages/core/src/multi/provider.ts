@@ -6,7 +6,7 @@
  * It must never send what is not known to be chosen.
  */
 import type { NodeId } from '../ballot.ts'
-import type { Slot, Snapshot } from '../durability.ts'
+import type { Slot, Snapshot, StagedSnapshot } from '../durability.ts'
 import type { LogAcceptor } from './acceptor.ts'
 import type { LogStep } from './effects.ts'
 import { CHUNK_BYTES, SNAPSHOT_KEPT_FOR_MS } from './limits.ts'
@@ -97,6 +97,11 @@ export class Provider {
     if (newer !== undefined) this.#sendChunk(step, to, newer, { offset: 0, maxBytes, nowMs })
   }
 
+  /** What may be fetched of that which is staged. */
+  get staged(): readonly StagedSnapshot[] {
+    return this.#offers.flatMap(({ snapshot }) => snapshot.staged ?? [])
+  }
+
   /** What may be fetched, the older first: who begins now shares it with who has begun before. */
   get #offers(): readonly Offer[] {
     return [this.#kept, this.#newest].flatMap((each) => each ?? [])
@@ -131,22 +136,23 @@ export class Provider {
   ): void {
     const ballot = this.#acceptor.promised
     if (ballot === null) return
-    const { through, members, configuration, bytes } = asked.snapshot
+    const { through, members, configuration, bytes, staged } = asked.snapshot
+    const totalBytes = staged?.byteLength ?? bytes.length
     // Beyond the end there is nothing to send; an empty snapshot is one empty piece.
-    if (offset > 0 && offset >= bytes.length) return
+    if (offset > 0 && offset >= totalBytes) return
     if (this.#note(to, through + 1, offset, nowMs)) asked.askedAtMs = nowMs
-    const piece = bytes.subarray(offset, offset + Math.min(maxBytes || CHUNK_BYTES, CHUNK_BYTES))
-    const totalBytes = bytes.length
-    step.send(to, {
+    const end = Math.min(offset + Math.min(maxBytes || CHUNK_BYTES, CHUNK_BYTES), totalBytes)
+    const message = {
       type: 'snapshotChunk',
       ballot,
       through,
       members,
       totalBytes,
       offset,
-      bytes: piece,
       ...(configuration !== undefined && { configuration }),
-    })
+    } as const
+    if (staged === undefined) step.send(to, { ...message, bytes: bytes.subarray(offset, end) })
+    else step.tell({ type: 'piece-wanted', piece: { to, staged, message, length: end - offset } })
   }
 }
 

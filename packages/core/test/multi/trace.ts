@@ -108,6 +108,14 @@ export function showLogEvent(event: LogEvent): string {
       return `learns ${range(event.first, event.values.length)}: ${list(event.values)}`
     case 'snapshot-installed':
       return `installs a snapshot through ${event.snapshot.through}`
+    case 'piece-wanted':
+      return `wants ${event.piece.length} bytes of ${event.piece.staged.id} for ${event.piece.to}`
+    case 'piece-received':
+      return `receives ${event.bytes.length} bytes of transfer ${event.transfer}`
+    case 'transfer-dropped':
+      return `gives up transfer ${event.transfer}`
+    case 'snapshot-unused':
+      return `has no more use for ${event.staged.id}`
     case 'forwarded':
       return `takes over ${list(event.values)} from ${event.from}`
     case 'forward-refused':

@@ -14,6 +14,7 @@ import { has } from './harness.ts'
 import type { DurabilityHarness, NotApplicable } from './harness.ts'
 import { identityScenarios } from './identity.ts'
 import { rewritingScenarios } from './rewriting.ts'
+import { stagedScenarios } from './staged.ts'
 import { survivalScenarios } from './survival.ts'
 import { inWorld } from './world.ts'
 import type { World } from './world.ts'
@@ -37,6 +38,12 @@ export function durabilityConformance(
   const definer: Definer = {
     describe,
     scenario,
+    scenarioStaged(title, body) {
+      scenario(title, async (world, lacks) => {
+        if (world.made().snapshots !== undefined) return await body(world)
+        lacks('snapshots', 'the adapter takes them whole')
+      })
+    },
     scenarioWith(name, title, body) {
       const reason = notApplicable[name]
       if (reason !== undefined) {
@@ -56,6 +63,7 @@ export function durabilityConformance(
   rewritingScenarios(definer)
   identityScenarios(definer)
   survivalScenarios(definer)
+  stagedScenarios(definer)
   callScenarios(definer)
   return report
 }

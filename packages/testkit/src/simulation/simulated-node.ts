@@ -4,7 +4,7 @@
  * runs.
  */
 import { CorruptionError, DurabilityError } from '@paxos/core'
-import type { Durability, NodeId, Transport } from '@paxos/core'
+import type { Change, Durability, NodeId, SnapshotStage, Transport } from '@paxos/core'
 import { decode } from '@paxos/core/wire'
 import type { Fate } from '@paxos/durability-memory'
 import { LostDiskError, RemovedError, Replica } from '@paxos/replica'
@@ -14,6 +14,7 @@ import { SimulatedDisk } from './simulated-disk.ts'
 import { NodeClock } from './node-clock.ts'
 import type { DeathPoint } from './plan.ts'
 import { randomOf } from './random.ts'
+import { givesPieces, inPieces } from './pieces.ts'
 import { registers } from './registers.ts'
 import type { Command, RegisterMachine, Result } from './registers.ts'
 import { leaveTail, tailOf } from './tail.ts'
@@ -388,30 +389,67 @@ export class SimulatedNode {
     const { tail, nodes } = plan
     const made = this.disk.durability()
     const inner = parts.durability?.(made, this.id) ?? made
+    const { snapshots } = inner
+    const contents: StagedContents = new Map()
     return {
-      open: async (owner) => {
+      ...(snapshots !== undefined && { snapshots: this.#stage(life, snapshots, contents) }),
+      open: async (owner, options) => {
         if (life.number === 1 && tail !== undefined) {
           await leaveTail(this.disk.medium, owner, tailOf(this.id, nodes.indexOf(this.id), tail))
         }
-        const opened = await inner.open(owner)
+        const opened = await inner.open(owner, options)
         if (life.isAlive) watcher.opened(this.id, opened)
         return opened
       },
       save: async (change) => {
-        if (!life.isAlive) throw refused('The power is lost. Start the node again.')
-        if (this.disk.isFull || (life.mayStop && !life.hasStopped)) {
-          if (!life.mayStop) count(this.#world, 'disk-full')
-          life.mayStop = true
-          throw refused('The disk is full. Make room, and start the node again.')
-        }
+        this.#requireRoom(life)
         const done = inner.save(change)
         this.#syncSoon(life)
         if (life.doom?.point.at === 'save') this.#crashNow(life, life.doom.fates)
         await done
         if (!life.isAlive) throw refused('The power was lost. Start the node again.')
-        watcher.saved(this.id, change)
+        watcher.saved(this.id, wholeChange(change, contents))
       },
       close: () => inner.close(),
+    }
+  }
+
+  /** Throws when the power is lost, or the disk full. */
+  #requireRoom(life: Life): void {
+    if (!life.isAlive) throw refused('The power is lost. Start the node again.')
+    if (!this.disk.isFull && (!life.mayStop || life.hasStopped)) return
+    if (!life.mayStop) count(this.#world, 'disk-full')
+    life.mayStop = true
+    throw refused('The disk is full. Make room, and start the node again.')
+  }
+
+  /** Sealing waits for a sync, as a save does; `contents` is told what was sealed. */
+  #stage(life: Life, inner: SnapshotStage, contents: StagedContents): SnapshotStage {
+    return {
+      begin: async () => {
+        this.#requireRoom(life)
+        const writer = await inner.begin()
+        const content: number[] = []
+        return {
+          append: async (piece) => {
+            this.#requireRoom(life)
+            content.push(...piece)
+            await writer.append(piece)
+          },
+          seal: async () => {
+            this.#requireRoom(life)
+            const sealing = writer.seal()
+            this.#syncSoon(life)
+            const staged = await sealing
+            if (!life.isAlive) throw refused('The power was lost. Start the node again.')
+            contents.set(staged.id, Uint8Array.from(content))
+            return staged
+          },
+          abandon: () => writer.abandon(),
+        }
+      },
+      read: (staged, offset, maxBytes) => inner.read(staged, offset, maxBytes),
+      discard: (staged) => inner.discard(staged),
     }
   }
 
@@ -433,11 +471,11 @@ export class SimulatedNode {
     this.#syncSoon(life)
   }
 
-  #stateMachine(life: Life): RegisterMachine {
-    const { watcher, history, freshness, parts } = this.#world
+  #stateMachine(life: Life): Options['stateMachine'] {
+    const { watcher, history, freshness, parts, plan } = this.#world
     const made = registers()
     const inner = parts.stateMachine?.(made, this.id) ?? made
-    return {
+    const watched: RegisterMachine = {
       apply: (command, revision) => {
         const result = inner.apply(command, revision)
         if (life.isAlive) {
@@ -452,7 +490,21 @@ export class SimulatedNode {
       snapshot: () => inner.snapshot(),
       restore: (bytes) => inner.restore(bytes),
     }
+    const random = randomOf(plan.seed, `pieces of ${this.id}, life ${life.number}`)
+    return givesPieces(plan) ? inPieces(watched, life.clock, random) : watched
   }
+}
+
+/** What was sealed, by its id. */
+type StagedContents = Map<string, Uint8Array>
+
+/** `change` with the bytes of its snapshot, for who compares them. */
+function wholeChange(change: Change, contents: StagedContents): Change {
+  const { snapshot } = change
+  const bytes = contents.get(snapshot?.staged?.id ?? '')
+  return snapshot === undefined || bytes === undefined
+    ? change
+    : { ...change, snapshot: { ...snapshot, bytes } }
 }
 
 function ignore(): void {

@@ -36,3 +36,9 @@ export const READ_WINDOW_BYTES = 1 << 20
 
 /** Snapshots are written in pieces of this size, so that timers and sockets get their turn. */
 export const SNAPSHOT_PIECE_BYTES = 4 << 20
+
+/** A snapshot is synced after so many of them: 64 MiB, a second of disk. */
+export const SYNC_AFTER_PIECES = 16
+
+/** So many pieces of snapshots that are read stay in memory: one for each of two readers. */
+export const CACHED_PIECES = 2

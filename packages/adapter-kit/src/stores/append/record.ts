@@ -17,7 +17,7 @@
 import { MAX_CONFIGURATION_BYTES } from '@paxos/core'
 import type { AcceptedEntry, Ballot, Change, Member, Slot } from '@paxos/core'
 import { ByteReader, ByteWriter, FIRST_CAPACITY_BYTES } from './encoding.ts'
-import { MAX_CHANGE_BYTES, MAX_SNAPSHOT_BYTES } from '../limits.ts'
+import { MAX_CHANGE_BYTES, MAX_SNAPSHOT_BYTES, MAX_STAGED_BYTES } from '../limits.ts'
 import { requireAtMost, requireConfigurationBytes } from '../values.ts'
 
 /** A snapshot as the log knows it: its bytes are in a file of their own, named by `id`. */
@@ -74,11 +74,11 @@ export function encodeChange(change: Change, snapshotId: bigint): Records {
   const list: StateRecord[] = []
   // First, as it says which of the entries count.
   if (change.snapshot !== undefined) {
-    const { through, members, bytes, configuration } = change.snapshot
-    requireAtMost('The snapshot', bytes.byteLength, MAX_SNAPSHOT_BYTES)
+    const { through, members, bytes, staged, configuration } = change.snapshot
+    if (staged === undefined) requireAtMost('The snapshot', bytes.byteLength, MAX_SNAPSHOT_BYTES)
     const reference = {
       id: snapshotId,
-      length: bytes.byteLength,
+      length: staged?.byteLength ?? bytes.byteLength,
       through,
       members,
       // A copy: it is kept for the next rewriting, and the caller's only until this is saved.
@@ -222,7 +222,7 @@ function readSnapshot(reader: ByteReader): SnapshotReference {
   const through = reader.integer()
   const id = reader.identity()
   const length = reader.integer()
-  if (length > MAX_SNAPSHOT_BYTES) return reader.fail('refers to a snapshot that is too large')
+  if (length > MAX_STAGED_BYTES) return reader.fail('refers to a snapshot that is too large')
   const members: Member[] = []
   for (let left = reader.integer(); left > 0; left -= 1) {
     members.push({ id: reader.text(), address: reader.text() })

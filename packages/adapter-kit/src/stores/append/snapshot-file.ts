@@ -9,9 +9,9 @@
 import { CorruptionError } from '@paxos/core'
 import { join } from 'node:path'
 import { damagedMessage } from '../failure.ts'
-import type { FileSystem } from './file-system.ts'
+import type { FileSystem, OpenFile } from './file-system.ts'
 import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from './frame.ts'
-import { SNAPSHOT_PIECE_BYTES } from './limits.ts'
+import { SNAPSHOT_PIECE_BYTES, SYNC_AFTER_PIECES } from './limits.ts'
 import type { SnapshotReference } from './record.ts'
 
 const SNAPSHOT_NAME = /^snapshot-[0-9a-f]{16}$/
@@ -31,21 +31,90 @@ export async function writeSnapshot(
   id: bigint,
   bytes: Uint8Array,
 ): Promise<void> {
-  const file = await fs.open(join(directory, snapshotName(id)), 'create')
+  const file = await SnapshotFile.create(fs, directory, id)
   try {
-    let position = 0
-    for (let serial = 1; serial <= pieceCount(bytes.byteLength); serial += 1) {
-      const start = (serial - 1) * SNAPSHOT_PIECE_BYTES
-      const piece = bytes.subarray(start, start + SNAPSHOT_PIECE_BYTES)
-      const frame = encodeFrame({ kind: FRAME_KIND.snapshot, id, serial }, piece)
-      await file.write(position, frame)
-      position += frame.byteLength
-    }
-    await file.sync()
+    await file.append(bytes)
+    await file.seal()
   } finally {
     await file.close()
   }
-  await fs.syncDirectory(directory)
+}
+
+/** The file of a snapshot while it is written. What is appended are its bytes, cut in any way. */
+export class SnapshotFile {
+  readonly id: bigint
+  readonly #fs: FileSystem
+  readonly #directory: string
+  readonly #file: OpenFile
+  /** What is not written yet: less than a piece. */
+  readonly #rest = new Uint8Array(SNAPSHOT_PIECE_BYTES)
+  #restBytes = 0
+  #serial = 0
+  #position = 0
+  #length = 0
+
+  private constructor(fs: FileSystem, directory: string, id: bigint, file: OpenFile) {
+    this.#fs = fs
+    this.#directory = directory
+    this.id = id
+    this.#file = file
+  }
+
+  static async create(fs: FileSystem, directory: string, id: bigint): Promise<SnapshotFile> {
+    const file = await fs.open(join(directory, snapshotName(id)), 'create')
+    return new SnapshotFile(fs, directory, id, file)
+  }
+
+  /** How many bytes were appended. */
+  get length(): number {
+    return this.#length
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    this.#length += bytes.byteLength
+    for (let offset = 0; offset < bytes.byteLength;) {
+      const isWhole = this.#restBytes === 0 && bytes.byteLength - offset >= SNAPSHOT_PIECE_BYTES
+      const part = bytes.subarray(offset, offset + SNAPSHOT_PIECE_BYTES - this.#restBytes)
+      offset += part.byteLength
+      if (isWhole) await this.#write(part)
+      else await this.#gather(part)
+    }
+  }
+
+  /** It is on disk, and in its directory, when this resolves. */
+  async seal(): Promise<void> {
+    // Even an empty one has a piece.
+    if (this.#restBytes > 0 || this.#serial === 0) await this.#writeRest()
+    await this.#file.sync()
+    await this.#fs.syncDirectory(this.#directory)
+  }
+
+  /** To be called once, whatever has happened to it. */
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+
+  async #gather(part: Uint8Array): Promise<void> {
+    this.#rest.set(part, this.#restBytes)
+    this.#restBytes += part.byteLength
+    if (this.#restBytes === SNAPSHOT_PIECE_BYTES) await this.#writeRest()
+  }
+
+  async #writeRest(): Promise<void> {
+    const piece = this.#rest.subarray(0, this.#restBytes)
+    this.#restBytes = 0
+    await this.#write(piece)
+  }
+
+  async #write(piece: Uint8Array): Promise<void> {
+    this.#serial += 1
+    const header = { kind: FRAME_KIND.snapshot, id: this.id, serial: this.#serial }
+    const frame = encodeFrame(header, piece)
+    await this.#file.write(this.#position, frame)
+    this.#position += frame.byteLength
+    // Else the last sync would have all of it to write, and what others sync would wait for that.
+    if (this.#serial % SYNC_AFTER_PIECES === 0) await this.#file.sync()
+  }
 }
 
 /** Rejects with CorruptionError unless the file is there, whole and the right one. */
@@ -54,33 +123,80 @@ export async function readSnapshot(
   directory: string,
   reference: SnapshotReference,
 ): Promise<Uint8Array> {
-  const name = snapshotName(reference.id)
-  if (!(await fs.list(directory)).includes(name)) throw damaged(directory, name, 'is missing')
-  const file = await fs.open(join(directory, name), 'existing')
+  const file = await openSnapshot(fs, directory, reference)
   try {
-    // Before room is made for them: a file that was cut short does not have that many.
-    const least = reference.length + pieceCount(reference.length) * FRAME_HEADER_BYTES
-    if ((await file.size()) < least) throw damaged(directory, name, 'is not whole')
     const bytes = new Uint8Array(reference.length)
-    let position = 0
     for (let serial = 1; serial <= pieceCount(bytes.byteLength); serial += 1) {
-      const start = (serial - 1) * SNAPSHOT_PIECE_BYTES
-      const pieceBytes = Math.min(SNAPSHOT_PIECE_BYTES, bytes.byteLength - start)
-      const read = await file.read(position, FRAME_HEADER_BYTES + pieceBytes)
-      const frame = decodeFrame(read, file.path)
-      const right =
-        frame?.kind === FRAME_KIND.snapshot &&
-        frame.id === reference.id &&
-        frame.serial === serial &&
-        frame.payload.byteLength === pieceBytes
-      if (!right) throw damaged(directory, name, 'is not whole')
-      bytes.set(frame.payload, start)
-      position += read.byteLength
+      const piece = await readPiece(file, directory, reference, serial)
+      bytes.set(piece, (serial - 1) * SNAPSHOT_PIECE_BYTES)
     }
     return bytes
   } finally {
     await file.close()
   }
+}
+
+/** The piece with that serial, from 1 on. Rejects as readSnapshot() does. */
+export async function readSnapshotPiece(
+  fs: FileSystem,
+  directory: string,
+  reference: Pick<SnapshotReference, 'id' | 'length'>,
+  serial: number,
+): Promise<Uint8Array> {
+  const file = await openSnapshot(fs, directory, reference)
+  try {
+    return await readPiece(file, directory, reference, serial)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Rejects with CorruptionError where the file is missing, or cut short. */
+export async function requireSnapshot(
+  fs: FileSystem,
+  directory: string,
+  reference: SnapshotReference,
+): Promise<void> {
+  const file = await openSnapshot(fs, directory, reference)
+  await file.close()
+}
+
+async function openSnapshot(
+  fs: FileSystem,
+  directory: string,
+  { id, length }: Pick<SnapshotReference, 'id' | 'length'>,
+): Promise<OpenFile> {
+  const name = snapshotName(id)
+  if (!(await fs.list(directory)).includes(name)) throw damaged(directory, name, 'is missing')
+  const file = await fs.open(join(directory, name), 'existing')
+  try {
+    // Before room is made for them: a file that was cut short does not have that many.
+    const least = length + pieceCount(length) * FRAME_HEADER_BYTES
+    if ((await file.size()) < least) throw damaged(directory, name, 'is not whole')
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+async function readPiece(
+  file: OpenFile,
+  directory: string,
+  { id, length }: Pick<SnapshotReference, 'id' | 'length'>,
+  serial: number,
+): Promise<Uint8Array> {
+  const start = (serial - 1) * SNAPSHOT_PIECE_BYTES
+  const pieceBytes = Math.min(SNAPSHOT_PIECE_BYTES, length - start)
+  const position = start + (serial - 1) * FRAME_HEADER_BYTES
+  const frame = decodeFrame(await file.read(position, FRAME_HEADER_BYTES + pieceBytes), file.path)
+  const right =
+    frame?.kind === FRAME_KIND.snapshot &&
+    frame.id === id &&
+    frame.serial === serial &&
+    frame.payload.byteLength === pieceBytes
+  if (!right) throw damaged(directory, snapshotName(id), 'is not whole')
+  return frame.payload
 }
 
 /** Even an empty snapshot has a piece, so that its file says what it is. */

@@ -6,17 +6,19 @@
  *
  * Must never answer a save before the sync, and never write after anything failed.
  */
-import { admittedBefore, claim, CorruptionError, EMPTY_SAVED } from '@paxos/core'
+import { admittedBefore, claim, CorruptionError, DurabilityError, EMPTY_SAVED } from '@paxos/core'
 import type {
   AcceptedEntry,
   Change,
   Claim,
   Identity,
   Opened,
+  OpenOptions,
   Owner,
   PaxosError,
   Saved,
   Slot,
+  Snapshot,
 } from '@paxos/core'
 import { join } from 'node:path'
 import {
@@ -33,15 +35,21 @@ import type { OpenStore } from '../life-cycle.ts'
 import type { Lock } from '../lock.ts'
 import type { FileSystem } from './file-system.ts'
 import { newId } from './frame.ts'
+import { MAX_SNAPSHOT_BYTES } from '../limits.ts'
 import { MARK_AFTER_MS } from './limits.ts'
 import { Log } from './log.ts'
 import { decodeRecords, encodeChange, needsCurrentVersion, type Records } from './record.ts'
+import type { SnapshotReference } from './record.ts'
 import { isSnapshotName, readSnapshot, snapshotName, writeSnapshot } from './snapshot-file.ts'
+import { requireSnapshot } from './snapshot-file.ts'
+import { stagedAs, StagedFiles } from './staged-files.ts'
 import { State } from './state.ts'
 
 /** One change, ready to be written. */
 interface Encoded {
   readonly records: Records
+  /** That of its snapshot, whose file is to be written, or is there. */
+  readonly snapshotId: bigint | null
   readonly snapshot: { readonly id: bigint; readonly bytes: Uint8Array } | null
 }
 
@@ -62,6 +70,7 @@ export interface Place {
 export async function openStore(
   place: Place,
   owner: Owner | undefined,
+  { staged = false }: OpenOptions = {},
 ): Promise<{ readonly store: Store; readonly opened: Opened }> {
   const { fs, directory } = place
   const created = await createMissing(fs, directory, owner)
@@ -94,14 +103,15 @@ export async function openStore(
     state.admitted = admittedBefore({ promised: state.promised, accepted: [...values] })
   }
   try {
-    const saved = await savedFrom(fs, directory, state, values)
+    const saved = await savedFrom(fs, directory, state, values, staged)
     // Of the format of today as soon as it is a node's: from then on it says who is admitted.
     const isOlder = log.isEarly && claimed.identity !== null && owner !== undefined
     if (created === null && (isOlder || claimed.identity !== log.identity)) {
       current = await rewrittenFor(claimed.identity, fs, directory, current)
     }
     await removeGarbage(fs, directory, state)
-    return { store: new Store(place, current), opened: { ...saved, ...claimed } }
+    const store = new Store(place, current, saved.snapshot)
+    return { store, opened: { ...saved, ...claimed } }
   } catch (error) {
     await current.log.close()
     throw error
@@ -148,17 +158,37 @@ async function savedFrom(
   directory: string,
   state: State,
   values: ReadonlyMap<Slot, AcceptedEntry>,
+  isStaged: boolean,
 ): Promise<Saved> {
   const { promised, chosenThrough, admitted, snapshot: reference } = state
   const accepted = [...values.values()].toSorted((a, b) => a.slot - b.slot)
   const single = { promised, accepted, chosenThrough, admitted }
   if (reference === null) return { ...single, snapshot: null }
   const { through, members, configuration } = reference
-  const bytes = await readSnapshot(fs, directory, reference)
-  const snapshot = { through, members, bytes }
+  const snapshot = { through, members, ...(await stateOf(fs, directory, reference, isStaged)) }
   if (configuration === undefined) return { ...single, snapshot }
   // A copy: this one stays for the next rewriting.
   return { ...single, snapshot: { ...snapshot, configuration: new Uint8Array(configuration) } }
+}
+
+/** The bytes of a snapshot, or where they are; then damage within them shows when they are read. */
+async function stateOf(
+  fs: FileSystem,
+  directory: string,
+  reference: SnapshotReference,
+  isStaged: boolean,
+): Promise<Pick<Snapshot, 'bytes' | 'staged'>> {
+  const { id, length } = reference
+  if (isStaged) {
+    await requireSnapshot(fs, directory, reference)
+    return { bytes: new Uint8Array(), staged: stagedAs(id, length) }
+  }
+  if (length <= MAX_SNAPSHOT_BYTES) return { bytes: await readSnapshot(fs, directory, reference) }
+  throw new DurabilityError(
+    'ERR_PAXOS_DURABILITY_FAILED',
+    `The snapshot in ${directory} has ${length} bytes, and is read whole up to ${MAX_SNAPSHOT_BYTES}. ` +
+      'Open it with { staged: true }, as a Replica does whose state machine has restorePieces().',
+  )
 }
 
 /** What a crash left over: a log that did not get its name, snapshots that nothing refers to. */
@@ -171,6 +201,7 @@ async function removeGarbage(fs: FileSystem, directory: string, state: State): P
 }
 
 export class Store implements OpenStore {
+  readonly snapshots: StagedFiles
   readonly #fs: FileSystem
   readonly #directory: string
   readonly #lock: Lock
@@ -186,7 +217,13 @@ export class Store implements OpenStore {
   #markIsOld = false
   #closing = false
 
-  constructor({ fs, directory, lock, sentences }: Place, current: LogAndState) {
+  constructor(
+    { fs, directory, lock, sentences }: Place,
+    current: LogAndState,
+    snapshot: Pick<Snapshot, 'staged'> | null,
+  ) {
+    this.snapshots = new StagedFiles(fs, directory, (error) => this.#explain(error))
+    if (snapshot?.staged !== undefined) this.snapshots.found(snapshot.staged)
     this.#fs = fs
     this.#directory = directory
     this.#lock = lock
@@ -199,7 +236,7 @@ export class Store implements OpenStore {
   }
 
   async save(change: Change): Promise<void> {
-    const encoded = this.#commit.prepare(() => encode(change))
+    const encoded = this.#commit.prepare(() => encode(change, this.snapshots))
     const ownBytes = encoded.records.bytes.byteLength
     const bytes = ownBytes + (encoded.snapshot?.bytes.byteLength ?? 0)
     await this.#commit.add(encoded, bytes, ownBytes)
@@ -207,6 +244,7 @@ export class Store implements OpenStore {
 
   async close(): Promise<void> {
     this.#closing = true
+    await this.snapshots.close()
     if (this.#markTimer !== null) clearTimeout(this.#markTimer)
     try {
       await this.#compacting
@@ -233,8 +271,9 @@ export class Store implements OpenStore {
     const records = group.map((change) => change.records)
     state.applyGroup(records, await log.append(records.map(({ bytes }) => bytes)))
     await this.#requireHeld()
-    for (const id of [before?.id, ...group.map(({ snapshot }) => snapshot?.id)]) {
-      if (id !== undefined && id !== state.snapshot?.id) this.#superseded.push(id)
+    for (const id of [before?.id, ...group.map(({ snapshotId }) => snapshotId)]) {
+      if (id === undefined || id === null || id === state.snapshot?.id) continue
+      if (this.snapshots.superseded(id)) this.#superseded.push(id)
     }
     this.#compactIfWorthwhile()
     this.#startMarkTimer()
@@ -326,11 +365,15 @@ export class Store implements OpenStore {
   }
 }
 
-function encode(change: Change): Encoded {
-  const id = change.snapshot === undefined ? 0n : newId()
+function encode(change: Change, stage: StagedFiles): Encoded {
+  const { snapshot } = change
+  if (snapshot === undefined) {
+    return { records: encodeChange(change, 0n), snapshotId: null, snapshot: null }
+  }
+  const { staged, bytes } = snapshot
+  const id = staged === undefined ? newId() : stage.name(staged)
   const records = encodeChange(change, id)
-  const snapshot = change.snapshot === undefined ? null : { id, bytes: change.snapshot.bytes }
-  return { records, snapshot }
+  return { records, snapshotId: id, snapshot: staged === undefined ? { id, bytes } : null }
 }
 
 function missingLog(directory: string, leftover: string): CorruptionError {

@@ -3,6 +3,7 @@
  * what cannot be stored is refused at once. Must never lose the difference between absent and empty:
  * '', 0 and zero bytes are values.
  */
+import { InvalidArgumentError } from '@paxos/core'
 import type { AcceptedEntry, Ballot, Change, Slot, Snapshot } from '@paxos/core'
 import { MAX_CHANGE_BYTES, MAX_SNAPSHOT_BYTES } from '../limits.ts'
 import {
@@ -63,7 +64,10 @@ function ballotOf({ round, node }: Ballot, what: string): Ballot {
   }
 }
 
-function snapshotOf({ through, members, bytes, configuration }: Snapshot): Snapshot {
+function snapshotOf({ through, members, bytes, staged, configuration }: Snapshot): Snapshot {
+  if (staged !== undefined) {
+    throw new InvalidArgumentError('This store stages no snapshots. Save the bytes of this one.')
+  }
   requireAtMost(
     'The snapshot',
     requireBytes(bytes, 'snapshot.bytes').byteLength,
