@@ -1,5 +1,6 @@
 /** Every mutant, in the order in which they are run. It must hold nothing but what its parts hold. */
 import { BELIEF_MUTANTS } from './belief.ts'
+import { COORDINATION_MUTANTS } from './coordination.ts'
 import { CORE_MUTANTS } from './core.ts'
 import { DISK_MUTANTS } from './disks.ts'
 import { EDGE_MUTANTS } from './edges.ts'
@@ -27,6 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPLICA_MUTANTS,
   ...STAGED_MUTANTS,
   ...MEMBER_CALL_MUTANTS,
+  ...COORDINATION_MUTANTS,
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
   ...LINK_MUTANTS,
