@@ -35,6 +35,7 @@ import { Snapshots } from './snapshots.ts'
 import { Space } from './space.ts'
 import { Transfers } from './transfers.ts'
 import { Watch } from './watch.ts'
+import { Watchers } from './watchers.ts'
 import { Whereabouts } from './whereabouts.ts'
 
 /** Opens everything and starts. When it rejects, nothing is left open. */
@@ -80,6 +81,7 @@ interface Begun extends Opened {
 /** What runs between open() and close(). */
 export class ReplicaNode<Command, Result, Query, Answer> {
   readonly events = new EventStream<ReplicaEvent>()
+  readonly watchers: Watchers
   readonly #settings: ReplicaSettings<Command, Result, Query, Answer>
   readonly #engine: MultiPaxos
   readonly #host: Host<MultiPaxosMessage, LogEvent>
@@ -102,6 +104,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
 
   constructor(settings: ReplicaSettings<Command, Result, Query, Answer>, saved: Begun) {
     this.#settings = settings
+    this.watchers = new Watchers(settings)
     const { id, cluster, clock, random, transport, durability, sessionTimeoutMs } = settings
     const stored = addressesIn(saved.snapshot.members)
     const configuration = configurationIn(saved.snapshot) ?? firstConfiguration(stored)
@@ -409,6 +412,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#forwarding.flushSoon()
     this.#snapshots.takeIfDue()
     this.#tellSoon()
+    this.watchers.notify()
   }
 
   /** When this turn is over: whoever was answered may propose in it, and that says it too. */
@@ -445,6 +449,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#reads.applied(through)
     this.#snapshots.installed(through, bytes.byteLength)
     this.members.installed(snapshot)
+    this.watchers.notify()
   }
 
   #follow(leader: NodeId | null): void {
@@ -520,6 +525,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#transfers.end(error)
     this.#reads.end(error)
     this.events.end()
+    this.watchers.end()
   }
 
   requireRunning(): void {

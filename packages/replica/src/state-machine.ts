@@ -1,6 +1,8 @@
 /**
  * What a Replica replicates: the application's side. Nothing here may depend on which node runs it.
  */
+import type { Codec } from './codec.ts'
+
 /**
  * State that changes by commands alone. Every method is synchronous, and the first three are
  * deterministic: the same commands in the same order give the same state and the same results on
@@ -34,6 +36,10 @@ export interface StateMachine<Command, Result, Query = never, Answer = never> {
    * of the objects of the state that somebody could change.
    */
   query?(query: Query): AtOnce<Answer>
+  /** Its commands to bytes and back, where the options of the replica say nothing. Default: JSON. */
+  readonly commandCodec?: Codec<Command> | undefined
+  /** Its results, likewise. Default: JSON, or nothing at all. */
+  readonly resultCodec?: Codec<Result> | undefined
 }
 
 /** What is there at once: \`T\`, unless that is a promise. Of \`void\`, anything but a promise. */
