@@ -8,8 +8,19 @@ export { requireBoolean, requirePositive, requireWait } from './arguments.ts'
 export { requireConsistency, requireFits, ticketOf } from './call-arguments.ts'
 export { ClientSession } from './client-session.ts'
 export type { Ticket } from './client-session.ts'
-export { encodeReadably, jsonOrNothing } from './codec.ts'
+export { encodeReadably, isBytes, jsonOrNothing } from './codec.ts'
+export { isComposition } from './compose.ts'
+export type {
+  AnswerOf,
+  CommandOf,
+  ComposedCommand,
+  ComposedQuery,
+  ComposedResult,
+  QueryOf,
+  ResultOf,
+} from './composed-types.ts'
 export { EventStream } from './event-stream.ts'
 export { Outcome } from './outcome.ts'
+export { addParts } from './parts.ts'
 export { Watchers } from './watchers.ts'
 export { asError, wordsOf } from './words.ts'

@@ -86,15 +86,18 @@ describe('a session belongs to who opened it', () => {
     await closeAll(nodes)
   })
 
-  it.each([0, 1.5, 3, '1', null])('that %j is answered is refused for sequence 2', async (below) => {
-    const cluster = replicaCluster('a')
-    const nodes = await cluster.openAll()
-    const [, node] = leaderOf(nodes)
-    const id = await within(cluster, node.openSession())
-    const session = { id, sequence: 2, acknowledged: below as number }
-    await expect(node.propose(one, { session })).rejects.toThrow(InvalidArgumentError)
-    await closeAll(nodes)
-  })
+  it.each([0, 1.5, 3, '1', null])(
+    'that %j is answered is refused for sequence 2',
+    async (below) => {
+      const cluster = replicaCluster('a')
+      const nodes = await cluster.openAll()
+      const [, node] = leaderOf(nodes)
+      const id = await within(cluster, node.openSession())
+      const session = { id, sequence: 2, acknowledged: below as number }
+      await expect(node.propose(one, { session })).rejects.toThrow(InvalidArgumentError)
+      await closeAll(nodes)
+    },
+  )
 
   it('a source that draws too little is refused before anything is opened', async () => {
     const cluster = replicaCluster('a')
