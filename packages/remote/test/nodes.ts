@@ -2,6 +2,9 @@
  * A cluster of replicas in this process, over the memory network, and servers of them on real sockets:
  * what users run, but for the network between the nodes.
  */
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { memory as memoryDurability } from '@paxos/durability-memory'
 import { serve } from '@paxos/remote'
 import type { RemoteServer, ServeOptions } from '@paxos/remote'
@@ -46,12 +49,16 @@ export class Sums implements StateMachine<Add, number, string, number> {
 export type SumsReplica = Replica<Add, number, string, number>
 export type SumsServeOptions = ServeOptions<Add, number, string, number>
 
-/** A replica and who serves it. */
+/** A replica, and who serves it: an HTTP server of ours, so that it can be cut off as a kill does. */
 export interface Node {
   readonly id: string
   readonly replica: SumsReplica
   readonly server: RemoteServer
   readonly address: string
+  /** Ends each connection of clients, at once and without a word. */
+  cut(): void
+  /** The process is gone: its connections, its port, and what it would say to others. */
+  kill(): Promise<void>
 }
 
 export interface Nodes {
@@ -63,7 +70,7 @@ export interface Nodes {
   close(): Promise<void>
 }
 
-/** Opens replicas of these names, waits for a leader, and serves each. */
+/** Opens replicas of these names, serves each, and waits for a leader. */
 export async function serveNodes(
   ids: readonly string[],
   options: SumsServeOptions = {},
@@ -71,8 +78,10 @@ export async function serveNodes(
 ): Promise<Nodes> {
   const hub = memoryHub()
   const members = Object.fromEntries(ids.map((id) => [id, `memory://remote-${id}`]))
+  const ports = await Promise.all(ids.map(async (id) => [id, await httpServer()] as const))
+  const addresses = Object.fromEntries(ports.map(([id, { address }]) => [id, address]))
   const nodes = await Promise.all(
-    ids.map(async (id) => {
+    ports.map(async ([id, port]): Promise<Node> => {
       const replica = await Replica.open({
         id,
         members,
@@ -81,8 +90,26 @@ export async function serveNodes(
         stateMachine: new Sums(),
         ...replicaOptions,
       })
-      const server = await serve(replica, options)
-      return { id, replica, server, address: server.address ?? '' }
+      const server = await serve(replica, {
+        server: port.server,
+        insecure: true,
+        addresses,
+        ...options,
+      })
+      return {
+        id,
+        replica,
+        server,
+        address: port.address,
+        cut: port.cut,
+        async kill() {
+          hub.freeze(id)
+          port.end()
+          port.cut()
+          await server.close()
+          await replica.close({ transfer: false })
+        },
+      }
     }),
   )
   const made: Nodes = {
@@ -99,10 +126,39 @@ export async function serveNodes(
     async close() {
       for (const { server } of nodes) await server.close()
       for (const { replica } of nodes) await replica.close({ transfer: false })
+      for (const [, { end }] of ports) end()
     },
   }
   await made.leader()
   return made
+}
+
+/** An HTTP server that listens on a port of this machine, and its sockets. */
+export async function httpServer(port = 0): Promise<{
+  readonly server: Server
+  readonly port: number
+  readonly address: string
+  cut(): void
+  end(): void
+}> {
+  const server = createServer()
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const found = server.address()
+  if (found === null || typeof found === 'string') throw new Error('It does not listen.')
+  return {
+    server,
+    port: found.port,
+    address: `ws://127.0.0.1:${found.port}/paxos`,
+    cut: () => {
+      for (const socket of sockets) socket.destroy()
+    },
+    end: () => void server.close(),
+  }
 }
 
 /** Waits, by the events of a replica, until something is so. */
