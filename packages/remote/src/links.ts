@@ -54,6 +54,7 @@ export class Links implements LinkEvents {
   #movedAtMs = -Infinity
   #cancelPause: (() => void) | null = null
   #isClosed = false
+  #closing: Promise<void> | null = null
   #whenClosed: (() => void) | null = null
 
   constructor(options: LinksOptions) {
@@ -86,14 +87,15 @@ export class Links implements LinkEvents {
 
   /** Resolves when all are over. */
   close(): Promise<void> {
-    this.#isClosed = true
-    this.#cancelPause?.()
-    const open = this.#open
-    if (open.length === 0) return Promise.resolve()
-    return new Promise((resolve) => {
+    this.#closing ??= new Promise((resolve) => {
+      this.#isClosed = true
+      this.#cancelPause?.()
       this.#whenClosed = resolve
+      const open = this.#open
+      if (open.length === 0) resolve()
       for (const link of open) link.close()
     })
+    return this.#closing
   }
 
   /** Why there is none. */

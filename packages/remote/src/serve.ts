@@ -87,6 +87,7 @@ class Server<Command, Result, Query, Answer> implements RemoteServer {
   }
   /** Sockets that are about to become clients. */
   #strangers = 0
+  #address: string | null = null
   #cancelBeat: (() => void) | null = null
   #closing: Promise<void> | null = null
   #idle: (() => void) | null = null
@@ -112,11 +113,7 @@ class Server<Command, Result, Query, Answer> implements RemoteServer {
   }
 
   get address(): string | null {
-    const { server, tls, host, path } = this.#settings
-    const found = this.#http.address()
-    if (server !== null || found === null || typeof found === 'string') return null
-    const name = host.includes(':') ? `[${host}]` : host
-    return `${tls === null ? 'ws' : 'wss'}://${name}:${found.port}${path}`
+    return this.#address
   }
 
   status(): RemoteServerStatus {
@@ -140,6 +137,7 @@ class Server<Command, Result, Query, Answer> implements RemoteServer {
         const message = `The server cannot listen on ${host}, port ${port}. Give another one.`
         throw new ListenError(message, { cause })
       }
+      this.#address = addressOf(this.#http, this.#settings)
     }
     this.#beatLater()
     void this.#follow()
@@ -342,6 +340,13 @@ function listening(server: HttpServer, port: number, host: string): Promise<void
 
 function closed(server: HttpServer): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()))
+}
+
+function addressOf(http: HttpServer, { tls, host, path }: ServeSettings): string | null {
+  const found = http.address()
+  if (found === null || typeof found === 'string') return null
+  const name = host.includes(':') ? `[${host}]` : host
+  return `${tls === null ? 'ws' : 'wss'}://${name}:${found.port}${path}`
 }
 
 /** Resolves when it is closed. */
