@@ -77,6 +77,12 @@ export const RULES: Readonly<Record<string, Rule>> = {
     node: false,
     testsUse: [testkit],
   },
+  '@paxos/remote': {
+    imports: [core, '@paxos/replica'],
+    libraries: ['ws'],
+    node: true,
+    testsUse: [testkit, '@paxos/durability-memory', '@paxos/transport-memory'],
+  },
   [testkit]: {
     imports: [core],
     looksAt: ['@paxos/durability-memory', '@paxos/replica', '@paxos/transport-memory'],

@@ -16,6 +16,8 @@ export interface Credentials {
   readonly token: string | null
   /** A certificate that an authority of `tls.ca` has signed; `null` when there is none. */
   readonly certificate: PeerCertificate | null
+  /** The one common name in it; `null` where there is none, or several. */
+  readonly commonName: string | null
   /** The IP address from which it comes; a proxy's, where there is one. */
   readonly remoteAddress: string
 }
@@ -56,7 +58,8 @@ export class Doorkeeper {
     const credentials = credentialsOf(request)
     const place = this.#tokens === null ? null : this.#tokens.find(credentials.token)
     if (place === 0) return 401
-    const named = place === null ? nameOf(credentials) : `token ${place}`
+    const { commonName, remoteAddress } = credentials
+    const named = place === null ? (commonName ?? remoteAddress) : `token ${place}`
     if (this.#authorize === null) return named
     try {
       const found: unknown = await this.#authorize(credentials)
@@ -111,9 +114,12 @@ function hashOf(token: string): Buffer {
 function credentialsOf({ headers, socket }: IncomingMessage): Credentials {
   const token = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null
   const isCertified = socket instanceof TLSSocket && socket.authorized
+  const certificate = isCertified ? certificateOf(socket) : null
+  const name: unknown = certificate?.subject?.CN
   return {
     token,
-    certificate: isCertified ? certificateOf(socket) : null,
+    certificate,
+    commonName: typeof name === 'string' ? name : null,
     remoteAddress: socket.remoteAddress ?? '',
   }
 }
@@ -122,9 +128,4 @@ function credentialsOf({ headers, socket }: IncomingMessage): Credentials {
 function certificateOf(socket: TLSSocket): PeerCertificate | null {
   const certificate = socket.getPeerCertificate()
   return Object.keys(certificate).length === 0 ? null : certificate
-}
-
-function nameOf({ certificate, remoteAddress }: Credentials): string {
-  const name: unknown = certificate?.subject?.CN
-  return typeof name === 'string' ? name : remoteAddress
 }

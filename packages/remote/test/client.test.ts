@@ -24,21 +24,21 @@ function client(addresses: readonly string[]) {
     answer: jsonOrNothing<string>(),
   }
   const remote = new RemoteReplica<string, string, string, string>(settings, codecs, dial)
-  const connected = remote.connected(undefined, 1_000_000)
-  connected.catch(() => undefined)
+  const isConnected = remote.connected(undefined, 1_000_000)
+  isConnected.catch(() => undefined)
   const last = (): Dialled => {
     const found = dialled.at(-1)
     if (found === undefined) throw new Error('Nobody was dialled.')
     return found
   }
-  return { remote, clock, dialled, last, connected }
+  return { remote, clock, dialled, last, isConnected }
 }
 
 /** A client that asks the first address, with a session of its own. */
 async function connected(addresses: readonly string[]) {
   const made = client(addresses)
   made.last().welcome()
-  await made.connected
+  await made.isConnected
   return made
 }
 

@@ -14,8 +14,8 @@ class Names {
     return this.#names.push(name)
   }
 
-  query(_: 'all'): readonly string[] {
-    return [...this.#names]
+  query(which: 'all' | 'last'): readonly string[] {
+    return which === 'all' ? [...this.#names] : this.#names.slice(-1)
   }
 
   snapshot(): Uint8Array {
@@ -29,6 +29,20 @@ class Names {
 
 const both = () => compose({ sums: new Sums(), names: new Names() })
 
+/** What a program does with the parts, wherever they are. */
+async function program({
+  sums,
+  names,
+}: Pick<ComposedReplica<{ sums: Sums; names: Names }>, 'sums' | 'names'>): Promise<unknown> {
+  return [
+    await sums.propose({ name: 'x', add: 2 }),
+    await names.propose('first'),
+    await sums.query('x'),
+    await names.query('all'),
+    await names.openSession(),
+  ]
+}
+
 it('each part has its calls under its name, here as there, and no type is written', async () => {
   const stateMachine = both()
   await using replica = await Replica.open({
@@ -41,16 +55,6 @@ it('each part has its calls under its name, here as there, and no type is writte
   await using server = await serve(replica, { stateMachine })
   await using remote = await connect([server.address ?? ''], { stateMachine: both() })
 
-  const program = async ({
-    sums,
-    names,
-  }: Pick<ComposedReplica<{ sums: Sums; names: Names }>, 'sums' | 'names'>) => [
-    await sums.propose({ name: 'x', add: 2 }),
-    await names.propose('first'),
-    await sums.query('x'),
-    await names.query('all'),
-    await names.openSession(),
-  ]
   expect(await program(replica)).toEqual([2, 1, 2, ['first'], expect.any(String)])
   expect(await program(remote)).toEqual([4, 2, 4, ['first', 'first'], expect.any(String)])
   expectTypeOf(remote.names).toEqualTypeOf(replica.names)

@@ -161,11 +161,17 @@ describe('a hook decides', () => {
     expect(await connected(server.address, { token: 'guest' })).toBe('connected')
     await expect(connected(server.address)).rejects.toThrow(UnauthorizedError)
     expect(server.status()).toMatchObject({ clients: ['a guest'], refused: { unauthorized: 1 } })
-    expect(seen[0]).toEqual({ token: 'guest', certificate: null, remoteAddress: '127.0.0.1' })
+    expect(seen[0]).toEqual({
+      token: 'guest',
+      certificate: null,
+      commonName: null,
+      remoteAddress: '127.0.0.1',
+    })
   })
 
   it.each([
     ['throws', () => Promise.reject(new Error('no database'))],
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as plain JavaScript may answer
     ['answers true', () => true as unknown as string],
   ])('and nobody comes in when it %s', async (_, authorize) => {
     const { address } = await served({ authorize })
@@ -206,7 +212,7 @@ describe('certificates', () => {
     const tls = { ...ofServer, ca: authority.ca, clientCertificate: 'optional' as const }
     const { address } = await served({
       tls,
-      authorize: ({ certificate }) => (certificate === null ? null : 'certified'),
+      authorize: ({ certificate, commonName }) => (certificate === null ? null : commonName),
     })
     const { ca } = authority
     await expect(connected(address, { tls: { ca, ...own } })).rejects.toThrow(UnauthorizedError)
@@ -266,6 +272,7 @@ describe('options', () => {
     [['http://127.0.0.1:1']],
     [['ws://user:secret@127.0.0.1:1']],
     [['ws://127.0.0.1:1', 'nowhere']],
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as plain JavaScript may call it
     ['ws://127.0.0.1:1' as unknown as string[]],
   ])('connect(%j) is refused, and no secret repeated', async (addresses) => {
     const failure = connect(addresses)

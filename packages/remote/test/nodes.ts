@@ -56,9 +56,9 @@ export interface Node {
   readonly server: RemoteServer
   readonly address: string
   /** Ends each connection of clients, at once and without a word. */
-  cut(): void
+  readonly cut: () => void
   /** The process is gone: its connections, its port, and what it would say to others. */
-  kill(): Promise<void>
+  readonly kill: () => Promise<void>
 }
 
 export interface Nodes {
@@ -138,8 +138,8 @@ export async function httpServer(port = 0): Promise<{
   readonly server: Server
   readonly port: number
   readonly address: string
-  cut(): void
-  end(): void
+  readonly cut: () => void
+  readonly end: () => void
 }> {
   const server = createServer()
   const sockets = new Set<Socket>()

@@ -10,8 +10,8 @@ export interface Call {
   readonly kind: 'propose' | 'query'
   readonly what: string
   readonly options: ProposeOptions & QueryOptions
-  answer(text: string): void
-  fail(error: unknown): void
+  readonly answer: (text: string) => void
+  readonly fail: (error: unknown) => void
 }
 
 export class StandIn implements Served<string, string, string, string> {
@@ -32,7 +32,8 @@ export class StandIn implements Served<string, string, string, string> {
     return this.#call('query', what, options)
   }
 
-  openSession(_: WaitOptions = {}): Promise<string> {
+  openSession({ signal }: WaitOptions = {}): Promise<string> {
+    signal?.throwIfAborted()
     this.#sessions += 1
     return Promise.resolve(String(this.#sessions).padStart(32, '0'))
   }
