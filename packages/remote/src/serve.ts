@@ -81,8 +81,9 @@ class Server<Command, Result, Query, Answer> implements RemoteServer {
   readonly #events: ReturnType<Served<Command, Result, Query, Answer>['events']>
   readonly #refused = { unauthorized: 0, full: 0 }
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    // Another path of a server of yours is for somebody else.
-    if (this.#settings.server !== null && pathOf(request) !== this.#settings.path) return
+    // Another path of a server of yours is for somebody else, where there is anybody.
+    const isOurs = this.#settings.server === null || pathOf(request) === this.#settings.path
+    if (!isOurs && this.#http.listenerCount('upgrade') > 1) return
     void this.#welcome(request, socket, head)
   }
   /** Sockets that are about to become clients. */
@@ -90,7 +91,9 @@ class Server<Command, Result, Query, Answer> implements RemoteServer {
   #address: string | null = null
   #cancelBeat: (() => void) | null = null
   #closing: Promise<void> | null = null
+  /** Nothing is under way any more, and then: nobody is there any more. */
   #idle: (() => void) | null = null
+  #allGone: (() => void) | null = null
 
   constructor(
     replica: Served<Command, Result, Query, Answer>,
@@ -242,6 +245,7 @@ class Server<Command, Result, Query, Answer> implements RemoteServer {
         guest.gone()
         logger.debug('a client has left', { client: name, problem })
         this.#noteIdle()
+        if (this.#guests.size === 0) this.#allGone?.()
       },
     })
     const guest: Guest<Command, Result, Query, Answer> = new Guest({
@@ -277,13 +281,17 @@ class Server<Command, Result, Query, Answer> implements RemoteServer {
     })
     this.#cancelBeat?.()
     await this.#events.return?.()
+    const left = new Promise<void>((resolve) => {
+      this.#allGone = resolve
+      if (this.#guests.size === 0) resolve()
+    })
     for (const guest of this.#guests.keys()) guest.end('leaving')
     if (server === null) this.#http.closeIdleConnections()
     const cancel = clock.schedule(CLOSE_TIMEOUT_MS, () => {
       for (const guest of this.#guests.keys()) guest.gone()
       if (server === null) this.#http.closeAllConnections()
     })
-    await ended
+    await Promise.all([ended, left])
     cancel()
   }
 }
@@ -382,5 +390,7 @@ const WORDS: Readonly<Record<number, string>> = {
 
 function refuse(socket: Duplex, status: number): void {
   const words = WORDS[status] ?? 'Bad Request'
+  // Who does not close its side would keep the socket.
+  socket.once('finish', () => socket.destroy())
   socket.end(`HTTP/1.1 ${status} ${words}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

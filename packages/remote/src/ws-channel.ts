@@ -73,7 +73,8 @@ const NOWHERE: Channel = {
 
 /** The channel of `ws`, whether it is open already or is still to connect. */
 export function wsChannel(ws: WebSocket, events: ChannelEvents): Channel {
-  let closed: Closed = { type: 'lost', problem: 'the connection was closed' }
+  /** What is known of the end; the first reason is the cause of those that follow. */
+  let closed: Closed | null = null
   let closeTimer: NodeJS.Timeout | undefined
 
   ws.binaryType = 'arraybuffer'
@@ -90,20 +91,19 @@ export function wsChannel(ws: WebSocket, events: ChannelEvents): Channel {
   })
   ws.on('pong', () => events.onHeard())
   ws.on('unexpected-response', (_, response) => {
-    closed = refusalOf(response.statusCode ?? 0)
+    closed ??= refusalOf(response.statusCode ?? 0)
     response.destroy()
     ws.terminate()
   })
   ws.on('error', (error) => {
-    // What follows from our own end says nothing new.
-    if (closed.type === 'lost') closed = closedBy(error)
+    closed ??= closedBy(error)
   })
   ws.once('close', (code: number) => {
     clearTimeout(closeTimer)
     if (code === CODES['not-understood'] || code === CODES['too-much']) {
-      closed = { type: 'protocol', problem: `ended the connection as not understood (${code})` }
+      closed ??= { type: 'protocol', problem: `ended the connection as not understood (${code})` }
     }
-    events.onClosed(closed)
+    events.onClosed(closed ?? { type: 'lost', problem: 'has closed the connection' })
   })
 
   function close(reason: CloseReason): void {
@@ -165,6 +165,9 @@ function closedBy(error: Error): Closed {
   }
   if (/subprotocol/i.test(error.message) || code.startsWith('WS_ERR_')) {
     return { type: 'protocol', problem: `speaks something else than ${SUBPROTOCOL}` }
+  }
+  if (/CERT|SIGNATURE|UNABLE_TO_/.test(code)) {
+    return { type: 'lost', problem: `shows a certificate that is not trusted (${code})` }
   }
   const what = code === '' ? error.message : code
   return { type: 'lost', problem: `cannot be reached (${what})` }

@@ -1,5 +1,7 @@
 /** Who comes in, and who does not; and that a server is not left open by mistake. */
+import type { Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
+import { connect as dial } from 'node:net'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { InvalidArgumentError } from '@paxos/core'
@@ -317,4 +319,52 @@ describe('a flood of connections', () => {
 function abortable(): { readonly signal: AbortSignal; readonly abort: () => void } {
   const controller = new AbortController()
   return { signal: controller.signal, abort: () => controller.abort('enough') }
+}
+
+describe('a server of yours', () => {
+  it('leaves other paths to others, and answers them itself where there are none', async () => {
+    const { server, address, end } = await httpServer()
+    opened.push({ close: end })
+    await served({ server, tokens: [TOKEN] })
+    const elsewhere = address.replace('/paxos', '/chat')
+    expect(await statusOf(elsewhere, {})).toBe(404)
+    server.on('upgrade', (request, socket) => {
+      if (request.url === '/chat') socket.end('HTTP/1.1 418 Teapot\r\n\r\n')
+    })
+    expect(await statusOf(elsewhere, {})).toBe(418)
+  })
+
+  it('goes on when close() has ended what was ours', async () => {
+    const { server, address, end } = await httpServer()
+    opened.push({ close: end })
+    const ours = await served({ server, tokens: [TOKEN] })
+    const remote = await connect([address], { token: TOKEN })
+    opened.push(remote)
+    await ours.close()
+    expect(ours.status().clients).toEqual([])
+    expect(server.listening).toBe(true)
+    expect(server.listenerCount('upgrade')).toBe(0)
+  })
+
+  it('keeps no socket of who was refused, though it keeps its side open', async () => {
+    const { server, address, end } = await httpServer()
+    opened.push({ close: end })
+    await served({ server, tokens: [TOKEN] })
+    const { port } = new URL(address)
+    const socket = dial({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true })
+    socket.write(
+      'GET /paxos HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Protocol: paxos-remote.1\r\n\r\n',
+    )
+    socket.resume()
+    await new Promise((resolve) => socket.once('end', resolve))
+    await expect.poll(() => connectionsOf(server)).toBe(0)
+    socket.destroy()
+  })
+})
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.getConnections((_, count) => resolve(count))
+  })
 }

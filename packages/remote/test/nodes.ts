@@ -162,7 +162,7 @@ export async function httpServer(port = 0): Promise<{
 }
 
 /** Waits, by the events of a replica, until something is so. */
-export async function until(replica: SumsReplica, isSo: () => boolean): Promise<void> {
+async function until(replica: SumsReplica, isSo: () => boolean): Promise<void> {
   const events = replica.events()
   while (!isSo()) if ((await events.next()).done === true) return
   await events.return?.()
