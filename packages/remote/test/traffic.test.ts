@@ -216,10 +216,14 @@ describe('a client that reads slowly', () => {
     const all = new Promise<void>((resolve) => {
       ws.on('message', (data: Buffer) => {
         const head = data.subarray(2, 2 + data.readUInt16BE(0)).toString()
-        if (head.includes('"applied"')) resolve(void (told += 1))
+        if (head.includes('"applied"')) told += 1
+        if (head.includes('"id":13')) resolve()
       })
     })
     ws.resume()
+    await expect.poll(() => told).toBeGreaterThan(0)
+    // What was told before this answer has come before it.
+    ws.send(encodeFrame({ type: 'open-session', id: 13 }))
     await all
     expect(told).toBe(1)
   })
