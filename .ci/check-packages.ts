@@ -19,7 +19,7 @@ const SIZE_LIMITS = [
   {
     name: 'every entry point',
     entries: ['.', 'essential', 'practical', 'functional', 'external', 'wire'],
-    maxBytes: 11_600,
+    maxBytes: 11_750,
   },
 ]
 

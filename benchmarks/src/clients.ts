@@ -1,6 +1,6 @@
 /**
- * Clients of key-value stores, as small as each protocol allows: they write one key. What they cost is
- * part of what is measured, so each keeps its connections and sends what there is at once.
+ * Clients of key-value stores, as small as each protocol allows: they write one key, or read it. What
+ * they cost is part of what is measured, so each keeps its connections and sends what there is at once.
  */
 import { Agent, request } from 'node:http'
 import { connect as connectSocket } from 'node:net'
@@ -9,7 +9,7 @@ import { Client, credentials } from '@grpc/grpc-js'
 import { connect } from '@paxos/kv-store/dist/client.js'
 import protobuf from 'protobufjs'
 
-/** What is written to. */
+/** What is asked. */
 export type Target =
   | { readonly type: 'store'; readonly urls: readonly string[]; readonly stream: boolean }
   | { readonly type: 'etcd'; readonly addresses: readonly string[] }
@@ -19,41 +19,73 @@ export type Target =
 /** Resolves when the store says that it is done. */
 export type Put = (key: string, value: string) => Promise<unknown>
 
-/** One for each node that may be asked; of the store here its client chooses the node. */
-export function clientsOf(target: Target): readonly Put[] {
+/** Resolves with what the store answers. */
+export type Get = (key: string) => Promise<unknown>
+
+/** A node that may be asked; of the store here its client chooses the node. */
+export interface StoreClient {
+  readonly put: Put
+  /** By consistency, as the store calls it; of those stores whose reads are measured. */
+  readonly get: Readonly<Record<string, Get>>
+}
+
+/** One for each node. */
+export function clientsOf(target: Target): readonly StoreClient[] {
   switch (target.type) {
     case 'store': {
       const client = connect({ nodes: target.urls, stream: target.stream })
-      return [(key, value) => client.put(key, value)]
+      const put: Put = (key, value) => client.put(key, value)
+      return [
+        {
+          put,
+          get: {
+            linearizable: (key) => client.get(key),
+            local: (key) => client.get(key, { consistency: 'local' }),
+          },
+        },
+      ]
     }
     case 'etcd':
       return target.addresses.map(etcd)
     case 'antietcd':
-      return target.urls.map(antietcd)
+      return target.urls.map((url) => ({ put: antietcd(url), get: {} }))
     case 'redis':
-      return [redis(target.port)]
+      return [{ put: redis(target.port), get: {} }]
   }
 }
 
-/** The two messages of etcd's API that are needed: https://etcd.io/docs/v3.4/learning/api/. */
+/** The messages of etcd's API that are needed: https://etcd.io/docs/v3.4/learning/api/. */
 const ETCD = `syntax = "proto3";
 message PutRequest { bytes key = 1; bytes value = 2; }
-message PutResponse {}`
+message PutResponse {}
+message RangeRequest { bytes key = 1; bool serializable = 7; }
+message KeyValue { bytes value = 5; }
+message RangeResponse { repeated KeyValue kvs = 2; }`
 
-function etcd(address: string): Put {
+function etcd(address: string): StoreClient {
   const { root } = protobuf.parse(ETCD)
-  const [putRequest, putResponse] = [root.lookupType('PutRequest'), root.lookupType('PutResponse')]
   const client = new Client(address, credentials.createInsecure())
-  return (key, value) =>
-    new Promise((resolve, reject) => {
-      client.makeUnaryRequest(
-        '/etcdserverpb.KV/Put',
-        (body: object) => Buffer.from(putRequest.encode(body).finish()),
-        (bytes) => putResponse.decode(bytes),
-        { key: Buffer.from(key), value: Buffer.from(value) },
-        (error, answer) => (error === null ? resolve(answer) : reject(error)),
-      )
-    })
+  const call = (method: string, asked: protobuf.Type, answered: protobuf.Type) => {
+    return (body: object): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        client.makeUnaryRequest(
+          `/etcdserverpb.KV/${method}`,
+          (message: object) => Buffer.from(asked.encode(message).finish()),
+          (bytes) => answered.decode(bytes),
+          body,
+          (error, answer) => (error === null ? resolve(answer) : reject(error)),
+        )
+      })
+  }
+  const put = call('Put', root.lookupType('PutRequest'), root.lookupType('PutResponse'))
+  const range = call('Range', root.lookupType('RangeRequest'), root.lookupType('RangeResponse'))
+  return {
+    put: (key, value) => put({ key: Buffer.from(key), value: Buffer.from(value) }),
+    get: {
+      linearizable: (key) => range({ key: Buffer.from(key) }),
+      serializable: (key) => range({ key: Buffer.from(key), serializable: true }),
+    },
+  }
 }
 
 function antietcd(url: string): Put {

@@ -89,6 +89,12 @@ program
   )
   .option('--seconds <seconds>', 'how long each row is measured', toNumber, 3)
   .option(...directory)
+  .addHelpText(
+    'after',
+    `
+The callers of Replica are in the processes of its nodes. Beside them: the store of this repository
+and, if it is on the PATH, etcd, asked by a client in a process of its own.`,
+  )
   .action(reads)
 
 program

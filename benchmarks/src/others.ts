@@ -3,19 +3,13 @@
  * the embedded one are asked by a client in another process. They promise different things: each row
  * says what it is.
  */
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { ratios } from './figures.ts'
-import { closedOnInterrupt, isInterrupted } from './interrupt.ts'
+import { isInterrupted } from './interrupt.ts'
 import type { Measured } from './measure.ts'
 import { measureIn } from './measuring.ts'
 import { IDS, members } from './members.ts'
-import type { ClientOrder, ClientReport } from './others-client.ts'
 import { output } from './output.ts'
+import { askedFromOutside } from './outside.ts'
 import type { OutputOptions } from './output.ts'
 import type { Column, Row } from './report.ts'
 import { antietcd, etcd, programOnPath, redis, store } from './servers.ts'
@@ -36,9 +30,6 @@ interface Contender {
   /** `null` where it is not installed. */
   readonly measure: ((load: Load) => Promise<Measured>) | null
 }
-
-const WARM_UP_MS = 1_000
-const SCRIPT = fileURLToPath(new URL('./others-client.js', import.meta.url))
 
 const COLUMNS: readonly Column[] = [
   { key: 'perSecond', title: 'writes/s', digits: 0 },
@@ -129,50 +120,8 @@ async function embedded({ callers, bytes, seconds, directory }: Load): Promise<M
 }
 
 function fromOutside(begin: StartServers): (load: Load) => Promise<Measured> {
-  return async ({ callers, bytes, seconds, directory: parent }) => {
-    // In one turn with the promise to remove it.
-    const directory = mkdtempSync(join(parent, 'paxos-bench-'))
-    const clear = closedOnInterrupt(() =>
-      rm(directory, { recursive: true, force: true, maxRetries: 3 }),
+  return ({ callers, bytes, seconds, directory }) =>
+    askedFromOutside(begin, directory, ({ ask }) =>
+      ask({ callers, bytes, seconds, what: 'writes', nodes: 'soonest' }),
     )
-    const servers = await begin(directory)
-    const close = closedOnInterrupt(servers.close)
-    try {
-      return await ask({
-        target: servers.target,
-        callers,
-        bytes,
-        durationMs: seconds * 1000,
-        warmUpMs: Math.min(WARM_UP_MS, seconds * 1000),
-      })
-    } finally {
-      await close()
-      await clear()
-    }
-  }
-}
-
-async function ask(order: ClientOrder): Promise<Measured> {
-  const child = fork(SCRIPT)
-  const kill = closedOnInterrupt(async () => {
-    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) {
-      await once(child, 'exit')
-    }
-  })
-  try {
-    const said = new Promise<ClientReport>((resolve, reject) => {
-      child.once('message', (report: ClientReport) => resolve(report))
-      child.once('exit', (code) =>
-        reject(new Error(`The process of the callers ended with ${code}.`)),
-      )
-    })
-    child.send(order)
-    const report = await said
-    if ('failed' in report) {
-      throw new Error(`The ${order.target.type} could not be measured: ${report.failed}`)
-    }
-    return report.measured
-  } finally {
-    await kill()
-  }
 }

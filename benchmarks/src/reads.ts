@@ -1,12 +1,16 @@
 /**
  * How many reads a second each consistency answers, asked at the node that leads alone, or at all three
- * at once; each caller asks for one after another.
+ * at once; each caller asks for one after another. The callers of Replica are in the processes of its
+ * nodes; those of the stores beside it, etcd if it is installed, are in a process of their own.
  */
 import type { Consistency } from '@paxos/replica'
 import type { Measured } from './measure.ts'
 import { measureIn } from './measuring.ts'
 import { IDS, members } from './members.ts'
 import type { Id, Members } from './members.ts'
+import { askedFromOutside } from './outside.ts'
+import { etcd, programOnPath, store } from './servers.ts'
+import type { StartServers } from './servers.ts'
 import { printTable } from './table.ts'
 
 export interface ReadsOptions {
@@ -16,6 +20,8 @@ export interface ReadsOptions {
   readonly directory: string
 }
 
+const VALUE_BYTES = 256
+
 const CONSISTENCIES: readonly Consistency[] = ['linearizable', 'lease', 'bounded', 'local']
 
 export async function reads({
@@ -24,9 +30,7 @@ export async function reads({
   seconds,
   directory,
 }: ReadsOptions): Promise<void> {
-  const rows = [
-    ['transport', 'asked', 'callers each', 'consistency', 'reads/s', 'p50 ms', 'p99 ms'],
-  ]
+  const rows = [['what', 'asked', 'callers each', 'consistency', 'reads/s', 'p50 ms', 'p99 ms']]
   for (const scheme of transport) {
     const all = await members({ kind: 'paxos', transport: scheme, directory, hasLease: true })
     try {
@@ -54,7 +58,65 @@ export async function reads({
       await all.close()
     }
   }
+  for (const beside of stores())
+    rows.push(...(await readsOf(beside, { callers, seconds, directory })))
   printTable(rows)
+}
+
+/** A store that is asked from outside. */
+interface Beside {
+  readonly name: string
+  readonly begin: StartServers
+  readonly consistencies: readonly string[]
+  /** The client of the store here chooses the node itself. */
+  readonly nodes: readonly ('soonest' | 'all')[]
+}
+
+function stores(): Beside[] {
+  const program = programOnPath('etcd')
+  const own: Beside = {
+    name: 'kv-store, one stream, from outside',
+    begin: store(true),
+    consistencies: ['linearizable', 'local'],
+    nodes: ['soonest'],
+  }
+  if (program === null) return [own]
+  const consistencies = ['linearizable', 'serializable']
+  const name = 'etcd, gRPC, from outside'
+  return [own, { name, begin: etcd(program), consistencies, nodes: ['soonest', 'all'] }]
+}
+
+async function readsOf(
+  { name, begin, consistencies, nodes }: Beside,
+  { callers, seconds, directory }: Omit<ReadsOptions, 'transport'>,
+): Promise<string[][]> {
+  const rows: string[][] = []
+  await askedFromOutside(begin, directory, async ({ ask }) => {
+    for (const asked of nodes) {
+      for (const count of callers) {
+        for (const consistency of consistencies) {
+          const total = asked === 'all' ? IDS.length * count : count
+          const found = await ask({
+            callers: total,
+            bytes: VALUE_BYTES,
+            seconds,
+            what: { reads: consistency },
+            nodes: asked,
+          })
+          rows.push([
+            name,
+            asked === 'all' ? 'all three' : 'one node',
+            String(count),
+            consistency,
+            Math.round(found.commandsPerSecond).toLocaleString('en'),
+            found.p50Ms.toFixed(2),
+            found.p99Ms.toFixed(2),
+          ])
+        }
+      }
+    }
+  })
+  return rows
 }
 
 async function measureAt(

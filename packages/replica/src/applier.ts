@@ -7,6 +7,7 @@
 import { DecodeError, InvalidArgumentError, invariant } from '@paxos/core'
 import type { Slot, Snapshot } from '@paxos/core'
 import {
+  commandsOf,
   decodeEntry,
   isKnownKind,
   MAX_RESULTS,
@@ -24,19 +25,27 @@ import type {
   SessionId,
   SessionSpace,
   SessionUse,
+  SingleEntry,
 } from '@paxos/core/multi'
 import type { Ticket } from './client-session.ts'
 import { AlreadyAnsweredError, SessionExpiredError } from './errors.ts'
 import { StateTooLargeError, TooManySessionsError } from './errors.ts'
-import { MAX_EXPIRED_AT_ONCE, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
+import { MAX_EXPIRED_AT_ONCE, MAX_KEPT_RESULTS_BYTES, MAX_SNAPSHOT_BACKOFFS } from './limits.ts'
 import { Machine } from './machine.ts'
+import type { Execution } from './machine.ts'
 import { decodeState, encodeState, STATE_OVERHEAD_BYTES } from './replica-snapshot.ts'
 import type { ReplicaSettings } from './replica-settings.ts'
-import { decodeStored, encodeStored } from './stored-result.ts'
+import { decodeStored, encodeStored, NOT_KEPT } from './stored-result.ts'
 import { asError } from './words.ts'
 
 /** What came of one slot, for who may wait for it. */
 export type Applied<Result> =
+  | AppliedEntry<Result>
+  /** Of each of the entries that stood there, in their order. */
+  | { readonly type: 'several'; readonly each: readonly AppliedEntry<Result>[] }
+
+/** What came of one entry. */
+export type AppliedEntry<Result> =
   | { readonly type: 'nothing' }
   | { readonly type: 'members'; readonly entry: MembersEntry }
   /** The value is no entry to any version, and changes nothing. */
@@ -83,6 +92,12 @@ export type TakenSnapshot =
 
 const NOTHING = { type: 'nothing' } as const
 
+/** A value in its slot. */
+interface Standing {
+  readonly slot: Slot
+  readonly value: Uint8Array
+}
+
 /** The state of one node, and how far the log has been applied to it. */
 export class Applier<Command, Result, Query, Answer> {
   readonly #settings: ReplicaSettings<Command, Result, Query, Answer>
@@ -98,6 +113,8 @@ export class Applier<Command, Result, Query, Answer> {
    */
   #revision = 0
   #snapshotThrough: Slot = 0
+  /** Of the newest command that it stands for. */
+  #snapshotRevision = 0
   #snapshotBytes = 0
   #bytesSinceSnapshot = 0
   /** How many snapshots have failed since one did not. */
@@ -148,15 +165,14 @@ export class Applier<Command, Result, Query, Answer> {
   }
 
   /**
-   * Whether enough has been applied since the newest snapshot: past a multiple of
-   * `snapshotEveryEntries`, which is the same slot on every node, or so many bytes.
+   * Whether enough has been applied since the newest snapshot: past a revision that is a multiple of
+   * `snapshotEveryEntries`, which is in the same slot on every node, or so many bytes.
    */
   get wantsSnapshot(): boolean {
     const { snapshotEveryEntries, snapshotEveryBytes } = this.#settings
     const factor = 2 ** this.#failures
     const every = snapshotEveryEntries * factor
-    const isPast =
-      Math.floor(this.#appliedThrough / every) > Math.floor(this.#snapshotThrough / every)
+    const isPast = Math.floor(this.#revision / every) > Math.floor(this.#snapshotRevision / every)
     return isPast || this.#bytesSinceSnapshot >= snapshotEveryBytes * factor
   }
 
@@ -167,23 +183,46 @@ export class Applier<Command, Result, Query, Answer> {
   apply(slot: Slot, value: Uint8Array, nowMs: number): Applied<Result> {
     invariant(slot === this.#appliedThrough + 1, 'the log is applied out of order')
     const entry = entryIn(value)
-    const failed = new Map<number, Error>()
-    let index = 0
-    const outcome = this.#table.apply(
-      slot,
-      entry instanceof DecodeError ? NO_OP : entry,
-      (bytes) => {
-        const revision = this.#revision + 1 + index
-        const execution = this.#machine.execute({ slot, revision, value, index }, bytes)
-        if (execution.error !== null) failed.set(index, execution.error)
-        index += 1
-        return execution.stored
-      },
-    )
+    const applied = this.#applyAt({ slot, value }, entry, nowMs)
     this.#appliedThrough = slot
-    this.#revision += 'type' in entry ? Math.max(1, commandsOf(entry).length) : 1
+    this.#revision += entry instanceof DecodeError ? 1 : Math.max(1, commandsOf(entry).length)
     this.#bytesSinceSnapshot += value.byteLength
+    return applied
+  }
+
+  #applyAt(at: Standing, entry: Entry | DecodeError, nowMs: number): Applied<Result> {
     if (entry instanceof DecodeError) return { type: 'malformed', reason: entry }
+    if (entry.type !== 'bundle') return this.#applyEntry(at, entry, nowMs, 0)
+    let before = 0
+    const each = entry.entries.map((part) => {
+      const applied = this.#applyEntry(at, part, nowMs, before)
+      before += commandsOf(part).length
+      return applied
+    })
+    return { type: 'several', each }
+  }
+
+  /** `before`: so many commands stand before those of `entry` in its slot, applied or not. */
+  #applyEntry(
+    { slot, value }: Standing,
+    entry: SingleEntry,
+    nowMs: number,
+    before: number,
+  ): AppliedEntry<Result> {
+    const executions: Execution[] = []
+    let keptBytes = 0
+    const outcome = this.#table.apply(slot, entry, (bytes) => {
+      const index = before + executions.length
+      const revision = this.#revision + 1 + index
+      const execution = this.#machine.execute({ slot, revision, value, index }, bytes)
+      executions.push(execution)
+      const { stored } = execution
+      if (entry.type === 'command') return stored
+      // Not kept: whoever waits for it now is told it all the same.
+      if (keptBytes + stored.length > MAX_KEPT_RESULTS_BYTES) return encodeStored(NOT_KEPT)
+      keptBytes += stored.length
+      return stored
+    })
     if ('expired' in outcome) for (const id of outcome.expired) this.#usedAtMs.delete(id)
     if (entry.type === 'open-session') {
       const { space = 'slot', nonce } = entry
@@ -198,8 +237,9 @@ export class Applier<Command, Result, Query, Answer> {
     const { session, sequence } = entry
     if (outcome.type !== 'unknown-session') this.#usedAtMs.set(session, nowMs)
     if (outcome.type === 'applied' || outcome.type === 'duplicate') {
-      const results = this.#resultsOf(outcome.result, entry.type, failed)
-      return { type: 'commands', session, sequence, results, errors: [...failed.values()] }
+      const results = this.#resultsOf(outcome.result, entry.type, executions)
+      const errors = executions.flatMap(({ error }) => error ?? [])
+      return { type: 'commands', session, sequence, results, errors }
     }
     return { type: 'refused', session, sequence, reason: reasonOf(outcome, sequence) }
   }
@@ -267,7 +307,7 @@ export class Applier<Command, Result, Query, Answer> {
     const found = this.#table.recall(session, sequence)
     if (found === null) return null
     if (found.type !== 'duplicate') return reasonOf(found, sequence)
-    return { results: this.#resultsOf(found.result, type, new Map()) }
+    return { results: this.#resultsOf(found.result, type, []) }
   }
 
   /** The open session that was opened with `nonce`; `null` when there is none. */
@@ -279,6 +319,7 @@ export class Applier<Command, Result, Query, Answer> {
     if (entry.type === 'open-session') {
       return this.openedBy(entry.space ?? 'slot', entry.nonce) !== null
     }
+    if (entry.type === 'bundle') return entry.entries.every((part) => this.#isApplied(part))
     if (!('session' in entry)) return false
     return this.#table.recall(entry.session, entry.sequence)?.type === 'duplicate'
   }
@@ -304,20 +345,24 @@ export class Applier<Command, Result, Query, Answer> {
 
   #noteSnapshot(through: Slot, bytes: number): void {
     this.#snapshotThrough = through
+    this.#snapshotRevision = this.#revision
     this.#snapshotBytes = bytes
     this.#bytesSinceSnapshot = 0
     this.#failures = 0
   }
 
+  /** `executions`: of the commands that were applied now. */
   #resultsOf(
     stored: Uint8Array,
     type: (CommandEntry | CommandsEntry)['type'],
-    failed: ReadonlyMap<number, Error>,
+    executions: readonly Execution[],
   ): Results<Result> {
     return () => {
       const each = type === 'command' ? [stored] : resultsIn(stored)
       return each.map((bytes, index) => () => {
-        return this.#machine.resultOf(decodeStored(bytes), failed.get(index) ?? null)
+        const execution = executions[index]
+        const known = decodeStored(execution?.stored ?? bytes)
+        return this.#machine.resultOf(known, execution?.error ?? null)
       })
     }
   }
@@ -330,8 +375,6 @@ export class Applier<Command, Result, Query, Answer> {
       .map((session) => ({ session, usedAt: this.#table.usedAt(session) ?? 0 }))
   }
 }
-
-const NO_OP = { type: 'no-op' } as const
 
 /**
  * What `value` says; or why it is no entry to any version of this library, so that all go on alike.
@@ -349,11 +392,6 @@ function entryIn(value: Uint8Array): Entry | DecodeError {
 /** The commands in a value of the log that was applied. */
 function commandsIn(value: Uint8Array): readonly Uint8Array[] {
   return commandsOf(decodeEntry(value))
-}
-
-function commandsOf(entry: Entry): readonly Uint8Array[] {
-  if (entry.type === 'command') return [entry.bytes]
-  return entry.type === 'commands' ? entry.commands : []
 }
 
 function snapshotTooLarge(bytes: number): StateTooLargeError {

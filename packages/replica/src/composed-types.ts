@@ -5,7 +5,6 @@
 import type { ProposeOptions, QueryOptions } from './call-arguments.ts'
 import type { Codec } from './codec.ts'
 import type { WaitOptions } from './outcome.ts'
-import type { Replica } from './replica.ts'
 import type { StateMachine } from './state-machine.ts'
 
 /** Any state machine, whatever its commands are. */
@@ -92,19 +91,4 @@ export interface Part<Command, Result, Query = never, Answer = never> {
   openSession(options?: WaitOptions): Promise<string>
   /** As Replica.watch(): also after commands of other parts. */
   watch(listener: () => void): () => void
-}
-
-/** A replica of a composition: each part under its name. */
-export type ComposedReplica<P extends Parts> = Replica<
-  ComposedCommand<P>,
-  ComposedResult<P>,
-  ComposedQuery<P>,
-  AnswerOf<P[keyof P]>
-> & {
-  readonly [Name in keyof P & string]: Part<
-    CommandOf<P[Name]>,
-    ResultOf<P[Name]>,
-    QueryOf<P[Name]>,
-    AnswerOf<P[Name]>
-  >
 }

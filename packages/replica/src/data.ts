@@ -5,7 +5,7 @@
  */
 import { InvalidArgumentError } from '@paxos/core'
 import type { AcceptedEntry, Ballot, Durability, Member, Saved, Slot } from '@paxos/core'
-import { decodeEntry, isKnownKind, NO_OP } from '@paxos/core/multi'
+import { commandsOf, decodeEntry, isKnownKind, NO_OP } from '@paxos/core/multi'
 import { hexOf } from './hex.ts'
 
 /** One slot, as one node has accepted it. */
@@ -13,7 +13,7 @@ export interface SlotReport {
   readonly slot: Slot
   /** A value is chosen once a majority holds it with one ballot. */
   readonly ballot: Ballot
-  /** What the value is, in words: 'no-op', 'command 3', '2 commands, 3', 'unknown kind 99', … */
+  /** What the value is, in words: 'no-op', 'command 3', '2 commands, 3', '5 commands of 4 entries', … */
   readonly kind: string
   readonly bytes: number
   /** SHA-256 of the value, in hexadecimal: equal on all nodes that hold the same. */
@@ -161,6 +161,11 @@ function readOf(value: Uint8Array): Pick<SlotReport, 'kind' | 'content'> {
     if (entry.type === 'commands') {
       const { sequence, commands } = entry
       return { kind: `${commands.length} commands, ${sequence}`, content: inLines(commands) }
+    }
+    if (entry.type === 'bundle') {
+      const commands = commandsOf(entry)
+      const kind = `${commands.length} commands of ${entry.entries.length} entries`
+      return { kind, content: inLines(commands) }
     }
     const isExpiry = entry.type === 'expire-sessions' || entry.type === 'expire-unused'
     const kind = isExpiry ? `expiry of ${entry.sessions.length} sessions` : entry.type

@@ -115,6 +115,8 @@ export class TooManySessionsError extends PaxosError {
 /**
  * The sequence of a command is below one that its session has acknowledged: its client said that it
  * has the answer, or gave it up. It is not applied now; whether it was then is not known any more.
+ * Or it met its slot beside others whose results left no room to keep its own, and this node learned
+ * of that from a snapshot: the state says what came of it.
  */
 export class AlreadyAnsweredError extends PaxosError {
   readonly code = 'ERR_PAXOS_ALREADY_ANSWERED'

@@ -6,7 +6,7 @@
  * nor give away again what the leader has, while its leadership lasts.
  */
 import { invariant } from '@paxos/core'
-import { entryKey, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
+import { entryKey, entryKeys, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
 import { HELD_UP_FACTOR, MAX_FORWARDED_BYTES, MIN_FORWARDED_BYTES } from './limits.ts'
 import { MAX_MISSES } from './limits.ts'
 
@@ -100,9 +100,8 @@ export class HandOver {
   proposed(values: readonly Uint8Array[]): void {
     this.#compare()
     if (this.#given.size + this.#waiting.size === 0) return
-    for (const value of values) {
-      const key = entryKey(value)
-      if (key === null || !(this.#given.has(key) || this.#waiting.has(key))) continue
+    for (const key of values.flatMap(entryKeys)) {
+      if (!(this.#given.has(key) || this.#waiting.has(key))) continue
       const item = this.#remove(key)
       if (item === null) continue
       this.#noteArrival(item)

@@ -96,6 +96,13 @@ export const MAX_OWN_OUTBOX_BYTES = MAX_OUTBOX_BYTES / 2
 export const MAX_RESULT_BYTES = MAX_VALUE_BYTES
 
 /**
+ * What is kept of the results of one entry with several commands, in bytes, until it is acknowledged:
+ * as much as of one command. Of those behind it is kept only that they are not: whoever waits for them
+ * where they are applied is told them, and who has to look for them later is not.
+ */
+export const MAX_KEPT_RESULTS_BYTES = 1 + MAX_RESULT_BYTES
+
+/**
  * A snapshot that is due is taken so much later: what was sent before has then left the process, and
  * reached the others on most networks.
  */

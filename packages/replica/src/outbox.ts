@@ -1,14 +1,15 @@
 /**
  * Values on their way into the log: to the engine while this node leads, to the leader while another
- * does. Batches come from load alone: what is added in one turn, or while the engine's window is
- * full, leaves together. While this node leads it knows the copies of what waits, is in flight, or
+ * does. Batches come from load alone: what is added in one turn, or while the engine has enough under
+ * way, leaves together, and commands that leave together take one slot. While this node leads it knows the copies of what waits, is in flight, or
  * was there when it began to lead. Must never delay a lone value, hold more than its bound, nor
  * propose what this leadership proposes already.
  */
 import type { NodeId } from '@paxos/core'
-import { entryKey, MAX_BATCH_VALUES, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
+import { bundled, commandCount, entryKey, entryKeys } from '@paxos/core/multi'
+import { MAX_BATCH_VALUES, MAX_COMMANDS, PAGE_BYTES, VALUE_OVERHEAD_BYTES } from '@paxos/core/multi'
 import type { LogEffects, Proposed, Room } from '@paxos/core/multi'
-import { MAX_OUTBOX_BYTES } from './limits.ts'
+import { FREE_ENTRIES, MAX_OUTBOX_BYTES, MAX_TOGETHER_BYTES } from './limits.ts'
 
 /** What an outbox needs of the engine. */
 export interface Log {
@@ -16,6 +17,7 @@ export interface Log {
   readonly leader: NodeId | null
   readonly forwardsTo: readonly NodeId[]
   readonly room: Room
+  readonly slotsInFlight: number
   propose(values: readonly Uint8Array[]): Proposed
   forward(values: readonly Uint8Array[]): LogEffects
 }
@@ -62,10 +64,7 @@ export class Outbox {
 
   /** This node leads now, and will have `recovered` chosen. */
   begin(recovered: readonly Uint8Array[]): void {
-    for (const value of recovered) {
-      const key = entryKey(value)
-      if (key !== null) this.#keys.add(key)
-    }
+    for (const value of recovered) for (const key of entryKeys(value)) this.#keys.add(key)
   }
 
   /** A value is applied: the sessions know its copies from now on. */
@@ -99,14 +98,30 @@ export class Outbox {
   /** Whether the engine took some. */
   #propose(): boolean {
     const { room } = this.#log
-    if (room.values === 0) return false
+    if (room.values === 0 || this.#gathers) return false
     const values = this.#take(room)
     this.#input(() => {
-      const { first, effects } = this.#log.propose(values)
+      const { first, effects } = this.#log.propose(bundled(values, MAX_TOGETHER_BYTES))
       if (first === null) this.#putBack(values)
       return effects
     })
     return true
+  }
+
+  /**
+   * Whether more commands may come until something under way is chosen: one is worth a slot while few
+   * are under way, and twice as many are each further one. What fills a slot waits for nothing.
+   */
+  get #gathers(): boolean {
+    const further = this.#log.slotsInFlight - FREE_ENTRIES
+    if (further < 0 || this.#bytes >= MAX_TOGETHER_BYTES) return false
+    let commands = 0
+    for (const value of this.#values) {
+      const count = commandCount(value)
+      if (count === 0) return false
+      commands += count
+    }
+    return commands < Math.min(2 ** (further + 1), MAX_COMMANDS)
   }
 
   #forward(): void {
@@ -131,8 +146,7 @@ export class Outbox {
   }
 
   #forget(value: Uint8Array): void {
-    const key = this.#keys.size > 0 ? entryKey(value) : null
-    if (key !== null) this.#keys.delete(key)
+    if (this.#keys.size > 0) for (const key of entryKeys(value)) this.#keys.delete(key)
   }
 
   #putBack(values: readonly Uint8Array[]): void {

@@ -6,7 +6,6 @@ import { InvalidArgumentError } from '@paxos/core'
 import type { ProposeOptions, QueryOptions } from './call-arguments.ts'
 import type { Part } from './composed-types.ts'
 import type { WaitOptions } from './outcome.ts'
-import type { Replica } from './replica.ts'
 
 /** `replica` itself, with a property for each part, whose names compose() has checked. */
 export function addParts<R extends object>(replica: R, names: readonly string[]): R {
@@ -18,7 +17,8 @@ export function addParts<R extends object>(replica: R, names: readonly string[])
   return replica
 }
 
-type AnyReplica = Replica<
+/** What a replica of a composition can do for its parts. */
+type AnyReplica = Part<
   { readonly part: string; readonly command: unknown },
   { readonly part: string; readonly result: unknown },
   { readonly part: string; readonly query: unknown },

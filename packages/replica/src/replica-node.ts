@@ -8,7 +8,7 @@ import { encodeConfiguration, votersOf } from '@paxos/core/multi'
 import { isEntry, isMultiPaxosMessage, MultiPaxos, SESSION_NONCE_BYTES } from '@paxos/core/multi'
 import type { LogEvent, MultiPaxosMessage } from '@paxos/core/multi'
 import { Applier } from './applier.ts'
-import type { Applied } from './applier.ts'
+import type { AppliedEntry } from './applier.ts'
 import { Calls } from './calls.ts'
 import { ClosedError, CommandRefusedError } from './errors.ts'
 import { RefusedByLeaderError } from './errors.ts'
@@ -395,17 +395,8 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     for (const [index, value] of values.entries()) {
       const applied = this.#applier.apply(first + index, value, nowMs)
       this.#forwarding.applied(value)
-      this.#noteFailure(first + index, applied)
-      if (applied.type === 'members') this.members.applied(first + index, applied.entry)
-      if (applied.type === 'opened') {
-        this.#proposals.opened(applied.space, applied.nonce, applied.session)
-      } else if (applied.type === 'not-opened') {
-        this.#proposals.notOpened(applied.space, applied.nonce, applied.reason)
-      } else if (applied.type === 'commands') {
-        this.#proposals.applied(applied.session, applied.sequence, applied.results)
-      } else if (applied.type === 'refused') {
-        this.#proposals.refused(applied.session, applied.sequence, applied.reason)
-      }
+      const each = applied.type === 'several' ? applied.each : [applied]
+      for (const entry of each) this.#applied(first + index, entry)
     }
     metrics.counter('paxos.entries.applied', values.length)
     this.#reads.applied(this.#applier.appliedThrough)
@@ -413,6 +404,25 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#snapshots.takeIfDue()
     this.#tellSoon()
     this.watchers.notify()
+  }
+
+  /** Tells whoever waits for an entry what came of it. */
+  #applied(slot: Slot, applied: AppliedEntry<Result>): void {
+    this.#noteFailure(slot, applied)
+    switch (applied.type) {
+      case 'members':
+        return this.members.applied(slot, applied.entry)
+      case 'opened':
+        return this.#proposals.opened(applied.space, applied.nonce, applied.session)
+      case 'not-opened':
+        return this.#proposals.notOpened(applied.space, applied.nonce, applied.reason)
+      case 'commands':
+        return this.#proposals.applied(applied.session, applied.sequence, applied.results)
+      case 'refused':
+        return this.#proposals.refused(applied.session, applied.sequence, applied.reason)
+      case 'nothing':
+      case 'malformed':
+    }
   }
 
   /** When this turn is over: whoever was answered may propose in it, and that says it too. */
@@ -425,7 +435,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
   }
 
   /** A command that failed is no failure of this node; but somebody should hear of it. */
-  #noteFailure(slot: Slot, applied: Applied<Result>): void {
+  #noteFailure(slot: Slot, applied: AppliedEntry<Result>): void {
     const { metrics, logger } = this.#settings
     if (applied.type === 'malformed') {
       metrics.counter('paxos.entries.malformed', 1)

@@ -72,8 +72,9 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
    */
   readonly closeTimeoutMs?: number | undefined
   /**
-   * A snapshot is taken when the log has come past a multiple of this, >= 1. Every node then takes it
-   * at the same slot: one that is slow holds up all nodes at once, and none misses another.
+   * A snapshot is taken when the log has come past a multiple of this, >= 1; where a slot holds many
+   * commands each of them counts. Every node then takes it at the same slot: one that is slow holds
+   * up all nodes at once, and none misses another.
    * Default: 10,000.
    */
   readonly snapshotEveryEntries?: number | undefined

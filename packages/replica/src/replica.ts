@@ -14,8 +14,11 @@ import { addParts } from './parts.ts'
 import type {
   AnswerOf,
   ComposedCommand,
+  CommandOf,
   ComposedQuery,
-  ComposedReplica,
+  Part,
+  QueryOf,
+  ResultOf,
   ComposedResult,
   Composition,
   Parts,
@@ -249,4 +252,19 @@ export class Replica<
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+/** A replica of a composition: each part under its name. */
+export type ComposedReplica<P extends Parts> = Replica<
+  ComposedCommand<P>,
+  ComposedResult<P>,
+  ComposedQuery<P>,
+  AnswerOf<P[keyof P]>
+> & {
+  readonly [Name in keyof P & string]: Part<
+    CommandOf<P[Name]>,
+    ResultOf<P[Name]>,
+    QueryOf<P[Name]>,
+    AnswerOf<P[Name]>
+  >
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidArgumentError } from '@paxos/core'
 import type { Durability, Slot } from '@paxos/core'
-import { encodeEntry } from '@paxos/core/multi'
+import { bundled, encodeEntry } from '@paxos/core/multi'
+import type { SessionId } from '@paxos/core/multi'
 import { memory, memoryDisk } from '@paxos/durability-memory'
 import type { MemoryDisk } from '@paxos/durability-memory'
 import { inspectData, skipSlot } from '@paxos/replica'
@@ -10,10 +11,12 @@ import { runDataCommand, USAGE } from '../src/data-command.ts'
 import { leaderOf, replicaCluster } from './replica-cluster.ts'
 
 const ballot = { round: 3, node: 'a' }
-const command = (text: string): Uint8Array => {
+const command = (text: string, session: SessionId = 1): Uint8Array => {
   const bytes = new TextEncoder().encode(text)
-  return encodeEntry({ type: 'command', session: 1, sequence: 2, acknowledged: 1, bytes })
+  return encodeEntry({ type: 'command', session, sequence: 2, acknowledged: 1, bytes })
 }
+
+const callerOf = (digit: string): SessionId => `caller:${digit.repeat(32)}`
 
 /** The command on disks that are named mem:NAME. */
 function commandOn(disks: ReadonlyMap<string, MemoryDisk>) {
@@ -99,6 +102,20 @@ describe('paxos-data show', () => {
       err: expect.stringContaining(words),
     })
   })
+})
+
+it('paxos-data tells how many commands of how many entries share a slot, and shows each of them', async () => {
+  const disk = memoryDisk()
+  const [value = new Uint8Array()] = bundled(
+    [command('"one"', callerOf('1')), command('"two"', callerOf('2'))],
+    1000,
+  )
+  await writing(disk, async (durability) => {
+    await durability.save({ promised: ballot, accepted: [{ slot: 1, ballot, value }] })
+  })
+  const { out } = await commandOn(new Map([['a', disk]]))('show', 'mem:a', '--values')
+  expect(out).toContain('2 commands of 2 entries')
+  expect(out).toMatch(/one.*two/s)
 })
 
 describe('paxos-data skip', () => {

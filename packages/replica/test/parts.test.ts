@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { majority } from '@paxos/core'
 import type { NodeId, Slot, Snapshot } from '@paxos/core'
-import { decodeEntry, encodeEntry, MultiPaxos, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
+import { bundled, decodeEntry, encodeEntry, entryKeys } from '@paxos/core/multi'
+import { MultiPaxos, REFUSED_HEAD_BYTES } from '@paxos/core/multi'
 import type { LogEffects, SessionId } from '@paxos/core/multi'
 import { encode } from '@paxos/core/wire'
 import { AlreadyAnsweredError, ClosedError, SessionExpiredError } from '@paxos/replica'
@@ -169,6 +170,7 @@ describe('values on their way to the leader', () => {
         isFull = false
         return { first, effects: NOTHING }
       },
+      slotsInFlight: 0,
       forward: () => NOTHING,
     }
     const outbox = new Outbox(log, (give) => {
@@ -184,16 +186,17 @@ describe('values on their way to the leader', () => {
   })
 
   it('a copy of what waits, is in flight or was recovered is none; of what is applied it is', async () => {
-    const taken: Uint8Array[] = []
+    const taken: string[] = []
     const log = {
       id: 'a',
       leader: 'a',
       forwardsTo: [],
       room: { values: 10, bytes: 1000 },
       propose(values: readonly Uint8Array[]) {
-        taken.push(...values)
+        taken.push(...values.flatMap(entryKeys))
         return { first: 1, effects: NOTHING }
       },
+      slotsInFlight: 0,
       forward: () => NOTHING,
     }
     const outbox = new Outbox(log, (give) => {
@@ -214,6 +217,13 @@ describe('values on their way to the leader', () => {
     // What another leader had begun, this one has not.
     outbox.clear()
     expect(await copies()).toBe(5)
+    // In one slot they are the same.
+    const [bundle = value] = bundled([value, recovered], 1000)
+    outbox.applied(bundle)
+    expect(await copies()).toBe(7)
+    outbox.clear()
+    outbox.begin([bundle])
+    expect(await copies()).toBe(7)
   })
 
   it('a copy of what was handed to another node may have to be handed over again', async () => {
@@ -224,6 +234,7 @@ describe('values on their way to the leader', () => {
       forwardsTo: ['b'],
       room: { values: 0, bytes: 0 },
       propose: () => ({ first: null, effects: NOTHING }),
+      slotsInFlight: 0,
       forward(values: readonly Uint8Array[]) {
         taken.push(...values)
         return NOTHING
@@ -246,6 +257,7 @@ describe('values on their way to the leader', () => {
       forwardsTo: [],
       room: { values: 0, bytes: 0 },
       propose: () => ({ first: null, effects: NOTHING }),
+      slotsInFlight: 0,
       forward: () => NOTHING,
     }
     const outbox = new Outbox(log, () => undefined)

@@ -40,6 +40,7 @@ describe('an outbox', () => {
         leader,
         forwardsTo: [leader],
         room: { values: 10, bytes: 1 << 30 },
+        slotsInFlight: 0,
         propose: (values) => ({ first: (left += values.length), effects: NOTHING }),
         forward(values) {
           left += values.length
@@ -73,6 +74,7 @@ describe('an outbox', () => {
         get room() {
           return asked === 0 ? { values: 10, bytes: 1 << 30 } : { values: 0, bytes: 0 }
         },
+        slotsInFlight: 0,
         propose() {
           asked += 1
           return { first: null, effects: NOTHING }
@@ -280,6 +282,7 @@ function silentOutbox(): Outbox {
     leader: null,
     forwardsTo: [],
     room: { values: 0, bytes: 0 },
+    slotsInFlight: 0,
     propose: () => ({ first: null, effects: NOTHING }),
     forward: () => NOTHING,
   }

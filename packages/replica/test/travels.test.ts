@@ -247,6 +247,7 @@ function copies(cluster: ReplicaCluster): Map<number, number> {
 
 function keysOf(entry: Entry): readonly string[] {
   if (entry.type === 'open-session') return [String(entry.nonce)]
+  if (entry.type === 'bundle') return entry.entries.flatMap(keysOf)
   if (!('session' in entry)) return []
   const count = entry.type === 'commands' ? entry.commands.length : 1
   return Array.from({ length: count }, (_, index) => {

@@ -390,6 +390,20 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     caughtBy: [{ type: 'tests', file: 'multi/configuration.test.ts' }],
   },
   {
+    name: 'the wire keeps alive what a frame has between its values',
+    file: 'packages/core/src/wire/field.ts',
+    from: 'length <= held + (bounds.length / 2) * BETWEEN_BYTES',
+    to: 'length >= held',
+    caughtBy: [{ type: 'tests', file: 'wire/codec.test.ts' }],
+  },
+  {
+    name: 'the wire makes the next frame in the memory of the last',
+    file: 'packages/core/src/wire/writer.ts',
+    from: 'return this.#buffer.slice(this.#start)',
+    to: 'return this.#buffer.subarray(this.#start)',
+    caughtBy: [{ type: 'tests', file: 'wire/codec.test.ts' }],
+  },
+  {
     name: 'the wire takes an introduction of nobody',
     file: 'packages/core/src/wire/field.ts',
     from: "export const nonEmptyId = text(MAX_ID_BYTES, '')",

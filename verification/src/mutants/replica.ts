@@ -16,6 +16,8 @@ const BY_TRAVELS = [{ type: 'tests', file: 'travels.test.ts' }] as const
 
 const BY_FAILURES = [{ type: 'tests', file: 'failures.test.ts' }] as const
 
+const BY_BUNDLES = [{ type: 'tests', file: 'bundles.test.ts' }] as const
+
 const BY_SLOW = [{ type: 'tests', file: 'slow.test.ts' }] as const
 
 export const REPLICA_MUTANTS: readonly Mutant[] = [
@@ -36,8 +38,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: every node takes snapshots at slots of its own',
     file: `${REPLICA}/applier.ts`,
-    from: 'Math.floor(this.#appliedThrough / every) > Math.floor(this.#snapshotThrough / every)',
-    to: 'this.#appliedThrough - this.#snapshotThrough >= every',
+    from: 'Math.floor(this.#revision / every) > Math.floor(this.#snapshotRevision / every)',
+    to: 'this.#revision - this.#snapshotRevision >= every',
     caughtBy: BY_SLOW,
   },
   {
@@ -303,9 +305,114 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_FAILURES,
   },
   {
+    name: 'replica: what stands beside others in a slot has the places of those before it',
+    file: `${REPLICA}/applier.ts`,
+    from: '      before += commandsOf(part).length\n',
+    to: '',
+    caughtBy: BY_BUNDLES,
+  },
+  {
+    name: 'replica: a slot of many sessions is one revision',
+    file: `${REPLICA}/applier.ts`,
+    from: 'Math.max(1, commandsOf(entry).length)',
+    to: "Math.max(1, entry.type === 'bundle' ? 1 : commandsOf(entry).length)",
+    caughtBy: BY_BUNDLES,
+  },
+  {
+    name: 'replica: of a slot of many sessions one caller alone is answered',
+    file: `${REPLICA}/replica-node.ts`,
+    from: "applied.type === 'several' ? applied.each : [applied]",
+    to: "applied.type === 'several' ? applied.each.slice(0, 1) : [applied]",
+    caughtBy: BY_BUNDLES,
+  },
+  {
+    name: 'replica: a leader does not know what it has put into one slot again',
+    file: `${REPLICA}/outbox.ts`,
+    from: 'for (const value of recovered) for (const key of entryKeys(value)) this.#keys.add(key)',
+    to: 'for (const value of recovered) for (const key of entryKeys(value).slice(1)) this.#keys.add(key)',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: a leader never forgets what shared a slot with others',
+    file: `${REPLICA}/outbox.ts`,
+    from: 'for (const key of entryKeys(value)) this.#keys.delete(key)',
+    to: 'for (const key of entryKeys(value).slice(0, 1)) this.#keys.delete(key)',
+    caughtBy: [{ type: 'tests', file: 'parts.test.ts' }],
+  },
+  {
+    name: 'replica: a lone command waits for company, though little is under way',
+    file: `${REPLICA}/outbox.ts`,
+    from: 'this.#log.slotsInFlight - FREE_ENTRIES',
+    to: 'this.#log.slotsInFlight - FREE_ENTRIES + 1',
+    caughtBy: BY_BUNDLES,
+  },
+  {
+    name: 'replica: an opening waits for company that it cannot have',
+    file: `${REPLICA}/outbox.ts`,
+    from: '      if (count === 0) return false\n',
+    to: '',
+    caughtBy: BY_BUNDLES,
+  },
+  {
+    name: 'replica: what fills a slot waits for company',
+    file: `${REPLICA}/outbox.ts`,
+    from: ' || this.#bytes >= MAX_TOGETHER_BYTES) return false',
+    to: ') return false',
+    caughtBy: BY_BUNDLES,
+  },
+  {
+    name: 'replica: the results of one entry are kept however large they are',
+    file: `${REPLICA}/applier.ts`,
+    from: 'if (keptBytes + stored.length > MAX_KEPT_RESULTS_BYTES) return encodeStored(NOT_KEPT)',
+    to: '',
+    caughtBy: BY_BUNDLES,
+  },
+  {
+    name: 'replica: a result that is not kept is told to nobody',
+    file: `${REPLICA}/applier.ts`,
+    from: 'execution?.stored ?? bytes',
+    to: 'bytes',
+    caughtBy: BY_BUNDLES,
+  },
+  {
+    name: 'replica: a snapshot is due by slots, however many commands they hold',
+    file: `${REPLICA}/applier.ts`,
+    from: 'const isPast = Math.floor(this.#revision / every)',
+    to: 'const isPast = Math.floor(this.#appliedThrough / every)',
+    caughtBy: BY_BUNDLES,
+  },
+  {
+    name: 'core: any node may put commands of many sessions into one slot',
+    file: 'packages/core/src/multi/entry.ts',
+    from: 'return isCommandsKind(kind) || kind === KIND.openSession || isMembersKind(kind)',
+    to: 'return isCommandsKind(kind) || kind === KIND.bundle || kind === KIND.openSession || isMembersKind(kind)',
+    caughtBy: [{ type: 'tests', file: 'multi/entry.test.ts' }],
+  },
+  {
+    name: 'core: a bundle holds anything, bundles too',
+    file: 'packages/core/src/multi/entry.ts',
+    from: "    if (!isCommandsKind(kind)) throw part.malformed('it has no commands')\n",
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'multi/entry.test.ts' }],
+  },
+  {
+    name: 'core: a bundle holds more commands than there may be in a slot',
+    file: 'packages/core/src/multi/bundle.ts',
+    from: 'commands + count > MAX_COMMANDS || ',
+    to: '',
+    caughtBy: [{ type: 'tests', file: 'multi/entry.test.ts' }],
+  },
+  {
+    name: 'core: what cannot be in a bundle overtakes what stood before it',
+    file: 'packages/core/src/multi/bundle.ts',
+    from: 'if (count === 0 || commands + count',
+    to: 'if (commands + count',
+    caughtBy: [{ type: 'tests', file: 'multi/entry.test.ts' }],
+  },
+  {
     name: 'replica: each node ends idle sessions by its own clock',
     file: `${REPLICA}/applier.ts`,
-    from: '    const entry = entryIn(value)\n    const failed',
+    from: '    const entry = entryIn(value)\n    const applied',
     to: `    const entry = entryIn(value)
     const sessions = this.sessionsIdleSince(nowMs - this.#settings.sessionTimeoutMs)
     this.#table.apply(slot, { type: 'expire-unused', sessions }, (bytes) => bytes)

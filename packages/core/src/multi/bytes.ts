@@ -121,6 +121,12 @@ export class ByteReader {
     return this.#take(this.integer())
   }
 
+  /** Reads within what sizedBytes() would return. */
+  sizedReader(what: string): ByteReader {
+    const length = this.integer()
+    return new ByteReader(this.#view(length), what, this.#returns)
+  }
+
   /** Just so many bytes. */
   fixedBytes(length: number): Uint8Array {
     return this.#take(length)
@@ -144,10 +150,14 @@ export class ByteReader {
   }
 
   #take(length: number): Uint8Array {
+    const view = this.#view(length)
+    return this.#returns === 'views' ? view : new Uint8Array(view)
+  }
+
+  #view(length: number): Uint8Array {
     if (length > this.#bytes.length - this.#position) throw this.malformed('it is cut off')
     const start = this.#position
     this.#position += length
-    const view = this.#bytes.subarray(start, this.#position)
-    return this.#returns === 'views' ? view : new Uint8Array(view)
+    return this.#bytes.subarray(start, this.#position)
   }
 }

@@ -17,7 +17,10 @@ import { readSessionId, readSpace, writeSessionId, writeSpace } from './session-
 import type { SessionId, SessionSpace } from './session-id.ts'
 
 /** What one slot of the log says. */
-export type Entry =
+export type Entry = SingleEntry | BundleEntry
+
+/** What may stand alone in a slot. */
+export type SingleEntry =
   /** Fills a slot; changes nothing. */
   | { readonly type: 'no-op' }
   | CommandEntry
@@ -72,8 +75,18 @@ export interface SessionUse {
   readonly usedAt: Slot
 }
 
+/**
+ * Commands of many sessions in one slot, one entry after the other, each as if it had a slot of its
+ * own just there. Only a leader makes it, of what it was asked for one by one.
+ */
+export interface BundleEntry {
+  readonly type: 'bundle'
+  /** At least 2, with MAX_COMMANDS commands at most in all. None of a session named by a slot. */
+  readonly entries: readonly (CommandEntry | CommandsEntry)[]
+}
+
 /** The first byte. */
-const KIND = {
+export const KIND = {
   noOp: 0,
   slotCommand: 1,
   openSlotSession: 2,
@@ -84,6 +97,8 @@ const KIND = {
   expireUnused: 7,
   fullMembers: 8,
   commands: 9,
+  /** Entries of the kinds 5 and 9, each behind its length. */
+  bundle: 10,
 } as const
 
 /** The value with which a leader fills a slot. */
@@ -108,6 +123,11 @@ export function encodeEntry(entry: Entry): Uint8Array {
   switch (entry.type) {
     case 'no-op':
       return new Uint8Array(NO_OP)
+    case 'bundle':
+      requireBundle(entry)
+      writer.byte(KIND.bundle)
+      for (const part of entry.entries) writer.sizedBytes(encodeCommands(part))
+      return writer.finish()
     case 'open-session': {
       const { space = 'slot', nonce } = entry
       if (!isNonce(space, nonce)) {
@@ -222,6 +242,30 @@ export function entryKey(value: Uint8Array): string | null {
   return String.fromCharCode(...value.subarray(0, Math.min(end, REFUSED_HEAD_BYTES)))
 }
 
+/**
+ * How many commands are in a value that may be part of a bundle; 0 for others. As entryKey() it does
+ * not check the rest.
+ */
+export function commandCount(value: Uint8Array): number {
+  const [kind] = value
+  if (kind !== KIND.commands) return kind === KIND.command ? 1 : 0
+  const start = integerEnd(value, integerEnd(value, 1 + SESSION_ID_BYTES))
+  return partsIn(value, start).length
+}
+
+/** What stands in a value from `start` on, each behind its length, as views. It stops where they do. */
+export function partsIn(value: Uint8Array, start = 1): readonly Uint8Array[] {
+  const reader = new ByteReader(value.subarray(start), 'parts', 'views')
+  const parts: Uint8Array[] = []
+  try {
+    while (!reader.isAtEnd) parts.push(reader.sizedBytes())
+    return parts
+  } catch (error) {
+    if (error instanceof DecodeError) return []
+    throw error
+  }
+}
+
 /** Where the key of an entry ends: a command's behind its sequence. */
 function keyEnd(value: Uint8Array): number | null {
   const [kind] = value
@@ -264,6 +308,23 @@ function encodeCommands(entry: CommandEntry | CommandsEntry): Uint8Array {
   return writer.finish()
 }
 
+/** The commands that an entry has, in their order. */
+export function commandsOf(entry: Entry): readonly Uint8Array[] {
+  if (entry.type === 'command') return [entry.bytes]
+  if (entry.type === 'commands') return entry.commands
+  return entry.type === 'bundle' ? entry.entries.flatMap(commandsOf) : []
+}
+
+function requireBundle(entry: BundleEntry): void {
+  const { length } = commandsOf(entry)
+  const isOfToday = entry.entries.every(({ session }) => typeof session !== 'number')
+  if (isOfToday && entry.entries.length > 1 && length <= MAX_COMMANDS) return
+  throw new InvalidArgumentError(
+    `A bundle has from 2 entries to ${MAX_COMMANDS} commands, none of them of a session that is ` +
+      'named by a slot. Use several entries.',
+  )
+}
+
 function contentBytes(entry: CommandEntry | CommandsEntry): number {
   if (entry.type === 'command') return entry.bytes.length
   return entry.commands.reduce((sum, { length }) => sum + integerBytes(length) + length, 0)
@@ -294,13 +355,12 @@ function readEntry(reader: ByteReader): Entry {
       return { type: 'no-op' }
     case KIND.slotCommand:
       return readCommand(reader, reader.positive())
-    case KIND.command: {
-      const session = readSessionId(reader)
-      if (typeof session === 'number') throw reader.malformed('its session is named by a slot')
-      return readCommand(reader, session)
-    }
+    case KIND.command:
+      return readNamedCommand(reader)
     case KIND.commands:
       return readCommands(reader)
+    case KIND.bundle:
+      return readBundle(reader)
     case KIND.openSlotSession:
       return readOpening(reader, 'slot')
     case KIND.openSession: {
@@ -330,14 +390,41 @@ function readCommand(reader: ByteReader, session: SessionId): CommandEntry {
   return { type: 'command', session, ...readNumbers(reader), bytes: reader.rest() }
 }
 
-function readCommands(reader: ByteReader): CommandsEntry {
+function readNamedCommand(reader: ByteReader): CommandEntry {
+  return readCommand(reader, readName(reader))
+}
+
+function readName(reader: ByteReader): SessionId {
   const session = readSessionId(reader)
   if (typeof session === 'number') throw reader.malformed('its session is named by a slot')
+  return session
+}
+
+function readCommands(reader: ByteReader): CommandsEntry {
+  const session = readName(reader)
   const numbers = readNumbers(reader)
   const commands: Uint8Array[] = []
   do commands.push(reader.sizedBytes())
   while (!reader.isAtEnd && commands.length < MAX_COMMANDS)
   return { type: 'commands', session, ...numbers, commands }
+}
+
+/** No entry is read but of commands: so none is within another that is within another. */
+function readBundle(reader: ByteReader): BundleEntry {
+  const entries: (CommandEntry | CommandsEntry)[] = []
+  let commands = 0
+  while (!reader.isAtEnd && commands <= MAX_COMMANDS) {
+    const part = reader.sizedReader('an entry of a bundle')
+    const kind = part.byte()
+    if (!isCommandsKind(kind)) throw part.malformed('it has no commands')
+    const entry = kind === KIND.command ? readNamedCommand(part) : readCommands(part)
+    part.end()
+    entries.push(entry)
+    commands += entry.type === 'command' ? 1 : entry.commands.length
+  }
+  if (entries.length < 2) throw reader.malformed('it is a bundle of fewer than two')
+  if (commands > MAX_COMMANDS) throw reader.malformed('it is a bundle of too many commands')
+  return { type: 'bundle', entries }
 }
 
 function readNumbers(reader: ByteReader): Pick<CommandEntry, 'sequence' | 'acknowledged'> {

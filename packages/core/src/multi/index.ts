@@ -2,6 +2,7 @@
  * The replicated log: Paxos Made Simple §3 as it runs in practice. `MultiPaxos` is the engine of one
  * node; entries and sessions are for its host, to apply each command exactly once.
  */
+export { bundled, entryKeys } from './bundle.ts'
 export {
   configurationAfter,
   decodeConfiguration,
@@ -23,6 +24,8 @@ export type { LogEffects, LogEvent, MultiPaxosMessage, TransferFailure } from '.
 export {
   COMMAND_LENGTH_BYTES,
   COMMAND_OVERHEAD_BYTES,
+  commandCount,
+  commandsOf,
   decodeEntry,
   encodeEntry,
   entryKey,
@@ -31,7 +34,14 @@ export {
   membersEntryIn,
   NO_OP,
 } from './entry.ts'
-export type { CommandEntry, CommandsEntry, Entry, SessionUse } from './entry.ts'
+export type {
+  BundleEntry,
+  CommandEntry,
+  CommandsEntry,
+  Entry,
+  SessionUse,
+  SingleEntry,
+} from './entry.ts'
 export { isEntry, isMultiPaxosMessage } from './guard.ts'
 export * from './limits.ts'
 export type * from './messages.ts'

@@ -14,7 +14,7 @@
  */
 import type { Slot } from '../durability.ts'
 import { ByteReader, ByteWriter, integerBytes } from './bytes.ts'
-import type { CommandEntry, CommandsEntry, Entry, SessionUse } from './entry.ts'
+import type { CommandEntry, CommandsEntry, SessionUse, SingleEntry } from './entry.ts'
 import {
   MAX_NODE_SESSIONS,
   MAX_NONCE_BYTES,
@@ -129,11 +129,16 @@ export class SessionTable {
   }
 
   /**
-   * Applies what `slot` says; slots must come in ascending order. `applyCommand` is called for each
+   * Applies what `slot` says; slots must come in ascending order, and the entries of a bundle one
+   * after the other, all with its slot. `applyCommand` is called for each
    * command that is to be applied now, at most once, with the command's bytes; what it returns is
    * the result. When it throws, the table is as before.
    */
-  apply(slot: Slot, entry: Entry, applyCommand: (command: Uint8Array) => Uint8Array): Outcome {
+  apply(
+    slot: Slot,
+    entry: SingleEntry,
+    applyCommand: (command: Uint8Array) => Uint8Array,
+  ): Outcome {
     switch (entry.type) {
       case 'no-op':
       case 'members':
@@ -263,7 +268,7 @@ export class SessionTable {
       return oldest
     }
     let [found, usedAt]: [SessionId | undefined, Slot] = [undefined, Infinity]
-    // No two were used last by the same slot.
+    // Of those that one slot used last, the one that was opened first: so every node takes the same.
     for (const [id, session] of this.#sessions) {
       if (session.space === space && session.usedAt < usedAt) [found, usedAt] = [id, session.usedAt]
     }

@@ -68,11 +68,11 @@ export const bytesOrNothing = orNothing(bytes, new Uint8Array(), ({ length }) =>
 
 /**
  * A list of at most `max` values, where an empty one takes its place like any other. What is read
- * are views of one copy that holds them and nothing else: a copy of each would take several times
- * as long.
+ * are views of one copy that holds them and little else: a copy of each would take several times as
+ * long.
  */
 export function valueList(max: number): Field<readonly Uint8Array[]> {
-  return repeated(element, max, copiedTogether)
+  return { write: listWriter(element, max), collect: () => new Values(max) }
 }
 
 /** False when absent. */
@@ -161,31 +161,35 @@ function absentAs<T extends object, Absent extends null | undefined>(
 }
 
 /** A list of at most `max`. `item` must write each of them, whatever its value. */
-export function repeated<T>(
-  item: Field<T>,
-  max: number,
-  made = (items: readonly T[]) => items,
-): Field<readonly T[]> {
+export function repeated<T>(item: Field<T>, max: number): Field<readonly T[]> {
   return {
-    write(writer, number, values) {
-      if (values.length > max) {
-        throw new InvalidArgumentError(`A list has more than ${max} items. Split it.`)
-      }
-      for (const value of values.toReversed()) item.write(writer, number, value)
-    },
+    write: listWriter(item, max),
     collect() {
       const collectors: Collector<T>[] = []
       return {
         read(reader) {
-          if (collectors.length === max) throw malformed(`a list has more than ${max} items`)
+          if (collectors.length === max) throw tooMany(max)
           const collector = item.collect()
           collector.read(reader)
           collectors.push(collector)
         },
-        finish: (name) => made(collectors.map((collector) => collector.finish(name))),
+        finish: (name) => collectors.map((collector) => collector.finish(name)),
       }
     },
   }
+}
+
+function listWriter<T>(item: Field<T>, max: number): Field<readonly T[]>['write'] {
+  return (writer, number, values) => {
+    if (values.length > max) {
+      throw new InvalidArgumentError(`A list has more than ${max} items. Split it.`)
+    }
+    for (const value of values.toReversed()) item.write(writer, number, value)
+  }
+}
+
+function tooMany(max: number): Error {
+  return malformed(`a list has more than ${max} items`)
 }
 
 /** As `field`, where `nothing` is said by leaving it out, and read as `undefined`. */
@@ -287,7 +291,7 @@ function text(maxBytes: number, reserved?: string): Field<string> {
   )
 }
 
-/** One of a list of values. What is read is a view of the frame. */
+/** One of a list of values. */
 const element: Field<Uint8Array> = scalar<Uint8Array>(
   (writer, number, value) => {
     writer.bytes(number, checkedBytes(value))
@@ -296,16 +300,48 @@ const element: Field<Uint8Array> = scalar<Uint8Array>(
   (reader) => reader.bytes(),
 )
 
-function copiedTogether(views: readonly Uint8Array[]): readonly Uint8Array[] {
-  const together = new Uint8Array(views.reduce((sum, { length }) => sum + length, 0))
-  let end = 0
-  return views.map((view) => {
-    together.set(view, end)
-    return together.subarray(end, (end += view.length))
-  })
+/** What stands between two values of a list where nobody has put anything there, at most. */
+const BETWEEN_BYTES = 8
+
+/** Where values stand, until all of them are known: two numbers for each, and no object. */
+class Values implements Collector<readonly Uint8Array[]> {
+  readonly #max: number
+  /** The start and the end of each, ascending. */
+  readonly #bounds: number[] = []
+  #memory: ArrayBufferLike | null = null
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  read(reader: Reader): void {
+    if (this.#bounds.length === 2 * this.#max) throw tooMany(this.#max)
+    this.#memory = reader.memory
+    this.#bounds.push(reader.start(), reader.at)
+  }
+
+  finish(): readonly Uint8Array[] {
+    const bounds = this.#bounds
+    if (this.#memory === null) return []
+    const first = bounds[0] ?? 0
+    let held = 0
+    for (let at = 0; at < bounds.length; at += 2) held += (bounds[at + 1] ?? 0) - (bounds[at] ?? 0)
+    const length = (bounds.at(-1) ?? 0) - first
+    const all = new Uint8Array(this.#memory, first, length)
+    const values: Uint8Array[] = []
+    // Where there is much between them, that is not kept alive.
+    const isDense = length <= held + (bounds.length / 2) * BETWEEN_BYTES
+    const together = isDense ? all.slice() : all
+    for (let at = 0; at < bounds.length; at += 2) {
+      const value = together.subarray((bounds[at] ?? 0) - first, (bounds[at + 1] ?? 0) - first)
+      values.push(isDense ? value : value.slice())
+    }
+    return values
+  }
 }
 
 function checkedBytes(value: Uint8Array): Uint8Array {
+  if (ArrayBuffer.isView(value) && value instanceof Uint8Array) return value
   // By the tag, because bytes of another realm are no instance of this one's class.
   if (Object.prototype.toString.call(value) !== '[object Uint8Array]') {
     throw new InvalidArgumentError('A value on the wire is bytes. Encode it to a Uint8Array.')

@@ -50,6 +50,25 @@ export class Reader {
     return this.#bytes.subarray(start, this.#position)
   }
 
+  /** As bytes(), but says only where in the memory of the frame it begins. It ends at `at`. */
+  start(): number {
+    this.#expect(LENGTH_DELIMITED)
+    const length = this.#varint()
+    const start = this.at
+    this.#advance(length)
+    return start
+  }
+
+  /** The position in the memory of the frame. */
+  get at(): number {
+    return this.#bytes.byteOffset + this.#position
+  }
+
+  /** That memory. */
+  get memory(): ArrayBufferLike {
+    return this.#bytes.buffer
+  }
+
   /** Passes over a field that this version does not know. */
   skip(): void {
     switch (this.#wireType) {
@@ -81,6 +100,11 @@ export class Reader {
   }
 
   #varint(): number {
+    const first = this.#bytes[this.#position] ?? 0x80
+    if (first < 0x80) {
+      this.#position += 1
+      return first
+    }
     const end = this.#position + this.#varintLength()
     let value = 0
     for (let index = end - 1; index >= this.#position; index -= 1) {

@@ -1,11 +1,14 @@
 import { DecodeError, InvalidArgumentError, MAX_VALUE_BYTES } from '@paxos/core'
 import {
+  bundled,
   COMMAND_LENGTH_BYTES,
   COMMAND_OVERHEAD_BYTES,
+  commandsOf,
   configurationAfter,
   decodeEntry,
   encodeEntry,
   entryKey,
+  entryKeys,
   isForwardable,
   isKnownKind,
   MAX_COMMANDS,
@@ -41,8 +44,34 @@ const anyNamed: fc.Arbitrary<SessionId> = fc.oneof(
 
 const anySession: fc.Arbitrary<SessionId> = fc.oneof(anyNamed, number)
 
+const anyCommands = fc
+  .record({
+    session: anyNamed,
+    numbers: fc.tuple(number, number),
+    commands: fc.array(fc.uint8Array(), { minLength: 1, maxLength: 20 }),
+  })
+  .map(({ session, numbers: [a, b], commands }) => ({
+    type: 'commands' as const,
+    session,
+    sequence: Math.max(a, b),
+    acknowledged: Math.min(a, b),
+    commands,
+  }))
+
+const anyNamedCommand = anyCommands.map(({ commands, ...entry }) => ({
+  ...entry,
+  type: 'command' as const,
+  bytes: commands[0] ?? new Uint8Array(),
+}))
+
+const anyBundle = fc.record({
+  type: fc.constant('bundle' as const),
+  entries: fc.array(fc.oneof(anyCommands, anyNamedCommand), { minLength: 2, maxLength: 10 }),
+})
+
 const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
   fc.constant<Entry>({ type: 'no-op' }),
+  anyBundle,
   fc
     .record({ session: anySession, numbers: fc.tuple(number, number), bytes: fc.uint8Array() })
     .map(({ session, numbers: [a, b], bytes }) => ({
@@ -52,19 +81,7 @@ const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
       acknowledged: Math.min(a, b),
       bytes,
     })),
-  fc
-    .record({
-      session: anyNamed,
-      numbers: fc.tuple(number, number),
-      commands: fc.array(fc.uint8Array(), { minLength: 1, maxLength: 20 }),
-    })
-    .map(({ session, numbers: [a, b], commands }) => ({
-      type: 'commands' as const,
-      session,
-      sequence: Math.max(a, b),
-      acknowledged: Math.min(a, b),
-      commands,
-    })),
+  anyCommands,
   fc.record({
     type: fc.constant('open-session' as const),
     space: fc.constantFrom('caller' as const, 'node' as const),
@@ -85,6 +102,12 @@ const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
 
 const NAME = '00112233445566778899aabbccddeeff'
 
+/** A command without bytes. */
+const ONE = `0501${NAME}0101`
+
+/** What several commands begin with. */
+const SEVERAL = `0902${NAME}0101`
+
 const command = (change: object = {}): Entry => ({
   type: 'command',
   session: `caller:${NAME}`,
@@ -101,6 +124,11 @@ const commands = (change: object = {}): Entry => ({
   acknowledged: 1,
   commands: [new Uint8Array()],
   ...change,
+})
+
+const bundle = (...entries: readonly Entry[]): Entry => ({
+  type: 'bundle',
+  entries: entries.filter((entry) => entry.type === 'command' || entry.type === 'commands'),
 })
 
 /** What names commands or an opening; false for other entries. */
@@ -181,6 +209,8 @@ describe('an entry of the log', () => {
     expect(hexOf(commands({ sequence: 5, acknowledged: 2, commands: several }))).toBe(
       `0902${NAME}0502010900020807`,
     )
+    const ofTwo = [command(numbers), commands({ commands: several })]
+    expect(hexOf(bundle(...ofTwo))).toBe(`0a150501${NAME}0502091a0902${NAME}0101010900020807`)
     expect(NO_OP).toEqual(Uint8Array.of(0))
   })
 
@@ -197,6 +227,37 @@ describe('an entry of the log', () => {
     expect(seen).toMatchObject({ commands: [Uint8Array.of(9, 9)] })
   })
 
+  it('is put together with its neighbours, in their order, and is found in there by its key', () => {
+    const maxBytes = 200
+    fc.assert(
+      fc.property(fc.array(anyEntry, { maxLength: 30 }), (entries) => {
+        const values = entries.map(encodeEntry)
+        const bundles = bundled(values, maxBytes)
+        const parts = bundles.flatMap((value) => {
+          const entry = decodeEntry(value)
+          if (entry.type !== 'bundle' || values.includes(value)) return [value]
+          expect(value.length).toBeLessThanOrEqual(maxBytes)
+          expect(entryKeys(value)).toEqual(entry.entries.map((each) => entryKey(encodeEntry(each))))
+          expect(commandsOf(entry).length).toBeLessThanOrEqual(MAX_COMMANDS)
+          return entry.entries.map(encodeEntry)
+        })
+        expect(parts).toEqual(values)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('is put together with others as far as there may be commands in one', () => {
+    const some = encodeEntry(
+      commands({ commands: Array.from({ length: 100 }, () => new Uint8Array()) }),
+    )
+    const values = [some, some, some, some, some]
+    const counts = bundled(values, MAX_VALUE_BYTES).map(
+      (value) => commandsOf(decodeEntry(value)).length,
+    )
+    expect(counts).toEqual([200, 200, 100])
+  })
+
   it('takes no more than COMMAND_OVERHEAD_BYTES besides the command', () => {
     const most = Number.MAX_SAFE_INTEGER
     const bytes = new Uint8Array(MAX_VALUE_BYTES - COMMAND_OVERHEAD_BYTES)
@@ -211,7 +272,7 @@ describe('an entry of the log', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 20 }),
       fc
-        .tuple(fc.nat(8), fc.uint8Array({ maxLength: 40 }))
+        .tuple(fc.nat(10), fc.uint8Array({ maxLength: 40 }))
         .map(([kind, rest]) => Uint8Array.of(kind, ...rest)),
     )
     let understood = 0
@@ -234,7 +295,32 @@ describe('an entry of the log', () => {
     ['a no-op with more behind it', '0000', 'too long'],
     ['members that replace nothing', '04', 'cut off'],
     ['a cluster of nobody', '0400000000', 'needs acceptors'],
-    ['a kind of a later version', '0a', 'unknown'],
+    ['a kind of a later version', '0b', 'unknown'],
+    ['a bundle of nothing', '0a', 'fewer than two'],
+    ['a bundle of one', `0a14${ONE}`, 'fewer than two'],
+    ['a bundle of which the last is cut off', `0a14${ONE}14${ONE.slice(2)}`, 'cut off'],
+    [
+      'a bundle with commands of a session that is named by a slot',
+      `0a14${ONE}06090001010100`,
+      'by a slot',
+    ],
+    ['a bundle in a bundle', `0a14${ONE}2b0a14${ONE}14${ONE}`, 'has no commands'],
+    ['a bundle with an opening', `0a14${ONE}120601${NAME}`, 'has no commands'],
+    ['a bundle with a no-op', `0a14${ONE}0100`, 'has no commands'],
+    ['a bundle with nothing at one place', `0a14${ONE}00`, 'cut off'],
+    ['a bundle with members', `0a14${ONE}0104`, 'has no commands'],
+    ['a bundle with a command that acknowledges itself', `0a14${ONE}140501${NAME}0102`, 'itself'],
+    ['a bundle with a command of release 0.0.0', `0a14${ONE}0401010101`, 'has no commands'],
+    [
+      'a bundle of more entries than there may be commands',
+      `0a${`14${ONE}`.repeat(MAX_COMMANDS + 1)}`,
+      'too many commands',
+    ],
+    [
+      'a bundle of more commands than there may be',
+      `0a14${ONE}9402${SEVERAL}${'00'.repeat(MAX_COMMANDS)}`,
+      'too many commands',
+    ],
     ['several commands of a session that is named by a slot', '09000101010109', 'named by a slot'],
     ['several commands, of which there are none', `0902${NAME}0101`, 'cut off'],
     ['several commands that acknowledge themselves', `0902${NAME}01020109`, 'acknowledges itself'],
@@ -304,6 +390,7 @@ describe('an entry of the log', () => {
     ['a session without a nonce', '02', true],
     ['fewer sessions than announced', '030501', true],
     ['members that are cut off', '04', true],
+    ['a bundle of nothing', '0a', true],
     ['a kind of a version to come', 'ff00', false],
   ])('%s (%s) is of a kind that this version knows: %s', (_, hex, isKnown) => {
     expect(isKnownKind(Uint8Array.from(Buffer.from(hex, 'hex')))).toBe(isKnown)
@@ -324,6 +411,15 @@ describe('an entry of the log', () => {
       commands({ commands: Array.from({ length: MAX_COMMANDS + 1 }, () => new Uint8Array()) }),
     ],
     ['several commands of a session that is named by a slot', commands({ session: 7 })],
+    ['a bundle of one', bundle(command())],
+    [
+      'a bundle with a command of a session that is named by a slot',
+      bundle(command(), command({ session: 7 })),
+    ],
+    [
+      'a bundle of more commands than there may be',
+      bundle(...Array.from({ length: MAX_COMMANDS + 1 }, () => command())),
+    ],
     ['a version -1', { type: 'members', replaces: -1, ...FIVE_MEMBERS }],
     ['half a version', { type: 'members', replaces: 1.5, ...FIVE_MEMBERS }],
     ['no members', { type: 'members', replaces: 1, ...FIVE_MEMBERS, members: [] }],

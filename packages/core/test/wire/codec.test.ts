@@ -34,6 +34,8 @@ const envelopeWith = (message: Envelope['message']): Envelope => ({
   from: 'a',
   message,
 })
+const frameOf = (byte: number, length: number): Uint8Array =>
+  encode(envelopeWith({ type: 'propose', value: new Uint8Array(length).fill(byte) }))
 const overTheWire = (message: Message<Uint8Array>): Envelope['message'] =>
   decode(encode(envelopeWith(message))).message
 
@@ -141,6 +143,7 @@ describe('P7: nothing that is sent or received shares memory with its frame', ()
     for (const message of [
       { type: 'propose', value } as const,
       { type: 'promise', ballot, accepted } as const,
+      { type: 'forward', values: [value, empty, value] } as const,
     ]) {
       const frame = received(encode(envelopeWith(message)))
       const envelope = decode(frame)
@@ -157,6 +160,35 @@ describe('P7: nothing that is sent or received shares memory with its frame', ()
     if (message.type !== 'propose') throw new Error(`expected propose, got ${message.type}`)
     expect(message.value.buffer.byteLength).toBe(3)
     expect(Object.getPrototypeOf(message.value)).toBe(Uint8Array.prototype)
+  })
+
+  it('values of a list keep little else alive, whatever a frame has between them', () => {
+    const values = [Uint8Array.of(1, 2, 3), empty, Uint8Array.of(4)]
+    const kept = (frame: Uint8Array): number => {
+      const { message } = decode(frame)
+      expect(message).toEqual({ type: 'forward', values })
+      const buffers = 'values' in message ? message.values.map(({ buffer }) => buffer) : []
+      return [...new Set(buffers)].reduce((sum, { byteLength }) => sum + byteLength, 0)
+    }
+    const frame = encode(envelopeWith({ type: 'forward', values }))
+    expect(kept(frame)).toBeLessThanOrEqual(3 * 8 + 4)
+    // The same message again is merged into the first, and field 99 is nothing to this version.
+    const parts = values.map((value) => encode(envelopeWith({ type: 'forward', values: [value] })))
+    const unknown = [0x9a, 0x06, 0x80, 0x80, 0x04, ...new Uint8Array(1 << 16)]
+    const scattered = Uint8Array.from(parts.flatMap((part) => [...part, ...unknown]))
+    expect(kept(scattered)).toBeLessThanOrEqual(3 * 8 + 4)
+  })
+
+  it('a frame stays what it is while others are made, large ones and refused ones too', () => {
+    const lengths = [3, 300, 70_000, 5, 300]
+    const frames = lengths.map((length, byte) => {
+      expect(() => frameOf(byte, MAX_FRAME_BYTES)).toThrow(FrameTooLargeError)
+      return frameOf(byte, length)
+    })
+    const values = lengths.map((length, byte) => new Uint8Array(length).fill(byte))
+    for (const [index, frame] of frames.entries()) {
+      expect(decode(frame).message).toEqual({ type: 'propose', value: values[index] })
+    }
   })
 
   it('a frame is as large as its buffer', () => {

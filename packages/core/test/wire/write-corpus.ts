@@ -26,15 +26,23 @@ const bytes = Uint8Array.of(9, 8, 7)
 const nonceOf = (byte: number) => new Uint8Array(16).fill(byte)
 const named = <Space extends 'caller' | 'node'>(space: Space, byte: string) =>
   `${space}:${byte.repeat(16)}` as const
+const lone = {
+  type: 'command',
+  session: named('caller', 'c7'),
+  sequence: 300,
+  acknowledged: 2,
+  bytes,
+} as const
+const several = {
+  type: 'commands',
+  session: named('node', '0a'),
+  sequence: 300,
+  acknowledged: 2,
+  commands: [bytes, new Uint8Array(), bytes],
+} as const
 writeCorpus(new URL('../multi/corpus/entry/', import.meta.url), {
   'no-op': NO_OP,
-  'caller-command': encodeEntry({
-    type: 'command',
-    session: named('caller', 'c7'),
-    sequence: 300,
-    acknowledged: 2,
-    bytes,
-  }),
+  'caller-command': encodeEntry(lone),
   'node-command': encodeEntry({
     type: 'command',
     session: named('node', '0a'),
@@ -46,6 +54,11 @@ writeCorpus(new URL('../multi/corpus/entry/', import.meta.url), {
     type: 'open-session',
     space: 'caller',
     nonce: nonceOf(0xc7),
+  }),
+  commands: encodeEntry(several),
+  bundle: encodeEntry({
+    type: 'bundle',
+    entries: [several, { ...several, sequence: 301 }, { ...lone, session: named('caller', '5e') }],
   }),
   members: encodeEntry({ type: 'members', replaces: 300, ...FIVE_MEMBERS }),
   'open-node-session': encodeEntry({ type: 'open-session', space: 'node', nonce: nonceOf(10) }),

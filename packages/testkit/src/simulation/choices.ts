@@ -5,7 +5,7 @@
  */
 import { compareBallots, formatBallot } from '@paxos/core'
 import type { Ballot, NodeId, QuorumSystem, Slot } from '@paxos/core'
-import { configurationAfter, decodeEntry, isEntry } from '@paxos/core/multi'
+import { commandsOf, configurationAfter, decodeEntry, isEntry } from '@paxos/core/multi'
 import { membersEntryIn, quorumsOf } from '@paxos/core/multi'
 import type { Configuration } from '@paxos/core/multi'
 import { bytesOf } from './durable.ts'
@@ -137,9 +137,9 @@ export class Choices {
   /** A slot without a command takes a revision too. What is no entry, for a test has made it up, has none. */
   #noteCommands(value: Uint8Array): void {
     const entry = isEntry(value) ? decodeEntry(value) : null
-    const count = entry?.type === 'commands' ? entry.commands.length : 1
-    const slot = entry !== null && 'session' in entry ? this.#through : null
-    for (let n = 0; n < count; n += 1) this.#slots.push(slot)
+    const count = entry === null ? 0 : commandsOf(entry).length
+    if (count === 0) this.#slots.push(null)
+    for (let n = 0; n < count; n += 1) this.#slots.push(this.#through)
   }
 
   /** What is behind a members entry is governed by another configuration than it seemed. */
