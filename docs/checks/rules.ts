@@ -83,7 +83,12 @@ export const RULES: Readonly<Record<string, Rule>> = {
     imports: [core, '@paxos/replica'],
     libraries: ['ws'],
     node: true,
-    testsUse: [testkit, '@paxos/durability-memory', '@paxos/transport-memory'],
+    testsUse: [
+      testkit,
+      '@paxos/coordination',
+      '@paxos/durability-memory',
+      '@paxos/transport-memory',
+    ],
   },
   '@paxos/coordination': {
     imports: [core, '@paxos/replica'],
