@@ -93,7 +93,8 @@ describe('a session belongs to who opened it', () => {
       const nodes = await cluster.openAll()
       const [, node] = leaderOf(nodes)
       const id = await within(cluster, node.openSession())
-      const session = { id, sequence: 2, acknowledged: below as number }
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as plain JavaScript may call it
+    const session = { id, sequence: 2, acknowledged: below as number }
       await expect(node.propose(one, { session })).rejects.toThrow(InvalidArgumentError)
       await closeAll(nodes)
     },
