@@ -94,7 +94,7 @@ describe('a session belongs to who opened it', () => {
       const [, node] = leaderOf(nodes)
       const id = await within(cluster, node.openSession())
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as plain JavaScript may call it
-    const session = { id, sequence: 2, acknowledged: below as number }
+      const session = { id, sequence: 2, acknowledged: below as number }
       await expect(node.propose(one, { session })).rejects.toThrow(InvalidArgumentError)
       await closeAll(nodes)
     },
