@@ -79,6 +79,17 @@ export const RULES: Readonly<Record<string, Rule>> = {
     node: false,
     testsUse: [testkit],
   },
+  '@paxos/remote': {
+    imports: [core, '@paxos/replica'],
+    libraries: ['ws'],
+    node: true,
+    testsUse: [
+      testkit,
+      '@paxos/coordination',
+      '@paxos/durability-memory',
+      '@paxos/transport-memory',
+    ],
+  },
   '@paxos/coordination': {
     imports: [core, '@paxos/replica'],
     typesOf: ['@paxos/replica'],

@@ -32,6 +32,7 @@ import type { ReplicaMembers } from './members-view.ts'
 import type { WaitOptions } from './outcome.ts'
 import { openReplicaNode } from './replica-node.ts'
 import type { ReplicaNode } from './replica-node.ts'
+import type { ReplicaClient } from './replica-client.ts'
 import type { ReplicaOptions } from './replica-options.ts'
 import type { ReplicaEvent, ReplicaStatus } from './replica-status.ts'
 
@@ -48,7 +49,12 @@ export type ComposedOptions<P extends Parts> = Omit<
 > & { readonly stateMachine: Composition<P> }
 
 /** One node of a replicated state machine. */
-export class Replica<Command = Json, Result = Json, Query = never, Answer = never> {
+export class Replica<
+  Command = Json,
+  Result = Json,
+  Query = never,
+  Answer = never,
+> implements ReplicaClient<Command, Result, Query, Answer> {
   readonly #node: ReplicaNode<Command, Result, Query, Answer>
   readonly #changes: MembersRequests
 
@@ -240,6 +246,11 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
     const { transfer = true } = options
     requireBoolean('transfer', transfer)
     await this.#node.close(transfer)
+  }
+
+  /** As close(), for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 }
 

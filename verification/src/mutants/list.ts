@@ -12,6 +12,7 @@ import { MEMBER_CALL_MUTANTS } from './member-calls.ts'
 import { MEMBER_RULE_MUTANTS } from './member-rules.ts'
 import { MEMBERS_MUTANTS } from './members.ts'
 import type { Mutant } from './mutant.ts'
+import { REMOTE_MUTANTS } from './remote.ts'
 import { REPLICA_MUTANTS } from './replica.ts'
 import { ROOM_MUTANTS } from './room.ts'
 import { SOCKET_MUTANTS } from './sockets.ts'
@@ -29,6 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...STAGED_MUTANTS,
   ...MEMBER_CALL_MUTANTS,
   ...COORDINATION_MUTANTS,
+  ...REMOTE_MUTANTS,
   ...DISK_MUTANTS,
   ...TRANSPORT_MUTANTS,
   ...LINK_MUTANTS,
