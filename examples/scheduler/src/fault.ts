@@ -32,12 +32,11 @@ export async function endure(service: Service, fault: Fault, from: number): Prom
   // Told before it is thawed, so that it is the first that it does.
   service.order(first.by, { type: 'write', token: first.token })
   if (fault === 'freeze') service.signal(first.by, 'SIGCONT')
-  const isLate = (report: Heard<'accepted' | 'refused'>): boolean =>
-    report.by === first.by && report.token === first.token
-  const late = await Promise.race([
-    service.heard('accepted', isLate, before),
-    service.heard('refused', isLate, before),
-  ])
+  const late = await service.heard(
+    ['accepted', 'refused'],
+    ({ by, token }) => by === first.by && token === first.token,
+    before,
+  )
   if (fault === 'cut') service.order(first.by, { type: 'heal' })
   return { first, second, written, late }
 }

@@ -8,9 +8,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { runCommand, UserError } from './fail.ts'
+import { runCommand } from './fail.ts'
 import { endure, finish } from './fault.ts'
 import { FencedTable, lateWrites } from './fenced-table.ts'
+import { interrupted } from './interrupted.ts'
 import { lineOf } from './report.ts'
 import { Service } from './service.ts'
 
@@ -58,17 +59,6 @@ async function demonstrate(directory: string, checksToken: boolean): Promise<num
     `-- The table took ${late.length} with a lower token after a higher one: a report was overwritten.`,
   )
   return 1
-}
-
-/** Aborts on Ctrl-C, when somebody asks this process to end, or when nobody reads what it says. */
-function interrupted(): AbortSignal {
-  const controller = new AbortController()
-  const abort = (): void => {
-    controller.abort(new UserError('Interrupted. The workers were stopped; run the command again.'))
-  }
-  for (const event of ['SIGINT', 'SIGTERM']) process.once(event, abort)
-  process.stdout.on('error', abort)
-  return controller.signal
 }
 
 function say(line: string): void {

@@ -10,9 +10,10 @@ import type { ScheduledRun, ScheduleReport } from '@paxos/coordination/schedule'
 import { file } from '@paxos/durability-file'
 import { Replica } from '@paxos/replica'
 import { webSocket } from '@paxos/transport-websocket'
+import type { OnOrder } from './channel.ts'
 import { cuttable } from './cuttable.ts'
 import { FencedTable } from './fenced-table.ts'
-import type { Order, Report } from './report.ts'
+import type { Report } from './report.ts'
 
 export interface WorkerOptions {
   readonly id: string
@@ -31,9 +32,6 @@ export interface WorkerOptions {
 
 /** What the work of a run is: resolves when it is done. */
 export type Work = (run: ScheduledRun) => Promise<void>
-
-/** How this process hears orders; `null` where there is nobody to give any. */
-export type OnOrder = (listener: (order: Order) => void) => void
 
 /** Runs until `signal` aborts, and gives back what it holds then. */
 export async function runWorker(

@@ -26,6 +26,8 @@ export interface ServiceOptions {
   readonly directory: string
   readonly ttlMs: number
   readonly checksToken: boolean
+  /** Where Redis listens: then it is redlock that says who runs, over these. Default: a log of their own. */
+  readonly redisPorts?: readonly number[] | undefined
   /** Nothing is waited for any more when it aborts. Default: never. */
   readonly signal?: AbortSignal | undefined
   /** Told of each report. Default: nobody is. */
@@ -33,7 +35,8 @@ export interface ServiceOptions {
 }
 
 /** From the sources, too, it is what was built that runs. */
-const SCRIPT = fileURLToPath(new URL('../dist/worker.js', import.meta.url))
+const script = (name: string): string =>
+  fileURLToPath(new URL(`../dist/${name}.js`, import.meta.url))
 
 /** The job is due every second, so that nobody waits for long. */
 const PATTERN = '* * * * * *'
@@ -72,22 +75,9 @@ export class Service implements AsyncDisposable {
 
   /** Starts the one that was killed, with what it had kept. Resolves when it is ready. */
   async start(id: Id): Promise<void> {
-    const { directory, ttlMs, checksToken } = this.#options
     const from = this.position
-    const child = fork(
-      SCRIPT,
-      [
-        `--id=${id}`,
-        ...this.#members,
-        `--directory=${join(directory, id)}`,
-        `--table=${this.table}`,
-        `--pattern=${PATTERN}`,
-        `--ttl=${ttlMs}`,
-        '--wait',
-        ...(checksToken ? [] : ['--no-fence']),
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] },
-    )
+    const [program, args] = this.#commandOf(id)
+    const child = fork(program, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] })
     this.#children.set(id, child)
     let complaint = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint += text))
@@ -123,11 +113,11 @@ export class Service implements AsyncDisposable {
   }
 
   /**
-   * Resolves with the first report of that type, from a position on, that is what is looked for, once it
+   * Resolves with the first report of that type, or one of those, from a position on, that is what is looked for, once it
    * is there. Rejects when a worker ends that nobody has ended, and with the reason of the signal.
    */
   async heard<Type extends Report['type']>(
-    type: Type,
+    types: Type | readonly Type[],
     isIt: (heard: Heard<Type>) => boolean = () => true,
     from = 0,
   ): Promise<Heard<Type>> {
@@ -138,7 +128,7 @@ export class Service implements AsyncDisposable {
         await once(this.#changed, 'heard', { signal }).catch(() => signal.throwIfAborted())
       }
       const heard = this.#heard[position]
-      if (heard !== undefined && isOf(type, heard) && isIt(heard)) return heard
+      if (heard !== undefined && isOf(types, heard) && isIt(heard)) return heard
     }
   }
 
@@ -167,6 +157,17 @@ export class Service implements AsyncDisposable {
     await Promise.all(IDS.map((id) => this.kill(id)))
   }
 
+  #commandOf(id: Id): [string, string[]] {
+    const { directory, ttlMs, checksToken, redisPorts } = this.#options
+    const common = [`--id=${id}`, `--table=${this.table}`, `--ttl=${ttlMs}`]
+    if (redisPorts !== undefined) {
+      return [script('redlock-worker'), [...common, ...redisPorts.map((port) => `--redis=${port}`)]]
+    }
+    const own = [`--directory=${join(directory, id)}`, `--pattern=${PATTERN}`, '--wait']
+    const fence = checksToken ? [] : ['--no-fence']
+    return [script('worker'), [...common, ...this.#members, ...own, ...fence]]
+  }
+
   async #end(id: Id, signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     const child = this.#children.get(id)
     if (child === undefined) return null
@@ -185,6 +186,9 @@ export class Service implements AsyncDisposable {
   }
 }
 
-function isOf<Type extends Report['type']>(type: Type, heard: Heard): heard is Heard<Type> {
-  return heard.type === type
+function isOf<Type extends Report['type']>(
+  types: Type | readonly Type[],
+  heard: Heard,
+): heard is Heard<Type> {
+  return [types].flat().some((type) => type === heard.type)
 }

@@ -3,19 +3,14 @@
  * One process of the service, until Ctrl-C. `main.ts` and the tests start several of these and listen to
  * their reports; by hand it runs in a terminal of its own and prints them.
  */
-import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
+import { leaving, onOrder, reporter, untilOrdered } from './channel.ts'
 import { runCommand } from './fail.ts'
-import type { Order, Report } from './report.ts'
-import { lineOf } from './report.ts'
 import { runWorker } from './run-worker.ts'
-import type { OnOrder, Work } from './run-worker.ts'
-
-/** How long it may take to give back what is held, in milliseconds. */
-const LEAVE_WITHIN_MS = 5000
+import type { Work } from './run-worker.ts'
 
 interface Options {
   readonly id: string
@@ -47,21 +42,15 @@ const command = new Command('worker')
   .showHelpAfterError('Type --help to see what there is.')
   .exitOverride()
 
-const onOrder: OnOrder = (listener) => process.on('message', listener)
-
 await runCommand(async () => {
   await command.parseAsync()
   const { id, member, ttl, fence, work: workMs, wait, ...options } = command.opts<Options>()
-  const leave = new AbortController()
-  for (const event of ['SIGINT', 'SIGTERM', 'disconnect']) process.once(event, () => leave.abort())
-  leave.signal.addEventListener('abort', leaveSoon)
-  // The parent may have gone before anybody listened.
-  if (process.send !== undefined && !process.connected) leave.abort()
-  const work = wait ? untilOrdered(leave.signal) : timed(workMs)
+  const leave = leaving()
+  const work = wait ? untilOrdered(leave) : timed(workMs)
   try {
     await mkdir(dirname(options.table), { recursive: true })
     const running = { ...options, id, members: member, ttlMs: ttl, checksToken: fence }
-    await runWorker(running, work, reporter(id), onOrder, leave.signal)
+    await runWorker(running, work, reporter(id), onOrder, leave)
     return 0
   } finally {
     // The channel to the parent would keep this process alive.
@@ -69,31 +58,8 @@ await runCommand(async () => {
   }
 })
 
-/** Giving back takes a majority: where there is none, what is held here expires. */
-function leaveSoon(): void {
-  setTimeout(() => process.exit(1), LEAVE_WITHIN_MS).unref()
-}
-
-function reporter(id: string): (report: Report) => void {
-  if (process.send === undefined) {
-    return (report) => process.stdout.write(`${lineOf(id, report)}\n`)
-  }
-  // A parent that has gone needs no reports; 'disconnect' ends this process.
-  return (report) => process.send?.(report, undefined, {}, () => undefined)
-}
-
 function timed(workMs: number): Work {
   return () => delay(workMs)
-}
-
-function untilOrdered(leave: AbortSignal): Work {
-  const ordered = new EventTarget()
-  onOrder((order: Order) => {
-    if (order.type === 'write') ordered.dispatchEvent(new Event(String(order.token)))
-  })
-  return async ({ token }) => {
-    await once(ordered, String(token), { signal: leave })
-  }
 }
 
 /** Adds `id=address` to the members that were named before it. */
