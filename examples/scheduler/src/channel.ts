@@ -17,10 +17,15 @@ export const onOrder: OnOrder = (listener) => process.on('message', listener)
 /** Aborts on Ctrl-C, when somebody asks this process to end, or when its parent has gone. */
 export function leaving(): AbortSignal {
   const leave = new AbortController()
-  leave.signal.addEventListener('abort', leaveSoon)
+  // A parent that is there waits as long as it likes.
+  if (process.send === undefined) leave.signal.addEventListener('abort', leaveSoon)
+  else process.once('disconnect', leaveSoon)
   for (const event of ['SIGINT', 'SIGTERM', 'disconnect']) process.once(event, () => leave.abort())
   // The parent may have gone before anybody listened.
-  if (process.send !== undefined && !process.connected) leave.abort()
+  if (process.send !== undefined && !process.connected) {
+    leave.abort()
+    leaveSoon()
+  }
   return leave.signal
 }
 

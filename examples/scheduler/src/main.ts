@@ -38,17 +38,7 @@ await runCommand(async () => {
 })
 
 async function demonstrate(directory: string, checksToken: boolean): Promise<number> {
-  await using service = await Service.start({
-    directory,
-    ttlMs: TTL_MS,
-    signal: interrupted(),
-    checksToken,
-    onReport: (heard) => say(lineOf(heard.by, heard)),
-  })
-  const written = await finish(service, await service.heard('begun'))
-  say('-- The one that begins next is frozen in the middle of its run.')
-  await endure(service, 'freeze', service.after(written))
-  const table = new FencedTable(service.table)
+  const table = await freezeOne(directory, checksToken)
   const late = lateWrites(table.history())
   table.close()
   if (late.length === 0) {
@@ -59,6 +49,21 @@ async function demonstrate(directory: string, checksToken: boolean): Promise<num
     `-- The table took ${late.length} with a lower token after a higher one: a report was overwritten.`,
   )
   return 1
+}
+
+/** Resolves with what was written, when all is over. */
+async function freezeOne(directory: string, checksToken: boolean): Promise<FencedTable> {
+  await using service = await Service.start({
+    directory,
+    ttlMs: TTL_MS,
+    checksToken,
+    signal: interrupted(),
+    onReport: (heard) => say(lineOf(heard.by, heard)),
+  })
+  const written = await finish(service, await service.heard('begun'))
+  say('-- The one that begins next is frozen in the middle of its run.')
+  await endure(service, 'freeze', service.after(written))
+  return new FencedTable(service.table)
 }
 
 function say(line: string): void {

@@ -16,6 +16,13 @@ const BY_COMPOSE = [{ type: 'tests', file: 'compose.test.ts' }] as const
 
 export const COORDINATION_MUTANTS: readonly Mutant[] = [
   {
+    name: 'scheduler: the table takes what is written with a lower token',
+    file: 'examples/scheduler/src/fenced-table.ts',
+    from: 'entry.token < highestToken',
+    to: 'entry.token < 0',
+    caughtBy: [{ type: 'tests', file: 'fenced-table.test.ts' }],
+  },
+  {
     name: 'coordination: a hold expires although it was renewed since',
     file: `${COORDINATION}/holds.ts`,
     from: 'if (this.#find(which)?.renewed === renewed) this.release(which, revision)',

@@ -8,18 +8,26 @@ import { FencedTable, lateWrites } from '../src/fenced-table.ts'
 import type { Entry } from '../src/fenced-table.ts'
 import { Service } from '../src/service.ts'
 import type { Heard } from '../src/service.ts'
+import { demonstrate } from './demonstration.ts'
+import type { Demonstration } from './demonstration.ts'
 
 let directory = ''
 let service: Service
 /** Reports before it belong to an earlier test. */
 let from = 0
+/** They run meanwhile, for all of these spend their time waiting. */
+let fenced: Promise<Demonstration>
+let unfenced: Promise<Demonstration>
 
 beforeAll(async () => {
+  fenced = demonstrate()
+  unfenced = demonstrate('--no-fence')
   directory = await mkdtemp(join(tmpdir(), 'scheduler-test-'))
   service = await Service.start({ directory, ttlMs: 1000, checksToken: true })
 })
 
 afterAll(async () => {
+  await Promise.all([fenced, unfenced])
   await service[Symbol.asyncDispose]()
   await rm(directory, { recursive: true, force: true })
 })
@@ -54,19 +62,21 @@ describe('the process that runs the job', () => {
     const { first, second, written } = await endure(service, 'kill', from)
     expect(second).toMatchObject({ dueMs: first.dueMs, isAgain: true })
     expect(second.token).toBeGreaterThan(first.token)
-    const next = await service.heard(
-      'begun',
-      ({ dueMs }) => dueMs > first.dueMs,
-      service.after(written),
-    )
-    from = service.after(await finish(service, next))
+    let last = { begun: second, written }
+    while (last.begun.dueMs === first.dueMs) {
+      const begun = await service.heard('begun', () => true, service.after(last.written))
+      last = { begun, written: await finish(service, begun) }
+    }
+    from = service.after(last.written)
 
+    // Each time is begun anew once; whatever is begun again had been cut.
     const begun = service.reports.filter((report) => report.type === 'begun')
-    const firstTimes = begun.filter(({ isAgain }) => !isAgain).map(({ dueMs }) => dueMs)
-    expect(new Set(firstTimes).size).toBe(firstTimes.length)
+    const anew = begun.filter(({ isAgain }) => !isAgain).map(({ dueMs }) => dueMs)
+    expect(new Set(anew).size).toBe(anew.length)
     const { reports, history } = readTable()
-    expect(history.map(({ dueMs }) => dueMs)).toEqual([first.dueMs, next.dueMs])
-    expect(reports.map(({ author }) => author)).toEqual([second.by, next.by])
+    expect(reports.map(({ dueMs }) => dueMs)).toEqual([first.dueMs, last.begun.dueMs])
+    expect(history).not.toContainEqual(expect.objectContaining({ token: first.token }))
+    expect(lateWrites(history)).toEqual([])
   })
 
   it('is frozen past its ttl: its late write is refused, and its signal had aborted before', async () => {
@@ -79,5 +89,29 @@ describe('the process that runs the job', () => {
     if (cutOff === undefined) throw new Error('There is the one that was refused.')
     // It leaves with what a majority has to agree to.
     expect(await service.leave(cutOff.by)).toBe(0)
+  })
+})
+
+describe('the demonstration', () => {
+  it('shows that the table refuses the late write of a holder that was frozen', async () => {
+    const { code, lines } = await fenced
+    const refused = lines.find((line) => line.includes(' is refused the run of '))
+    expect(refused).toMatch(
+      /^\w {2}is refused the run of .* with token \d+: the table has seen token \d+$/,
+    )
+    const [run] = /the run of .* with token \d+/.exec(refused ?? '') ?? []
+    const told = `${refused?.[0]}  is told that ${run} is not its own any more`
+    expect(lines.slice(0, lines.indexOf(refused ?? ''))).toContain(told)
+    expect(lines.at(-1)).toMatch(/took nothing with a lower token after a higher one/)
+    expect(code).toBe(0)
+  })
+
+  it('shows that without the check of the token the same write goes through', async () => {
+    const { code, lines } = await unfenced
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^\w {2}writes the run of .*, though it was told$/),
+    )
+    expect(lines.at(-1)).toMatch(/took 1 with a lower token after a higher one/)
+    expect(code).toBe(1)
   })
 })
