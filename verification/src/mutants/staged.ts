@@ -90,4 +90,11 @@ export const STAGED_MUTANTS: readonly Mutant[] = [
     to: 'if (isKept) await this.#remove(id)',
     caughtBy: [{ type: 'tests', file: 'stores/append/conformance.test.ts' }],
   },
+  {
+    name: 'staged: of bytes that lie in two pieces of a file only those in the first are read',
+    file: `${APPEND}/staged-files.ts`,
+    from: 'return others.length === 0 ? first',
+    to: 'return others.length >= 0 ? first',
+    caughtBy: [{ type: 'tests', file: 'stores/append/conformance.test.ts' }],
+  },
 ]
