@@ -11,9 +11,12 @@ export const COMPUTED = '(computed)'
 export interface Import {
   readonly specifier: string
   readonly onDemand: boolean
+  /** Whether it is of types alone, so that nothing of it is left when the code runs. */
+  readonly isType?: boolean
 }
 
 const STATIC = /^[ \t]*(?:import|export)\b(?:[^'"`;()=]*?\bfrom)?\s*(['"])([^'"\n]+)\1/gm
+const TYPES = /^\s*(?:import|export)\s+type\b/
 const CALL = /(?<![.\w#])(import|require)\s*\(\s*(?:(['"`])([^'"`\n$]+)\2\s*[,)])?/g
 
 const COMMENT = /^\s*(?:\/\/|\/\*|\*)/
@@ -26,9 +29,10 @@ export function importsOf(source: string): Import[] {
     .split('\n')
     .map((line) => (COMMENT.test(line) || METHOD.test(line) ? '' : line))
     .join('\n')
-  const statements = [...code.matchAll(STATIC)].map(([, , specifier = '']) => ({
+  const statements = [...code.matchAll(STATIC)].map(([statement, , specifier = '']) => ({
     specifier,
     onDemand: false,
+    ...(TYPES.test(statement) ? { isType: true } : {}),
   }))
   const calls = [...code.matchAll(CALL)].map(([, word, , specifier = COMPUTED]) => ({
     specifier,

@@ -39,6 +39,8 @@ export interface Rule {
   readonly libraries?: readonly string[]
   /** Whether a library is a peer that the application may do without. */
   readonly librariesAreOptional?: boolean
+  /** Of `imports`, packages of which its sources know the types alone: nothing of them is loaded. */
+  readonly typesOf?: readonly string[]
   /** Whether its sources may use Node's own modules; a package that may not runs in a browser. */
   readonly node: boolean
   /**
@@ -76,6 +78,25 @@ export const RULES: Readonly<Record<string, Rule>> = {
     programs: ['src/paxos-data.ts'],
     node: false,
     testsUse: [testkit],
+  },
+  '@paxos/remote': {
+    imports: [core, '@paxos/replica'],
+    libraries: ['ws'],
+    node: true,
+    testsUse: [
+      testkit,
+      '@paxos/coordination',
+      '@paxos/durability-memory',
+      '@paxos/transport-memory',
+    ],
+  },
+  '@paxos/coordination': {
+    imports: [core, '@paxos/replica'],
+    typesOf: ['@paxos/replica'],
+    libraries: ['croner'],
+    librariesAreOptional: true,
+    node: false,
+    testsUse: [testkit, '@paxos/durability-memory', '@paxos/transport-memory'],
   },
   [testkit]: {
     imports: [core],
@@ -171,7 +192,11 @@ export function importProblems(
   })
 }
 
-function refusal(rule: Rule, file: string, { specifier, onDemand }: Import): string | null {
+function refusal(
+  rule: Rule,
+  file: string,
+  { specifier, onDemand, isType = false }: Import,
+): string | null {
   const here = rule.inBrowsers === undefined ? null : folderOf(rule.inBrowsers, file)
   if (specifier.startsWith('.')) {
     const imported = posix.join('src', specifier)
@@ -206,6 +231,7 @@ function refusal(rule: Rule, file: string, { specifier, onDemand }: Import): str
     return isEntry ? null : `an adapter imports an entry point of ${kit}`
   }
   if (!rule.imports.includes(name)) return 'the table of rules does not allow it'
+  if (rule.typesOf?.includes(name) === true && !isType) return 'only its types, by import type'
   // An adapter knows the contracts, not the algorithm.
   if (rule.asPeers === true && specifier !== name) return `an adapter may import ${name} only`
   return null

@@ -236,6 +236,18 @@ describe('a package depends on what the table of rules allows, and on nothing el
     expect(importsOf(source).map(({ specifier }) => specifier)).toEqual(specifiers)
   })
 
+  it('an import of types alone is told from the others', () => {
+    const source =
+      "import type { A } from 'one'\nimport { b } from 'two'\nexport type * from 'three'"
+    const types = importsOf(source).filter(({ isType }) => isType === true)
+    expect(types.map(({ specifier }) => specifier)).toEqual(['one', 'three'])
+    const imported = { specifier: '@paxos/replica', onDemand: false }
+    const coordination = aPackage('@paxos/coordination', {})
+    const ofTypes = importProblems(coordination, 'src/a.ts', [{ ...imported, isType: true }])
+    expect(ofTypes).toEqual([])
+    expect(importProblems(coordination, 'src/a.ts', [imported])).toHaveLength(1)
+  })
+
   it('an import on demand is told from the others', () => {
     const source = "import a from 'one'\nconst b = require('two')\nconst c = await import('three')"
     expect(importsOf(source).filter(({ onDemand }) => onDemand)).toEqual([

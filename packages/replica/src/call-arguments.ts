@@ -8,6 +8,16 @@ import type { Ticket } from './client-session.ts'
 import { SessionExpiredError, ValueTooLargeError } from './errors.ts'
 import type { WaitOptions } from './outcome.ts'
 
+/** Which command of which session. */
+export interface SessionPlace {
+  /** As openSession() named it. */
+  readonly id: string
+  /** From 1 on. */
+  readonly sequence: number
+  /** All sequences below this one were answered or given up; from 1 to `sequence`. Default: `sequence`. */
+  readonly acknowledged?: number | undefined
+}
+
 /** How to propose. */
 export interface ProposeOptions extends WaitOptions {
   /**
@@ -16,8 +26,11 @@ export interface ProposeOptions extends WaitOptions {
    * grow by one; a new one says that all lower ones were answered or given up. The same session and
    * sequence again, on any node, is the same command: it is applied once. Default: this node's own
    * session, in which every call is another command.
+   *
+   * Who has several commands of one session on their way says so by `acknowledged`: only the sequences
+   * below that one were answered or given up. At most 256 may be between it and the newest one.
    */
-  readonly session?: { readonly id: string; readonly sequence: number } | undefined
+  readonly session?: SessionPlace | undefined
   /**
    * Proposes the command although the state is as large as it may be: for commands that make it
    * smaller. Default: false, and it is rejected with StateTooLargeError.
@@ -57,9 +70,18 @@ export function requireFits({ byteLength }: Uint8Array): void {
 
 /** A session and a sequence as plain JavaScript gives them. */
 function requirePlace<Place extends { readonly id: unknown }>(session: Place): Place {
-  requireOptions('session', session, ['id', 'sequence'])
+  requireOptions('session', session, ['id', 'sequence', 'acknowledged'])
   requireText('The id of a session', session.id)
   return session
+}
+
+function requireAcknowledged(acknowledged: unknown, sequence: number): void {
+  const isOne = Number.isSafeInteger(acknowledged) && Number(acknowledged) > 0
+  if (isOne && Number(acknowledged) <= sequence) return
+  throw new InvalidArgumentError(
+    `The sequence ${sequence} cannot come with what is acknowledged below ${String(acknowledged)}. ` +
+      'Give the lowest sequence that is not answered, from 1 to that of the command.',
+  )
 }
 
 /** Throws InvalidArgumentError for a consistency that there is not, or a bound that is none. */
@@ -87,10 +109,13 @@ export function requireConsistency(consistency: unknown, maxStalenessMs: unknown
  * SessionExpiredError for one of an earlier release.
  */
 export function ticketOf(session: NonNullable<ProposeOptions['session']>): Ticket {
-  const { id, sequence } = requirePlace(session)
+  const { id, sequence, acknowledged = sequence } = requirePlace(session)
   const isSequence = Number.isSafeInteger(sequence) && sequence > 0
   const known = callerSession(id)
-  if (known !== null && isSequence) return { session: known, sequence, acknowledged: sequence }
+  if (known !== null && isSequence) {
+    requireAcknowledged(acknowledged, sequence)
+    return { session: known, sequence, acknowledged }
+  }
   if (isSequence && /^[1-9]\d{0,15}$/.test(id)) {
     throw new SessionExpiredError(
       'The session was opened by an earlier release. Open another one; whether the command was ' +

@@ -4,7 +4,10 @@
  */
 import { MAX_BUFFERED_EVENTS } from './limits.ts'
 
-/** In place of `count` events that a slow listener did not read in time. */
+/**
+ * In place of `count` events that a slow listener did not read in time; 0 where nobody can tell how many:
+ * a listener in another process was cut off meanwhile.
+ */
 export interface EventsLost {
   readonly type: 'events-lost'
   readonly count: number

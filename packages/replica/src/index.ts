@@ -3,11 +3,14 @@
  * adapter, not even on demand: a bundler follows each import, to packages that nobody installed. What
  * opens adapters by URL is an entry point of its own, url.ts.
  */
-export type { Consistency, ProposeOptions, QueryOptions } from './call-arguments.ts'
+export type { Consistency, ProposeOptions, QueryOptions, SessionPlace } from './call-arguments.ts'
 export { platformClock } from './clock.ts'
 export type { Clock } from './clock.ts'
 export { json } from './codec.ts'
 export type { Codec, Json } from './codec.ts'
+export { compose } from './compose.ts'
+export type { ComposeOptions } from './compose.ts'
+export type { Composition, Part, Parts } from './composed-types.ts'
 export { inspectData, skipSlot } from './data.ts'
 export type { DataReport, SkipOptions, SlotReport } from './data.ts'
 export {
@@ -50,7 +53,8 @@ export type { MembersNotice, Standing } from './membership.ts'
 export type { WaitOptions } from './outcome.ts'
 export type { PeerStatus, PeerTrouble, PeerTroubleReason } from './peer-book.ts'
 export { Replica } from './replica.ts'
-export type { CloseOptions } from './replica.ts'
+export type { CloseOptions, ComposedOptions, ComposedReplica } from './replica.ts'
+export type { ReplicaClient } from './replica-client.ts'
 export type { LeaseOptions, ReplicaOptions } from './replica-options.ts'
 export type { ReplicaEvent, ReplicaStatus } from './replica-status.ts'
 export { MAX_RESULT_BYTES, MAX_STATE_BYTES, MAX_STREAMED_STATE_BYTES } from './limits.ts'

@@ -209,3 +209,6 @@ export const VOTER_BEHIND_PERIODS = 25
 
 /** A learner that says nothing for so many heartbeat periods is not there: two of its words, and some. */
 export const LEARNER_SILENT_PERIODS = 25
+
+/** State machines in one composition: a byte says how many there are; people have a handful. */
+export const MAX_PARTS = 64

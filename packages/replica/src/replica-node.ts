@@ -44,6 +44,7 @@ import { AT_ONCE, sourceOf } from './pieces.ts'
 import { StreamedState } from './streamed-state.ts'
 import { Transfers } from './transfers.ts'
 import { Watch } from './watch.ts'
+import { Watchers } from './watchers.ts'
 import { Whereabouts } from './whereabouts.ts'
 
 /** Opens everything and starts. When it rejects, nothing is left open. */
@@ -98,6 +99,7 @@ interface Begun extends Opened {
 /** What runs between open() and close(). */
 export class ReplicaNode<Command, Result, Query, Answer> {
   readonly events = new EventStream<ReplicaEvent>()
+  readonly watchers: Watchers
   readonly #settings: ReplicaSettings<Command, Result, Query, Answer>
   readonly #engine: MultiPaxos
   readonly #host: Host<MultiPaxosMessage, LogEvent>
@@ -129,6 +131,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     stage: StagingDurability | null,
   ) {
     this.#settings = settings
+    this.watchers = new Watchers(settings)
     const { id, cluster, clock, random, transport, durability, sessionTimeoutMs } = settings
     const stored = addressesIn(saved.snapshot.members)
     const configuration = configurationIn(saved.snapshot) ?? firstConfiguration(stored)
@@ -493,6 +496,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#forwarding.flushSoon()
     this.#snapshots.takeIfDue()
     this.#tellSoon()
+    this.watchers.notify()
   }
 
   /** Whether the state holds that slot already: it was restored before the slot was told. */
@@ -571,6 +575,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#reads.applied(through)
     this.#snapshots.installed(through, staged?.byteLength ?? bytes.byteLength)
     this.members.installed(snapshot)
+    this.watchers.notify()
   }
 
   #follow(leader: NodeId | null): void {
@@ -648,6 +653,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
     this.#transfers.end(error)
     this.#reads.end(error)
     this.events.end()
+    this.watchers.end()
   }
 
   requireRunning(): void {

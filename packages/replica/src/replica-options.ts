@@ -29,11 +29,11 @@ export interface ReplicaOptions<Command = Json, Result = Json, Query = never, An
   readonly durability: Durability
   /** What is replicated: one for this node, in its state before any command. */
   readonly stateMachine: AnyStateMachine<Command, Result, Query, Answer>
-  /** Commands to bytes and back, the same on all nodes. Default: JSON. */
+  /** Commands to bytes and back, the same on all nodes. Default: that of the state machine, or JSON. */
   readonly commandCodec?: Codec<Command> | undefined
   /**
-   * Results to bytes and back, for answering a retry; the same on all nodes. Default: JSON, or
-   * nothing at all.
+   * Results to bytes and back, for answering a retry; the same on all nodes. Default: that of the state
+   * machine, or JSON, or nothing at all.
    */
   readonly resultCodec?: Codec<Result> | undefined
   /**

@@ -58,8 +58,6 @@ export function settingsOf<Command, Result, Query, Answer>(
   requireOptions('Replica.open', options, OPTIONS)
   const {
     stateMachine,
-    commandCodec = json<Command>(),
-    resultCodec = jsonOrNothing<Result>(),
     snapshotEveryEntries = 10_000,
     snapshotEveryBytes = 64 << 20,
     maxStateBytes = MAX_STATE_BYTES,
@@ -74,6 +72,10 @@ export function settingsOf<Command, Result, Query, Answer>(
   requireMethods('stateMachine', stateMachine, ['apply', 'snapshot', restore], machine)
   if (stateMachine.query !== undefined)
     requireMethods('stateMachine', stateMachine, ['query'], machine)
+  const {
+    commandCodec = stateMachine.commandCodec ?? json<Command>(),
+    resultCodec = stateMachine.resultCodec ?? jsonOrNothing<Result>(),
+  } = options
   const codec = 'an object with both, such as json()'
   requireMethods('commandCodec', commandCodec, ['encode', 'decode'], codec)
   requireMethods('resultCodec', resultCodec, ['encode', 'decode'], codec)

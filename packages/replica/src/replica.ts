@@ -9,6 +9,20 @@ import type { NodeId } from '@paxos/core'
 import { requireBoolean, requireWait } from './arguments.ts'
 import type { ProposeOptions, QueryOptions } from './call-arguments.ts'
 import type { Json } from './codec.ts'
+import { isComposition } from './compose.ts'
+import { addParts } from './parts.ts'
+import type {
+  AnswerOf,
+  ComposedCommand,
+  CommandOf,
+  ComposedQuery,
+  Part,
+  QueryOf,
+  ResultOf,
+  ComposedResult,
+  Composition,
+  Parts,
+} from './composed-types.ts'
 import type { MembersChange } from './member-changes.ts'
 import { requireId } from './members-arguments.ts'
 import type { ChangeMembersOptions } from './members-arguments.ts'
@@ -18,6 +32,7 @@ import type { ReplicaMembers } from './members-view.ts'
 import type { WaitOptions } from './outcome.ts'
 import { openReplicaNode } from './replica-node.ts'
 import type { ReplicaNode } from './replica-node.ts'
+import type { ReplicaClient } from './replica-client.ts'
 import type { ReplicaOptions } from './replica-options.ts'
 import type { ReplicaEvent, ReplicaStatus } from './replica-status.ts'
 
@@ -27,8 +42,19 @@ export interface CloseOptions {
   readonly transfer?: boolean | undefined
 }
 
+/** What a replica of several state machines is opened with: the codecs are theirs. */
+export type ComposedOptions<P extends Parts> = Omit<
+  ReplicaOptions<ComposedCommand<P>, ComposedResult<P>, ComposedQuery<P>, AnswerOf<P[keyof P]>>,
+  'stateMachine' | 'commandCodec' | 'resultCodec'
+> & { readonly stateMachine: Composition<P> }
+
 /** One node of a replicated state machine. */
-export class Replica<Command = Json, Result = Json, Query = never, Answer = never> {
+export class Replica<
+  Command = Json,
+  Result = Json,
+  Query = never,
+  Answer = never,
+> implements ReplicaClient<Command, Result, Query, Answer> {
   readonly #node: ReplicaNode<Command, Result, Query, Answer>
   readonly #changes: MembersRequests
 
@@ -36,12 +62,21 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
    * Opens the durability, restores what it holds, and joins the cluster. Rejects with
    * InvalidArgumentError, with DecodeError when a snapshot is of another version, or with the error
    * of the adapter that would not open (a LockedError, a CorruptionError, a TransportError, …); then
-   * nothing is left open.
+   * nothing is left open. With several state machines, that compose() made one of, the replica has each
+   * of them under its name.
    */
-  static async open<Command = Json, Result = Json, Query = never, Answer = never>(
+  static open<P extends Parts>(options: ComposedOptions<P>): Promise<ComposedReplica<P>>
+  static open<Command = Json, Result = Json, Query = never, Answer = never>(
+    options: ReplicaOptions<Command, Result, Query, Answer>,
+  ): Promise<Replica<Command, Result, Query, Answer>>
+  static async open<Command, Result, Query, Answer>(
     options: ReplicaOptions<Command, Result, Query, Answer>,
   ): Promise<Replica<Command, Result, Query, Answer>> {
-    return new Replica(await openReplicaNode(options))
+    const replica = new Replica(await openReplicaNode(options))
+    const { stateMachine } = options
+    return isComposition(stateMachine)
+      ? addParts(replica, Object.keys(stateMachine.parts))
+      : replica
   }
 
   private constructor(node: ReplicaNode<Command, Result, Query, Answer>) {
@@ -191,6 +226,15 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
   }
 
   /**
+   * Calls `listener` when commands or a snapshot were applied here, or this node is over: the state may
+   * be another one. Once for all of a turn of the event loop, after it; so look again with a 'local' query,
+   * and expect no call for each command. Returns what ends it.
+   */
+  watch(listener: () => void): () => void {
+    return this.#node.watchers.add(listener)
+  }
+
+  /**
    * Leaves the cluster: lets another node lead, if this one does, and waits a liveness window at most;
    * waits for running saves, then releases the transport and the disk. Who still waits is told with
    * ClosedError. May be called again. Rejects with CloseTimeoutError when that takes longer than
@@ -203,4 +247,24 @@ export class Replica<Command = Json, Result = Json, Query = never, Answer = neve
     requireBoolean('transfer', transfer)
     await this.#node.close(transfer)
   }
+
+  /** As close(), for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/** A replica of a composition: each part under its name. */
+export type ComposedReplica<P extends Parts> = Replica<
+  ComposedCommand<P>,
+  ComposedResult<P>,
+  ComposedQuery<P>,
+  AnswerOf<P[keyof P]>
+> & {
+  readonly [Name in keyof P & string]: Part<
+    CommandOf<P[Name]>,
+    ResultOf<P[Name]>,
+    QueryOf<P[Name]>,
+    AnswerOf<P[Name]>
+  >
 }

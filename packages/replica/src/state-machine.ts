@@ -1,6 +1,7 @@
 /**
  * What a Replica replicates: the application's side. Nothing here may depend on which node runs it.
  */
+import type { Codec } from './codec.ts'
 import type { Pieces } from './pieces.ts'
 
 /**
@@ -36,6 +37,10 @@ export interface StateMachine<Command, Result, Query = never, Answer = never> {
    * of the objects of the state that somebody could change.
    */
   query?(query: Query): AtOnce<Answer>
+  /** Its commands to bytes and back, where the options of the replica say nothing. Default: JSON. */
+  readonly commandCodec?: Codec<Command> | undefined
+  /** Its results, likewise. Default: JSON, or nothing at all. */
+  readonly resultCodec?: Codec<Result> | undefined
 }
 
 /**
@@ -45,7 +50,7 @@ export interface StateMachine<Command, Result, Query = never, Answer = never> {
  */
 export interface StreamedStateMachine<Command, Result, Query = never, Answer = never> extends Pick<
   StateMachine<Command, Result, Query, Answer>,
-  'apply' | 'query'
+  'apply' | 'query' | 'commandCodec' | 'resultCodec'
 > {
   /**
    * The whole state as it is at this call, in pieces, from which `restorePieces` makes it again. Commands

@@ -70,6 +70,36 @@ describe('a session belongs to who opened it', () => {
     await closeAll(nodes)
   })
 
+  it('commands of one session may be on their way together, and each is applied once', async () => {
+    const cluster = replicaCluster('a', 'b', 'c')
+    const nodes = await cluster.openAll()
+    const [a, b] = [...nodes.values()]
+    if (a === undefined || b === undefined) throw new Error('There are three.')
+    const id = await within(cluster, a.openSession())
+    const inOrder = [2, 1, 3].map((sequence) => ({ id, sequence, acknowledged: 1 }))
+    const first = inOrder.map((session) => a.propose(one, { session }))
+    // The same again, by another node, as after a connection that was lost.
+    const again = inOrder.map((session) => b.propose(one, { session }))
+    const results = await within(cluster, Promise.all(first))
+    expect(results.toSorted((x, y) => x - y)).toEqual([1, 2, 3])
+    expect(await within(cluster, Promise.all(again))).toEqual(results)
+    await closeAll(nodes)
+  })
+
+  it.each([0, 1.5, 3, '1', null])(
+    'that %j is answered is refused for sequence 2',
+    async (below) => {
+      const cluster = replicaCluster('a')
+      const nodes = await cluster.openAll()
+      const [, node] = leaderOf(nodes)
+      const id = await within(cluster, node.openSession())
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as plain JavaScript may call it
+      const session = { id, sequence: 2, acknowledged: below as number }
+      await expect(node.propose(one, { session })).rejects.toThrow(InvalidArgumentError)
+      await closeAll(nodes)
+    },
+  )
+
   it('a source that draws too little is refused before anything is opened', async () => {
     const cluster = replicaCluster('a')
     const opened = cluster.open('a', { randomBytes: () => new Uint8Array(8) })
