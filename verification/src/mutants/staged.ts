@@ -62,6 +62,7 @@ export const STAGED_MUTANTS: readonly Mutant[] = [
     from: 'if (bytes > MAX_SNAPSHOT_BYTES) throw tooLarge(bytes)',
     to: '',
     caughtBy: BY_PARTS,
+    isSlow: true,
   },
   {
     name: 'staged: no snapshot is taken after one that another node has overtaken',
