@@ -3,7 +3,7 @@
  * while the others go on.
  */
 import type { Measured } from './measure.ts'
-import { measureIn } from './measuring.ts'
+import { measureIn, PATIENCE_MS, within } from './measuring.ts'
 import { IDS, members } from './members.ts'
 import { printTable } from './table.ts'
 import type { Id, Members } from './members.ts'
@@ -25,13 +25,16 @@ export interface Joined {
   readonly meanwhile: Measured
   /** Of the leader, from before the other one started. */
   readonly leader: Usage
-  /** Of the late one, from its start. */
+  /** Of the late one; its event loop since it was open. */
   readonly late: Usage
 }
 
 /** Several times what stays in memory behind a snapshot, and what leads to one. */
 const COMMANDS_BEFORE = 40_000
 const SNAPSHOT_EVERY_BYTES = 2_500_000
+
+/** More than it takes to write, send or restore a megabyte, beside whatever else a machine does. */
+const MEGABYTE_MS = 1_000
 
 const [FIRST, SECOND, LATE] = IDS
 
@@ -86,13 +89,15 @@ export async function joinLate(
     // The third has not come yet.
     trustEmptyDisk: true,
   })
+  const patienceMs = PATIENCE_MS + megabytes * MEGABYTE_MS
   try {
     const leads = all.next('leads')
     await Promise.all([all.start(FIRST), all.start(SECOND)])
     const { id: leader } = await leads
     let committed = all.next('committed', leader)
     all.order(leader, { type: 'commit', callers: 64, commands: COMMANDS_BEFORE })
-    while ((await committed).commands < COMMANDS_BEFORE) committed = all.next('committed', leader)
+    while ((await within(patienceMs, committed)).commands < COMMANDS_BEFORE)
+      committed = all.next('committed', leader)
 
     const measured = measureIn(all, leader, {
       callers: 8,
@@ -112,7 +117,9 @@ export async function joinLate(
     const startedAtMs = performance.now()
     const installed = all.next('installed', LATE)
     await all.start(LATE)
-    const { bytes } = await installed
+    // Its start is not what is measured: what it takes to compile, and to make its first state.
+    await usageOf(all, LATE)
+    const { bytes } = await within(patienceMs, installed)
     const seconds = (performance.now() - startedAtMs) / 1000
     const used = await Promise.all([usageOf(all, leader), usageOf(all, LATE)])
     const meanwhile = await measured

@@ -13,7 +13,7 @@ import type { Usage } from './usage.ts'
 const WARM_UP_MS = 1_000
 
 /** How much later than it should a row may come: a command that is lost is repeated within seconds. */
-const PATIENCE_MS = 60_000
+export const PATIENCE_MS = 60_000
 
 export type MeasureOrder = Extract<Order, { type: 'measure' }>
 
@@ -69,7 +69,8 @@ async function usages(all: Members): Promise<Readonly<Record<Id, Usage>>> {
   return { a: await a, b: await b, c: await c }
 }
 
-async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+/** Rejects when it takes longer, and says so. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

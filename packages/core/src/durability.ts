@@ -130,8 +130,9 @@ export interface SnapshotStage {
   /** Begins one. Several may be under way. */
   begin(): Promise<SnapshotWriter>
   /**
-   * The bytes from `offset` on, as many as `maxBytes`; fewer only at the end. Rejects with
-   * CorruptionError when they are not whole, and for what is not there any more.
+   * The bytes from `offset` on, as many as `maxBytes`; fewer only at the end. They may be a part of
+   * something larger, and are not to be modified. Rejects with CorruptionError when they are not
+   * whole, and for what is not there any more.
    */
   read(staged: StagedSnapshot, offset: number, maxBytes: number): Promise<Uint8Array>
   /** It is not needed any more. Does nothing to the one that was saved last, nor to what is gone. */

@@ -185,15 +185,18 @@ describe('a state in pieces', () => {
 
   it('comes to a node that was away, which answers nothing from half of it', async () => {
     const three = await streamed('a', 'b', 'c')
-    const [leader] = leaderOf(three.nodes)
-    const late = leader === 'c' ? 'b' : 'c'
-    const away = three.nodes.get(late)
-    const node = three.nodes.get(leader)
-    if (away === undefined || node === undefined) throw new Error('there is no node')
+    const [former, before] = leaderOf(three.nodes)
+    const late = former === 'c' ? 'b' : 'c'
+    const away = three.nodes.get(late) ?? expect.fail()
     await away.close({ transfer: false })
-    // More than stays of the log in memory behind a snapshot.
-    const [first = '', ...rest] = named(6).map((name) => name.padEnd(900_000, '.'))
-    await addAll(three, node, [first, ...rest])
+    const [first = '', ...rest] = named(12)
+    await addAll(three, before, [first, ...rest])
+    // What is behind their snapshots is in no log any more.
+    const others = [...three.nodes.keys()].filter((id) => id !== late)
+    for (const id of others) await three.nodes.get(id)?.close({ transfer: false })
+    for (const id of others) await three.open(id)
+    await three.cluster.clock.advance(5000)
+    const [leader, node] = leaderOf(three.nodes)
     const hold = new Gate()
     const back = await three.open(late, { taking: () => hold.opened })
     const events = await eventsOf(back)

@@ -11,16 +11,15 @@ import { FrameTooLargeError } from '../errors.ts'
 import { MAX_FRAME_BYTES } from '../limits.ts'
 import { LENGTH_DELIMITED, VARINT } from './wire-type.ts'
 
-/** What is kept between frames: most fit. */
-const KEPT_BYTES = 64 << 10
-
-/** `null` while a frame is in the making, for that could bring about another one. */
+/**
+ * What is kept between frames: no more than MAX_FRAME_BYTES, so that pieces of a snapshot need no new
+ * one either. `null` while a frame is in the making, for that could bring about another one.
+ */
 let kept: Uint8Array | null = new Uint8Array(256)
 
 /** One frame in the making. Every method puts its field in front of what is there. */
 export class Writer {
-  readonly #kept = kept
-  #buffer = this.#kept ?? new Uint8Array(256)
+  #buffer = kept ?? new Uint8Array(256)
   #start = this.#buffer.length
 
   constructor() {
@@ -52,7 +51,7 @@ export class Writer {
 
   /** The frame, in a buffer of its own size. The writer must not be used afterwards. */
   finish(): Uint8Array {
-    kept = this.#buffer.length <= KEPT_BYTES ? this.#buffer : this.#kept
+    kept = this.#buffer
     return this.#buffer.slice(this.#start)
   }
 

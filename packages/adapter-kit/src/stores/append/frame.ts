@@ -85,19 +85,25 @@ export interface Frame {
 export function encodeFrame(header: FrameHeader, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.byteLength, 0)
   const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + length)
-  frame.writeUInt32LE(MAGIC, 0)
-  frame.writeUInt16LE(header.version ?? FORMAT_VERSION, 4)
-  frame.writeUInt16LE(header.kind, 6)
-  frame.writeBigUInt64LE(header.id, 8)
-  frame.writeBigUInt64LE(BigInt(header.serial), 16)
-  frame.writeUInt32LE(length, 24)
   let at = FRAME_HEADER_BYTES
   for (const part of parts) {
     frame.set(part, at)
     at += part.byteLength
   }
-  frame.writeUInt32LE(checksum(frame), CHECKSUM_POSITION)
+  completeFrame(header, frame)
   return frame
+}
+
+/** Makes a frame of `bytes`, in which the payload stands behind room for the header. */
+export function completeFrame(header: FrameHeader, bytes: Uint8Array): void {
+  const frame = asBuffer(bytes)
+  frame.writeUInt32LE(MAGIC, 0)
+  frame.writeUInt16LE(header.version ?? FORMAT_VERSION, 4)
+  frame.writeUInt16LE(header.kind, 6)
+  frame.writeBigUInt64LE(header.id, 8)
+  frame.writeBigUInt64LE(BigInt(header.serial), 16)
+  frame.writeUInt32LE(frame.byteLength - FRAME_HEADER_BYTES, 24)
+  frame.writeUInt32LE(checksum(frame), CHECKSUM_POSITION)
 }
 
 /**

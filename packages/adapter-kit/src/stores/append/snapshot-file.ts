@@ -10,7 +10,7 @@ import { CorruptionError } from '@paxos/core'
 import { join } from 'node:path'
 import { damagedMessage } from '../failure.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
-import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from './frame.ts'
+import { completeFrame, decodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from './frame.ts'
 import { SNAPSHOT_PIECE_BYTES, SYNC_AFTER_PIECES } from './limits.ts'
 import type { SnapshotReference } from './record.ts'
 
@@ -46,8 +46,9 @@ export class SnapshotFile {
   readonly #fs: FileSystem
   readonly #directory: string
   readonly #file: OpenFile
-  /** What is not written yet: less than a piece. */
-  readonly #rest = new Uint8Array(SNAPSHOT_PIECE_BYTES)
+  /** For one frame after the other, each of which is written before the next is begun. */
+  readonly #frame = new Uint8Array(FRAME_HEADER_BYTES + SNAPSHOT_PIECE_BYTES)
+  /** What is not written yet stands behind the room for the header: so much of a piece. */
   #restBytes = 0
   #serial = 0
   #position = 0
@@ -73,18 +74,18 @@ export class SnapshotFile {
   async append(bytes: Uint8Array): Promise<void> {
     this.#length += bytes.byteLength
     for (let offset = 0; offset < bytes.byteLength;) {
-      const isWhole = this.#restBytes === 0 && bytes.byteLength - offset >= SNAPSHOT_PIECE_BYTES
       const part = bytes.subarray(offset, offset + SNAPSHOT_PIECE_BYTES - this.#restBytes)
+      this.#frame.set(part, FRAME_HEADER_BYTES + this.#restBytes)
+      this.#restBytes += part.byteLength
       offset += part.byteLength
-      if (isWhole) await this.#write(part)
-      else await this.#gather(part)
+      if (this.#restBytes === SNAPSHOT_PIECE_BYTES) await this.#writePiece()
     }
   }
 
   /** It is on disk, and in its directory, when this resolves. */
   async seal(): Promise<void> {
     // Even an empty one has a piece.
-    if (this.#restBytes > 0 || this.#serial === 0) await this.#writeRest()
+    if (this.#restBytes > 0 || this.#serial === 0) await this.#writePiece()
     await this.#file.sync()
     await this.#fs.syncDirectory(this.#directory)
   }
@@ -94,23 +95,12 @@ export class SnapshotFile {
     await this.#file.close()
   }
 
-  async #gather(part: Uint8Array): Promise<void> {
-    this.#rest.set(part, this.#restBytes)
-    this.#restBytes += part.byteLength
-    if (this.#restBytes === SNAPSHOT_PIECE_BYTES) await this.#writeRest()
-  }
-
-  async #writeRest(): Promise<void> {
-    const piece = this.#rest.subarray(0, this.#restBytes)
-    this.#restBytes = 0
-    await this.#write(piece)
-  }
-
-  async #write(piece: Uint8Array): Promise<void> {
+  async #writePiece(): Promise<void> {
     this.#serial += 1
-    const header = { kind: FRAME_KIND.snapshot, id: this.id, serial: this.#serial }
-    const frame = encodeFrame(header, piece)
+    const frame = this.#frame.subarray(0, FRAME_HEADER_BYTES + this.#restBytes)
+    completeFrame({ kind: FRAME_KIND.snapshot, id: this.id, serial: this.#serial }, frame)
     await this.#file.write(this.#position, frame)
+    this.#restBytes = 0
     this.#position += frame.byteLength
     // Else the last sync would have all of it to write, and what others sync would wait for that.
     if (this.#serial % SYNC_AFTER_PIECES === 0) await this.#file.sync()

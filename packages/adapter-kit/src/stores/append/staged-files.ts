@@ -57,16 +57,16 @@ export class StagedFiles implements SnapshotStage {
       const [id, length] = [idOf(staged), staged.byteLength]
       if (this.#kept.get(id) !== length) throw gone(this.#directory, id)
       const end = Math.min(offset + maxBytes, length)
-      const bytes = new Uint8Array(Math.max(0, end - offset))
+      const parts: Uint8Array[] = []
       for (let at = offset; at < end;) {
         const index = Math.floor(at / SNAPSHOT_PIECE_BYTES)
         const piece = await this.#piece(id, length, index + 1)
         const start = index * SNAPSHOT_PIECE_BYTES
         const part = piece.subarray(at - start, end - start)
-        bytes.set(part, at - offset)
+        parts.push(part)
         at += part.byteLength
       }
-      return bytes
+      return whole(parts)
     })
   }
 
@@ -166,6 +166,12 @@ export class StagedFiles implements SnapshotStage {
       throw this.#explain(error)
     }
   }
+}
+
+/** One part is not copied: who sends it on or restores it makes a copy of its own anyway. */
+function whole(parts: readonly Uint8Array[]): Uint8Array {
+  const [first = new Uint8Array(), ...others] = parts
+  return others.length === 0 ? first : new Uint8Array(Buffer.concat(parts))
 }
 
 /** What is told of the snapshot in the file with that id. */
