@@ -509,6 +509,11 @@ export class MembersWorld {
       }
       case 'disbelieved':
         return this.fail(`${id} does not believe ${event.from}: ${event.reason}`)
+      case 'piece-wanted':
+      case 'piece-received':
+      case 'transfer-dropped':
+      case 'snapshot-unused':
+        return this.fail(`${id} is asked to keep a snapshot in pieces: ${event.type}`)
       case 'leader-changed':
       case 'preempted':
       case 'forward-refused':
