@@ -1,9 +1,9 @@
 /**
  * Values on their way into the log: to the engine while this node leads, to the leader while another
  * does. Batches come from load alone: what is added in one turn, or while the engine has enough under
- * way, leaves together, and commands that leave together take one slot. While this node leads it knows the copies of what waits, is in flight, or
- * was there when it began to lead. Must never delay a lone value, hold more than its bound, nor
- * propose what this leadership proposes already.
+ * way, leaves together, and commands that leave together take one slot. While this node leads it knows
+ * the copies of what waits, is in flight, or was there when it began to lead. Must never delay a lone
+ * value, hold more than its bound, nor propose what this leadership proposes already.
  */
 import type { NodeId } from '@paxos/core'
 import { bundled, commandCount, entryKey, entryKeys } from '@paxos/core/multi'
@@ -115,13 +115,14 @@ export class Outbox {
   get #gathers(): boolean {
     const further = this.#log.slotsInFlight - FREE_ENTRIES
     if (further < 0 || this.#bytes >= MAX_TOGETHER_BYTES) return false
+    const enough = Math.min(2 ** (further + 1), MAX_COMMANDS)
     let commands = 0
     for (const value of this.#values) {
       const count = commandCount(value)
-      if (count === 0) return false
       commands += count
+      if (count === 0 || commands >= enough) return false
     }
-    return commands < Math.min(2 ** (further + 1), MAX_COMMANDS)
+    return true
   }
 
   #forward(): void {

@@ -427,6 +427,7 @@ export class ReplicaNode<Command, Result, Query, Answer> {
       case 'transfer-dropped':
         return this.#streamed?.pieces.dropped(event.transfer)
       case 'snapshot-unused':
+        this.#snapshots.unused(event.staged)
         return this.#streamed?.state.unused(event.staged)
       case 'forwarded':
         return this.#forwarding.forwarded(

@@ -5,6 +5,7 @@
  */
 import { DecodeError } from '@paxos/core'
 import { MAX_SNAPSHOT_BYTES, SessionTable } from '@paxos/core/multi'
+import { StateTooLargeError } from './errors.ts'
 import { STATE_PIECE_BYTES } from './limits.ts'
 import { sourceOfAll } from './pieces.ts'
 import type { Source } from './pieces.ts'
@@ -54,9 +55,15 @@ export interface Beginning {
   readonly byteLength: number
 }
 
-/** The beginning of a snapshot whose state follows in pieces. */
-export function encodeBeginning(table: SessionTable, revision: number): Uint8Array {
-  return encodeState({ sessions: table.encode(), machine: new Uint8Array(), revision })
+/**
+ * The beginning of a snapshot whose state follows in pieces. Throws StateTooLargeError for what
+ * readBeginning() would not read: no node could be started from it.
+ */
+export function encodeBeginning(table: Pick<SessionTable, 'encode'>, revision: number): Uint8Array {
+  const sessions = table.encode()
+  const bytes = STATE_OVERHEAD_BYTES + sessions.byteLength
+  if (bytes > MAX_SNAPSHOT_BYTES) throw tooLarge(bytes)
+  return encodeState({ sessions, machine: new Uint8Array(), revision })
 }
 
 /** The beginning of a snapshot. Rejects with DecodeError as decodeState() throws it. */
@@ -125,6 +132,13 @@ export function isState(bytes: Uint8Array): boolean {
     if (error instanceof DecodeError) return false
     throw error
   }
+}
+
+function tooLarge(bytes: number): StateTooLargeError {
+  return new StateTooLargeError(
+    `What the sessions have stored takes ${bytes} bytes, and may take ${MAX_SNAPSHOT_BYTES}. ` +
+      'Have commands return less, or use fewer sessions.',
+  )
 }
 
 function malformed(): DecodeError {

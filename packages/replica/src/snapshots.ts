@@ -5,7 +5,7 @@
  * none of them misses another. Must never have two of its own on their way to the disk: another one
  * would pile up behind the first.
  */
-import type { Slot } from '@paxos/core'
+import type { Slot, StagedSnapshot } from '@paxos/core'
 import type { TakenSnapshot } from './applier.ts'
 import type { Clock } from './clock.ts'
 import { SNAPSHOT_AFTER_MS } from './limits.ts'
@@ -48,6 +48,8 @@ export interface SnapshotsOptions {
 export class Snapshots {
   readonly #options: SnapshotsOptions
   #isSaving = false
+  /** The staged one on its way, by its id. */
+  #staged: string | null = null
   #cancel: (() => void) | null = null
 
   constructor(options: SnapshotsOptions) {
@@ -57,6 +59,12 @@ export class Snapshots {
   /** The one on its way is on the disk. */
   saved(): void {
     this.#isSaving = false
+    this.#staged = null
+  }
+
+  /** It is on no disk, nor will be: another node's stands for more, and came first. */
+  unused({ id }: StagedSnapshot): void {
+    if (id === this.#staged) this.saved()
   }
 
   /** Takes one soon, when enough was applied since the last. */
@@ -115,6 +123,7 @@ export class Snapshots {
       return tell({ type: 'snapshot-failed', through, error })
     }
     this.#isSaving = true
+    this.#staged = 'staged' in taken ? taken.staged.id : null
     const bytes = 'staged' in taken ? taken.staged.byteLength : taken.bytes.byteLength
     save(taken)
     metrics.counter('paxos.snapshots.taken', 1)

@@ -349,8 +349,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica: an opening waits for company that it cannot have',
     file: `${REPLICA}/outbox.ts`,
-    from: '      if (count === 0) return false\n',
-    to: '',
+    from: 'if (count === 0 || commands >= enough) return false',
+    to: 'if (commands >= enough) return false',
     caughtBy: BY_BUNDLES,
   },
   {

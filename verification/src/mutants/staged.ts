@@ -10,6 +10,7 @@ const APPEND = 'packages/adapter-kit/src/stores/append'
 
 const BY_STAGED: readonly [Tool] = [{ type: 'tests', file: 'multi/staged.test.ts' }]
 const BY_STREAMED: readonly [Tool] = [{ type: 'tests', file: 'streamed.test.ts' }]
+const BY_PARTS: readonly [Tool] = [{ type: 'tests', file: 'streamed-parts.test.ts' }]
 const BY_FILES: readonly [Tool] = [{ type: 'tests', file: 'stores/append/staged-files.test.ts' }]
 
 export const STAGED_MUTANTS: readonly Mutant[] = [
@@ -40,6 +41,42 @@ export const STAGED_MUTANTS: readonly Mutant[] = [
     from: "step.tell({ type: 'transfer-dropped', transfer })",
     to: 'void step',
     caughtBy: BY_STAGED,
+  },
+  {
+    name: 'staged: who makes its state of a snapshot does not say that it still needs what is behind it',
+    file: `${CORE}/catch-up.ts`,
+    from: 'if (whole !== undefined) return this.#sayStill(step, whole, nowMs)',
+    to: 'if (whole !== undefined) return',
+    caughtBy: BY_STAGED,
+  },
+  {
+    name: 'staged: what is behind a snapshot is forgotten while somebody makes its state of it',
+    file: `${CORE}/provider.ts`,
+    from: 'offset, untilMs: nowMs + SNAPSHOT_KEPT_FOR_MS })\n      return',
+    to: 'offset, untilMs: nowMs })\n      return',
+    caughtBy: [{ type: 'tests', file: 'multi/catch-up.test.ts' }],
+  },
+  {
+    name: 'staged: sessions are written that cannot be read back',
+    file: `${REPLICA}/replica-snapshot.ts`,
+    from: 'if (bytes > MAX_SNAPSHOT_BYTES) throw tooLarge(bytes)',
+    to: '',
+    caughtBy: BY_PARTS,
+    isSlow: true,
+  },
+  {
+    name: 'staged: no snapshot is taken after one that another node has overtaken',
+    file: `${REPLICA}/snapshots.ts`,
+    from: 'if (id === this.#staged) this.saved()',
+    to: 'void id',
+    caughtBy: BY_PARTS,
+  },
+  {
+    name: 'staged: what was held is applied before what was put back',
+    file: `${REPLICA}/held.ts`,
+    from: 'this.#events[(this.#given -= 1)] = event',
+    to: 'this.#events.push(event)',
+    caughtBy: BY_PARTS,
   },
   {
     name: 'staged: commands are applied while the state is replaced',

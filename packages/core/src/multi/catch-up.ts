@@ -15,7 +15,7 @@
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { Slot } from '../durability.ts'
 import type { LogStep } from './effects.ts'
-import { MAX_UNANSWERED_CHUNKS, MAX_UNANSWERED_FETCHES } from './limits.ts'
+import { MAX_UNANSWERED_CHUNKS, MAX_UNANSWERED_FETCHES, SNAPSHOT_KEPT_FOR_MS } from './limits.ts'
 import type { FetchedMessage, SnapshotChunkMessage } from './messages.ts'
 import { Source } from './source.ts'
 import { isPiece, Transfer } from './transfer.ts'
@@ -59,6 +59,8 @@ export class CatchUp {
   #turn = 0
   /** How many snapshots were begun. */
   #begun = 0
+  /** When to say again that one which is whole is still being looked at; `null` when none is. */
+  #stillAtMs: number | null = null
 
   /** `peers` may be asked; others only once they were heard. */
   constructor(peers: readonly NodeId[], taking: Taking) {
@@ -87,9 +89,9 @@ export class CatchUp {
     return [...this.#sources.values()].flatMap(({ transfer }) => transfer?.id ?? [])
   }
 
-  /** When an answer is overdue; `null` when none is awaited. */
+  /** When there is something to say, or an answer is overdue; `null` when neither is so. */
   get nextTickAtMs(): number | null {
-    return this.#question?.dueAtMs ?? null
+    return this.#question?.dueAtMs ?? this.#stillAtMs
   }
 
   /** `peer` says that it knows what was chosen through `slot`. */
@@ -125,8 +127,10 @@ export class CatchUp {
     if (previous !== null) this.#miss(previous.source)
     this.#question = null
     // One that is whole comes first: what others have may be had from it.
-    const isWhole = [...this.#sources.values()].some(({ transfer }) => isLookedAt(transfer))
-    const next = isWhole ? null : this.#next(view)
+    const whole = [...this.#sources].find(([, { transfer }]) => isLookedAt(transfer))
+    if (whole !== undefined) return this.#sayStill(step, whole, nowMs)
+    this.#stillAtMs = null
+    const next = this.#next(view)
     if (next === null) return
     const [peer, source] = next
     if (source.transfer?.isBusy === true) return
@@ -219,10 +223,25 @@ export class CatchUp {
   /** Forgets what was asked, and what has come in: this node leads, and learns by itself. */
   stop(): void {
     this.#question = null
+    this.#stillAtMs = null
     for (const source of this.#sources.values()) {
       source.asked = null
       source.transfer = null
     }
+  }
+
+  /**
+   * However long it takes until the host has made its state of a snapshot, whoever sent it is to keep
+   * the log behind it meanwhile: else a newer snapshot would have to follow, and so on for ever.
+   */
+  #sayStill(step: LogStep, [peer, source]: readonly [NodeId, Source], nowMs: number): void {
+    const { transfer, pageBytes: maxBytes } = source
+    if (transfer === null || nowMs < (this.#stillAtMs ?? nowMs)) return
+    const isFirst = this.#stillAtMs === null
+    this.#stillAtMs = nowMs + SNAPSHOT_KEPT_FOR_MS / 4
+    if (isFirst) return
+    const { through, received: offset } = transfer
+    step.send(peer, { type: 'fetchSnapshot', through, offset, maxBytes })
   }
 
   #askForEntries(step: LogStep, peer: NodeId, source: Source, chosenThrough: Slot): void {

@@ -138,8 +138,13 @@ export class Provider {
     if (ballot === null) return
     const { through, members, configuration, bytes, staged } = asked.snapshot
     const totalBytes = staged?.byteLength ?? bytes.length
-    // Beyond the end there is nothing to send; an empty snapshot is one empty piece.
-    if (offset > 0 && offset >= totalBytes) return
+    // Beyond the end there is nothing to send; an empty snapshot is one empty piece. Who has all of it
+    // says by that that it is making its state of it, and needs what comes behind it still.
+    if (offset > 0 && offset >= totalBytes) {
+      asked.askedAtMs = nowMs
+      this.#needs.set(to, { from: through + 1, offset, untilMs: nowMs + SNAPSHOT_KEPT_FOR_MS })
+      return
+    }
     if (this.#note(to, through + 1, offset, nowMs)) asked.askedAtMs = nowMs
     const end = Math.min(offset + Math.min(maxBytes || CHUNK_BYTES, CHUNK_BYTES), totalBytes)
     const message = {

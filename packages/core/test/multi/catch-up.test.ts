@@ -531,6 +531,27 @@ describe('a snapshot that a host takes', () => {
     expect(entries(10)).toMatchObject({ type: 'snapshotChunk', through: 20, offset: 0 })
   })
 
+  it('keeps the log behind it for who has all of it, and is making its state of it, however long', () => {
+    const a = withEntries(20, 1_000_000)
+    const take = (through: number) =>
+      instantly(a, a.snapshot({ through, bytes: bytes(`state at ${through}`) }))
+    const all = bytes('state at 9').length
+    const still = () => a.receive('c', { type: 'fetchSnapshot', through: 9, offset: all })
+    take(9)
+    answer(a.receive('c', { type: 'fetchSnapshot', through: 9, offset: 0 }))
+    take(20)
+    for (let count = 1; count <= 8; count += 1) {
+      instantly(a, a.tick((count * SNAPSHOT_KEPT_FOR_MS) / 2))
+      expect(still()).toEqual(NO_EFFECTS)
+    }
+    expect(answer(a.receive('c', { type: 'fetchEntries', from: 10 }))).toMatchObject({
+      type: 'fetched',
+      from: 10,
+    })
+    instantly(a, a.tick(6 * SNAPSHOT_KEPT_FOR_MS))
+    expect(a.compactedThrough).toBeGreaterThan(12)
+  })
+
   it('keeps no more of the log for anybody than MAX_KEPT_LOG_BYTES, nor a snapshot that leads nowhere', () => {
     const a = withEntries(4)
     instantly(a, a.snapshot({ through: 4, bytes: bytes('state') }))

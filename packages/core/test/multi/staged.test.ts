@@ -75,6 +75,27 @@ describe('a snapshot that comes in to a host that keeps pieces', () => {
     expect(a.chosenThrough).toBe(9)
   })
 
+  it('is still wanted while the host makes its state of it, and its sender told so, until it has', () => {
+    const a = behind()
+    a.receive('b', chunk({ totalBytes: 3 }))
+    const start = SNAPSHOT_KEPT_FOR_MS
+    a.tick(start)
+    const wanted = (nowMs: number) =>
+      only(a.tick(nowMs).send, 'fetchSnapshot').map(({ to, message }) => [to, message.offset])
+    let untilMs = start
+    for (let count = 0; count < 8; count += 1) {
+      const said = a.nextTickAtMs ?? expect.fail()
+      // Several times before its sender would forget what comes behind it.
+      expect(said - untilMs).toBeLessThan(SNAPSHOT_KEPT_FOR_MS / 2)
+      untilMs = said
+      if (count > 0) expect(wanted(said)).toEqual([['b', 3]])
+      else a.tick(said)
+      expect(wanted(said + 1)).toEqual([])
+    }
+    a.received(1, staged('s', 3))
+    expect(wanted(untilMs + SNAPSHOT_KEPT_FOR_MS)).toEqual([])
+  })
+
   it('that is none is disbelieved, and its sender asked for nothing until it says more', () => {
     const a = behind()
     a.receive('b', chunk({ totalBytes: 3 }))

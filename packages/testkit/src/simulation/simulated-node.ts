@@ -188,9 +188,12 @@ export class SimulatedNode {
     this.#life?.clock.drift(rate)
   }
 
-  /** A stored bit flips, which shows at the next start. */
+  /**
+   * A stored bit flips, which shows at the next start. Not before this node was let in: till then the
+   * others wait for it, as they must, until a person replaces it.
+   */
   flipBit(): void {
-    if (this.isDamaged) return
+    if (this.isDamaged || !this.disk.medium.saved.admitted) return
     count(this.#world, 'bit-flip')
     if (this.#life?.isAlive === true) this.#end(this.#life, [])
     note(this.#world, this.id, 'loses power; a bit of its disk has flipped')
