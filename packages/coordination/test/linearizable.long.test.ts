@@ -1,126 +1,19 @@
 /**
- * What clients of a cluster see while its nodes are cut off one after the other, judged by models: a lock,
- * an election, a counter, a register and a queue are each as one object that does one thing at a time.
+ * What clients of a cluster see while its nodes are cut off, lose their power and start again from their
+ * disks, one after the other and all at once, judged by models: a lock, an election, a counter, a register,
+ * a queue and a map are each as one object that does one thing at a time.
  */
 import { describe, expect, it } from 'vitest'
 import type { Coordination, Hold } from '@paxos/coordination'
 import { checkLinearizability } from '@paxos/testkit'
-import type { Operation, SequentialModel } from '@paxos/testkit'
+import type { Operation } from '@paxos/testkit'
+import { counted, entriesText, held, History, mapped, queued, registered } from './histories.ts'
+import type { OfCounter, OfHold, OfMap, OfQueue, OfRegister } from './histories.ts'
 import { cluster } from './replicas.ts'
+import type { Node } from './replicas.ts'
 
 const ttlMs = 2000
 const timeoutMs = 1500
-
-/** Operations of one object, in the order in which they began and ended. */
-class History<Input, Output> {
-  readonly operations: Operation<Input, Output>[] = []
-  #moments = 0
-
-  /** `null` is for who never heard. */
-  async record(input: Input, call: () => Promise<Output>): Promise<Output | null> {
-    const calledAt = (this.#moments += 1)
-    try {
-      const output = await call()
-      this.operations.push({ input, calledAt, answer: { output, at: (this.#moments += 1) } })
-      return output
-    } catch {
-      this.operations.push({ input, calledAt, answer: null })
-      return null
-    }
-  }
-
-  /** Something that may happen at any time from now on, or not at all. */
-  mayFollow(input: Input): void {
-    this.operations.push({ input, calledAt: (this.#moments += 1), answer: null })
-  }
-}
-
-type OfHold =
-  | { readonly type: 'acquire'; readonly who: string }
-  /** It may be given up, or expire: from when its holder's signal has aborted. */
-  | { readonly type: 'end'; readonly who: string }
-  | { readonly type: 'look' }
-
-interface Held {
-  readonly who: string | null
-  readonly token: number
-}
-
-/** `token`: that of the holder, 0 for nobody. To acquire answers 0 when it is busy. */
-const held: SequentialModel<Held, OfHold, number> = {
-  initial: { who: null, token: 0 },
-  stateKey: ({ who, token }) => `${who}/${token}`,
-  step(state, input, answer) {
-    const token = answer?.output ?? null
-    if (input.type === 'look') {
-      const isSo = token === null || token === (state.who === null ? 0 : state.token)
-      return isSo ? { state } : null
-    }
-    if (input.type === 'end') {
-      return state.who === input.who ? { state: { ...state, who: null } } : null
-    }
-    if (token === 0) return state.who === null ? null : { state }
-    if (state.who !== null || (token !== null && token <= state.token)) return null
-    return { state: { who: input.who, token: token ?? state.token } }
-  },
-}
-
-type OfCounter = { readonly by: number }
-const counted: SequentialModel<number, OfCounter, number> = {
-  initial: 0,
-  stateKey: String,
-  step(state, { by }, answer) {
-    const sum = state + by
-    return answer === null || answer.output === sum ? { state: sum } : null
-  },
-}
-
-/** Each value is written once, so that a revision stands for a value. */
-type OfRegister =
-  | { readonly type: 'get' }
-  | { readonly type: 'exchange'; readonly expected: number; readonly value: number }
-const registered: SequentialModel<number, OfRegister, number> = {
-  initial: 0,
-  stateKey: String,
-  step(state, input, answer) {
-    if (input.type === 'get') return answer === null || answer.output === state ? { state } : null
-    const isSet = state === input.expected
-    if (answer !== null && (answer.output === 1) !== isSet) return null
-    return { state: isSet ? input.value : state }
-  },
-}
-
-type OfQueue =
-  | { readonly type: 'enqueue'; readonly value: number }
-  | { readonly type: 'take'; readonly who: string }
-  /** It may go back to the front, when its taker never heard of it. */
-  | { readonly type: 'return'; readonly who: string }
-interface Queued {
-  readonly returned: readonly number[]
-  readonly fresh: readonly number[]
-  readonly taken: Readonly<Record<string, number>>
-}
-/** To take answers 0 when there is nothing. */
-const queued: SequentialModel<Queued, OfQueue, number> = {
-  initial: { returned: [], fresh: [], taken: {} },
-  stateKey: (state) => JSON.stringify(state),
-  step(state, input, answer) {
-    const { returned, fresh, taken } = state
-    if (input.type === 'enqueue') return { state: { ...state, fresh: [...fresh, input.value] } }
-    if (input.type === 'return') {
-      const { [input.who]: item, ...others } = taken
-      if (item === undefined) return null
-      return { state: { fresh, returned: [...returned, item], taken: others } }
-    }
-    const [item = 0] = [...returned, ...fresh]
-    if (answer !== null && answer.output !== item) return null
-    if (item === 0) return { state }
-    // Who heard of it keeps it, to the end of this test.
-    const mine = answer === null ? { [input.who]: item } : {}
-    const rest = returned.length > 0 ? { returned: returned.slice(1), fresh } : null
-    return { state: { returned, fresh: fresh.slice(1), ...rest, taken: { ...taken, ...mine } } }
-  },
-}
 
 interface Histories {
   readonly lock: History<OfHold, number>
@@ -128,27 +21,41 @@ interface Histories {
   readonly counter: History<OfCounter, number>
   readonly register: History<OfRegister, number>
   readonly queue: History<OfQueue, number>
+  readonly map: History<OfMap, string>
 }
 
-/** One client: a hundred operations or so, one after the other. */
+/** One place of the cluster: a process, and after it died the next one. */
+class Place {
+  readonly id: string
+  /** null while there is none. */
+  node: Node | null
+
+  constructor(node: Node) {
+    this.id = node.id
+    this.node = node
+  }
+}
+
+/** One client: operations one after the other, by whichever process is at its place. */
 class Client {
   readonly #name: string
-  readonly #coordination: Coordination
+  readonly #place: Place
   readonly #histories: Histories
   readonly #random: () => number
   readonly #wait: (ms: number) => Promise<void>
   #made = 0
   #seen = { value: 0, revision: 0 }
+  readonly #seenIn = new Map<string, { readonly value: number; readonly revision: number }>()
 
   constructor(
     name: string,
-    coordination: Coordination,
+    place: Place,
     histories: Histories,
     random: () => number,
     wait: (ms: number) => Promise<void>,
   ) {
     this.#name = name
-    this.#coordination = coordination
+    this.#place = place
     this.#histories = histories
     this.#random = random
     this.#wait = wait
@@ -156,26 +63,27 @@ class Client {
 
   async run(operations: number): Promise<void> {
     const kinds = [
-      () => this.#lock(),
-      () => this.#lead(),
-      () => this.#count(),
-      () => this.#exchange(),
-      () => this.#use(),
+      (on: Coordination) => this.#lock(on),
+      (on: Coordination) => this.#lead(on),
+      (on: Coordination) => this.#count(on),
+      (on: Coordination) => this.#exchange(on),
+      (on: Coordination) => this.#use(on),
+      (on: Coordination) => this.#map(on),
     ]
     for (let at = 0; at < operations; at += 1) {
-      await kinds[Math.floor(this.#random() * kinds.length)]?.()
+      while (this.#place.node === null) await this.#wait(50)
+      const kind = kinds[Math.floor(this.#random() * kinds.length)]
+      await kind?.(this.#place.node.coordination)
       await this.#wait(this.#random() * 100)
     }
   }
 
-  async #lock(): Promise<void> {
-    await this.#hold(this.#histories.lock, () =>
-      this.#coordination.tryLock('x', { ttlMs, timeoutMs }),
-    )
+  async #lock(coordination: Coordination): Promise<void> {
+    await this.#hold(this.#histories.lock, () => coordination.tryLock('x', { ttlMs, timeoutMs }))
   }
 
-  async #lead(): Promise<void> {
-    const election = this.#coordination.election('e')
+  async #lead(coordination: Coordination): Promise<void> {
+    const election = coordination.election('e')
     if (this.#random() < 0.5) {
       const look = async () => (await election.leader({ timeoutMs }))?.token ?? 0
       await this.#histories.election.record({ type: 'look' }, look)
@@ -201,8 +109,8 @@ class Client {
     await release(hold)
   }
 
-  async #count(): Promise<void> {
-    const counter = this.#coordination.counter('n')
+  async #count(coordination: Coordination): Promise<void> {
+    const counter = coordination.counter('n')
     const by = this.#random() < 0.5 ? 0 : 1
     const options = { timeoutMs }
     await this.#histories.counter.record({ by }, () =>
@@ -210,8 +118,8 @@ class Client {
     )
   }
 
-  async #exchange(): Promise<void> {
-    const register = this.#coordination.register('r')
+  async #exchange(coordination: Coordination): Promise<void> {
+    const register = coordination.register('r')
     if (this.#random() < 0.5) {
       await this.#histories.register.record({ type: 'get' }, async () => {
         const found = await register.get({ timeoutMs })
@@ -222,16 +130,16 @@ class Client {
       return
     }
     const { value: expected, revision } = this.#seen
-    const value = Number(this.#next().slice(1)) * 10 + Number(this.#name)
+    const value = this.#nextValue()
     await this.#histories.register.record({ type: 'exchange', expected, value }, async () => {
       return (await register.compareAndSet(revision, value, { timeoutMs })).isSet ? 1 : 0
     })
   }
 
-  async #use(): Promise<void> {
-    const queue = this.#coordination.queue('q')
+  async #use(coordination: Coordination): Promise<void> {
+    const queue = coordination.queue('q')
     if (this.#random() < 0.5) {
-      const value = Number(this.#next().slice(1)) * 10 + Number(this.#name)
+      const value = this.#nextValue()
       await this.#histories.queue.record({ type: 'enqueue', value }, async () => {
         await queue.enqueue(value, { timeoutMs })
         return value
@@ -247,6 +155,44 @@ class Client {
     if (taken === null) this.#histories.queue.mayFollow({ type: 'return', who })
   }
 
+  async #map(coordination: Coordination): Promise<void> {
+    const map = coordination.map('m')
+    const history = this.#histories.map
+    const key = this.#random() < 0.5 ? 'k' : 'l'
+    const draw = this.#random()
+    if (draw < 0.15) {
+      await history.record({ type: 'entries' }, async () => {
+        const entries = await map.entries({ timeoutMs })
+        return entriesText(
+          Object.fromEntries(entries.map(({ key: of, value }) => [of, Number(value)])),
+        )
+      })
+    } else if (draw < 0.45) {
+      await history.record({ type: 'get', key }, async () => {
+        const found = await map.get(key, { timeoutMs })
+        const value = Number(found?.value ?? 0)
+        this.#seenIn.set(key, { value, revision: found?.revision ?? 0 })
+        return String(value)
+      })
+    } else if (draw < 0.6) {
+      await history.record({ type: 'delete', key }, async () =>
+        String(await map.delete(key, { timeoutMs })),
+      )
+    } else {
+      const seen = draw < 0.8 ? this.#seenIn.get(key) : undefined
+      const value = this.#nextValue()
+      const input = { type: 'set', key, expected: seen?.value ?? null, value } as const
+      await history.record(input, async () =>
+        String((await map.set(key, value, { expected: seen?.revision, timeoutMs })).isSet),
+      )
+    }
+  }
+
+  /** Another one each time, whoever asks. */
+  #nextValue(): number {
+    return Number(this.#next().slice(1)) * 10 + Number(this.#name)
+  }
+
   #next(): string {
     return `${this.#name}${(this.#made += 1)}`
   }
@@ -256,11 +202,14 @@ async function release(hold: Hold): Promise<void> {
   await hold.release({ timeoutMs }).catch(() => undefined)
 }
 
-/** The histories of clients on a cluster of which one node after the other is cut off for a while. */
-async function playedWith(seed: number): Promise<Histories> {
-  const { clock, hub, openAll, within } = cluster()
+/** What may happen to the nodes besides: they are cut off, or all of them too lose their power. */
+type Faults = 'cuts' | 'cuts and crashes'
+
+/** The histories of clients on a cluster, of which something becomes of one node after the other. */
+async function playedWith(seed: number, faults: Faults): Promise<Histories> {
+  const { clock, hub, disks, open, openAll, within } = cluster()
   const random = numbersFrom(seed)
-  const nodes = await openAll()
+  const places = (await openAll()).map((node) => new Place(node))
   await clock.advance(3000)
   const histories: Histories = {
     lock: new History(),
@@ -268,29 +217,57 @@ async function playedWith(seed: number): Promise<Histories> {
     counter: new History(),
     register: new History(),
     queue: new History(),
+    map: new History(),
   }
   const wait = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       clock.schedule(ms, resolve)
     })
-  const clients = nodes.map(
-    ({ coordination }, at) => new Client(`${at + 1}`, coordination, histories, random, wait),
-  )
+  const clients = places.map((place, at) => new Client(`${at + 1}`, place, histories, random, wait))
+
+  const cut = async ({ id }: Place): Promise<void> => {
+    hub.freeze(id)
+    await wait(random() * 4000)
+    hub.thaw(id)
+  }
+  /** Of what its disk has not synced by then, some is lost. */
+  const crash = async (place: Place, afterMs: number, downMs: number): Promise<void> => {
+    const { id, node } = place
+    const disk = disks.get(id)
+    disk?.hold()
+    await wait(afterMs)
+    place.node = null
+    hub.freeze(id)
+    disk?.crash(Math.floor(random() * 3))
+    await node?.replica.close({ transfer: false }).catch(() => undefined)
+    await wait(downMs)
+    hub.thaw(id)
+    place.node = await open(id)
+  }
+  const harm = async (): Promise<void> => {
+    const place = places[Math.floor(random() * places.length)]
+    const draw = faults === 'cuts' ? 0 : random()
+    const [afterMs, downMs] = [random() * 50, random() * 3000]
+    if (draw > 0.8) await Promise.all(places.map((each) => crash(each, afterMs, downMs)))
+    else if (place !== undefined) await (draw < 0.4 ? cut(place) : crash(place, afterMs, downMs))
+  }
+
   const play = { isOver: false }
-  const faults = (async () => {
+  const harmed = (async () => {
     while (!play.isOver) {
       await wait(500 + random() * 1500)
-      const id = nodes[Math.floor(random() * nodes.length)]?.id ?? 'a'
-      hub.freeze(id)
-      await wait(random() * 4000)
-      hub.thaw(id)
+      await harm()
     }
   })()
   await within(Promise.all(clients.map((client) => client.run(40))))
   play.isOver = true
-  await within(faults)
-  for (const { replica } of nodes) await replica.close({ transfer: false })
+  await within(harmed)
+  for (const { node } of places) await node?.replica.close({ transfer: false })
   return histories
+}
+
+function aChange(calledAt: number, input: OfMap, output: string): Operation<OfMap, string> {
+  return { input, calledAt, answer: { output, at: calledAt + 1 } }
 }
 
 function anAcquisition(who: string, calledAt: number, output: number): Operation<OfHold, number> {
@@ -309,24 +286,27 @@ function numbersFrom(seed: number): () => number {
   }
 }
 
-describe('under the cuts of a network', () => {
-  it.each([1, 2, 3, 4])(
-    'what clients see is linearizable, with the cuts of seed %i',
-    async (seed) => {
-      const { lock, election, counter, register, queue } = await playedWith(seed)
-      const good = { linearizable: true }
-      expect(checkLinearizability(held, lock.operations)).toEqual(good)
-      expect(checkLinearizability(held, election.operations)).toEqual(good)
-      expect(checkLinearizability(counted, counter.operations)).toEqual(good)
-      expect(checkLinearizability(registered, register.operations)).toEqual(good)
-      expect(checkLinearizability(queued, queue.operations)).toEqual(good)
-      const all = [lock, election, counter, register, queue].flatMap(({ operations }) =>
-        operations.map(({ answer }) => answer !== null),
-      )
-      expect(all.filter(Boolean).length).toBeGreaterThan(60)
-      expect(all.filter((isAnswered) => !isAnswered).length).toBeGreaterThan(5)
-    },
-  )
+describe('what clients see is linearizable', () => {
+  it.each([
+    [1, 'cuts'],
+    [1, 'cuts and crashes'],
+    [2, 'cuts and crashes'],
+    [3, 'cuts and crashes'],
+  ] as const)('with those of seed %i, which are %s', async (seed, faults) => {
+    const { lock, election, counter, register, queue, map } = await playedWith(seed, faults)
+    const good = { linearizable: true }
+    expect(checkLinearizability(held, lock.operations)).toEqual(good)
+    expect(checkLinearizability(held, election.operations)).toEqual(good)
+    expect(checkLinearizability(counted, counter.operations)).toEqual(good)
+    expect(checkLinearizability(registered, register.operations)).toEqual(good)
+    expect(checkLinearizability(queued, queue.operations)).toEqual(good)
+    expect(checkLinearizability(mapped, map.operations)).toEqual(good)
+    const all = [lock, election, counter, register, queue, map].flatMap(({ operations }) =>
+      operations.map(({ answer }) => answer !== null),
+    )
+    expect(all.filter(Boolean).length).toBeGreaterThan(60)
+    expect(all.filter((isAnswered) => !isAnswered).length).toBeGreaterThan(5)
+  })
 
   it('two holders at a time would be seen, and a token that does not grow', () => {
     const end = { input: { type: 'end', who: 'a' }, calledAt: 3, answer: null } as const
@@ -336,5 +316,19 @@ describe('under the cuts of a network', () => {
       isGood([anAcquisition('a', 1, 7), { ...end, calledAt: 9 }, anAcquisition('b', 5, 8)]),
     ).toBe(false)
     expect(isGood([anAcquisition('a', 1, 7), end, anAcquisition('b', 5, 7)])).toBe(false)
+  })
+
+  it('a change of a map that is lost would be seen, and one that passes another', () => {
+    const set = aChange(1, { type: 'set', key: 'k', expected: 0, value: 5 }, 'true')
+    const isMapGood = (last: Operation<OfMap, string>) =>
+      checkLinearizability(mapped, [set, last]).linearizable
+    const again = { type: 'set', key: 'k', expected: 0, value: 6 } as const
+    expect(isMapGood(aChange(3, { type: 'get', key: 'k' }, '5'))).toBe(true)
+    expect(isMapGood(aChange(3, { type: 'get', key: 'k' }, '0'))).toBe(false)
+    expect(isMapGood(aChange(3, { type: 'delete', key: 'k' }, 'false'))).toBe(false)
+    expect(isMapGood(aChange(3, { type: 'entries' }, entriesText({ k: 5 })))).toBe(true)
+    expect(isMapGood(aChange(3, { type: 'entries' }, entriesText({})))).toBe(false)
+    expect(isMapGood(aChange(3, again, 'false'))).toBe(true)
+    expect(isMapGood(aChange(3, again, 'true'))).toBe(false)
   })
 })

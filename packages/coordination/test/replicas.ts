@@ -51,7 +51,7 @@ export function cluster() {
   }
   const within = async <T>(promise: Promise<T>): Promise<T> => {
     promise.catch(() => undefined)
-    for (let ms = 0; ms < 60_000 && !(await isSettled(promise)); ms += 50) await clock.advance(50)
+    for (let ms = 0; ms < 600_000 && !(await isSettled(promise)); ms += 50) await clock.advance(50)
     return await promise
   }
   return { clock, hub, disks, open, within, openAll: () => Promise.all(ids.map((id) => open(id))) }

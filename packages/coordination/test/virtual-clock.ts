@@ -4,14 +4,21 @@
  */
 import type { Clock } from '@paxos/replica'
 
+interface Timer {
+  readonly atMs: number
+  readonly number: number
+  readonly callback: () => void
+}
+
+/** A clock whose timers fire when `advance` says so: in the order of their times, then as they were set. */
 export class VirtualClock implements Clock {
-  readonly #timers = new Map<number, { readonly atMs: number; readonly callback: () => void }>()
+  readonly #timers: Timer[] = []
   #made = 0
   #nowMs = 0
 
   /** How many timers wait: a process that is done with must leave none. */
   get pending(): number {
-    return this.#timers.size
+    return this.#timers.length
   }
 
   nowMs(): number {
@@ -19,25 +26,43 @@ export class VirtualClock implements Clock {
   }
 
   schedule(delayMs: number, callback: () => void): () => void {
-    const number = (this.#made += 1)
-    this.#timers.set(number, { atMs: this.#nowMs + delayMs, callback })
-    return () => this.#timers.delete(number)
+    const timer = { atMs: this.#nowMs + delayMs, number: (this.#made += 1), callback }
+    this.#timers.splice(this.#placeOf(timer), 0, timer)
+    return () => {
+      const place = this.#placeOf(timer)
+      if (this.#timers[place] === timer) this.#timers.splice(place, 1)
+    }
   }
 
   /** Lets `ms` milliseconds pass, and with them everything that follows from it. */
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms
     await settled()
-    for (;;) {
-      const due = [...this.#timers].filter(([, { atMs }]) => atMs <= endMs)
-      const next = due.toSorted(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0]
-      if (next === undefined) break
-      this.#timers.delete(next[0])
-      this.#nowMs = Math.max(this.#nowMs, next[1].atMs)
-      next[1].callback()
+    for (
+      let [next] = this.#timers;
+      next !== undefined && next.atMs <= endMs;
+      [next] = this.#timers
+    ) {
+      this.#timers.shift()
+      this.#nowMs = Math.max(this.#nowMs, next.atMs)
+      next.callback()
       await settled()
     }
     this.#nowMs = endMs
+  }
+
+  /** Where it stands among the timers, or would. */
+  #placeOf({ atMs, number }: Timer): number {
+    let [low, high] = [0, this.#timers.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const other = this.#timers[middle]
+      const isBefore =
+        other !== undefined && (other.atMs < atMs || (other.atMs === atMs && other.number < number))
+      if (isBefore) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
 

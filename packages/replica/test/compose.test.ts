@@ -159,6 +159,15 @@ describe('the parts of a log', () => {
     await within(cluster, after.close({ transfer: false }))
   })
 
+  it('one that a snapshot lacks is empty once that is restored, whatever it held', () => {
+    const parts = { sums: new Sums(), lines: lines() }
+    const without = compose({ sums: new Sums() }).snapshot()
+    const composed = compose(parts)
+    parts.lines.apply('of another past')
+    composed.restore(without)
+    expect(parts.lines.seen).toEqual([])
+  })
+
   it('one that is left out keeps the node from starting, until it is said to be retired', async () => {
     const cluster = replicaCluster('a')
     const both = await open(cluster, { sums: new Sums(), lines: lines() })
