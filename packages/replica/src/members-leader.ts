@@ -26,7 +26,7 @@ export interface MembersLeaderOptions {
   readonly heardDisks: () => ReadonlyMap<NodeId, HeardDisk>
   /** Who was heard since then. */
   readonly heardSince: (sinceMs: number) => ReadonlySet<NodeId>
-  /** Which other voters have answered this leadership since then. */
+  /** Which other voters are known to vote for this leadership, and were heard since then. */
   readonly votedSince: (sinceMs: number) => ReadonlySet<NodeId>
   readonly chosenThrough: () => Slot
   readonly nowMs: () => number

@@ -369,6 +369,6 @@ const ANSWER_TYPES = [
 
 const ANSWERS: ReadonlySet<MultiPaxosMessage['type']> = new Set(ANSWER_TYPES)
 
-function hasVotedSince({ hasAnswered, heardAtMs }: PeerStatus, sinceMs: number): boolean {
-  return hasAnswered && heardAtMs >= sinceMs
+function hasVotedSince({ hasVoted, heardAtMs }: PeerStatus, sinceMs: number): boolean {
+  return hasVoted && heardAtMs >= sinceMs
 }

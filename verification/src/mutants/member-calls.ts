@@ -60,10 +60,10 @@ export const MEMBER_CALL_MUTANTS: readonly Mutant[] = [
     caughtBy: BY_PARTS,
   },
   {
-    name: 'members: a leader thinks that all have answered it',
-    file: 'packages/core/src/multi/phase2.ts',
-    from: 'const times = { hasAnswered: false,',
-    to: 'const times = { hasAnswered: true,',
+    name: 'members: a leader thinks that all vote for it',
+    file: 'packages/core/src/multi/leader.ts',
+    from: 'return through >= phase2.base || chosenThrough > 0',
+    to: 'return through >= 0 || chosenThrough > 0',
     caughtBy: [{ type: 'tests', file: 'multi/leader.test.ts' }],
   },
   {

@@ -31,8 +31,8 @@ export const STAGED_MUTANTS: readonly Mutant[] = [
   {
     name: 'staged: a snapshot is discarded that somebody fetches',
     file: `${CORE}/staged.ts`,
-    from: 'new Set([...this.#acceptor.staged, ...this.#provider.staged].map(({ id }) => id))',
-    to: 'new Set(this.#acceptor.staged.map(({ id }) => id))',
+    from: 'new Set([...saved(), ...offered()].map(({ id }) => id))',
+    to: 'new Set(saved().map(({ id }) => id))',
     caughtBy: BY_STAGED,
   },
   {

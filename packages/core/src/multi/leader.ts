@@ -209,6 +209,15 @@ export class Leader {
     role.reads.confirm({ from, incarnation }, message.readId)
   }
 
+  /** Whether `id` is known to vote for this leadership: it has promised, or accepted, or learned by it. */
+  hasVoteOf(id: NodeId): boolean {
+    if (this.#role.phase !== 'leading') return false
+    const { phase1, phase2 } = this.#role
+    if (phase1.counts(id, this.#electorate)) return true
+    const { through = 0, chosenThrough = 0 } = phase2.peers.get(id) ?? {}
+    return through >= phase2.base || chosenThrough > 0
+  }
+
   /** What new commands the next Accept may take. */
   room(nowMs: number): Room {
     if (this.#role.phase !== 'leading' || !this.isOpen || this.#isPaused) return NO_ROOM
@@ -358,7 +367,6 @@ export class Leader {
       silentAfterMs: 2 * Math.max(heartbeatPeriodMs, retransmitIntervalMs),
       nowMs,
     })
-    for (const [peer, incarnation] of phase1.promises) phase2.hear(peer, incarnation, nowMs)
     if (found.barrier !== null) phase2.stopAt(found.barrier)
     phase1.forget(found.barrier ?? Infinity)
     const lease = new Lease(this.#settings)

@@ -32,10 +32,10 @@ export interface PeerStatus {
   /** When it answered last, on the clock that tick() is given. */
   readonly heardAtMs: number
   /**
-   * Whether it has voted for this leadership, or answered it; else `heardAtMs` is when it was first
-   * asked. Who waits to be let in never answers.
+   * Whether it has voted since this node leads, or for that; else `heardAtMs` may be when it was first
+   * asked. Who waits to be let in never votes.
    */
-  readonly hasAnswered: boolean
+  readonly hasVoted: boolean
 }
 
 /** What became of a proposal. */
@@ -183,8 +183,8 @@ export class MultiPaxos {
       others.map(([id, peer]) => {
         const through = Math.max(peer.through, peer.chosenThrough)
         const lag = Math.max(0, phase2.lastSlot - through)
-        const { heardAtMs, hasAnswered } = peer
-        return [id, { through, lag, heardAtMs, hasAnswered }]
+        const hasVoted = this.#node.leader.hasVoteOf(id)
+        return [id, { through, lag, heardAtMs: peer.heardAtMs, hasVoted }]
       }),
     )
   }

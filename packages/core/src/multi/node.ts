@@ -96,7 +96,7 @@ export class LogNode {
     this.#election = new Election(livenessWindowMs, promised?.round ?? 0, settings.random)
     this.#catchUp = new CatchUp(this.#known, settings)
     this.#provider = new Provider(this.acceptor, this.members)
-    this.#staged = new Staged(this.acceptor, this.#provider, this.#catchUp)
+    this.#staged = new Staged(this.acceptor.staged)
     this.way = new Way(settings, this.leader, this.members, this.#election.run)
     this.#polls = new Polls(settings)
     this.#words = new Words(saved, this.members.current.configuration.lease)
@@ -235,7 +235,7 @@ export class LogNode {
   /** The host has all of another node's snapshot, and believes it. */
   received(step: LogStep, transfer: number, staged: StagedSnapshot): void {
     this.#staged.add(staged)
-    const fetched = this.#staged.end(transfer)
+    const fetched = this.#endTransfer(transfer)
     const isWanted = (fetched?.said.through ?? 0) > this.acceptor.chosenThrough
     if (fetched?.isComplete !== true || !isWanted || this.leader.phase === 'leading') return
     const snapshot = { ...fetched.said, bytes: NO_BYTES, staged }
@@ -244,7 +244,7 @@ export class LogNode {
 
   /** What came in is none. */
   notReceived(step: LogStep, transfer: number): void {
-    const fetched = this.#staged.end(transfer)
+    const fetched = this.#endTransfer(transfer)
     if (fetched !== null) this.#disbelieve(step, fetched.from)
   }
 
@@ -276,7 +276,11 @@ export class LogNode {
     this.#noteMembers(step)
     if (this.leader.phase !== 'leading') this.#askOthers(step)
     this.acceptor.finish(step, this.nowMs)
-    this.#staged.release(step)
+    this.#staged.release(step, {
+      saved: () => this.acceptor.staged,
+      offered: () => this.#provider.staged,
+      transfers: () => this.#catchUp.transfers,
+    })
     this.#dueAtMs = null
   }
 
@@ -496,6 +500,11 @@ export class LogNode {
     this.members.install(snapshot)
     this.#toldThrough = snapshot.through
     step.tell({ type: 'snapshot-installed', snapshot })
+  }
+
+  #endTransfer(transfer: number): ReturnType<CatchUp['end']> {
+    this.#staged.end(transfer)
+    return this.#catchUp.end(transfer)
   }
 
   #disbelieve(step: LogStep, from: NodeId): void {

@@ -7,7 +7,7 @@ import { compareBallots, sameBallot } from '../ballot.ts'
 import type { Ballot, NodeId } from '../ballot.ts'
 import type { AcceptedEntry, Slot } from '../durability.ts'
 import { earliest } from '../leadership.ts'
-import type { Electorate, Votes } from './electorate.ts'
+import type { Electorate } from './electorate.ts'
 import { NO_OP } from './entry.ts'
 import { MAX_PREPARE_FACTOR, MAX_SLOTS_AHEAD } from './limits.ts'
 import type { LogPrepareMessage, LogPromiseMessage } from './messages.ts'
@@ -142,11 +142,6 @@ export class Phase1 {
   countOwnPromise(id: NodeId, incarnation: string, entries: readonly AcceptedEntry[]): void {
     this.#gather(entries)
     this.#promisedBy.set(id, incarnation)
-  }
-
-  /** Who has promised, and as which incarnation. */
-  get promises(): Votes {
-    return this.#promisedBy
   }
 
   /** Whether the promises suffice to lead where that electorate votes. */

@@ -38,8 +38,6 @@ interface Peer {
   storedThrough: Slot
   /** As which incarnation it says so; '' where it does not say. */
   incarnation: string
-  /** Whether it has answered this leadership at all; till then `heardAtMs` says when it was asked. */
-  hasAnswered: boolean
   heardAtMs: number
   /** Since when it was never silent. */
   steadySinceMs: number
@@ -225,7 +223,6 @@ export class Phase2 {
       peer.flow.heardAgain()
       peer.steadySinceMs = nowMs
     }
-    peer.hasAnswered = true
     peer.heardAtMs = nowMs
     peer.chosenThrough = Math.max(peer.chosenThrough, known?.chosenThrough ?? 0)
     peer.storedThrough = Math.max(peer.storedThrough, known?.storedThrough ?? 0)
@@ -334,8 +331,7 @@ export class Phase2 {
       const flow = new Flow(this.#intervalMs)
       const through = this.base - 1
       const unknown = { through, chosenThrough: 0, storedThrough: 0, incarnation }
-      const times = { hasAnswered: false, heardAtMs: nowMs, steadySinceMs: nowMs }
-      this.#peers.set(id, { ...unknown, ...times, flow })
+      this.#peers.set(id, { ...unknown, heardAtMs: nowMs, steadySinceMs: nowMs, flow })
     }
     this.#others = [...this.#peers].filter(([id]) => id !== this.#id)
   }

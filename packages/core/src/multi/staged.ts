@@ -4,28 +4,25 @@
  * while the snapshot may be the one on the disk, or somebody may fetch it.
  */
 import type { StagedSnapshot } from '../durability.ts'
-import type { LogAcceptor } from './acceptor.ts'
-import type { CatchUp } from './catch-up.ts'
 import type { LogStep } from './effects.ts'
-import type { Provider } from './provider.ts'
+
+/** What is still of use. */
+export interface InUse {
+  /** Snapshots that are, or may become, the one on the disk. */
+  readonly saved: () => readonly StagedSnapshot[]
+  /** Those that others may fetch. */
+  readonly offered: () => readonly StagedSnapshot[]
+  /** Of those that come in. */
+  readonly transfers: () => readonly number[]
+}
 
 /** Snapshots and transfers that the host was told of, and not yet that they are over. */
 export class Staged {
-  readonly #acceptor: Pick<LogAcceptor, 'staged'>
-  readonly #provider: Pick<Provider, 'staged'>
-  readonly #catchUp: Pick<CatchUp, 'transfers' | 'end'>
   readonly #snapshots = new Map<string, StagedSnapshot>()
   readonly #transfers = new Set<number>()
 
-  constructor(
-    acceptor: Pick<LogAcceptor, 'staged'>,
-    provider: Pick<Provider, 'staged'>,
-    catchUp: Pick<CatchUp, 'transfers' | 'end'>,
-  ) {
-    this.#acceptor = acceptor
-    this.#provider = provider
-    this.#catchUp = catchUp
-    for (const staged of acceptor.staged) this.add(staged)
+  constructor(saved: readonly StagedSnapshot[]) {
+    for (const staged of saved) this.add(staged)
   }
 
   /** The host has staged it. */
@@ -38,17 +35,16 @@ export class Staged {
     this.#transfers.add(transfer)
   }
 
-  /** The host is through with it by itself: see CatchUp.end(). */
-  end(transfer: number): ReturnType<CatchUp['end']> {
+  /** The host is through with it by itself. */
+  end(transfer: number): void {
     this.#transfers.delete(transfer)
-    return this.#catchUp.end(transfer)
   }
 
   /** Tells the host what is over with this step. */
-  release(step: LogStep): void {
-    if (this.#transfers.size > 0) this.#dropTransfers(step)
+  release(step: LogStep, { saved, offered, transfers }: InUse): void {
+    if (this.#transfers.size > 0) this.#dropTransfers(step, new Set(transfers()))
     if (this.#snapshots.size === 0) return
-    const used = new Set([...this.#acceptor.staged, ...this.#provider.staged].map(({ id }) => id))
+    const used = new Set([...saved(), ...offered()].map(({ id }) => id))
     for (const [id, staged] of this.#snapshots) {
       if (used.has(id)) continue
       this.#snapshots.delete(id)
@@ -56,8 +52,7 @@ export class Staged {
     }
   }
 
-  #dropTransfers(step: LogStep): void {
-    const live = new Set(this.#catchUp.transfers)
+  #dropTransfers(step: LogStep, live: ReadonlySet<number>): void {
     for (const transfer of this.#transfers) {
       if (live.has(transfer)) continue
       this.#transfers.delete(transfer)

@@ -546,13 +546,13 @@ describe('heartbeats', () => {
     const a = leadingA()
     instantly(a, a.propose(values('x', 'y')).effects)
     // With the promise of b it leads; of c it has heard nothing yet.
-    expect(a.peers.get('c')).toEqual({ through: 0, lag: 3, heardAtMs: 0, hasAnswered: false })
+    expect(a.peers.get('c')).toEqual({ through: 0, lag: 3, heardAtMs: 0, hasVoted: false })
     a.tick(70)
     a.receive('c', heartbeatAnswer(at(1), 2, 1))
     expect(a.peers).toEqual(
       new Map([
-        ['b', { through: 1, lag: 2, heardAtMs: 0, hasAnswered: true }],
-        ['c', { through: 2, lag: 1, heardAtMs: 70, hasAnswered: true }],
+        ['b', { through: 1, lag: 2, heardAtMs: 0, hasVoted: true }],
+        ['c', { through: 2, lag: 1, heardAtMs: 70, hasVoted: true }],
       ]),
     )
     instantly(a, a.receive('c', prepare(C3, 1)))
