@@ -29,8 +29,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'log: when a tick is due is remembered though a step has changed it',
     file: `${MULTI}/node.ts`,
-    from: '    this.#staged.release(step)\n    this.#dueAtMs = null\n',
-    to: '    this.#staged.release(step)\n',
+    from: '    })\n    this.#dueAtMs = null\n',
+    to: '    })\n',
     caughtBy: [{ type: 'tests', file: 'multi/ticks.test.ts' }],
   },
   {
