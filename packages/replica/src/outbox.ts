@@ -2,8 +2,9 @@
  * Values on their way into the log: to the engine while this node leads, to the leader while another
  * does. Batches come from load alone: what is added in one turn, or while the engine has enough under
  * way, leaves together, and commands that leave together take one slot. While this node leads it knows
- * the copies of what waits, is in flight, or was there when it began to lead. Must never delay a lone
- * value, hold more than its bound, nor propose what this leadership proposes already.
+ * the copies of what waits, is in flight, or was there when it began to lead. Must never make
+ * a value wait for time, nor for company while little is under way; hold more than its bound; nor
+ * propose what this leadership proposes already.
  */
 import type { NodeId } from '@paxos/core'
 import { bundled, commandCount, entryKey, entryKeys } from '@paxos/core/multi'
